@@ -1,0 +1,75 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Check a role's variables on the controller, before anything is changed on any host."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: problems
+author: The linuxha.cluster maintainers
+version_added: "0.1.0"
+short_description: List what is wrong with the variables of a role
+description:
+  - Checks names, types and choices against the role's argument specification, then the rules of the cluster itself.
+  - Runs on the controller only, so that a wrong variable is found before the first change on the first host.
+options:
+  _input:
+    description: All variables whose names begin with the role's prefix, by name.
+    type: dict
+    required: true
+  role:
+    description: Name of the role.
+    type: str
+    required: true
+  specification:
+    description: Content of the role's C(meta/argument_specs.yml).
+    type: dict
+    required: true
+  hosts:
+    description: Names of the hosts of the play.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what is wrong with the variables of the role heartbeat
+  ansible.builtin.debug:
+    msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | linuxha.cluster.problems('heartbeat', specification, hosts) }}"
+  vars:
+    names: "{{ query('ansible.builtin.varnames', '^heartbeat_') }}"
+    specification: "{{ lookup('ansible.builtin.file', 'roles/heartbeat/meta/argument_specs.yml') | from_yaml }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One sentence for each problem. It names the variable, its value and what would be right. Empty when all is well.
+  type: list
+  elements: str
+"""
+
+from importlib import import_module
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
+CHECKERS = {"drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat", "ntp": "_ntp"}
+
+
+def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -> list[str]:
+    """Return one sentence for each problem of ``settings``; semantic rules are looked at once names and types are right."""
+    if role not in CHECKERS:
+        raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
+    options = specification["argument_specs"]["main"]["options"]
+    result = ArgumentSpecValidator(options).validate(settings)
+    if result.error_messages:
+        return list(result.error_messages)
+    return import_module(ROOMS + CHECKERS[role]).check_settings(result.validated_parameters, list(hosts))
+
+
+class FilterModule:
+    """Front door for Jinja."""
+
+    def filters(self) -> dict:
+        return {"problems": problems}

@@ -1,0 +1,41 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The words that every room of the collection shares: what an action is, what a plan is, what an error is.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+from typing import Any, NamedTuple, Optional, Tuple
+
+
+class HaError(Exception):
+    """Anything that a user must be told. Its text names the thing, its value and what would be right."""
+
+
+class Command(NamedTuple):
+    """Run one program on the managed node."""
+
+    sentence: str                     # what it does, for people: "attach the backing device of repl"
+    argv: Tuple[str, ...]
+    accepted: Tuple[int, ...] = (0,)  # exit codes that mean success
+    seconds: int = 120                # time limit
+    stdin: Optional[str] = None
+
+
+class WriteFile(NamedTuple):
+    """Replace one file in a single step, keeping a copy of what was there."""
+
+    sentence: str
+    path: str
+    content: str
+    mode: int = 0o644
+
+
+class Plan(NamedTuple):
+    """What is to be done, in order, and the state it leads to.
+
+    ``actions`` is empty exactly when nothing has to change. ``predicted`` is of the type of the current state.
+    """
+
+    actions: Tuple[Any, ...]
+    predicted: Any

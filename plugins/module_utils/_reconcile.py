@@ -1,0 +1,48 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hallway that every module walks through: read, plan, show the difference, apply, report.
+
+It holds the collection's only check-mode ``if``: both modes share every line but the one that applies,
+so check mode cannot predict anything else than what then happens.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+from typing import Any, Callable, Dict, List
+
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, Plan
+
+
+def reconcile(module: Any,
+              read: Callable[[], Any],
+              plan: Callable[[Any], Plan],
+              perform: Callable[[Any], None],
+              describe: Callable[[Any], str],
+              report: Callable[[Any], Dict[str, Any]]) -> None:
+    """Bring what ``read`` finds to what ``plan`` wants, and leave the module.
+
+    read: returns the current state.
+    plan: turns a current state into a Plan; empty when nothing has to change.
+    perform: carries out one action (``Runner.perform``).
+    describe: renders a state as text, for ``--diff``.
+    report: turns a state into the module's own return values.
+
+    Ends in ``exit_json`` with ``changed``, ``actions`` (sentences), ``diff`` and the report of the state it left
+    (of the predicted state in check mode), or in ``fail_json`` with the actions that had been done by then.
+    """
+    done = []  # type: List[str]
+    try:
+        current = read()
+        wanted = plan(current)
+        after = wanted.predicted
+        if not module.check_mode:
+            for action in wanted.actions:
+                perform(action)
+                done.append(action.sentence)
+            after = read() if done else current
+        module.exit_json(
+            changed=bool(wanted.actions),
+            actions=[action.sentence for action in wanted.actions],
+            diff={"before": describe(current), "after": describe(wanted.predicted)},
+            **report(after))
+    except HaError as error:
+        module.fail_json(msg=str(error), actions=done, changed=bool(done))
