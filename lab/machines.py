@@ -1,0 +1,163 @@
+"""Read the machines of a lab from an Ansible inventory.
+
+A host that has ``lab_nics`` is a machine of the lab:
+
+    lab_nics:                       # in the order of the interfaces
+      eth0: {segment: front, mac: "52:54:00:69:00:14", address: 192.168.69.14/24}
+    lab_disks: {ubdb: 256M}         # raw disks beside the system disk ubda
+    lab_memory: 384M
+    lab_release: bookworm
+    lab_autostart: true             # false: `up` starts it only when it is named
+
+``lab_segments`` (for all hosts) gives the lab's own address in each segment, from which clients reach the machines:
+
+    lab_segments: {front: 192.168.69.254/24, crossover: null}
+"""
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.errors import LabError
+from lab.paths import CHECKOUT
+
+MANAGEMENT = ipaddress.ip_network("198.18.0.0/24")  # addresses set aside for test labs (RFC 2544); ssh goes here
+MANAGEMENT_NIC = "lab0"
+MANAGEMENT_SEGMENT = "lab"
+RELEASES = ("bookworm", "bullseye", "trixie")
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+MOST_MACHINES = 200
+
+
+class Nic(NamedTuple):
+    """A network card. ``address`` is "192.168.69.14/24", or "" for none."""
+
+    name: str
+    segment: str
+    mac: str
+    address: str
+
+
+class Machine(NamedTuple):
+    """A machine as the inventory describes it. Sizes in bytes; ``management`` is the address that ssh uses."""
+
+    name: str
+    memory: int
+    disks: dict[str, int]
+    nics: tuple[Nic, ...]
+    release: str
+    autostart: bool
+    management: str
+
+
+class Inventory(NamedTuple):
+    """All machines by name, and the lab's own address in each segment ("" for none)."""
+
+    machines: dict[str, Machine]
+    segments: dict[str, str]
+
+
+def load(inventory: Path, cache: Path) -> Inventory:
+    """Read the inventory through ansible-inventory; its answer is kept in ``cache`` until a file of it changes."""
+    stamp = _stamp(inventory)
+    try:
+        kept = json.loads(cache.read_text())
+        if kept["stamp"] == stamp:
+            return parse(kept["inventory"])
+    except (OSError, ValueError, KeyError):
+        pass  # never read before, or cut off while being written: read it again
+    listed = _ansible_inventory(inventory)
+    result = parse(listed)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps({"stamp": stamp, "inventory": listed}))
+    partial.replace(cache)
+    return result
+
+
+def _stamp(inventory: Path) -> list[list[Any]]:
+    if not inventory.exists():
+        raise LabError(f"there is no inventory at {inventory}; name one with --inventory")
+    files = [inventory] if inventory.is_file() else sorted(p for p in inventory.rglob("*") if p.is_file())
+    return [[str(p), p.stat().st_mtime_ns, p.stat().st_size] for p in files]
+
+
+def _ansible_inventory(inventory: Path) -> dict[str, Any]:
+    beside = Path(sys.executable).parent / "ansible-inventory"
+    candidates = [str(beside), str(CHECKOUT / ".venv/bin/ansible-inventory"), shutil.which("ansible-inventory")]
+    program = next((c for c in candidates if c and os.access(c, os.X_OK)), None)
+    if program is None:
+        raise LabError("ansible-inventory is not installed; `make environment` installs it")
+    done = subprocess.run([program, "-i", str(inventory), "--list"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"ansible-inventory cannot read {inventory}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def parse(listed: dict[str, Any]) -> Inventory:
+    """Turn what ``ansible-inventory --list`` prints into machines; LabError names the host, the variable and the value."""
+    hostvars = listed.get("_meta", {}).get("hostvars", {})
+    described = {name: v for name, v in hostvars.items() if "lab_nics" in v}
+    if len(described) > MOST_MACHINES:
+        raise LabError(f"the inventory describes {len(described)} machines; a lab has {MOST_MACHINES} at most")
+    machines: dict[str, Machine] = {}
+    segments: dict[str, str] = {}
+    for index, (name, variables) in enumerate(sorted(described.items())):
+        machines[name] = _machine(name, variables, str(MANAGEMENT[index + 10]))
+        for segment, address in variables.get("lab_segments", {}).items():
+            segments[segment] = _address(f"lab_segments.{segment}", address or "")
+    for machine in machines.values():
+        for nic in machine.nics:
+            segments.setdefault(nic.segment, "")
+    _refuse_twins(machines)
+    return Inventory(machines, segments)
+
+
+def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
+    release = variables.get("lab_release", RELEASES[0])
+    if release not in RELEASES:
+        raise LabError(f"{name}: lab_release is '{release}'; expected one of {', '.join(RELEASES)}")
+    nics = []
+    for nic, value in variables["lab_nics"].items():
+        where = f"{name}: lab_nics.{nic}"
+        if not isinstance(value, dict) or not {"segment", "mac"} <= set(value) <= {"segment", "mac", "address"}:
+            raise LabError(f"{where} is {value!r}; expected segment, mac and (optional) address")
+        if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value["mac"]) or int(value["mac"][1], 16) & 1:
+            raise LabError(f"{where}.mac is '{value['mac']}'; expected a unicast address such as 52:54:00:00:00:01")
+        nics.append(Nic(nic, value["segment"], value["mac"], _address(where, value.get("address", ""))))
+    disks = {disk: _size(f"{name}: lab_disks.{disk}", size) for disk, size in variables.get("lab_disks", {}).items()}
+    for disk in disks:
+        if not re.fullmatch(r"ubd[b-h]", disk):
+            raise LabError(f"{name}: lab_disks has '{disk}'; expected names from ubdb to ubdh")
+    memory = _size(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
+    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management)
+
+
+def _address(where: str, value: str) -> str:
+    try:
+        return str(ipaddress.ip_interface(value)) if value else ""
+    except ValueError:
+        raise LabError(f"{where}: address is '{value}'; expected something like 192.168.69.14/24") from None
+
+
+def _size(where: str, value: str) -> int:
+    found = re.fullmatch(r"(\d+)([KMG])", str(value))
+    if not found or int(found[1]) == 0:
+        raise LabError(f"{where} is '{value}'; expected a size such as 256M")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def _refuse_twins(machines: dict[str, Machine]) -> None:
+    seen: dict[str, str] = {}
+    for machine in machines.values():
+        for nic in machine.nics:
+            for thing in (nic.mac, nic.address.split("/")[0]):
+                if thing and thing in seen:
+                    raise LabError(f"{thing} belongs to both {seen[thing]} and {machine.name} {nic.name}")
+                seen[thing] = f"{machine.name} {nic.name}"

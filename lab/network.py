@@ -1,0 +1,65 @@
+"""The wires of a lab: one bridge per segment and one tap per network card, all inside the keeper's own namespace.
+
+Every function runs ``ip`` in the current network namespace; only the keeper calls them.
+"""
+
+import subprocess
+from pathlib import Path
+
+from lab.errors import LabError
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"'ip {' '.join(arguments)}' failed: {done.stderr.strip()}")
+
+
+def exists(device: str) -> bool:
+    """Tell whether the namespace has ``device``."""
+    return subprocess.run(["ip", "link", "show", device], capture_output=True, check=False).returncode == 0
+
+
+def start_loopback() -> None:
+    """Bring lo up, which a new namespace leaves down."""
+    _ip("link", "set", "lo", "up")
+
+
+def make_bridge(device: str, address: str) -> None:
+    """Make a segment. ``address`` is the lab's own in it, "192.168.69.254/24" or ""."""
+    if not exists(device):
+        # No multicast snooping: without a querier it would lose cluster multicast and IPVS sync.
+        _ip("link", "add", device, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+        _ip("link", "set", device, "up")
+    _ip("address", "flush", "dev", device, "scope", "global")
+    if address:
+        _ip("address", "add", address, "dev", device)
+
+
+def make_tap(device: str, bridge: str) -> None:
+    """Make the lab's end of a network card and plug it into its segment."""
+    if not exists(device):
+        _ip("tuntap", "add", "dev", device, "mode", "tap")
+    attach(device, bridge)
+    _ip("link", "set", device, "up")
+
+
+def attach(device: str, bridge: str) -> None:
+    """Plug ``device`` into ``bridge``."""
+    _ip("link", "set", device, "master", bridge)
+
+
+def detach(device: str) -> None:
+    """Pull ``device`` out of its bridge."""
+    _ip("link", "set", device, "nomaster")
+
+
+def delete(device: str) -> None:
+    """Remove ``device``."""
+    _ip("link", "delete", device)
+
+
+def check_host() -> None:
+    """Raise LabError unless this namespace can have bridges and taps."""
+    if not Path("/dev/net/tun").exists():
+        raise LabError("/dev/net/tun is missing: load the kernel module tun (modprobe tun)")

@@ -1,0 +1,108 @@
+"""Measure an outage: fetch a page at a fixed rate from inside the lab, every fetch on a connection of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPResponse
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+LIMIT = 1.0  # seconds that one fetch may take before it counts as failed
+
+
+class Fetch(NamedTuple):
+    """One fetch: when it began (time.monotonic()), its status (0: no answer) and the page's text or the fault."""
+
+    began: float
+    status: int
+    text: str
+
+
+class Outage(NamedTuple):
+    """The time between the beginning of the last good fetch before and of the first good one after a fault."""
+
+    began: float
+    seconds: float
+    failed: int
+
+
+class Probe:
+    """Fetches ``url`` until stopped.
+
+    connect: opens a TCP connection to (address, port); ``Lab.connect`` does it from inside the lab.
+    tell: called with a line of text whenever the answer changes.
+    """
+
+    def __init__(self, connect: Callable[..., object], url: str, rate: float = 10.0,
+                 tell: Callable[[str], None] | None = None) -> None:
+        parts = urlsplit(url)
+        self._address, self._port, self._path = parts.hostname or "", parts.port or 80, parts.path or "/"
+        self._connect, self._pause, self._tell = connect, 1.0 / rate, tell
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self.run, args=(float("inf"),), daemon=True)
+        self.fetches: list[Fetch] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Probe":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def run(self, seconds: float) -> None:
+        """Fetch for ``seconds`` (or until stopped): at the fixed rate, whether or not earlier fetches have ended."""
+        began, count, running = time.monotonic(), 0, []
+        while time.monotonic() - began < seconds and not self._stopped.is_set():
+            fetch = threading.Thread(target=self._fetch, daemon=True)
+            fetch.start()
+            running = [t for t in running if t.is_alive()] + [fetch]
+            count += 1
+            self._stopped.wait(max(0.0, began + count * self._pause - time.monotonic()))
+        for fetch in running:
+            fetch.join()
+
+    def _fetch(self) -> None:
+        began = time.monotonic()
+        try:
+            wire = self._connect(self._address, self._port, LIMIT)
+            with wire:  # type: ignore[attr-defined]
+                wire.settimeout(LIMIT)  # type: ignore[attr-defined]
+                wire.sendall(f"GET {self._path} HTTP/1.0\r\nHost: {self._address}\r\n\r\n".encode())  # type: ignore[attr-defined]
+                response = HTTPResponse(wire)  # type: ignore[arg-type]
+                response.begin()
+                result = Fetch(began, response.status, response.read().decode("utf-8", "replace").strip())
+        except OSError as error:
+            result = Fetch(began, 0, str(error))
+        with self._lock:
+            previous = max(self.fetches, key=lambda f: f.began, default=None)
+            self.fetches.append(result)
+        if self._tell and (previous is None or previous[1:] != result[1:]):
+            self._tell(f"{time.strftime('%H:%M:%S')}  {result.status or 'no answer'}  {result.text[:70]}")
+
+    def good(self) -> list[Fetch]:
+        """Return the fetches that got the page, in order of their beginnings."""
+        return sorted(f for f in self.fetches if f.status == 200)
+
+    def outages(self) -> list[Outage]:
+        """Return every stretch in which no fetch that began in it got the page."""
+        found, last_good, failed = [], None, 0
+        for fetch in sorted(self.fetches):
+            if fetch.status != 200:
+                failed += 1
+                continue
+            if failed and last_good is not None:
+                found.append(Outage(last_good, fetch.began - last_good, failed))
+            last_good, failed = fetch.began, 0
+        return found
+
+    def longest(self) -> float:
+        """Return the longest outage in seconds, 0 when there was none."""
+        return max((outage.seconds for outage in self.outages()), default=0.0)
+
+    def summary(self) -> str:
+        """Return one line: fetches, failures, outages."""
+        failed = sum(f.status != 200 for f in self.fetches)
+        times = ", ".join(f"{o.seconds:.1f} s" for o in self.outages()) or "none"
+        return f"{len(self.fetches)} fetches, {failed} failed; outages: {times}"
