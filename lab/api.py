@@ -151,7 +151,8 @@ class Lab:
         boot = text[text.rfind("Linux version "):]
         if not boot.startswith("Linux version "):
             return ""
-        mode = "seccomp" if "seccomp" in text[:text.rfind("Linux version ")].rpartition("Core dump limits")[2] else "ptrace"
+        checks = text[:text.rfind("Linux version ")].rpartition("Core dump limits")[2]
+        mode = "seccomp" if "seccomp filters can be installed...OK" in checks else "ptrace"
         return f"{boot.split()[2]} ({mode})"
 
     # --- ways in -------------------------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ class Lab:
                 f"uml_dir={self.paths.run}/", f"hostfs={share}",
                 f"ubda={self.paths.disk(machine.name, 'ubda')},{guest.disk}", *disks, *cards,
                 *(["seccomp=auto"] if core.supports_seccomp() else []),
-                "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "ssl=null", "net.ifnames=0", "panic=1",
+                "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "ssl=null", "net.ifnames=0", "panic=1", "noreboot",
                 "systemd.show_status=0"]
 
     def _make_disks(self, machine: Machine) -> None:

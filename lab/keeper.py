@@ -24,6 +24,7 @@ from lab.errors import LabError
 from lab.relay import Quality, Relay
 
 KILL_LIMIT = 10.0  # seconds that a killed machine may need to vanish
+REBOOTED = b"reboot: Restarting system"  # the kernel's last word when a machine reboots itself
 
 
 class Guest:
@@ -32,6 +33,8 @@ class Guest:
     def __init__(self, name: str) -> None:
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
+        self._start_again: tuple[list[str], str, dict[str, str]] | None = None
+        self._console_begin = 0
         self.started = 0.0
         self.paused = False
         self.wires: dict[str, tuple[str, str]] = {}  # card -> (tap, bridge)
@@ -45,6 +48,7 @@ class Guest:
     def start(self, argv: list[str], console: str, environment: dict[str, str]) -> None:
         """Start the machine; its console goes to a file that is appended to."""
         with open(console, "ab") as log:
+            self._console_begin, self._start_again = log.tell(), (argv, console, environment)
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             start_new_session=True, env=os.environ | environment)
         self.started, self.paused = time.time(), False
@@ -69,6 +73,20 @@ class Guest:
             time.sleep(0.02)
         self.process.wait()
         self.process, self.paused = None, False
+
+    def restart_after_reboot(self) -> None:
+        """Start a machine again that ended because it was rebooted from inside.
+
+        Left alone, User Mode Linux would start itself again in place, still holding the taps that it then cannot open.
+        """
+        if self.process is None or self.running() or self._start_again is None:
+            return
+        with open(self._start_again[1], "rb") as log:
+            log.seek(self._console_begin)
+            rebooted = REBOOTED in log.read()
+        self.kill()
+        if rebooted:
+            self.start(*self._start_again)
 
     def describe(self) -> dict[str, Any]:
         """Return the machine's state for ``status``."""
@@ -189,6 +207,14 @@ class Keeper:
             guest.relays.pop(nic).close()
         guest.relays[nic] = Relay(tap, bridge, Quality(*to_guest), Quality(*from_guest))
 
+    def watch(self) -> None:
+        """Start machines again that were rebooted from inside, for ever."""
+        while True:
+            time.sleep(0.2)
+            with self._lock:
+                for guest in self._guests.values():
+                    guest.restart_after_reboot()
+
     def do_status(self) -> dict[str, Any]:
         """Describe every machine that was ever started."""
         return {"machines": {name: guest.describe() for name, guest in self._guests.items()}}
@@ -254,7 +280,8 @@ def main(path: str) -> None:
     os.chmod(path + ".new", 0o600)
     listener.listen(64)
     os.rename(path + ".new", path)  # who sees the socket can connect to it
-    threading.Thread(target=_reap_orphans, name="reaper", daemon=True).start()
+    for watcher in (_reap_orphans, keeper.watch):
+        threading.Thread(target=watcher, daemon=True).start()
     while True:
         client, _ = listener.accept()
         threading.Thread(target=_serve_client, args=(keeper, client), daemon=True).start()
