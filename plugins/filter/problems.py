@@ -34,16 +34,18 @@ options:
 EXAMPLES = r"""
 - name: Show what is wrong with the variables of the role heartbeat
   ansible.builtin.debug:
-    msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | linuxha.cluster.problems('heartbeat', specification, hosts) }}"
+    msg: "{{ settings | linuxha.cluster.problems('heartbeat', specification, ansible_play_hosts_all) }}"
   vars:
+    settings: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
     names: "{{ query('ansible.builtin.varnames', '^heartbeat_') }}"
     specification: "{{ lookup('ansible.builtin.file', 'roles/heartbeat/meta/argument_specs.yml') | from_yaml }}"
-    hosts: "{{ ansible_play_hosts_all }}"
 """
 
 RETURN = r"""
 _value:
-  description: One sentence for each problem. It names the variable, its value and what would be right. Empty when all is well.
+  description:
+    - One sentence for each problem. It names the variable, its value and what would be right.
+    - Empty when all is well.
   type: list
   elements: str
 """
@@ -54,11 +56,14 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
-CHECKERS = {"drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat", "ntp": "_ntp"}
+CHECKERS = {"apache": "_apache", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat", "ntp": "_ntp"}
 
 
 def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -> list[str]:
-    """Return one sentence for each problem of ``settings``; semantic rules are looked at once names and types are right."""
+    """Return one sentence for each problem of ``settings``.
+
+    The semantic rules are looked at once names and types are right.
+    """
     if role not in CHECKERS:
         raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
     options = specification["argument_specs"]["main"]["options"]

@@ -1,0 +1,46 @@
+# Everything starts here: `make lab` shows the web pair at work, `make test` checks all that CI checks.
+# Both set up what they need; the work itself is in lab/ (Python, standard library only) and in the playbooks.
+
+PYTHON ?= python3
+VENV := .venv/bin
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help environment test-environment lab test lint units sanity molecule clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+environment: ## Install what is missing: Debian packages and the Python environment in .venv
+	@$(PYTHON) -m lab.environment requirements.txt
+
+test-environment:
+	@$(PYTHON) -m lab.environment requirements.txt requirements-test.txt
+
+lab: environment ## Boot the lab, run site.yml on it and show how to pull the plug
+	@$(PYTHON) -m lab.demonstrate
+
+test: test-environment lint units sanity molecule ## Everything that CI runs
+
+lint: test-environment ## Check style, types, YAML and playbooks
+	ruff check .
+	yamllint .
+	mypy
+	ansible-lint --offline
+
+units: test-environment ## Test parsing, planning and the lab's own code; no machine needed
+	coverage erase
+	coverage run -m pytest tests/unit
+	coverage report
+
+sanity: test-environment ## Build the collection and run ansible-test sanity on what was built
+	$(VENV)/python tests/run_sanity.py
+
+molecule: test-environment ## Build clusters from bare machines in a lab of their own and break them
+	molecule test --scenario-name ntp
+	molecule test --scenario-name web_pair
+
+clean: ## End the lab and remove what make made in this checkout (the cache of images stays)
+	-$(PYTHON) -m lab destroy
+	rm -rf .venv .lab .cache

@@ -1,0 +1,14 @@
+"""The machine came back: with auto_failback off nothing moved, and no visitor noticed."""
+
+import json
+
+from lab import Lab
+
+measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["power_return"]
+
+
+def test_nothing_moved_and_no_fetch_failed():
+    print(f"\n{measured['fetches']} fetches, longest outage {measured['outage']} s")
+    assert measured["serving"] == measured["survivor"]
+    assert measured["outage"] == 0
+    assert measured["fetches"] > 50

@@ -1,0 +1,231 @@
+"""Break the web pair on purpose, measure what its visitors see, and leave the figures for the tests.
+
+Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function below. It prints what it measured.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lab import Lab
+from lab.probe import Probe
+
+VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
+NODES = ("debian1", "debian2")
+LIMIT = 120.0  # seconds that any change of the cluster may take
+
+# Writes numbered records, each flushed to the disk before it is acknowledged on standard output.
+WRITER = f"""
+import itertools, os
+with open("{MOUNT}/records", "a") as file:
+    for number in itertools.count():
+        print(number, file=file, flush=True)
+        os.fsync(file.fileno())
+        print(number, flush=True)
+"""
+
+lab = Lab.open()
+
+
+def measured() -> dict[str, Any]:
+    """Return what the faults so far have measured."""
+    file = lab.paths.state / "measured.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def record(fault: str, **figures: Any) -> None:
+    """Keep and print the figures of one fault."""
+    (lab.paths.state / "measured.json").write_text(json.dumps({**measured(), fault: figures}, indent=2))
+    print(f"{fault}: " + ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
+
+
+def page() -> str:
+    """Return the text of the site's page now, or "" when there is none."""
+    probe = Probe(lab.connect, f"http://{VIP}/")
+    probe.run(0.05)
+    return probe.fetches[0].text if probe.fetches[0].status == 200 else ""
+
+
+def serving() -> str:
+    """Return the name of the machine that the page says it comes from."""
+    text = page()
+    return next((node for node in NODES if node in text), "")
+
+
+def other(node: str) -> str:
+    """Return the pair's other machine."""
+    return NODES[1 - NODES.index(node)]
+
+
+def wait_until(what: str, condition: Callable[[], bool]) -> None:
+    """Wait until ``condition`` holds; end the fault with an error when it takes too long."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(f"after {LIMIT:.0f} s still not: {what}")
+        time.sleep(0.25)
+
+
+def drbd(node: str, question: str) -> str:
+    """Ask DRBD on one machine: role, cstate or dstate."""
+    return lab.ssh(node, "drbdadm", question, RESOURCE, check=False).strip()
+
+
+def whole() -> bool:
+    """Tell whether both copies are connected and up to date."""
+    return all(drbd(node, "cstate") == "Connected" and drbd(node, "dstate") == "UpToDate/UpToDate" for node in NODES)
+
+
+@contextmanager
+def visitors() -> Iterator[Probe]:
+    """Let visitors fetch the page ten times a second; before and after the fault for a while too."""
+    with Probe(lab.connect, f"http://{VIP}/", rate=10) as probe:
+        time.sleep(2)
+        yield probe
+        time.sleep(3)
+
+
+class Writer:
+    """Writes on the active machine until the machine dies or ``stop`` is called; knows what was acknowledged."""
+
+    def __init__(self, node: str) -> None:
+        lab.ssh(node, "rm", "-f", f"{MOUNT}/records")
+        self.acknowledged = -1
+        self._process = subprocess.Popen(lab.ssh_argv(node, "python3", "-u", "-"), stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin is not None
+        self._process.stdin.write(WRITER)
+        self._process.stdin.close()
+        threading.Thread(target=self._listen, daemon=True).start()
+        wait_until("the writer has written", lambda: self.acknowledged > 10)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.acknowledged = int(line)
+
+    def stop(self) -> None:
+        """End the writer's ssh."""
+        self._process.kill()
+        self._process.wait()
+
+
+def records(node: str) -> list[int]:
+    """Return the whole records that a machine finds in the file."""
+    return [int(line) for line in lab.ssh(node, "cat", f"{MOUNT}/records").split("\n")[:-1]]
+
+
+def start() -> None:
+    """Wait until the pair serves its page and both copies are whole."""
+    wait_until("the page is served", lambda: serving() != "")
+    wait_until("both copies are whole", whole)
+    record("start", serving=serving())
+
+
+def by_hand() -> None:
+    """Time the steps of a takeover when they are done by hand, without heartbeat, on the machine that stands by."""
+    active = serving()
+    node = other(active)
+    for stopped in (node, active):
+        lab.ssh(stopped, "systemctl", "stop", "heartbeat")
+    line = next(line for line in lab.ssh(node, "cat", "/etc/ha.d/haresources").splitlines() if "drbddisk" in line)
+    agents = [word.split("::") for word in line.split()[1:]]
+    steps = {}
+    for name, *arguments in agents:
+        program = f"/etc/ha.d/resource.d/{name}"
+        if subprocess.run(lab.ssh_argv(node, "test", "-x", program), check=False).returncode:
+            program = f"/etc/init.d/{name}"
+        began = time.monotonic()
+        lab.ssh(node, program, *arguments, "start")
+        steps[name] = steps.get(name, 0.0) + round(time.monotonic() - began, 2)
+    for name, *arguments in reversed(agents):
+        program = f"/etc/ha.d/resource.d/{name}"
+        if subprocess.run(lab.ssh_argv(node, "test", "-x", program), check=False).returncode:
+            program = f"/etc/init.d/{name}"
+        lab.ssh(node, program, *arguments, "stop")
+    for started in (active, node):
+        lab.ssh(started, "systemctl", "start", "heartbeat")
+    wait_until("the page is back", lambda: serving() != "")
+    wait_until("both copies are whole", whole)
+    record("by_hand", node=node, seconds=round(sum(steps.values()), 2), steps=steps)
+
+
+def power_cut() -> None:
+    """Take the power from the machine that serves, under visitors and a writer."""
+    victim = serving()
+    writer = Writer(victim)
+    with visitors() as probe:
+        began = time.monotonic()
+        lab.power_off(victim)
+        wait_until("the other machine serves", lambda: serving() == other(victim))
+    found = records(other(victim))
+    writer.stop()
+    record("power_cut", victim=victim, outage=round(_outage_from(probe, began), 2), acknowledged=writer.acknowledged,
+           found=found[-1], without_gap=found == list(range(len(found))), deadtime=_deadtime(other(victim)))
+
+
+def power_return() -> None:
+    """Give the machine its power back: nothing may move, and DRBD must heal by itself."""
+    survivor = serving()
+    with visitors() as probe:
+        lab.power_on(other(survivor))
+        wait_until("both copies are whole again", whole)
+        wait_until("heartbeat runs again", lambda: _heartbeat_runs(other(survivor)))
+        time.sleep(10)  # long enough for an unwanted failback to begin
+    record("power_return", serving=serving(), survivor=survivor, outage=probe.longest(), fetches=len(probe.fetches))
+
+
+def switchover() -> None:
+    """Ask heartbeat for an orderly move to the other machine and back, under visitors and a writer's records."""
+    for way in ("switchover", "switchback"):
+        active = serving()
+        writer = Writer(active)
+        with visitors() as probe:
+            began = time.monotonic()
+            writer.stop()
+            lab.ssh(active, "/usr/share/heartbeat/hb_standby", "all")
+            wait_until("the other machine serves", lambda here=active: serving() == other(here))
+        found = records(other(active))
+        record(way, to=other(active), outage=round(_outage_from(probe, began), 2), acknowledged=writer.acknowledged,
+               found=found[-1])
+
+
+def link_loss() -> None:
+    """Cut the replication link under visitors and a writer, for longer than heartbeat's deadtime, and mend it."""
+    active = serving()
+    writer = Writer(active)
+    with visitors() as probe:
+        lab.cut(active, "eth1")
+        time.sleep(_deadtime(active) + 10)
+        alone = {node: [drbd(node, "role"), drbd(node, "cstate"), drbd(node, "dstate")] for node in NODES}
+        mounted = [node for node in NODES if MOUNT in lab.ssh(node, "cat", "/proc/mounts")]
+        lab.mend(active, "eth1")
+        wait_until("both copies are whole again", whole)
+    writer.stop()
+    record("link_loss", active=active, serving=serving(), outage=probe.longest(), mounted=mounted, alone=alone,
+           acknowledged=writer.acknowledged, found=records(active)[-1])
+
+
+def _outage_from(probe: Probe, moment: float) -> float:
+    """Return the seconds from ``moment`` until the page is there for good; it must have been there before."""
+    last_bad = max((f.began for f in probe.fetches if f.status != 200 and f.began > moment - 0.5), default=moment)
+    return min(f.began for f in probe.good() if f.began > last_bad) - moment
+
+
+def _deadtime(node: str) -> float:
+    words = [line.split() for line in lab.ssh(node, "cat", "/etc/ha.d/ha.cf").splitlines()]
+    value = next(w[1] for w in words if w[:1] == ["deadtime"])
+    return float(value[:-2]) / 1000 if value.endswith("ms") else float(value)
+
+
+def _heartbeat_runs(node: str) -> bool:
+    return lab.ssh(node, "systemctl", "is-active", "heartbeat", check=False).strip() == "active"
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

@@ -1,0 +1,95 @@
+"""What must hold whenever the pair is whole, read with raw tools on both machines."""
+
+import json
+import re
+
+import testinfra
+from lab import Lab
+
+VIPS = {"192.168.69.16", "192.168.69.100"}
+MOUNT = "/mnt/repl"
+NODES = ("debian1", "debian2")
+lab = Lab.open()
+
+
+def both():
+    """Return the two machines."""
+    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config)) for name in NODES}
+
+
+def fetch(address):
+    """Return the page that visitors get at an address."""
+    with lab.connect(address, 80, 5) as wire:
+        wire.sendall(f"GET / HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
+        return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+
+
+def drbd_roles():
+    """Return each machine's own DRBD role."""
+    return {name: host.check_output("drbdadm role repl").split("/")[0] for name, host in both().items()}
+
+
+def addresses(host):
+    """Return the IPv4 addresses of a machine."""
+    listed = json.loads(host.check_output("ip -j -4 address"))
+    return {info["local"] for link in listed for info in link["addr_info"]}
+
+
+def test_both_copies_are_connected_and_up_to_date(host):
+    assert host.check_output("drbdadm cstate repl") == "Connected"
+    assert host.check_output("drbdadm dstate repl") == "UpToDate/UpToDate"
+
+
+def test_exactly_one_machine_is_primary():
+    assert sorted(drbd_roles().values()) == ["Primary", "Secondary"]
+
+
+def test_the_primary_alone_has_filesystem_addresses_and_web_server():
+    roles = drbd_roles()
+    for name, host in both().items():
+        active = roles[name] == "Primary"
+        assert (f" {MOUNT} ext4 " in host.file("/proc/mounts").content_string) == active
+        assert addresses(host) & VIPS == (VIPS if active else set())
+        assert host.service("apache2").is_running == active
+
+
+def test_visitors_get_the_page_at_both_addresses_from_the_primary():
+    primary = next(name for name, role in drbd_roles().items() if role == "Primary")
+    for address in VIPS:
+        answer = fetch(address)
+        assert answer.startswith("HTTP/1.1 200"), answer
+        assert primary in answer
+
+
+def test_heartbeat_starts_at_boot_and_what_it_runs_does_not(host):
+    assert host.service("heartbeat").is_running
+    assert host.service("heartbeat").is_enabled
+    assert not host.service("apache2").is_enabled
+
+
+def test_nothing_but_heartbeat_mounts_the_replicated_filesystem(host):
+    assert "drbd" not in host.file("/etc/fstab").content_string
+    assert MOUNT not in host.file("/etc/fstab").content_string
+
+
+def test_only_root_can_read_the_key(host):
+    key = host.file("/etc/ha.d/authkeys")
+    assert (key.mode, key.user) == (0o600, "root")
+    assert re.search(r"^1 sha1 \S{20,}$", key.content_string, re.MULTILINE)
+
+
+def test_both_machines_have_the_same_configuration():
+    for path in ("/etc/ha.d/ha.cf", "/etc/ha.d/haresources", "/etc/ha.d/authkeys", "/etc/drbd.d/repl.res"):
+        assert len({host.file(path).sha256sum for host in both().values()}) == 1, path
+
+
+def test_a_mail_told_of_the_takeover():
+    primary = next(name for name, role in drbd_roles().items() if role == "Primary")
+    mails = both()[primary].file("/var/mail/root").content_string
+    assert "Takeover" in mails and primary in mails
+
+
+def test_the_clock_follows_a_source(host):
+    tracking = host.check_output("chronyc -c tracking").split(",")
+    assert tracking[0] not in ("", "00000000", "7F7F0101"), tracking
+    assert abs(float(tracking[4])) < 1.0
