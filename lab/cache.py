@@ -4,11 +4,13 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from lab import shell
 
 
 def key_of(recipe: Any) -> str:
@@ -27,7 +29,7 @@ def made(folder: Path, make: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             partial = folder.parent / f".{folder.name}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
+            subprocess.run(shell.as_root(["rm", "-rf", "--one-file-system", str(partial)]), check=True)
             partial.mkdir()
             make(partial)
             partial.rename(folder)

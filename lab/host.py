@@ -1,10 +1,13 @@
 """What the lab needs of the host, and what to tell when it is not there."""
 
+import getpass
 import os
 import platform
 import shutil
+import subprocess
 from pathlib import Path
 
+from lab import shell
 from lab.errors import LabError
 
 FREE_DISK = 4 * 2**30
@@ -18,7 +21,8 @@ PROGRAMS = {"mmdebstrap": "mmdebstrap", "patchelf": "patchelf", "dpkg-scanpackag
 
 def missing_packages() -> list[str]:
     """Return the Debian packages whose programs are not there."""
-    packages = {package for program, package in PROGRAMS.items() if shutil.which(program, path=_path()) is None}
+    wanted = PROGRAMS if os.geteuid() == 0 else PROGRAMS | {"newuidmap": "uidmap"}
+    packages = {package for program, package in wanted.items() if shutil.which(program, path=_path()) is None}
     if not Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists():
         packages.add("debian-archive-keyring")
     return sorted(packages)
@@ -37,6 +41,9 @@ def problems() -> list[str]:
     packages = missing_packages()
     if packages:
         found.append(f"packages are missing; as root: apt-get install {' '.join(packages)}")
+    if os.geteuid() != 0 and not _has_subordinate_ids():
+        found.append(f"{getpass.getuser()} has no subordinate ids; as root: usermod --add-subuids 100000-165535 "
+                     f"--add-subgids 100000-165535 {getpass.getuser()}, or run as root")
     folder = Path.home() / ".cache"
     free = shutil.disk_usage(folder if folder.exists() else Path.home()).free
     if free < FREE_DISK:
@@ -49,6 +56,10 @@ def check() -> None:
     found = problems()
     if found:
         raise LabError("this host cannot run the lab yet:\n" + "\n".join(f"  - {text}" for text in found))
+
+
+def _has_subordinate_ids() -> bool:
+    return subprocess.run(shell.as_root(["true"]), capture_output=True, check=False).returncode == 0
 
 
 def _path() -> str:

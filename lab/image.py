@@ -5,6 +5,7 @@ collection's roles may install lie in a pool, a folder that every guest sees as 
 """
 
 import json
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +50,7 @@ def _build(into: Path, release: str) -> None:
     log, root, pool = into / "build.log", into / "root", into / "pool"
     pool.mkdir()
     with step(f"build the guest image ({release}) and its package pool") as now:
-        shell.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(BARE)}",
+        shell.run([*shell.as_root(["mmdebstrap", "--mode=root"]), "--variant=minbase", f"--include={','.join(BARE)}",
                    "--aptopt=APT::Install-Recommends \"false\"",
                    "--aptopt=Acquire::Check-Valid-Until \"false\"",
                    "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -58,9 +59,10 @@ def _build(into: Path, release: str) -> None:
                    release, str(root)], log, Follower(now).line)
         with open(pool / "Packages", "w", encoding="utf-8") as index:
             index.write(_index(pool))
-        shell.run(["mkfs.ext4", "-q", "-L", "system", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard",
+        shell.run([*shell.as_root(["mkfs.ext4"]), "-q", "-L", "system",
+                   "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard",
                    "-d", str(root), str(into / "system.img"), SYSTEM_DISK], log)
-        shell.run(["rm", "-rf", "--one-file-system", str(root)], log)
+        shell.run(shell.as_root(["rm", "-rf", "--one-file-system", str(root)]), log)
 
 
 def _hooks(into: Path, pool: Path) -> list[str]:
@@ -87,7 +89,6 @@ def _fetch_words(packages: tuple[str, ...]) -> str:
 
 
 def _index(pool: Path) -> str:
-    import subprocess
     done = subprocess.run(["dpkg-scanpackages", "-m", "."], cwd=pool, capture_output=True, text=True, check=True)
     return done.stdout
 

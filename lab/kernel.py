@@ -50,7 +50,7 @@ def _read(folder: Path, suite: str) -> Kernel:
 def _fetch(into: Path, suite: str) -> None:
     root, log = into / "root", into / "build.log"
     with step(f"get a User Mode Linux kernel from {suite}") as now:
-        shell.run(["mmdebstrap", "--variant=extract", "--include=user-mode-linux,libc6",
+        shell.run([*shell.as_root(["mmdebstrap", "--mode=root"]), "--variant=extract", "--include=user-mode-linux,libc6",
                    "--aptopt=Acquire::Check-Valid-Until \"false\"",  # a mirror that lags is stale, but still signed
                    suite, str(root)], log, lambda line: now.say(line[3:60]))
         program = root / "usr/bin/linux.uml"
