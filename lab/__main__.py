@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python3 -m lab", description="A lab of real Linux kernels without KVM.")
     top.add_argument("--state", help="folder of the lab (default: $LINUXHA_LAB, else .lab in the checkout)")
     top.add_argument("--inventory", help="where the machines are described (default: inventories/lab)")
+    top.add_argument("--release", help="Debian release of the machines (default: lab_release of the inventory)")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
     for name in ("up", "down"):
@@ -44,8 +45,12 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("host", metavar="HOST")
     for name in ("cut", "mend", "degrade"):
         made[name].add_argument("nic", metavar="NIC")
-    made["degrade"].add_argument("--loss", type=float, default=0.0, metavar="PERCENT", help="share of frames that get lost")
-    made["degrade"].add_argument("--delay", type=float, default=0.0, metavar="MS", help="milliseconds that each frame waits")
+    made["degrade"].add_argument(
+        "--loss", type=float, default=0.0, metavar="PERCENT", help="share of frames that get lost"
+    )
+    made["degrade"].add_argument(
+        "--delay", type=float, default=0.0, metavar="MS", help="milliseconds that each frame waits"
+    )
     made["status"].add_argument("--json", action="store_true")
     for name in ("ssh", "exec"):
         made[name].add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
@@ -61,7 +66,7 @@ def main() -> None:
     """Carry out one command."""
     options = parser().parse_args()
     try:
-        run(Lab.open(options.state, options.inventory), options)
+        run(Lab.open(options.state, options.inventory, options.release), options)
     except LabError as error:
         sys.exit(f"lab: {error}")
     except KeyboardInterrupt:
@@ -96,8 +101,12 @@ def run_status(lab: Lab, options: argparse.Namespace) -> None:
     print(f"lab {status['state']}, machines of {status['inventory']}")
     for name, seen in status["machines"].items():
         since = f"for {seen['seconds']} s" if seen["seconds"] else ""
-        nics = "  ".join(f"{nic} {address or '-'}" + (" CUT" if nic in seen["cut"] else "")
-                         + (" DEGRADED" if nic in seen["degraded"] else "") for nic, address in seen["nics"].items())
+        nics = "  ".join(
+            f"{nic} {address or '-'}"
+            + (" CUT" if nic in seen["cut"] else "")
+            + (" DEGRADED" if nic in seen["degraded"] else "")
+            for nic, address in seen["nics"].items()
+        )
         print(f"  {name:12} {seen['state']:8}{since:14} {seen['release']} on kernel {seen['kernel'] or '-'}   {nics}")
 
 

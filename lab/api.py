@@ -1,6 +1,5 @@
 """The lab as Python: what the command line, molecule and the tests use."""
 
-import json
 import os
 import shutil
 import socket
@@ -11,11 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lab import connect, host, image, kernel, machines
+from lab import connect, host, kernel, machines
+from lab.client import NOT_RUNNING, KeeperClient
 from lab.errors import LabError
+from lab.hardware import Hardware
 from lab.image import Image
-from lab.kernel import Kernel
-from lab.machines import MANAGEMENT, MANAGEMENT_NIC, MANAGEMENT_SEGMENT, Machine, Nic
+from lab.machines import Machine
 from lab.paths import CHECKOUT, Paths, paths_of
 from lab.progress import step
 
@@ -27,16 +27,21 @@ HOST_KEY_ALIAS = "linuxha-lab-guest"
 class Lab:
     """One lab. Its machines come from an inventory; what it makes is in ``paths``."""
 
-    def __init__(self, paths: Paths, inventory: Path) -> None:
+    def __init__(self, paths: Paths, inventory: Path, release: str | None = None) -> None:
         self.paths = paths
         self._inventory_path = inventory
-        self.inventory = machines.load(inventory, paths.state / "inventory.json")
+        self.inventory = machines.load(inventory, paths.state / "inventory.json", release)
+        self._hardware = Hardware(paths, self.inventory)
+        self._keeper = KeeperClient(paths)
 
     @classmethod
-    def open(cls, state: str | None = None, inventory: str | None = None) -> "Lab":
-        """Open the lab in ``state`` (default: $LINUXHA_LAB or .lab) with ``inventory`` (default: inventories/lab)."""
+    def open(cls, state: str | None = None, inventory: str | None = None, release: str | None = None) -> "Lab":
+        """Open the lab in ``state`` (default: $LINUXHA_LAB or .lab) with ``inventory`` (default: inventories/lab).
+
+        ``release`` (default: $LINUXHA_LAB_RELEASE) takes the place of the inventory's ``lab_release`` on every machine.
+        """
         chosen = inventory or os.environ.get("LINUXHA_LAB_INVENTORY") or str(CHECKOUT / "inventories/lab")
-        return cls(paths_of(state), Path(chosen).absolute())
+        return cls(paths_of(state), Path(chosen).absolute(), release or os.environ.get("LINUXHA_LAB_RELEASE"))
 
     # --- machines ------------------------------------------------------------------------------------------------
 
@@ -52,12 +57,12 @@ class Lab:
             return []
         host.check()
         core = kernel.get(self.paths.cache)
-        images = {release: image.get(self.paths.cache, release) for release in {m.release for m in missing}}
+        images = {m.name: self._hardware.image_of(m) for m in missing}
         self._prepare(images.values())
-        self._start_keeper()
-        self._ask("segments", bridges=self._bridges())
+        self._keeper.start()
+        self._keeper.ask("segments", bridges=self._hardware.bridges())
         for machine in missing:
-            self._power_on(machine, core, images[machine.release])
+            self._keeper.ask("power-on", **self._hardware.assemble(machine, core, images[machine.name]))
         if wait:
             with step(f"boot {', '.join(m.name for m in missing)}") as now:
                 for machine in missing:
@@ -86,31 +91,33 @@ class Lab:
 
     def power_off(self, name: str) -> None:
         """Take the power away at once, as pulling the plug does. The disks keep what was written."""
-        self._ask("power-off", name=self.machine(name).name)
+        self._keeper.ask("power-off", name=self.machine(name).name)
 
     def pause(self, name: str) -> None:
         """Stop the machine in its tracks."""
-        self._ask("pause", name=self.machine(name).name)
+        self._keeper.ask("pause", name=self.machine(name).name)
 
     def resume(self, name: str) -> None:
         """Let a paused machine go on."""
-        self._ask("resume", name=self.machine(name).name)
+        self._keeper.ask("resume", name=self.machine(name).name)
 
     def cut(self, name: str, nic: str) -> None:
         """Pull the cable of ``nic``."""
-        self._ask("cut", name=self.machine(name).name, nic=nic)
+        self._keeper.ask("cut", name=self.machine(name).name, nic=nic)
 
     def mend(self, name: str, nic: str) -> None:
         """Put the cable of ``nic`` back in, and a good one."""
-        self._ask("mend", name=self.machine(name).name, nic=nic)
+        self._keeper.ask("mend", name=self.machine(name).name, nic=nic)
 
     def degrade(self, name: str, nic: str, loss: float = 0.0, delay: float = 0.0) -> None:
         """Make the cable of ``nic`` lose a share (0 to 1) of the frames and delay the rest, in both directions."""
-        self._ask("degrade", name=self.machine(name).name, nic=nic, to_guest=[loss, delay], from_guest=[loss, delay])
+        self._keeper.ask(
+            "degrade", name=self.machine(name).name, nic=nic, to_guest=[loss, delay], from_guest=[loss, delay]
+        )
 
     def destroy(self) -> None:
         """End the lab and remove all that it made, except what all labs share (the cache)."""
-        self._end_keeper()
+        self._keeper.end()
         for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
             shutil.rmtree(folder, ignore_errors=True)
         for name in ("ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "keeper.log", "inventory.json"):
@@ -131,16 +138,26 @@ class Lab:
 
     def status(self) -> dict[str, Any]:
         """Return what the lab is: its kernel, its folders and the state of every machine."""
-        seen = self._ask("status")["machines"] if self._alive() else {}
+        seen = self._keeper.ask("status")["machines"] if self._keeper.alive() else {}
         off = {"state": "off", "seconds": 0, "cut": [], "degraded": []}
         described = {}
         for machine in self.inventory.machines.values():
-            described[machine.name] = {**off, **seen.get(machine.name, {}), "release": machine.release,
-                                       "memory": machine.memory, "ssh": machine.management,
-                                       "nics": {nic.name: nic.address for nic in machine.nics},
-                                       "kernel": self._booted_kernel(machine.name)}
-        return {"state": str(self.paths.state), "inventory": str(self._inventory_path), "keeper": self._alive(),
-                "segments": self.inventory.segments, "machines": described}
+            described[machine.name] = {
+                **off,
+                **seen.get(machine.name, {}),
+                "release": machine.release,
+                "memory": machine.memory,
+                "ssh": machine.management,
+                "nics": {nic.name: nic.address for nic in machine.nics},
+                "kernel": self._booted_kernel(machine.name),
+            }
+        return {
+            "state": str(self.paths.state),
+            "inventory": str(self._inventory_path),
+            "keeper": self._keeper.alive(),
+            "segments": self.inventory.segments,
+            "machines": described,
+        }
 
     def _booted_kernel(self, name: str) -> str:
         """Return the kernel's release and the way it runs processes, read from the machine's console."""
@@ -148,10 +165,10 @@ class Lab:
             text = self.paths.console(name).read_text(errors="replace")
         except FileNotFoundError:
             return ""
-        boot = text[text.rfind("Linux version "):]
+        boot = text[text.rfind("Linux version ") :]
         if not boot.startswith("Linux version "):
             return ""
-        checks = text[:text.rfind("Linux version ")].rpartition("Core dump limits")[2]
+        checks = text[: text.rfind("Linux version ")].rpartition("Core dump limits")[2]
         mode = "seccomp" if "seccomp filters can be installed...OK" in checks else "ptrace"
         return f"{boot.split()[2]} ({mode})"
 
@@ -163,17 +180,23 @@ class Lab:
 
     def ssh(self, name: str, *command: str, check: bool = True, seconds: float = 120) -> str:
         """Run a command on the machine and return what it printed."""
-        done = subprocess.run(self.ssh_argv(name, *command), capture_output=True, text=True, timeout=seconds, check=False,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            self.ssh_argv(name, *command),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         if check and done.returncode:
             raise LabError(f"on {name}, '{' '.join(command)}' ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
     def exec_argv(self, *command: str) -> list[str]:
         """Return the command line that runs ``command`` on this host, but in the lab's network."""
-        keeper = self._keeper_pid()
+        keeper = self._keeper.pid()
         if keeper is None:
-            raise LabError("the lab is not running; `up` starts it")
+            raise LabError(NOT_RUNNING)
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         return ["nsenter", "--target", str(keeper), "--net", *user, "--", *command]
 
@@ -200,10 +223,6 @@ class Lab:
 
     # --- how it is built ------------------------------------------------------------------------------------------
 
-    def _bridges(self) -> dict[str, str]:
-        lab_own = f"{MANAGEMENT[1]}/{MANAGEMENT.prefixlen}"
-        return {_bridge(s): a for s, a in self.inventory.segments.items()} | {_bridge(MANAGEMENT_SEGMENT): lab_own}
-
     def _prepare(self, guests: Iterable[Image]) -> None:
         """Make folders, keys and the ssh configuration."""
         for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
@@ -211,7 +230,9 @@ class Lab:
         self.paths.run.chmod(0o700)
         key = self.paths.state / "id_ed25519"
         if not key.exists():
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "linuxha-lab", "-f", str(key)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "linuxha-lab", "-f", str(key)], check=True
+            )
         known = self.paths.state / "known_hosts"
         known.write_text("".join(f"{HOST_KEY_ALIAS} {guest.host_key}\n" for guest in guests))
         proxy = f'"{sys.executable}" -I -S "{CHECKOUT}/lab/connect.py" "{self.paths.socket}" %h %p'
@@ -220,135 +241,5 @@ class Lab:
             "# Written by `python3 -m lab up`.\n" + "\n".join(blocks) + "\nHost *\n  User root\n"
             f'  IdentityFile "{key}"\n  IdentitiesOnly yes\n  UserKnownHostsFile "{known}"\n'
             f"  HostKeyAlias {HOST_KEY_ALIAS}\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n"
-            f"  ProxyCommand {proxy}\n  ProxyUseFdpass yes\n")
-
-    def _power_on(self, machine: Machine, core: Kernel, guest: Image) -> None:
-        self._make_disks(machine)
-        share = self._share(machine)
-        console = self.paths.console(machine.name)
-        wires = {nic.name: [_tap(machine, index), _bridge(nic.segment)] for index, nic in enumerate(_all_nics(machine))}
-        self._ask("power-on", name=machine.name, console=str(console), wires=wires,
-                  argv=self._command_line(machine, core, guest, share), environment={"TMPDIR": _memory_folder()},
-                  mounts={str(share / "pool"): str(guest.pool), str(share / "modules"): str(core.modules)})
-
-    def _command_line(self, machine: Machine, core: Kernel, guest: Image, share: Path) -> list[str]:
-        cpus = sorted(os.sched_getaffinity(0))
-        # A machine stays on one CPU: its kernel and its processes take turns, and waking another CPU is dear.
-        pinned = ["taskset", "-c", str(cpus[_number(machine) % len(cpus)])]
-        disks = [f"{name}={self.paths.disk(machine.name, name)}" for name in machine.disks]
-        cards = [f"vec{i}:transport=tap,ifname={_tap(machine, i)},mac={nic.mac},gro=1"  # without gro large frames are lost
-                 for i, nic in enumerate(_all_nics(machine))]
-        return [*pinned, str(core.program), f"mem={machine.memory // 2**20}M", f"umid={machine.name}",
-                f"uml_dir={self.paths.run}/", f"hostfs={share}",
-                f"ubda={self.paths.disk(machine.name, 'ubda')},{guest.disk}", *disks, *cards,
-                *(["seccomp=auto"] if core.supports_seccomp() else []),
-                "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "ssl=null", "net.ifnames=0", "panic=1", "noreboot",
-                "systemd.show_status=0"]
-
-    def _make_disks(self, machine: Machine) -> None:
-        for name, size in machine.disks.items():
-            path = self.paths.disk(machine.name, name)
-            if not path.exists():
-                with open(path, "xb") as disk:
-                    disk.truncate(size)
-
-    def _share(self, machine: Machine) -> Path:
-        """Write the folder that the machine sees at /run/lab."""
-        share = self.paths.run / "share" / machine.name
-        share.mkdir(parents=True, exist_ok=True)
-        (share / "this-is-a-lab").touch()
-        key = (self.paths.state / "id_ed25519.pub").read_text()
-        names = [f"{nic.address.split('/')[0]} {m.name}" for m in self.inventory.machines.values()
-                 for nic in m.nics[:1] if nic.address]
-        lines = ["# Written by the lab at every start of the machine.", f"hostname {machine.name}",
-                 f"echo {machine.name} > /etc/hostname",
-                 "cat > /etc/hosts <<'END'", "127.0.0.1 localhost", "::1 localhost", *names, "END",
-                 "mkdir -p -m 700 /root/.ssh", "cat > /root/.ssh/authorized_keys <<'END'", key.strip(), "END"]
-        lines += ["ip link set lo up"]
-        for index, nic in enumerate(_all_nics(machine)):
-            lines += [f"ip link set vec{index} name {nic.name}"]
-            lines += [f"ip address add {nic.address} broadcast + dev {nic.name}"] if nic.address else []
-            lines += [f"ip link set {nic.name} up"]
-        (share / "setup").write_text("\n".join(lines) + "\n")
-        return share
-
-    # --- the keeper -----------------------------------------------------------------------------------------------
-
-    def _start_keeper(self) -> None:
-        if self._alive():
-            return
-        self.paths.socket.unlink(missing_ok=True)
-        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        argv = ["unshare", *user, "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL",
-                sys.executable, "-m", "lab.keeper", str(self.paths.socket)]
-        with open(self.paths.state / "keeper.log", "ab") as log:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                       cwd=CHECKOUT)
-        deadline = time.monotonic() + 20
-        while not self._alive():
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = (self.paths.state / "keeper.log").read_text()[-800:]
-                raise LabError(f"the lab's keeper did not start: {said}")
-            time.sleep(0.02)
-
-    def _alive(self) -> bool:
-        return self._keeper_pid() is not None
-
-    def _keeper_pid(self) -> int | None:
-        """Return the keeper's process id as this host counts, or None. A socket that nobody listens at is no keeper."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            try:
-                line.connect(str(self.paths.socket))
-            except OSError:
-                return None
-            credentials = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            return int.from_bytes(credentials[:4], sys.byteorder)
-
-    def _end_keeper(self) -> None:
-        keeper = self._keeper_pid()
-        if keeper is None:
-            return
-        os.kill(keeper, 9)  # process 1 of the lab's own process namespace: the kernel ends all others with it
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{keeper}").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-    def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            try:
-                line.connect(str(self.paths.socket))
-            except OSError:
-                raise LabError("the lab is not running; `up` starts it") from None
-            line.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
-            with line.makefile() as answers:
-                answer = answers.readline()
-        if not answer:
-            raise LabError("the lab's keeper ended while it was asked to " + do)
-        reply: dict[str, Any] = json.loads(answer)
-        if "error" in reply:
-            raise LabError(reply["error"])
-        return reply
-
-
-def _number(machine: Machine) -> int:
-    return int(machine.management.rpartition(".")[2])
-
-
-def _all_nics(machine: Machine) -> list[Nic]:
-    mac = f"52:54:00:ff:00:{_number(machine):02x}"
-    prefix = MANAGEMENT.prefixlen
-    return [*machine.nics, Nic(MANAGEMENT_NIC, MANAGEMENT_SEGMENT, mac, f"{machine.management}/{prefix}")]
-
-
-def _tap(machine: Machine, index: int) -> str:
-    return f"t{_number(machine)}-{index}"
-
-
-def _bridge(segment: str) -> str:
-    return f"b-{segment}"
-
-
-def _memory_folder() -> str:
-    """Return a folder for the machines' memory: in RAM where the host has such a folder that allows to run code."""
-    shm = "/dev/shm"
-    return shm if os.access(shm, os.W_OK) and not os.statvfs(shm).f_flag & os.ST_NOEXEC else "/tmp"
+            f"  ProxyCommand {proxy}\n  ProxyUseFdpass yes\n"
+        )

@@ -23,7 +23,9 @@ def main() -> None:
     try:
         lab.up()
         booted = time.monotonic()
-        if subprocess.run(["ansible-playbook", "site.yml", "-i", "inventories/lab"], cwd=CHECKOUT, check=False).returncode:
+        if subprocess.run(
+            ["ansible-playbook", "site.yml", "-i", "inventories/lab"], cwd=CHECKOUT, check=False
+        ).returncode:
             sys.exit("lab: site.yml failed; the machines are up: python3 -m lab status")
         built = time.monotonic()
         wait_for_sync(lab)
@@ -31,8 +33,10 @@ def main() -> None:
     except LabError as error:
         sys.exit(f"lab: {error}")
     print(summary(lab))
-    print(f"\nmachines {booted - began:.0f} s, site.yml {built - booted:.0f} s, all {time.monotonic() - began:.0f} s "
-          f"on {os.cpu_count()} CPUs")
+    print(
+        f"\nmachines {booted - began:.0f} s, site.yml {built - booted:.0f} s, all {time.monotonic() - began:.0f} s "
+        f"on {os.cpu_count()} CPUs"
+    )
 
 
 def wait_for_sync(lab: Lab) -> None:
@@ -58,8 +62,12 @@ def wait_for_page(lab: Lab) -> None:
 
 def drbd(lab: Lab) -> dict[str, str]:
     """Return connection and disk states as each machine sees them."""
-    return {node: " ".join(lab.ssh(node, "drbdadm", "cstate", "repl", "&&", "drbdadm", "dstate", "repl", check=False).split())
-            for node in NODES}
+    return {
+        node: " ".join(
+            lab.ssh(node, "drbdadm", "cstate", "repl", "&&", "drbdadm", "dstate", "repl", check=False).split()
+        )
+        for node in NODES
+    }
 
 
 def sync_share(lab: Lab) -> float:
@@ -88,14 +96,20 @@ def summary(lab: Lab) -> str:
     active = holder(lab, VIPS[1])
     lines = ["", "The web pair is at work."]
     lines += [f"  {address:15} is on {holder(lab, address)}" for address in VIPS]
-    lines += [f"  DRBD on {node}: {state}, {lab.ssh(node, 'drbdadm', 'role', 'repl').strip()}" for node, state in drbd(lab).items()]
-    lines += [f"  http://{VIPS[1]}/ says: {page(lab, VIPS[1])[1].splitlines()[-1]}", "",
-              "See it in a browser:    python3 -m lab forward 8080 192.168.69.100:80    then http://127.0.0.1:8080/",
-              f"Log in:                 python3 -m lab ssh {active}",
-              "Watch a failover:       python3 -m lab probe http://192.168.69.100/",
-              f"  and in another shell: python3 -m lab power-off {active}",
-              f"Give the power back:    python3 -m lab power-on {active}",
-              "End it all:             python3 -m lab destroy"]
+    lines += [
+        f"  DRBD on {node}: {state}, {lab.ssh(node, 'drbdadm', 'role', 'repl').strip()}"
+        for node, state in drbd(lab).items()
+    ]
+    lines += [
+        f"  http://{VIPS[1]}/ says: {page(lab, VIPS[1])[1].splitlines()[-1]}",
+        "",
+        "See it in a browser:    python3 -m lab forward 8080 192.168.69.100:80    then http://127.0.0.1:8080/",
+        f"Log in:                 python3 -m lab ssh {active}",
+        "Watch a failover:       python3 -m lab probe http://192.168.69.100/",
+        f"  and in another shell: python3 -m lab power-off {active}",
+        f"Give the power back:    python3 -m lab power-on {active}",
+        "End it all:             python3 -m lab destroy",
+    ]
     return "\n".join(lines)
 
 

@@ -45,8 +45,12 @@ def install_packages() -> None:
     log.parent.mkdir(exist_ok=True)
     with step("install Debian packages") as now:
         shell.run([*become, "apt-get", "update", "-q"], log, lambda line: now.say(line[:50]))
-        shell.run([*become, "apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], log,
-                  lambda line: now.say(line[:50]), DEBIAN_FRONTEND="noninteractive")
+        shell.run(
+            [*become, "apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
+            log,
+            lambda line: now.say(line[:50]),
+            DEBIAN_FRONTEND="noninteractive",
+        )
 
 
 def make_environment(requirements: list[Path]) -> None:
@@ -64,14 +68,17 @@ def make_environment(requirements: list[Path]) -> None:
             shell.run([sys.executable, "-m", "venv", "--clear", str(folder)], log)
             (folder / "python-version").write_text(sys.version)
         listed = [word for path in requirements for word in ("-r", str(path))]
-        shell.run([str(folder / "bin/pip"), "install", "--disable-pip-version-check", *listed], log,
-                  lambda line: now.say(line[:60]))
+        shell.run(
+            [str(folder / "bin/pip"), "install", "--disable-pip-version-check", *listed],
+            log,
+            lambda line: now.say(line[:60]),
+        )
         link_collection(folder)
     stamp.write_text("\n".join([*have, wanted]) + "\n")
 
 
 def link_collection(folder: Path) -> None:
-    """Let ``linuxha.cluster`` in this environment be this checkout: Ansible looks for collections where Python looks."""
+    """Let ``linuxha.cluster`` be this checkout: Ansible looks for collections where Python looks for modules."""
     site = next((folder / "lib").glob("python3*/site-packages"))
     link = site / "ansible_collections" / COLLECTION[0] / COLLECTION[1]
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +93,10 @@ def _version_file(folder: Path) -> bytes:
 
 
 def _has_venv() -> bool:
-    return subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,15 @@ from lab.errors import LabError
 FREE_DISK = 4 * 2**30
 
 # program -> Debian/Ubuntu package that has it
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "patchelf": "patchelf", "dpkg-scanpackages": "dpkg-dev", "mkfs.ext4": "e2fsprogs",
-            "ip": "iproute2", "nsenter": "util-linux", "ssh": "openssh-client"}
-
-
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "patchelf": "patchelf",
+    "dpkg-scanpackages": "dpkg-dev",
+    "mkfs.ext4": "e2fsprogs",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "ssh": "openssh-client",
+}
 
 
 def missing_packages() -> list[str]:
@@ -42,8 +47,10 @@ def problems() -> list[str]:
     if packages:
         found.append(f"packages are missing; as root: apt-get install {' '.join(packages)}")
     if os.geteuid() != 0 and not _has_subordinate_ids():
-        found.append(f"{getpass.getuser()} has no subordinate ids; as root: usermod --add-subuids 100000-165535 "
-                     f"--add-subgids 100000-165535 {getpass.getuser()}, or run as root")
+        found.append(
+            f"{getpass.getuser()} has no subordinate ids; as root: usermod --add-subuids 100000-165535 "
+            f"--add-subgids 100000-165535 {getpass.getuser()}, or run as root"
+        )
     folder = Path.home() / ".cache"
     free = shutil.disk_usage(folder if folder.exists() else Path.home()).free
     if free < FREE_DISK:

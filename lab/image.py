@@ -15,8 +15,20 @@ from lab.progress import Step, step
 GUEST = Path(__file__).parent / "guest"  # files that go into the image as they are
 SYSTEM_DISK = "2G"
 
-BARE = ("systemd-sysv", "udev", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "kmod",
-        "procps", "netbase", "e2fsprogs")
+BARE = (
+    "systemd-sysv",
+    "udev",
+    "dbus",
+    "openssh-server",
+    "python3",
+    "python3-apt",
+    "iproute2",
+    "iputils-ping",
+    "kmod",
+    "procps",
+    "netbase",
+    "e2fsprogs",
+)
 
 # Each line is one installation that must be possible from the pool alone (some exclude each other).
 POOL = (
@@ -25,9 +37,19 @@ POOL = (
     ("ntpsec",),
 )
 
-NEVER_STARTED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
-                 "e2scrub_reap.service", "fstrim.timer", "getty@tty1.service", "getty-static.service",
-                 "systemd-networkd.service", "systemd-timesyncd.service", "systemd-update-utmp.service")
+NEVER_STARTED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "getty-static.service",
+    "systemd-networkd.service",
+    "systemd-timesyncd.service",
+    "systemd-update-utmp.service",
+)
 
 
 class Image(NamedTuple):
@@ -42,7 +64,11 @@ def get(folder: Path, release: str) -> Image:
     """Return the image of ``release`` from the cache in ``folder``, built if it is not there."""
     files = {path.name: path.read_text() for path in sorted(GUEST.iterdir())}
     key = cache.key_of([release, BARE, POOL, NEVER_STARTED, SYSTEM_DISK, files, Path(__file__).read_text()])
-    made = cache.made(folder / f"guest-{release}-{key}", lambda into: _build(into, release))
+    return read(cache.made(folder / f"guest-{release}-{key}", lambda into: _build(into, release)))
+
+
+def read(made: Path) -> Image:
+    """Return the image in a folder that ``get`` has made."""
     return Image(made / "system.img", made / "pool", (made / "ssh_host_key.pub").read_text().strip())
 
 
@@ -50,18 +76,41 @@ def _build(into: Path, release: str) -> None:
     log, root, pool = into / "build.log", into / "root", into / "pool"
     pool.mkdir()
     with step(f"build the guest image ({release}) and its package pool") as now:
-        shell.run([*shell.as_root(["mmdebstrap", "--mode=root"]), "--variant=minbase", f"--include={','.join(BARE)}",
-                   "--aptopt=APT::Install-Recommends \"false\"",
-                   "--aptopt=Acquire::Check-Valid-Until \"false\"",
-                   "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-                   "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=force-unsafe-io",
-                   *(f"--customize-hook={hook}" for hook in _hooks(into, pool)),
-                   release, str(root)], log, Follower(now).line)
+        shell.run(
+            [
+                *shell.as_root(["mmdebstrap", "--mode=root"]),
+                "--variant=minbase",
+                f"--include={','.join(BARE)}",
+                '--aptopt=APT::Install-Recommends "false"',
+                '--aptopt=Acquire::Check-Valid-Until "false"',
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=force-unsafe-io",
+                *(f"--customize-hook={hook}" for hook in _hooks(into, pool)),
+                release,
+                str(root),
+            ],
+            log,
+            Follower(now).line,
+        )
         with open(pool / "Packages", "w", encoding="utf-8") as index:
             index.write(_index(pool))
-        shell.run([*shell.as_root(["mkfs.ext4"]), "-q", "-L", "system",
-                   "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard",
-                   "-d", str(root), str(into / "system.img"), SYSTEM_DISK], log)
+        shell.run(
+            [
+                *shell.as_root(["mkfs.ext4"]),
+                "-q",
+                "-L",
+                "system",
+                "-E",
+                "lazy_itable_init=0,lazy_journal_init=0,nodiscard",
+                "-d",
+                str(root),
+                str(into / "system.img"),
+                SYSTEM_DISK,
+            ],
+            log,
+        )
         shell.run(shell.as_root(["rm", "-rf", "--one-file-system", str(root)]), log)
 
 

@@ -1,7 +1,7 @@
 """The keeper: the one process that owns a lab's network and machines.
 
-It is process 1 of its own process, network and mount namespaces. So when it ends, however it ends, the kernel ends every
-machine and removes every wire with it, and nothing of a lab can be left behind or be mistaken for another lab's.
+It is process 1 of its own process, network and mount namespaces. So when it ends, however it ends, the kernel ends
+every machine and removes every wire with it, and nothing of a lab is left behind or mistaken for another lab's.
 
 It answers requests on a socket: one JSON object per line in, one out, ``{"error": "..."}`` when something is wrong.
 Machines are told to it as ready command lines (see lab.api); it knows nothing of inventories and images.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,14 @@ class Guest:
         """Start the machine; its console goes to a file that is appended to."""
         with open(console, "ab") as log:
             self._console_begin, self._start_again = log.tell(), (argv, console, environment)
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                            start_new_session=True, env=os.environ | environment)
+            self.process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=os.environ | environment,
+            )
         self.started, self.paused = time.time(), False
 
     def signal(self, number: signal.Signals) -> None:
@@ -92,15 +99,17 @@ class Guest:
         """Return the machine's state for ``status``."""
         running = self.running()
         state = ("paused" if self.paused else "running") if running else "off"
-        return {"state": state, "seconds": round(time.time() - self.started) if running else 0,
-                "cut": sorted(self.cut), "degraded": sorted(self.relays)}
+        return {
+            "state": state,
+            "seconds": round(time.time() - self.started) if running else 0,
+            "cut": sorted(self.cut),
+            "degraded": sorted(self.relays),
+        }
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):  # it may have ended by itself meanwhile
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it ended by itself meanwhile
 
 
 def _session_members(session: int) -> list[int]:
@@ -152,9 +161,16 @@ class Keeper:
                 timesource.serve(address.split("/")[0])
                 self._time_sources.add(address)
 
-    def do_power_on(self, name: str, argv: list[str], console: str, environment: dict[str, str],
-                    wires: dict[str, list[str]], mounts: dict[str, str]) -> None:
-        """Start a machine that is off. ``mounts`` (target: source) are shown to it read-only through ``argv``'s hostfs."""
+    def do_power_on(
+        self,
+        name: str,
+        argv: list[str],
+        console: str,
+        environment: dict[str, str],
+        wires: dict[str, list[str]],
+        mounts: dict[str, str],
+    ) -> None:
+        """Start a machine that is off. ``mounts`` (target: source) become visible to it, read-only, through hostfs."""
         guest = self._guest(name)
         if guest.running():
             return
@@ -257,7 +273,7 @@ def _serve_client(keeper: Keeper, client: socket.socket) -> None:
 
 
 def _reap_orphans() -> None:
-    """Process 1 inherits the children of dead machines; collect them, and only them: other zombies have their waiter."""
+    """Process 1 inherits the children of dead machines; collect them, but no zombie that has a waiter of its own."""
     own_session = os.getsid(0)
     while True:
         time.sleep(1)

@@ -1,10 +1,11 @@
-"""Get a User Mode Linux kernel: the newest that a Debian suite offers, which is several times faster than older ones.
+"""Get a User Mode Linux kernel: the newest that a Debian suite offers, several times faster than older ones.
 
-Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that wants a newer C
-library than the host's gets that library beside it; its interpreter and search path are set in the binary itself, because
-User Mode Linux starts itself again through /proc/self/exe and would lose a wrapper.
+Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that wants a newer
+C library than the host's gets that library beside it; its interpreter and search path are set in the binary itself,
+because User Mode Linux starts itself again through /proc/self/exe and would lose a wrapper.
 """
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -19,7 +20,7 @@ RECIPE = 1  # raise when the steps below change
 
 
 class Kernel(NamedTuple):
-    """A kernel that runs on this host. ``modules`` is its module tree, to be shown in guests at /usr/lib/modules/RELEASE."""
+    """A kernel that runs on this host. ``modules`` is its module tree, for the guests' /usr/lib/modules/RELEASE."""
 
     program: Path
     modules: Path
@@ -36,7 +37,7 @@ def get(folder: Path) -> Kernel:
     reasons = []
     for suite in SUITES:
         try:
-            return _read(cache.made(folder / f"kernel-{suite}-{RECIPE}", lambda into, s=suite: _fetch(into, s)), suite)
+            return _read(cache.made(folder / f"kernel-{suite}-{RECIPE}", functools.partial(_fetch, suite=suite)), suite)
         except LabError as error:
             reasons.append(f"{suite}: {error}")
     raise LabError("no kernel for the lab could be had:\n" + "\n".join(reasons))
@@ -50,15 +51,33 @@ def _read(folder: Path, suite: str) -> Kernel:
 def _fetch(into: Path, suite: str) -> None:
     root, log = into / "root", into / "build.log"
     with step(f"get a User Mode Linux kernel from {suite}") as now:
-        shell.run([*shell.as_root(["mmdebstrap", "--mode=root"]), "--variant=extract", "--include=user-mode-linux,libc6",
-                   "--aptopt=Acquire::Check-Valid-Until \"false\"",  # a mirror that lags is stale, but still signed
-                   suite, str(root)], log, lambda line: now.say(line[3:60]))
+        shell.run(
+            [
+                *shell.as_root(["mmdebstrap", "--mode=root"]),
+                "--variant=extract",
+                "--include=user-mode-linux,libc6",
+                '--aptopt=Acquire::Check-Valid-Until "false"',  # a mirror that lags is stale, but still signed
+                suite,
+                str(root),
+            ],
+            log,
+            lambda line: now.say(line[3:60]),
+        )
         program = root / "usr/bin/linux.uml"
         if not _starts(program):
             # The folder will get its final name only when it is whole, and the binary must know its final place.
             libraries = str(root / "usr/lib/x86_64-linux-gnu").replace(f".{_final(into)}.partial", _final(into))
-            shell.run(["patchelf", "--set-rpath", libraries, "--set-interpreter", f"{libraries}/ld-linux-x86-64.so.2",
-                       str(program)], log)
+            shell.run(
+                [
+                    "patchelf",
+                    "--set-rpath",
+                    libraries,
+                    "--set-interpreter",
+                    f"{libraries}/ld-linux-x86-64.so.2",
+                    str(program),
+                ],
+                log,
+            )
 
 
 def _final(partial: Path) -> str:

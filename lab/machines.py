@@ -63,17 +63,17 @@ class Inventory(NamedTuple):
     segments: dict[str, str]
 
 
-def load(inventory: Path, cache: Path) -> Inventory:
+def load(inventory: Path, cache: Path, release: str | None = None) -> Inventory:
     """Read the inventory through ansible-inventory; its answer is kept in ``cache`` until a file of it changes."""
     stamp = _stamp(inventory)
     try:
         kept = json.loads(cache.read_text())
         if kept["stamp"] == stamp:
-            return parse(kept["inventory"])
+            return parse(kept["inventory"], release)
     except (OSError, ValueError, KeyError):
         pass  # never read before, or cut off while being written: read it again
     listed = _ansible_inventory(inventory)
-    result = parse(listed)
+    result = parse(listed, release)
     cache.parent.mkdir(parents=True, exist_ok=True)
     partial = cache.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps({"stamp": stamp, "inventory": listed}))
@@ -97,11 +97,12 @@ def _ansible_inventory(inventory: Path) -> dict[str, Any]:
     done = subprocess.run([program, "-i", str(inventory), "--list"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"ansible-inventory cannot read {inventory}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    listed: dict[str, Any] = json.loads(done.stdout)
+    return listed
 
 
-def parse(listed: dict[str, Any]) -> Inventory:
-    """Turn what ``ansible-inventory --list`` prints into machines; LabError names the host, the variable and the value."""
+def parse(listed: dict[str, Any], release: str | None = None) -> Inventory:
+    """Turn what ``ansible-inventory --list`` prints into machines; LabError names host, variable and value."""
     hostvars = listed.get("_meta", {}).get("hostvars", {})
     described = {name: v for name, v in hostvars.items() if "lab_nics" in v}
     if len(described) > MOST_MACHINES:
@@ -109,7 +110,8 @@ def parse(listed: dict[str, Any]) -> Inventory:
     machines: dict[str, Machine] = {}
     segments: dict[str, str] = {}
     for index, (name, variables) in enumerate(sorted(described.items())):
-        machines[name] = _machine(name, variables, str(MANAGEMENT[index + 10]))
+        chosen = variables | ({"lab_release": release} if release else {})
+        machines[name] = _machine(name, chosen, str(MANAGEMENT[index + 10]))
         for segment, address in variables.get("lab_segments", {}).items():
             segments[segment] = _address(f"lab_segments.{segment}", address or "")
     for machine in machines.values():

@@ -1,5 +1,6 @@
 """Measure an outage: fetch a page at a fixed rate from inside the lab, every fetch on a connection of its own."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -33,8 +34,13 @@ class Probe:
     tell: called with a line of text whenever the answer changes.
     """
 
-    def __init__(self, connect: Callable[..., object], url: str, rate: float = 10.0,
-                 tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[str, int, float], socket.socket],
+        url: str,
+        rate: float = 10.0,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self._address, self._port, self._path = parts.hostname or "", parts.port or 80, parts.path or "/"
         self._connect, self._pause, self._tell = connect, 1.0 / rate, tell
@@ -53,7 +59,8 @@ class Probe:
 
     def run(self, seconds: float) -> None:
         """Fetch for ``seconds`` (or until stopped): at the fixed rate, whether or not earlier fetches have ended."""
-        began, count, running = time.monotonic(), 0, []
+        began, count = time.monotonic(), 0
+        running: list[threading.Thread] = []
         while time.monotonic() - began < seconds and not self._stopped.is_set():
             fetch = threading.Thread(target=self._fetch, daemon=True)
             fetch.start()
@@ -67,10 +74,10 @@ class Probe:
         began = time.monotonic()
         try:
             wire = self._connect(self._address, self._port, LIMIT)
-            with wire:  # type: ignore[attr-defined]
-                wire.settimeout(LIMIT)  # type: ignore[attr-defined]
-                wire.sendall(f"GET {self._path} HTTP/1.0\r\nHost: {self._address}\r\n\r\n".encode())  # type: ignore[attr-defined]
-                response = HTTPResponse(wire)  # type: ignore[arg-type]
+            with wire:
+                wire.settimeout(LIMIT)
+                wire.sendall(f"GET {self._path} HTTP/1.0\r\nHost: {self._address}\r\n\r\n".encode())
+                response = HTTPResponse(wire)
                 response.begin()
                 result = Fetch(began, response.status, response.read().decode("utf-8", "replace").strip())
         except OSError as error:

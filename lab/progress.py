@@ -55,8 +55,11 @@ class Step:
             self._drawing.set()
             drawer.join()
             start = "\r\x1b[K" if self._live else ""
-            print(f"{start}{time.monotonic() - self._started:6.1f} s  {self._title}: {verdict}",
-                  file=sys.stderr, flush=True)
+            print(
+                f"{start}{time.monotonic() - self._started:6.1f} s  {self._title}: {verdict}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def step(title: str) -> AbstractContextManager[Step]:

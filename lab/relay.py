@@ -1,4 +1,4 @@
-"""A bad wire: a relay between one network card and its segment that loses and delays frames, in each direction by itself.
+"""A bad wire: a relay between one network card and its segment that loses and delays frames in each direction.
 
 Written by hand because the usual tool, the netem queueing discipline, is a module that many hosts' kernels lack.
 """
@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from lab import network
@@ -77,7 +78,5 @@ class Relay:
                         heapq.heappush(waiting, (due, next(order), direction, frame))
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, direction, frame = heapq.heappop(waiting)
-                try:
+                with suppress(OSError):  # a full queue or a closed card drops the frame, as a wire does
                     os.write(segment if direction == "from_guest" else guest, frame)
-                except OSError:
-                    pass  # a full queue or a closed card drops the frame, as a wire does

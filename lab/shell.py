@@ -10,7 +10,7 @@ from lab.errors import LabError
 
 
 def as_root(argv: list[str]) -> list[str]:
-    """Return the command line that runs ``argv`` as root, or as the root of a user namespace where the caller is not root.
+    """Return the command line that runs ``argv`` as root; of a user namespace where the caller is not root.
 
     Files that it makes for root then belong to the caller, those of other users to the caller's subordinate ids.
     """
@@ -24,8 +24,15 @@ def run(argv: list[str], log: Path, follow: Callable[[str], None] | None = None,
     last: deque[str] = deque(maxlen=12)
     with open(log, "a", encoding="utf-8") as kept:
         kept.write(f"$ {' '.join(argv)}\n")
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", env=os.environ | _surroundings() | environment) as process:
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=os.environ | _surroundings() | environment,
+        ) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 kept.write(line)

@@ -28,8 +28,19 @@ def _answer(listener: socket.socket) -> None:
 def _reply(request: bytes, received: int) -> bytes:
     version = request[0] >> 3 & 7
     sent_by_client = HEADER.unpack_from(request)[10]
-    return HEADER.pack(version << 3 | SERVER, 1, request[2] if request[2] < 128 else 6, -20, 0, 1 << 4, b"LAB\0",
-                       received, sent_by_client, received, _now())
+    return HEADER.pack(
+        version << 3 | SERVER,
+        1,
+        request[2] if request[2] < 128 else 6,
+        -20,
+        0,
+        1 << 4,
+        b"LAB\0",
+        received,
+        sent_by_client,
+        received,
+        _now(),
+    )
 
 
 def _now() -> int:

@@ -96,8 +96,9 @@ class Writer:
     def __init__(self, node: str) -> None:
         lab.ssh(node, "rm", "-f", f"{MOUNT}/records")
         self.acknowledged = -1
-        self._process = subprocess.Popen(lab.ssh_argv(node, "python3", "-u", "-"), stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            lab.ssh_argv(node, "python3", "-u", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdin is not None
         self._process.stdin.write(WRITER)
         self._process.stdin.close()
@@ -165,8 +166,15 @@ def power_cut() -> None:
         wait_until("the other machine serves", lambda: serving() == other(victim))
     found = records(other(victim))
     writer.stop()
-    record("power_cut", victim=victim, outage=round(_outage_from(probe, began), 2), acknowledged=writer.acknowledged,
-           found=found[-1], without_gap=found == list(range(len(found))), deadtime=_deadtime(other(victim)))
+    record(
+        "power_cut",
+        victim=victim,
+        outage=round(_outage_from(probe, began), 2),
+        acknowledged=writer.acknowledged,
+        found=found[-1],
+        without_gap=found == list(range(len(found))),
+        deadtime=_deadtime(other(victim)),
+    )
 
 
 def power_return() -> None:
@@ -191,8 +199,13 @@ def switchover() -> None:
             lab.ssh(active, "/usr/share/heartbeat/hb_standby", "all")
             wait_until("the other machine serves", lambda here=active: serving() == other(here))
         found = records(other(active))
-        record(way, to=other(active), outage=round(_outage_from(probe, began), 2), acknowledged=writer.acknowledged,
-               found=found[-1])
+        record(
+            way,
+            to=other(active),
+            outage=round(_outage_from(probe, began), 2),
+            acknowledged=writer.acknowledged,
+            found=found[-1],
+        )
 
 
 def link_loss() -> None:
@@ -207,8 +220,16 @@ def link_loss() -> None:
         lab.mend(active, "eth1")
         wait_until("both copies are whole again", whole)
     writer.stop()
-    record("link_loss", active=active, serving=serving(), outage=probe.longest(), mounted=mounted, alone=alone,
-           acknowledged=writer.acknowledged, found=records(active)[-1])
+    record(
+        "link_loss",
+        active=active,
+        serving=serving(),
+        outage=probe.longest(),
+        mounted=mounted,
+        alone=alone,
+        acknowledged=writer.acknowledged,
+        found=records(active)[-1],
+    )
 
 
 def _outage_from(probe: Probe, moment: float) -> float:

@@ -10,7 +10,9 @@ cut, by_hand = measured["power_cut"], measured["by_hand"]
 
 def test_the_page_is_back_within_deadtime_and_one_and_a_half_takeovers_by_hand():
     bound = cut["deadtime"] + 1.5 * by_hand["seconds"]
-    print(f"\noutage {cut['outage']} s, bound {bound:.1f} s = deadtime {cut['deadtime']} s + 1.5 x {by_hand['seconds']} s")
+    print(
+        f"\noutage {cut['outage']} s, bound {bound:.1f} s = deadtime {cut['deadtime']} s + 1.5 x {by_hand['seconds']} s"
+    )
     assert 0 < cut["outage"] <= bound
 
 

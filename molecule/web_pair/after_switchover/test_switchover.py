@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from lab import Lab
 
 measured = json.loads((Lab.open().paths.state / "measured.json").read_text())
@@ -10,8 +11,10 @@ measured = json.loads((Lab.open().paths.state / "measured.json").read_text())
 
 @pytest.mark.parametrize("way", ["switchover", "switchback"])
 def test_the_move_is_shorter_than_two_takeovers_by_hand(way):
-    print(f"\n{way} to {measured[way]['to']}: outage {measured[way]['outage']} s, "
-          f"steps of one takeover by hand {measured['by_hand']['seconds']} s")
+    print(
+        f"\n{way} to {measured[way]['to']}: outage {measured[way]['outage']} s, "
+        f"steps of one takeover by hand {measured['by_hand']['seconds']} s"
+    )
     # What has to be started on one side has to be stopped on the other first.
     assert 0 < measured[way]["outage"] <= 2 * 1.5 * measured["by_hand"]["seconds"]
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import testinfra
+
 from lab import Lab
 
 VIPS = {"192.168.69.16", "192.168.69.100"}
