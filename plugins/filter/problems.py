@@ -50,10 +50,12 @@ _value:
   elements: str
 """
 
+import difflib
 from importlib import import_module
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
 CHECKERS = {"apache": "_apache", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat", "ntp": "_ntp"}
@@ -67,10 +69,22 @@ def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -
     if role not in CHECKERS:
         raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
     options = specification["argument_specs"]["main"]["options"]
-    result = ArgumentSpecValidator(options).validate(settings)
-    if result.error_messages:
-        return list(result.error_messages)
+    unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
+    result = ArgumentSpecValidator(options).validate({name: settings[name] for name in settings if name in options})
+    if unknown or result.error_messages:
+        return unknown + [_readable(error) for error in result.errors]
     return import_module(ROOMS + CHECKERS[role]).check_settings(result.validated_parameters, list(hosts))
+
+
+def _unknown(name: str, role: str, options: dict) -> str:
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
+    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(sorted(options))}"
+    return f"{name} is no variable of the role {role}; {hint}"
+
+
+def _readable(error: Exception) -> str:
+    """Return the error as a sentence; of a name inside a variable, ansible's own text is only the name."""
+    return f"unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
 
 
 class FilterModule:

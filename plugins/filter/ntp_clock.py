@@ -1,0 +1,67 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what a time daemon says about the clock."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ntp_clock
+author: The linuxha.cluster maintainers
+version_added: "0.1.0"
+short_description: Read what a time daemon says about the clock
+description:
+  - Reads the machine formats of C(chronyc) and C(ntpq) into one shape.
+options:
+  _input:
+    description: Output of C(chronyc -c -n -m tracking sources), or of C(ntpq -n -c rv -c peers).
+    type: str
+    required: true
+  daemon:
+    description: The daemon that was asked.
+    type: str
+    choices: [chrony, ntpsec, ntp]
+    required: true
+  own_clock:
+    description: Whether the daemon may follow the host's own clock, as in a cluster without other time sources.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Wait until the clock follows a source
+  ansible.builtin.command:
+    argv: [chronyc, -c, -n, -m, tracking, sources]
+  register: answer
+  changed_when: false
+  until: (answer.stdout | linuxha.cluster.ntp_clock('chrony')).synchronised
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(synchronised) tells whether the clock follows a source, C(source) which one.
+    - C(sources) lists all sources with C(address), C(state), C(stratum) and C(reached).
+      The latter is the number of answers to the last eight questions.
+    - C(summary) says it in one sentence.
+  type: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
+
+
+def ntp_clock(text: str, daemon: str, own_clock: bool = False) -> dict:
+    """Return the state of the clock and of its sources."""
+    if daemon not in _ntp.PARSERS:
+        raise AnsibleFilterError(f"ntp_clock: '{daemon}' is no time daemon; expected one of {', '.join(_ntp.PARSERS)}")
+    clock = _ntp.PARSERS[daemon](text)
+    if clock.source == _ntp.OWN_CLOCK and not own_clock:
+        clock = clock._replace(source="")
+    return {"synchronised": bool(clock.source), "source": clock.source, "summary": _ntp.render_clock(clock),
+            "sources": [source._asdict() for source in clock.sources]}
+
+
+class FilterModule:
+    """Front door for Jinja."""
+
+    def filters(self) -> dict:
+        return {"ntp_clock": ntp_clock}

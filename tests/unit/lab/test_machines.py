@@ -1,0 +1,65 @@
+"""The inventory's machines: what is read, what is refused, and how it is said."""
+
+import copy
+
+import pytest
+from lab import machines
+from lab.errors import LabError
+
+NIC = {"segment": "front", "mac": "52:54:00:00:00:01", "address": "192.168.69.14/24"}
+GOOD = {
+    "lab_nics": {"eth0": NIC},
+    "lab_disks": {"ubdb": "256M"},
+    "lab_memory": "384M",
+    "lab_segments": {"front": "192.168.69.254/24"},
+}
+
+
+def listed(**hosts):
+    """Return what ``ansible-inventory --list`` prints for hosts with these variables."""
+    return {"_meta": {"hostvars": hosts}}
+
+
+def test_a_machine_is_read_with_its_sizes_in_bytes():
+    inventory = machines.parse(listed(debian1=GOOD, controller={"ansible_host": "localhost"}))
+    assert list(inventory.machines) == ["debian1"]
+    machine = inventory.machines["debian1"]
+    assert (machine.memory, machine.disks) == (384 * 2**20, {"ubdb": 256 * 2**20})
+    assert machine.nics == (machines.Nic("eth0", "front", "52:54:00:00:00:01", "192.168.69.14/24"),)
+    assert inventory.segments == {"front": "192.168.69.254/24"}
+
+
+def test_a_release_named_by_hand_takes_the_place_of_the_inventorys():
+    assert machines.parse(listed(debian1=GOOD), "trixie").machines["debian1"].release == "trixie"
+
+
+def change(**values):
+    """Return good variables with some of them changed."""
+    return {**copy.deepcopy(GOOD), **values}
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        (change(lab_memory="much"), "debian1: lab_memory is 'much'; expected a size such as 256M"),
+        (change(lab_memory="0M"), "debian1: lab_memory is '0M'"),
+        (change(lab_disks={"sdb": "1G"}), "debian1: lab_disks has 'sdb'"),
+        (change(lab_disks={"ubdb": "1T"}), "debian1: lab_disks.ubdb is '1T'"),
+        (change(lab_release="potato"), "debian1: lab_release is 'potato'"),
+        (change(lab_nics={"eth0": {**NIC, "mac": "1"}}), "debian1: lab_nics.eth0.mac is '1'"),
+        (change(lab_nics={"eth0": {**NIC, "mac": "53:54:00:00:00:01"}}), "lab_nics.eth0.mac is '53:54:00:00:00:01'"),
+        (change(lab_nics={"eth0": {**NIC, "address": "300.1.1.1/24"}}), "lab_nics.eth0: address is '300.1.1.1/24'"),
+        (change(lab_nics={"eth0": {**NIC, "speed": 1}}), "lab_nics.eth0 is {"),
+        (change(lab_segments={"front": "x"}), "lab_segments.front: address is 'x'"),
+    ],
+)
+def test_a_wrong_description_is_named(variables, says):
+    with pytest.raises(LabError) as raised:
+        machines.parse(listed(debian1=variables))
+    assert says in str(raised.value)
+
+
+def test_two_machines_cannot_share_an_address():
+    twin = change(lab_nics={"eth0": {**NIC, "mac": "52:54:00:00:00:02"}})
+    with pytest.raises(LabError, match=r"192\.168\.69\.14 belongs to both debian1 eth0 and debian2 eth0"):
+        machines.parse(listed(debian1=GOOD, debian2=twin))

@@ -1,0 +1,69 @@
+"""The lab's smaller parts: the cache, the time source, the folders, the check of the host."""
+
+import struct
+import threading
+import time
+
+import pytest
+from lab import cache, host, paths, timesource
+from lab.errors import LabError
+
+
+def test_a_thing_is_made_once_by_two_who_want_it(tmp_path):
+    made = []
+
+    def make(into):
+        made.append(into)
+        time.sleep(0.05)
+        (into / "file").write_text("whole")
+
+    threads = [threading.Thread(target=cache.made, args=(tmp_path / "thing", make)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert (tmp_path / "thing/file").read_text() == "whole"
+
+
+def test_a_build_that_was_cut_off_leaves_nothing_that_looks_whole(tmp_path):
+    def fail(into):
+        (into / "half").write_text("")
+        raise LabError("cut off")
+
+    with pytest.raises(LabError):
+        cache.made(tmp_path / "thing", fail)
+    assert not (tmp_path / "thing").exists()
+    cache.made(tmp_path / "thing", lambda into: (into / "file").write_text("whole"))
+    assert [entry.name for entry in (tmp_path / "thing").iterdir()] == ["file"]
+
+
+def test_different_recipes_have_different_names():
+    assert cache.key_of(["a", 1]) == cache.key_of(["a", 1])
+    assert cache.key_of(["a", 1]) != cache.key_of(["a", 2])
+
+
+def test_the_time_source_answers_a_client_with_the_hosts_clock():
+    request = struct.pack("!B39xQ", 4 << 3 | 3, 0x1234)
+    reply = timesource._reply(request, timesource._now())
+    mode, stratum = reply[0] & 7, reply[1]
+    originate, received, sent = struct.unpack_from("!QQQ", reply, 24)
+    assert (mode, stratum, originate) == (4, 1, 0x1234)
+    assert received <= sent
+    assert abs(sent / 2**32 - timesource.SECONDS_1900_TO_1970 - time.time()) < 1
+
+
+def test_two_labs_never_share_a_socket(tmp_path):
+    one, two = paths.paths_of(str(tmp_path / "one")), paths.paths_of(str(tmp_path / "two"))
+    assert one.socket != two.socket
+    deep = paths.paths_of(str(tmp_path / ("very-long-name" * 20)))
+    assert len(str(deep.socket)) < 100  # a socket's name has room for 107 bytes
+
+
+def test_a_host_that_lacks_something_is_told_all_of_it(monkeypatch):
+    monkeypatch.setattr(host.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(host.shutil, "which", lambda program, path: None)
+    with pytest.raises(LabError) as raised:
+        host.check()
+    assert "riscv64" in str(raised.value)
+    assert "mmdebstrap" in str(raised.value)

@@ -1,0 +1,186 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of the role heartbeat: every kind of wrong input, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.linuxha.cluster.plugins.filter.authkeys_secret import FilterModule
+from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
+from ansible_collections.linuxha.cluster.plugins.module_utils import _heartbeat as room
+
+ROLE = Path(__file__).parents[4] / "roles/heartbeat"
+SPECIFICATION = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
+DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+HOSTS = ["debian1", "debian2", "reel1"]
+UCAST = [{"device": "eth1", "address": "10.0.0.1"}, {"device": "eth1", "address": "10.0.0.2"}]
+GROUP: dict[str, Any] = {
+    "name": "web",
+    "nodes": ["debian1", "debian2"],
+    "failback": False,
+    "resources": [{"ip": {"address": "192.168.69.16/24"}}, {"service": {"name": "apache2"}}],
+}
+
+
+def found(**changes: Any) -> list[str]:
+    settings = {
+        **DEFAULTS,
+        "heartbeat_nodes": ["debian1", "debian2"],
+        "heartbeat_bcast": ["eth1"],
+        "heartbeat_groups": [GROUP],
+    }
+    settings.update({"heartbeat_" + name: value for name, value in changes.items()})
+    return problems(settings, "heartbeat", SPECIFICATION, HOSTS)
+
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"keepalive": "500ms", "warntime": "1.5", "deadtime": "2s", "initdead": "4000ms"},
+    {"keepalive": 1, "deadping": 10},
+    {"bcast": [], "serial": ["/dev/ttyS0"], "baud": 9600},
+    {"bcast": [], "ucast": UCAST},
+    {"mcast": [{"device": "eth0", "group": "239.192.0.42", "port": 694, "ttl": 1, "loop": 0}]},
+    {"ping": ["192.168.69.1"], "ipfail": True},
+    {"ping_group": [{"name": "routers", "addresses": ["10.0.0.3", "10.0.0.4"]}], "ipfail": True},
+    {"respawn": [{"user": "hacluster", "command": "/usr/libexec/heartbeat/dopd"}]},
+    {"apiauth": [{"service": "dopd", "users": ["hacluster"], "groups": ["haclient"]}]},
+    {"stonith_host": [{"from": "*", "type": "baytech", "parameters": "10.0.0.3 login password"}]},
+    {"logfile": "", "debugfile": "", "logfacility": "none"},
+    {"secret": "correct-horse"},
+    {"authentication": "md5"},
+    {"auto_failback": True, "groups": []},
+]
+
+
+@pytest.mark.parametrize("changes", GOOD)
+def test_good_variables_are_accepted(changes: dict[str, Any]) -> None:
+    assert found(**changes) == []
+
+
+def in_group(**changes: Any) -> dict[str, Any]:
+    return {"groups": [{**GROUP, **changes}]}
+
+
+def with_resource(resource: Any) -> dict[str, Any]:
+    return in_group(resources=[resource])
+
+
+# what is changed, and the beginning of what is said
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"colour": "red"}, "heartbeat_colour"),
+    ({"udpport": "many"}, "argument 'heartbeat_udpport'"),
+    ({"authentication": "rot13"}, "value of heartbeat_authentication"),
+    ({"nodes": None}, "argument 'heartbeat_nodes'"),
+    ({"nodes": []}, "heartbeat_nodes: empty"),
+    ({"nodes": ["debian1"]}, "heartbeat_nodes: debian1;"),
+    ({"nodes": ["debian1", "debian1"]}, "heartbeat_nodes: debian1, debian1"),
+    ({"nodes": HOSTS}, "heartbeat_nodes: debian1, debian2, reel1"),
+    ({"nodes": ["debian1", "debian9"]}, "heartbeat_nodes[1]: 'debian9' is not in the play"),
+    ({"keepalive": "fast"}, "heartbeat_keepalive: 'fast'"),
+    ({"keepalive": "0"}, "heartbeat_keepalive: '0'"),
+    ({"deadtime": "-3"}, "heartbeat_deadtime: '-3'"),
+    ({"initdead": "1h"}, "heartbeat_initdead: '1h'"),
+    ({"keepalive": "10"}, "heartbeat_warntime: 10; expected more than heartbeat_keepalive"),
+    ({"warntime": "30"}, "heartbeat_deadtime: 30; expected more than heartbeat_warntime"),
+    ({"deadtime": "5"}, "heartbeat_deadtime: 5; expected more than heartbeat_warntime"),
+    ({"keepalive": "16", "warntime": "17"}, "heartbeat_deadtime: 30; expected more than twice heartbeat_keepalive"),
+    ({"deadtime": "60", "initdead": "80"}, "heartbeat_initdead: 80; expected at least twice heartbeat_deadtime"),
+    ({"deadping": "4"}, "heartbeat_deadping: 4; expected more than twice"),
+    ({"deadping": "x"}, "heartbeat_deadping: 'x'"),
+    ({"udpport": 0}, "heartbeat_udpport: 0"),
+    ({"udpport": 65536}, "heartbeat_udpport: 65536"),
+    ({"bcast": []}, "heartbeat_bcast: is empty"),
+    ({"bcast": ["eth 1"]}, "heartbeat_bcast[0]: 'eth 1'"),
+    ({"bcast": ["averyverylongname0"]}, "heartbeat_bcast[0]: 'averyverylongname0'"),
+    ({"serial": ["ttyS0"]}, "heartbeat_serial[0]: 'ttyS0'"),
+    ({"baud": 1234}, "heartbeat_baud: 1234"),
+    ({"mcast": [{"device": "eth0"}]}, "heartbeat_mcast[0].group: is missing"),
+    ({"mcast": [{"device": "eth0", "group": "224.0.0.1"}]}, "heartbeat_mcast[0].group: '224.0.0.1'"),
+    ({"mcast": [{"device": "eth0", "group": "10.0.0.1"}]}, "heartbeat_mcast[0].group: '10.0.0.1'"),
+    ({"mcast": [{"device": "eth0", "group": "239.1.1.1", "ttl": 0}]}, "heartbeat_mcast[0].ttl: 0"),
+    ({"mcast": [{"device": "eth0", "group": "239.1.1.1", "loop": 2}]}, "heartbeat_mcast[0].loop: 2"),
+    ({"mcast": [{"device": "eth0", "group": "239.1.1.1", "port": 70000}]}, "heartbeat_mcast[0].port: 70000"),
+    ({"ucast": [{"device": "eth1", "adress": "10.0.0.1"}]}, "heartbeat_ucast[0].adress: there is no such key"),
+    ({"ucast": [{"device": "eth1", "address": "10.0.0"}]}, "heartbeat_ucast[0].address: '10.0.0'"),
+    ({"ucast": UCAST[:1]}, "heartbeat_ucast: eth1 has 10.0.0.1; expected the addresses of both nodes"),
+    ({"ping": ["gateway"]}, "heartbeat_ping[0]: 'gateway'"),
+    ({"ping_group": [{"name": "debian1", "addresses": ["10.0.0.3"]}]}, "heartbeat_ping_group[0].name: 'debian1'"),
+    ({"ping_group": [{"name": "g", "addresses": []}]}, "heartbeat_ping_group[0].addresses: []"),
+    ({"ipfail": True}, "heartbeat_ipfail: true"),
+    ({"respawn": [{"user": "root", "command": "dopd"}]}, "heartbeat_respawn[0].command: 'dopd'"),
+    ({"apiauth": [{"service": "dopd"}]}, "heartbeat_apiauth[0].users: is missing"),
+    ({"apiauth": [{"service": "dopd", "users": "root"}]}, "heartbeat_apiauth[0].users: 'root'"),
+    ({"stonith_host": [{"from": "reel1", "type": "x", "parameters": "y"}]}, "heartbeat_stonith_host[0].from: 'reel1'"),
+    ({"logfile": "ha.log"}, "heartbeat_logfile: 'ha.log'"),
+    ({"debugfile": "/var/log/"}, "heartbeat_debugfile: '/var/log/'"),
+    ({"logfacility": "local9"}, "heartbeat_logfacility: 'local9'"),
+    ({"secret_file": "/nonexistent/secret"}, "heartbeat_secret_file: /nonexistent/secret is not a file"),
+    ({"secret_file": "secret"}, "heartbeat_secret_file: secret is not a file"),
+    ({"secret": "s3cretword", "secret_file": "/x"}, "heartbeat_secret: is given, and heartbeat_secret_file too"),
+    ({"secret": "two words"}, "heartbeat_secret: (not shown) is not valid"),
+    ({"groups": [{"name": "web"}]}, "heartbeat_groups[0].nodes: is missing"),
+    (in_group(nodes=["debian1", "reel1"]), "heartbeat_groups[0].nodes: debian1, reel1"),
+    (in_group(failback=True), "heartbeat_groups[0].failback: True"),
+    (in_group(autostart=False), "heartbeat_groups[0].autostart: false"),
+    (in_group(recovery="restart"), "heartbeat_groups[0].recovery: restart"),
+    (with_resource({"raid": {}}), "heartbeat_groups[0].resources[0].raid: there is no such kind"),
+    (with_resource({"ip": {"address": "192.168.69.300"}}), "heartbeat_groups[0].resources[0].ip.address"),
+    (
+        with_resource({"filesystem": {"device": "/dev/drbd0", "mountpoint": "mnt"}}),
+        "heartbeat_groups[0].resources[0].filesystem.mountpoint: 'mnt'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), BAD)
+def test_a_bad_variable_is_named(changes: dict[str, Any], said: str) -> None:
+    messages = found(**changes)
+    assert any(said in message for message in messages), messages
+
+
+def test_no_message_holds_the_secret() -> None:
+    for changes in ({"secret": "s3cret word"}, {"secret": "s3cretword", "secret_file": "/x"}):
+        assert "s3cret" not in "".join(found(**changes))
+
+
+def test_a_secret_file_is_read_on_the_controller(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    for text, faults in (("correct-horse\n", 0), ("short\n", 1), ("", 1)):
+        file.write_text(text, encoding="utf-8")
+        assert len(found(secret_file=str(file))) == faults
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("", None),
+        ("# nothing\n", None),
+        ("auth 1\n1 sha1 hello\n", room.Key("sha1", "hello")),
+        ("auth 2\n1 md5 old\n2 sha1 new", room.Key("sha1", "new")),
+        ("auth 1\n1 crc\n", room.Key("crc", "")),
+        ('auth 1\n1 md5 "two words"\n', room.Key("md5", '"two')),
+        ("1 md5 unused\n", None),
+    ],
+)
+def test_the_key_in_use_is_read_as_heartbeat_reads_it(text: str, key: room.Key | None) -> None:
+    assert room.parse_authkeys(text) == key
+    assert FilterModule().filters()["authkeys_secret"](text) == (key.secret if key else "")
+
+
+@pytest.mark.parametrize("text", ["auth 2\n1 md5 s3cret\n", "s3cret\n", "auth\n"])
+def test_a_broken_authkeys_is_refused_without_saying_what_is_in_it(text: str) -> None:
+    with pytest.raises(room.SecretError) as caught:
+        room.parse_authkeys(text)
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(Exception, match="authkeys"):
+        FilterModule().filters()["authkeys_secret"](text)
+
+
+def test_defaults_and_specification_agree() -> None:
+    options = SPECIFICATION["argument_specs"]["main"]["options"]
+    assert {name: option["default"] for name, option in options.items() if "default" in option} == DEFAULTS
+    assert [name for name, option in options.items() if option.get("required")] == ["heartbeat_nodes"]
