@@ -27,7 +27,7 @@ lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
 	yamllint .
 	mypy
-	ansible-lint --offline
+	ANSIBLE_HOME=$(CURDIR)/.cache/lint ansible-lint --offline
 
 units: test-environment ## Test parsing, planning and the lab's own code; no machine needed
 	coverage erase

@@ -78,13 +78,14 @@ def make_environment(requirements: list[Path]) -> None:
 
 
 def link_collection(folder: Path) -> None:
-    """Let ``linuxha.cluster`` be this checkout: Ansible looks for collections where Python looks for modules."""
+    """Let ``linuxha.cluster`` be this checkout for whatever runs in the environment."""
     site = next((folder / "lib").glob("python3*/site-packages"))
-    link = site / "ansible_collections" / COLLECTION[0] / COLLECTION[1]
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if link.is_symlink():
-        link.unlink()
-    link.symlink_to(os.path.relpath(CHECKOUT, link.parent))
+    for root in (site, folder / "collections"):  # for Python's imports, and for Ansible (see ansible.cfg)
+        link = root / "ansible_collections" / COLLECTION[0] / COLLECTION[1]
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(os.path.relpath(CHECKOUT, link.parent))
 
 
 def _version_file(folder: Path) -> bytes:

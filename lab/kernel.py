@@ -1,7 +1,7 @@
 """Get a User Mode Linux kernel: the newest that a Debian suite offers, several times faster than older ones.
 
-Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that wants a newer
-C library than the host's gets that library beside it; its interpreter and search path are set in the binary itself,
+Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that wants a
+newer C library than the host's gets that library beside it; interpreter and search path are set in the binary itself,
 because User Mode Linux starts itself again through /proc/self/exe and would lose a wrapper.
 """
 

@@ -29,6 +29,7 @@ class WriteFile(NamedTuple):
     path: str
     content: str
     mode: int = 0o644
+    backup: bool = True               # False for files that only this collection reads
 
 
 class Plan(NamedTuple):

@@ -7,7 +7,7 @@ so check mode cannot predict anything else than what then happens.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, Plan
 
@@ -17,7 +17,8 @@ def reconcile(module: Any,
               plan: Callable[[Any], Plan],
               perform: Callable[[Any], None],
               describe: Callable[[Any], str],
-              report: Callable[[Any], Dict[str, Any]]) -> None:
+              report: Callable[[Any], Dict[str, Any]],
+              settle: Optional[Callable[[Any], Any]] = None) -> None:
     """Bring what ``read`` finds to what ``plan`` wants, and leave the module.
 
     read: returns the current state.
@@ -25,11 +26,12 @@ def reconcile(module: Any,
     perform: carries out one action (``Runner.perform``).
     describe: renders a state as text, for ``--diff``.
     report: turns a state into the module's own return values.
+    settle: waits until the state that was reached is the one to leave, and returns it (never in check mode).
 
     Ends in ``exit_json`` with ``changed``, ``actions`` (sentences), ``diff`` and the report of the state it left
     (of the predicted state in check mode), or in ``fail_json`` with the actions that had been done by then.
     """
-    done = []  # type: List[str]
+    done: List[str] = []
     try:
         current = read()
         wanted = plan(current)
@@ -39,6 +41,7 @@ def reconcile(module: Any,
                 perform(action)
                 done.append(action.sentence)
             after = read() if done else current
+            after = settle(after) if settle else after
         module.exit_json(
             changed=bool(wanted.actions),
             actions=[action.sentence for action in wanted.actions],
