@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab import Lab
+from lab.paths import CHECKOUT
 from lab.probe import Probe
 
 VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
@@ -128,6 +129,50 @@ def start() -> None:
     record("start", serving=serving())
 
 
+def refusals() -> None:
+    """Ask for a second resource on disks that hold something: a filesystem, an LVM label, another resource's metadata."""
+    holders = {
+        "/dev/ubdc": ["mkfs.ext4", "-q", "-L", "precious", "/dev/ubdc"],
+        "/dev/ubdd": ["pvcreate", "-q", "/dev/ubdd"],
+        "/dev/ubde": ["drbdmeta", "--force", "9", "v08", "/dev/ubde", "internal", "create-md"],
+    }
+    lab.ssh("debian1", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "install", "lvm2")
+    seen = {}
+    for disk, make in holders.items():
+        lab.ssh("debian1", *make)
+        before = checksums(disk)
+        playbook = str(CHECKOUT / "molecule/web_pair/second_resource.yml")
+        inventory = str(CHECKOUT / "inventories/lab")
+        run = subprocess.run(
+            ["ansible-playbook", "-i", inventory, playbook, "-e", f"second_disk={disk}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=CHECKOUT,
+        )
+        described = [n for n in NODES if lab.ssh(n, "ls", "/etc/drbd.d").find("second") >= 0]
+        seen[disk] = {
+            "code": run.returncode,
+            "message": message(run.stdout),
+            "unchanged": before == checksums(disk),
+            "described": described,
+        }
+        print(f"{disk}: {seen[disk]['message']}")
+    record("refusals", **seen)
+
+
+def checksums(disk: str) -> list[str]:
+    """Return the checksums of all bytes of a disk, on both machines."""
+    return [lab.ssh(node, "sha256sum", disk) for node in NODES]
+
+
+def message(output: str) -> str:
+    """Return the text of the first failure in a play's output."""
+    lines = output.splitlines()
+    first = next((i for i, line in enumerate(lines) if "[ERROR]" in line), 0)
+    return lines[first]
+
+
 def by_hand() -> None:
     """Time the steps of a takeover when they are done by hand, without heartbeat, on the machine that stands by."""
     active = serving()
@@ -136,19 +181,15 @@ def by_hand() -> None:
         lab.ssh(stopped, "systemctl", "stop", "heartbeat")
     line = next(line for line in lab.ssh(node, "cat", "/etc/ha.d/haresources").splitlines() if "drbddisk" in line)
     agents = [word.split("::") for word in line.split()[1:]]
-    steps = {}
+    own = lab.ssh(node, "ls", "/etc/ha.d/resource.d").split()
+    programs = {name: f"/etc/{'ha.d/resource.d' if name in own else 'init.d'}/{name}" for name, *_ in agents}
+    steps: dict[str, float] = {}
     for name, *arguments in agents:
-        program = f"/etc/ha.d/resource.d/{name}"
-        if subprocess.run(lab.ssh_argv(node, "test", "-x", program), check=False).returncode:
-            program = f"/etc/init.d/{name}"
         began = time.monotonic()
-        lab.ssh(node, program, *arguments, "start")
-        steps[name] = steps.get(name, 0.0) + round(time.monotonic() - began, 2)
+        lab.ssh(node, programs[name], *arguments, "start")
+        steps[name] = round(steps.get(name, 0.0) + time.monotonic() - began, 2)
     for name, *arguments in reversed(agents):
-        program = f"/etc/ha.d/resource.d/{name}"
-        if subprocess.run(lab.ssh_argv(node, "test", "-x", program), check=False).returncode:
-            program = f"/etc/init.d/{name}"
-        lab.ssh(node, program, *arguments, "stop")
+        lab.ssh(node, programs[name], *arguments, "stop")
     for started in (active, node):
         lab.ssh(started, "systemctl", "start", "heartbeat")
     wait_until("the page is back", lambda: serving() != "")
