@@ -42,6 +42,10 @@ class Guest:
         self.cut: set[str] = set()
         self.relays: dict[str, Relay] = {}
 
+    def plug(self, nic: str) -> str:
+        """Return the device that stands for a card in its segment's bridge."""
+        return self.relays[nic].plug if nic in self.relays else self.wires[nic][0]
+
     def running(self) -> bool:
         """Tell whether the machine's process lives."""
         return self.process is not None and self.process.poll() is None
@@ -181,11 +185,11 @@ class Keeper:
                 _run(["mount", "--bind", source, target])
                 _run(["mount", "-o", "remount,bind,ro", target])
         for nic, (tap, bridge) in wires.items():
-            if nic not in guest.relays:
-                network.make_tap(tap, bridge)
             guest.wires[nic] = (tap, bridge)
-        for nic in guest.cut:
-            _run(["ip", "link", "set", guest.wires[nic][0], "down"])
+            if nic not in guest.relays:
+                network.make_tap(tap)
+                if nic not in guest.cut:
+                    network.attach(tap, bridge)
         guest.start(argv, console, environment)
 
     def do_power_off(self, name: str) -> None:
@@ -204,16 +208,16 @@ class Keeper:
 
     def do_cut(self, name: str, nic: str) -> None:
         """Pull a cable."""
-        guest, tap, _ = self._wire(name, nic)
-        _run(["ip", "link", "set", tap, "down"])
+        guest, _, _ = self._wire(name, nic)
+        network.detach(guest.plug(nic))
         guest.cut.add(nic)
 
     def do_mend(self, name: str, nic: str) -> None:
         """Put a cable back in, and a good one."""
-        guest, tap, _ = self._wire(name, nic)
+        guest, tap, bridge = self._wire(name, nic)
         if nic in guest.relays:
             guest.relays.pop(nic).close()
-        _run(["ip", "link", "set", tap, "up"])
+        network.attach(tap, bridge)
         guest.cut.discard(nic)
 
     def do_degrade(self, name: str, nic: str, to_guest: list[float], from_guest: list[float]) -> None:
@@ -222,6 +226,8 @@ class Keeper:
         if nic in guest.relays:
             guest.relays.pop(nic).close()
         guest.relays[nic] = Relay(tap, bridge, Quality(*to_guest), Quality(*from_guest))
+        if nic in guest.cut:
+            network.detach(guest.plug(nic))
 
     def watch(self) -> None:
         """Start machines again that were rebooted from inside, for ever."""

@@ -9,10 +9,14 @@ from pathlib import Path
 from lab.errors import LabError
 
 
-def _ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+def _run(*argv: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(f"'ip {' '.join(arguments)}' failed: {done.stderr.strip()}")
+        raise LabError(f"'{' '.join(argv)}' failed: {done.stderr.strip()}")
+
+
+def _ip(*arguments: str) -> None:
+    _run("ip", *arguments)
 
 
 def exists(device: str) -> bool:
@@ -36,11 +40,15 @@ def make_bridge(device: str, address: str) -> None:
         _ip("address", "add", address, "dev", device)
 
 
-def make_tap(device: str, bridge: str) -> None:
-    """Make the lab's end of a network card and plug it into its segment."""
+def make_tap(device: str) -> None:
+    """Make the lab's end of a network card, not plugged in anywhere."""
     if not exists(device):
         _ip("tuntap", "add", "dev", device, "mode", "tap")
-    attach(device, bridge)
+    # Out of its bridge it is an interface of the lab's host: that must not answer in the place of the segment.
+    Path(f"/proc/sys/net/ipv4/conf/{device}/arp_ignore").write_text("8")
+    ipv6 = Path(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6")
+    if ipv6.exists():
+        ipv6.write_text("1")
     _ip("link", "set", device, "up")
 
 
@@ -50,13 +58,8 @@ def attach(device: str, bridge: str) -> None:
 
 
 def detach(device: str) -> None:
-    """Pull ``device`` out of its bridge."""
+    """Pull ``device`` out of its bridge. It stays up: a guest under load does not recover from writes that fail."""
     _ip("link", "set", device, "nomaster")
-
-
-def delete(device: str) -> None:
-    """Remove ``device``."""
-    _ip("link", "delete", device)
 
 
 def check_host() -> None:

@@ -47,9 +47,15 @@ class Relay:
         self._segment = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
         fcntl.ioctl(self._segment, TUNSETIFF, struct.pack("16sH22x", self._plug.encode(), flags))
-        network.make_tap(self._plug, bridge)
+        network.make_tap(self._plug)
+        network.attach(self._plug, bridge)
         self._thread = threading.Thread(target=self._carry, name=f"relay {tap}", daemon=True)
         self._thread.start()
+
+    @property
+    def plug(self) -> str:
+        """The device that stands for the card in the segment's bridge."""
+        return self._plug
 
     def close(self) -> None:
         """Stop, and plug the card straight into its segment again. Frames still waiting are lost."""

@@ -130,7 +130,7 @@ def start() -> None:
 
 
 def refusals() -> None:
-    """Ask for a second resource on disks that hold something: a filesystem, an LVM label, another resource's metadata."""
+    """Ask for a second resource on disks that hold something: a filesystem, an LVM label, DRBD metadata."""
     holders = {
         "/dev/ubdc": ["mkfs.ext4", "-q", "-L", "precious", "/dev/ubdc"],
         "/dev/ubdd": ["pvcreate", "-q", "/dev/ubdd"],
@@ -157,7 +157,6 @@ def refusals() -> None:
             "unchanged": before == checksums(disk),
             "described": described,
         }
-        print(f"{disk}: {seen[disk]['message']}")
     record("refusals", **seen)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from lab import Lab
 
 measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["refusals"]
