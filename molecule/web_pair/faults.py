@@ -272,6 +272,36 @@ def link_loss() -> None:
     )
 
 
+def unchanged_run() -> None:
+    """Time a run that has nothing to do, beside the least that Ansible could do: one Python on each machine."""
+    began = time.monotonic()
+    run = subprocess.run(
+        ["ansible-playbook", "-i", str(CHECKOUT / "inventories/lab"), str(CHECKOUT / "site.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+    )
+    whole_run = time.monotonic() - began
+    began = time.monotonic()
+    bare = [subprocess.Popen(lab.ssh_argv(node, "python3", "-c", "pass")) for node in NODES]
+    codes = [process.wait() for process in bare]
+    least = time.monotonic() - began
+    recap = {
+        line.split()[0]: dict(word.split("=") for word in line.split() if "=" in word)
+        for line in run.stdout.splitlines()
+        if "changed=" in line
+    }
+    record(
+        "unchanged_run",
+        seconds=round(whole_run, 1),
+        bare_ssh=round(least, 2),
+        ratio=round(whole_run / least, 1),
+        codes=[run.returncode, *codes],
+        changed={node: int(counts["changed"]) for node, counts in recap.items()},
+    )
+
+
 def _outage_from(probe: Probe, moment: float) -> float:
     """Return the seconds from ``moment`` until the page is there for good; it must have been there before."""
     last_bad = max((f.began for f in probe.fetches if f.status != 200 and f.began > moment - 0.5), default=moment)

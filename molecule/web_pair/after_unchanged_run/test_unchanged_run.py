@@ -1,0 +1,16 @@
+"""A run that has nothing to do changes nothing; what it costs is printed."""
+
+import json
+
+from lab import Lab
+
+measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["unchanged_run"]
+
+
+def test_nothing_is_changed():
+    print(
+        f"\nunchanged site.yml {measured['seconds']} s, parallel ssh {measured['bare_ssh']} s, "
+        f"ratio {measured['ratio']}"
+    )
+    assert measured["codes"] == [0, 0, 0]
+    assert measured["changed"] == {"debian1": 0, "debian2": 0}
