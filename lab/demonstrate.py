@@ -72,11 +72,9 @@ def drbd(lab: Lab) -> dict[str, str]:
 
 def sync_share(lab: Lab) -> float:
     """Return how much of the synchronisation is done, 0 to 1."""
-    for line in lab.ssh(NODES[0], "drbdsetup", "events2", "--now", "repl", check=False).splitlines():
-        for word in line.split():
-            if word.startswith("done:"):
-                return float(word[5:]) / 100
-    return 0.0
+    text = lab.ssh(NODES[0], "drbdsetup", "events2", "--now", "--statistics", "repl", check=False)
+    found = dict(word.split(":", 1) for word in text.split() if word.startswith(("size:", "out-of-sync:")))
+    return 1 - int(found["out-of-sync"]) / int(found["size"]) if len(found) == 2 else 0.0
 
 
 def page(lab: Lab, address: str) -> tuple[int, str]:

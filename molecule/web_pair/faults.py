@@ -4,6 +4,7 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -129,6 +130,71 @@ def start() -> None:
     record("start", serving=serving())
 
 
+def play(playbook: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a playbook on the pair with some variables changed."""
+    argv = ["ansible-playbook", "-i", "inventories/lab", playbook, "-e", json.dumps(variables)]
+    plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=plain)
+
+
+def changed_by(output: str) -> dict[str, int]:
+    """Return how many tasks changed something on each machine, from a play's recap."""
+    recap = [line.split() for line in output.splitlines() if "changed=" in line and "unreachable=" in line]
+    return {words[0]: int(word[8:]) for words in recap for word in words if word.startswith("changed=")}
+
+
+def declared(variable: str) -> Any:
+    """Return a variable of the pair as the inventory declares it."""
+    argv = ["ansible-inventory", "-i", "inventories/lab", "--host", NODES[0]]
+    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout)[variable]
+
+
+def live_changes() -> None:
+    """Change what runs, under visitors: an address more, other beats, and everything as it was."""
+    groups = declared("heartbeat_groups")
+    more = json.loads(json.dumps(groups))
+    more[0]["resources"].insert(2, {"ip": {"address": "192.168.69.17/24"}})
+    active = serving()
+    before = started(active)
+    steps = {
+        "address_added": {"heartbeat_groups": more},
+        "beats_changed": {"heartbeat_groups": more, "heartbeat_keepalive": "500ms"},
+        "all_as_it_was": {},
+    }
+    seen = {}
+    for step, variables in steps.items():
+        with visitors() as probe:
+            run = play("site.yml", **variables)
+        addresses = lab.ssh(active, "ip", "-4", "-o", "address")
+        seen[step] = {
+            "code": run.returncode,
+            "changed": changed_by(run.stdout),
+            "outage": probe.longest(),
+            "extra_address": "192.168.69.17/" in addresses,
+            "same_process": started(active) == before,
+            "keepalive": setting(active, "keepalive"),
+            "serving": serving(),
+        }
+        if run.returncode:
+            print(run.stdout)
+    record("live_changes", active=active, **seen)
+
+
+def started(node: str) -> str:
+    """Return when the web server and heartbeat itself were started, and since when the filesystem is mounted."""
+    return lab.ssh(
+        node,
+        "systemctl show -p ExecMainStartTimestampMonotonic,MainPID apache2 heartbeat; "
+        f"stat -c %i:%Z {MOUNT}; cat /proc/$(systemctl show -P MainPID apache2)/stat | cut -d' ' -f22",
+    )
+
+
+def setting(node: str, name: str) -> str:
+    """Return a value of ha.cf on one machine."""
+    words = [line.split() for line in lab.ssh(node, "cat", "/etc/ha.d/ha.cf").splitlines()]
+    return next(w[1] for w in words if w[:1] == [name])
+
+
 def refusals() -> None:
     """Ask for a second resource on disks that hold something: a filesystem, an LVM label, DRBD metadata."""
     holders = {
@@ -141,15 +207,7 @@ def refusals() -> None:
     for disk, make in holders.items():
         lab.ssh("debian1", *make)
         before = checksums(disk)
-        playbook = str(CHECKOUT / "molecule/web_pair/second_resource.yml")
-        inventory = str(CHECKOUT / "inventories/lab")
-        run = subprocess.run(
-            ["ansible-playbook", "-i", inventory, playbook, "-e", f"second_disk={disk}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=CHECKOUT,
-        )
+        run = play("molecule/web_pair/second_resource.yml", second_disk=disk)
         described = [n for n in NODES if lab.ssh(n, "ls", "/etc/drbd.d").find("second") >= 0]
         seen[disk] = {
             "code": run.returncode,
@@ -272,33 +330,72 @@ def link_loss() -> None:
     )
 
 
+def partition() -> None:
+    """Cut both networks of one machine, let both write, mend: DRBD must not choose, one machine must serve."""
+    first = serving()
+    lab.cut(first, "eth0")
+    lab.cut(first, "eth1")
+    wait_until("both machines serve for themselves", lambda: all(drbd(n, "role") == "Primary/Unknown" for n in NODES))
+    wait_until("both have mounted", lambda: all(MOUNT in lab.ssh(n, "cat", "/proc/mounts") for n in NODES))
+    for node in NODES:
+        lab.ssh(node, f"echo {node} > {MOUNT}/written-by-{node}; sync")
+    lab.mend(first, "eth0")
+    lab.mend(first, "eth1")
+    mended = time.monotonic()
+    wait_until("both see the divergence", lambda: all(drbd(n, "cstate") == "StandAlone" for n in NODES))
+    wait_until("one machine serves again", lambda: serving() != "" and settled())
+    back = round(time.monotonic() - mended, 1)
+    active = serving()
+    generations = {node: lab.ssh(node, "drbdadm", "get-gi", RESOURCE).split(":")[0] for node in NODES}
+    refused = play("site.yml")
+    apart = {node: [drbd(node, "role"), drbd(node, "cstate")] for node in NODES}
+    kept = {active: written(active)}
+    # The operator's choice, with the commands that the error names: the one that stands by loses what it wrote.
+    lab.ssh(other(active), f"drbdadm secondary {RESOURCE}; drbdadm connect --discard-my-data {RESOURCE}")
+    lab.ssh(active, "drbdadm", "connect", RESOURCE)
+    wait_until("both copies are whole again", whole)
+    record(
+        "partition",
+        first=first,
+        serving=active,
+        back=back,
+        generations=generations,
+        code=refused.returncode,
+        said=[line for line in refused.stdout.splitlines() if "StandAlone" in line or "generation" in line],
+        apart=apart,
+        kept=kept,
+        after=written(active),
+        next_run=changed_by(play("site.yml").stdout),
+    )
+
+
+def settled() -> bool:
+    """Tell whether heartbeat runs on both machines and moves nothing."""
+    words = [lab.ssh(node, "cl_status", "rscstatus", check=False).strip() for node in NODES]
+    return all(word in ("none", "local", "foreign", "all") for word in words)
+
+
+def written(node: str) -> list[str]:
+    """Return which machines' files are on the filesystem that a machine has mounted."""
+    return [n for n in NODES if f"written-by-{n}" in lab.ssh(node, "ls", MOUNT).split()]
+
+
 def unchanged_run() -> None:
     """Time a run that has nothing to do, beside the least that Ansible could do: one Python on each machine."""
     began = time.monotonic()
-    run = subprocess.run(
-        ["ansible-playbook", "-i", str(CHECKOUT / "inventories/lab"), str(CHECKOUT / "site.yml")],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CHECKOUT,
-    )
+    run = play("site.yml")
     whole_run = time.monotonic() - began
     began = time.monotonic()
     bare = [subprocess.Popen(lab.ssh_argv(node, "python3", "-c", "pass")) for node in NODES]
     codes = [process.wait() for process in bare]
     least = time.monotonic() - began
-    recap = {
-        line.split()[0]: dict(word.split("=") for word in line.split() if "=" in word)
-        for line in run.stdout.splitlines()
-        if "changed=" in line
-    }
     record(
         "unchanged_run",
         seconds=round(whole_run, 1),
         bare_ssh=round(least, 2),
         ratio=round(whole_run / least, 1),
         codes=[run.returncode, *codes],
-        changed={node: int(counts["changed"]) for node, counts in recap.items()},
+        changed=changed_by(run.stdout),
     )
 
 
@@ -309,8 +406,7 @@ def _outage_from(probe: Probe, moment: float) -> float:
 
 
 def _deadtime(node: str) -> float:
-    words = [line.split() for line in lab.ssh(node, "cat", "/etc/ha.d/ha.cf").splitlines()]
-    value = next(w[1] for w in words if w[:1] == ["deadtime"])
+    value = setting(node, "deadtime")
     return float(value[:-2]) / 1000 if value.endswith("ms") else float(value)
 
 

@@ -25,9 +25,10 @@ def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:  # 
         if value and not re.fullmatch(r"/[^\s\"]*", value):
             found.append("%s is '%s'; expected an absolute path without blanks" % (name, value))
     if mount and not (root + "/").startswith(mount.rstrip("/") + "/"):
-        found.append("apache_document_root is '%s', which is not below apache_document_root_mount '%s'" % (root, mount))
+        found.append("apache_document_root is '%s', which is not below apache_document_root_mount '%s'"
+                     % (root, mount))
     for name, value in settings["apache_processes"].items():
         if not DIRECTIVE.fullmatch(str(name)) or not str(value).isdigit():
-            found.append("apache_processes has '%s: %s'; expected a directive and a number, such as MaxRequestWorkers: 10"
+            found.append("apache_processes has '%s: %s'; expected a directive and a number, as MaxRequestWorkers: 10"
                          % (name, value))
     return found

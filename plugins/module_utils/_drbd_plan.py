@@ -370,7 +370,8 @@ def standalone_text(state: State, wanted: Wanted) -> str:
         "First try, on each side that is StandAlone: drbdadm connect {name}\n"
         "  (no data is given up by it: DRBD connects if one side only missed what the other one has)\n"
         "If it is StandAlone again, decide which side loses what it wrote since they parted. On that side:\n"
-        "  drbdadm disconnect {name}; drbdadm secondary {name}; drbdadm connect --discard-my-data {name}\n"
+        "  drbdadm secondary {name}; drbdadm connect --discard-my-data {name}\n"
+        "  (before that `drbdadm disconnect {name}` if it is not StandAlone)\n"
         "and on the other one, if it is StandAlone too:\n"
         "  drbdadm connect {name}").format(
             name=wanted.name, node=state.node, peer=peer, role=live.role, disk=live.disk,

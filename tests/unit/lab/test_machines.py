@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from lab import machines
 from lab.errors import LabError
 

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+
 from lab import cache, host, paths, timesource
 from lab.errors import LabError
 

@@ -5,6 +5,7 @@ import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lab.probe import Fetch, Outage, Probe
 
 

@@ -61,7 +61,17 @@ def test_a_pair_in_sync_is_read_from_drbd_9():
 
 def test_the_progress_of_a_sync_is_told():
     live = room.parse_events(recorded("kernel8.4-events2-sync-source"), "repl")
-    assert room.percentage(live) == 75.0 and not room.is_uptodate(live)
+    assert room.percentage(live) == 32.8 and not room.is_uptodate(live)
+    live = room.parse_events(recorded("kernel8.4-events2-sync-target"), "repl")
+    assert (live.role, live.disk, live.replication) == ("Secondary", "Inconsistent", "SyncTarget")
+
+
+def test_a_pair_in_sync_and_a_lost_link_are_read_from_drbd_8():
+    live = room.parse_events(recorded("kernel8.4-events2-uptodate"), "repl")
+    assert room.is_uptodate(live) and room.is_linked(live) and live.role == "Primary"
+    live = room.parse_events(recorded("kernel8.4-events2-connecting"), "repl")
+    assert (live.connection, live.disk, live.peer_disk) == ("Connecting", "UpToDate", "DUnknown")
+    assert not room.is_linked(live)
 
 
 @pytest.mark.parametrize("live", [None, room.Live(), room.Live(disk="UpToDate")])
