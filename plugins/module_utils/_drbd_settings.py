@@ -220,8 +220,8 @@ def _duplicates(resources: List[Dict[str, Any]]) -> List[str]:
 
 def _names(settings: Dict[str, Any], resources: List[Dict[str, Any]]) -> List[str]:
     names = [resource["name"] for resource in resources]
-    return ["drbd_failover_accept_data_loss names '%s', which is not a resource; there are: %s" % (
-        name, ", ".join(names) or "none")
+    text = "drbd_failover_accept_data_loss names '%s', which is not a resource; there are: %s"
+    return [text % (name, ", ".join(names) or "none")
             for name in settings.get("drbd_failover_accept_data_loss") or [] if name not in names]
 
 

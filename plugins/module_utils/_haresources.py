@@ -195,21 +195,19 @@ def _has(tokens: Sequence[Token], token: Token) -> bool:
     return any(same_resource(each, token) or same_resource(token, each) for each in tokens)
 
 
-def _check_order(change: Change) -> None:
+def _check_order(name: str, old: Sequence[Token], new: Sequence[Token]) -> None:
     """Refuse a change of a running group that what stays would have to be restarted for."""
-    assert change.old and change.new
-    old, new = change.old.tokens, change.new.tokens
     for tokens, others in ((old, new), (new, old)):
         for place, token in enumerate(tokens):
             staying = [each for each in tokens[place + 1:] if each.agent not in _APART and _has(others, each)]
             if staying and _leans(token) and not _has(others, token):
-                raise _refusal(change.group, token, staying[0])
+                raise _refusal(name, token, staying[0])
     kept = [token for token in new if _has(old, token) and token.agent not in _APART]
     before = [token for token in old if _has(new, token) and token.agent not in _APART]
     for place, token in enumerate(kept):
         for later in kept[place + 1:]:
             if before.index(later) < before.index(token) and (_leans(token) or _leans(later)):
-                raise _refusal(change.group, token, later)
+                raise _refusal(name, token, later)
 
 
 def _refusal(group: str, token: Token, staying: Token) -> HaresourcesError:
@@ -246,7 +244,7 @@ def plan_live(changes: Sequence[Change], here: str, holding: str, scripts: Dict[
         if mine[0] != mine[-1]:
             raise _elsewhere(change.group, "its preferred node cannot change while both nodes hold groups")
         if old and new and mine[0]:
-            _check_order(change)
+            _check_order(change.group, old.tokens, new.tokens)
         was, will = (old.tokens if old else ()), (new.tokens if new else ())
         lost[mine[0]] += [(change.group, token) for token in was if not _has(will, token)]
         gained[mine[0]] += [(change.group, token) for token in will if not _has(was, token)]
