@@ -12,8 +12,8 @@ from lab.errors import LabError
 from lab.probe import Probe
 
 COMMANDS = {
-    "up": "start machines (default: all) and wait until ssh answers; one that is up stays as it is",
-    "down": "shut machines (default: all) down in an orderly way",
+    "up": "start machines (or groups of them; default: all) and wait until ssh answers; one that is up stays as it is",
+    "down": "shut machines (or groups of them; default: all) down in an orderly way",
     "status": "show the machines, their kernel and their state",
     "ssh": "log in to a machine, or run a command on it",
     "exec": "run a command of this host in the lab's network, as a client of the machines",

@@ -46,8 +46,8 @@ class Lab:
     # --- machines ------------------------------------------------------------------------------------------------
 
     def up(self, names: Iterable[str] = (), wait: bool = True) -> list[str]:
-        """Start the named machines (default: all with lab_autostart) and wait for their sshd; return those started."""
-        chosen = list(names) or [m.name for m in self.inventory.machines.values() if m.autostart]
+        """Start the named machines or groups (default: all with lab_autostart); return those that were off."""
+        chosen = self._named(names) or [m.name for m in self.inventory.machines.values() if m.autostart]
         wanted = [self.machine(name) for name in chosen]
         if not wanted:
             raise LabError(f"{self._inventory_path} describes no machine: no host has lab_nics")
@@ -73,7 +73,7 @@ class Lab:
     def down(self, names: Iterable[str] = ()) -> list[str]:
         """Shut the named machines (default: all) down in an orderly way; return those that ran."""
         status = self.status()["machines"]
-        chosen = [n for n in (list(names) or sorted(status)) if status[self.machine(n).name]["state"] != "off"]
+        chosen = [n for n in (self._named(names) or sorted(status)) if status[self.machine(n).name]["state"] != "off"]
         for name in chosen:
             if status[name]["state"] == "paused":
                 self.resume(name)
@@ -124,6 +124,10 @@ class Lab:
             (self.paths.state / name).unlink(missing_ok=True)
         if self.paths.state.is_dir() and not any(self.paths.state.iterdir()):
             self.paths.state.rmdir()
+
+    def _named(self, names: Iterable[str]) -> list[str]:
+        """Return the machines that names of machines and of groups stand for."""
+        return list(dict.fromkeys(machine for name in names for machine in self.inventory.groups.get(name, [name])))
 
     def machine(self, name: str) -> Machine:
         """Return the description of a machine; LabError when there is none of that name."""

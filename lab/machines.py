@@ -57,10 +57,11 @@ class Machine(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """All machines by name, and the lab's own address in each segment ("" for none)."""
+    """All machines by name, the lab's own address in each segment ("" for none), the machines of each group."""
 
     machines: dict[str, Machine]
     segments: dict[str, str]
+    groups: dict[str, list[str]]
 
 
 def load(inventory: Path, cache: Path, release: str | None = None) -> Inventory:
@@ -118,7 +119,15 @@ def parse(listed: dict[str, Any], release: str | None = None) -> Inventory:
         for nic in machine.nics:
             segments.setdefault(nic.segment, "")
     _refuse_twins(machines)
-    return Inventory(machines, segments)
+    groups = {group: [n for n in _members(listed, group) if n in machines] for group in listed if group != "_meta"}
+    return Inventory(machines, segments, groups)
+
+
+def _members(listed: dict[str, Any], group: str) -> list[str]:
+    """Return the hosts of a group and of the groups in it, each once."""
+    entry = listed.get(group, {})
+    deeper = [name for child in entry.get("children", []) for name in _members(listed, child)]
+    return list(dict.fromkeys([*entry.get("hosts", []), *deeper]))
 
 
 def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:

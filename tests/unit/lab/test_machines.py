@@ -30,6 +30,16 @@ def test_a_machine_is_read_with_its_sizes_in_bytes():
     assert inventory.segments == {"front": "192.168.69.254/24"}
 
 
+def test_the_machines_of_a_group_are_those_of_the_groups_in_it_too():
+    groups = {
+        "all": {"children": ["farm"]},
+        "farm": {"children": ["web"], "hosts": ["debian1"]},
+        "web": {"hosts": ["x"]},
+    }
+    inventory = machines.parse({**listed(debian1=GOOD, x={}), **groups})
+    assert inventory.groups == {"all": ["debian1"], "farm": ["debian1"], "web": []}
+
+
 def test_a_release_named_by_hand_takes_the_place_of_the_inventorys():
     assert machines.parse(listed(debian1=GOOD), "trixie").machines["debian1"].release == "trixie"
 

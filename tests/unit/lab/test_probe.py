@@ -47,7 +47,9 @@ def test_a_page_and_a_refusal_are_told_apart():
                 client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")
 
         threading.Thread(target=serve, daemon=True).start()
-        probe = Probe(lambda address, at, limit: socket.create_connection((address, at), limit), f"http://127.0.0.1:{port}/")
+        probe = Probe(
+            lambda address, at, limit: socket.create_connection((address, at), limit), f"http://127.0.0.1:{port}/"
+        )
         probe.run(0.05)
     assert [(f.status, f.text) for f in probe.fetches] == [(200, "hello")]
     probe.run(0.05)
