@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lab.client import NOT_RUNNING, KeeperClient
 from lab.errors import LabError
 from lab.hardware import Hardware
 from lab.image import Image
-from lab.machines import Machine
+from lab.machines import Inventory, Machine
 from lab.paths import CHECKOUT, Paths, paths_of
 from lab.progress import step
 
@@ -30,9 +31,17 @@ class Lab:
     def __init__(self, paths: Paths, inventory: Path, release: str | None = None) -> None:
         self.paths = paths
         self._inventory_path = inventory
-        self.inventory = machines.load(inventory, paths.state / "inventory.json", release)
-        self._hardware = Hardware(paths, self.inventory)
+        self._release = release
         self._keeper = KeeperClient(paths)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The machines; read when first needed, so that a lab can be destroyed whose inventory is gone or wrong."""
+        return machines.load(self._inventory_path, self.paths.state / "inventory.json", self._release)
+
+    @cached_property
+    def _hardware(self) -> Hardware:
+        return Hardware(self.paths, self.inventory)
 
     @classmethod
     def open(cls, state: str | None = None, inventory: str | None = None, release: str | None = None) -> "Lab":
@@ -180,6 +189,8 @@ class Lab:
 
     def ssh_argv(self, name: str, *command: str) -> list[str]:
         """Return the command line of an ssh to the machine."""
+        if not self._keeper.alive():
+            raise LabError(NOT_RUNNING)
         return ["ssh", "-F", str(self.paths.ssh_config), self.machine(name).name, *command]
 
     def ssh(self, name: str, *command: str, check: bool = True, seconds: float = 120) -> str:
