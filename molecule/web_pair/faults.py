@@ -69,8 +69,24 @@ def wait_until(what: str, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LIMIT
     while not condition():
         if time.monotonic() > deadline:
+            tell_state()
             sys.exit(f"after {LIMIT:.0f} s still not: {what}")
         time.sleep(0.25)
+
+
+def tell_state() -> None:
+    """Print what an administrator would look at first."""
+    for node in NODES:
+        if lab.state(node) == "running":
+            print(
+                f"--- {node}\n"
+                + lab.ssh(
+                    node,
+                    "systemctl is-active heartbeat; cl_status rscstatus; drbdadm status; "
+                    "ip -br -4 address; tail -n 60 /var/log/ha-log | cut -c1-160",
+                    check=False,
+                )
+            )
 
 
 def drbd(node: str, question: str) -> str:
@@ -343,8 +359,9 @@ def partition() -> None:
     lab.mend(first, "eth1")
     mended = time.monotonic()
     wait_until("both see the divergence", lambda: all(drbd(n, "cstate") == "StandAlone" for n in NODES))
-    wait_until("one machine serves again", lambda: serving() != "" and settled())
+    wait_until("one machine serves", lambda: serving() != "" and all(_heartbeat_runs(n) for n in NODES))
     back = round(time.monotonic() - mended, 1)
+    wait_until("it goes on serving", lambda: serving() != "" and time.monotonic() > mended + back + 15)
     active = serving()
     generations = {node: lab.ssh(node, "drbdadm", "get-gi", RESOURCE).split(":")[0] for node in NODES}
     refused = play("site.yml")
@@ -367,12 +384,6 @@ def partition() -> None:
         after=written(active),
         next_run=changed_by(play("site.yml").stdout),
     )
-
-
-def settled() -> bool:
-    """Tell whether heartbeat runs on both machines and moves nothing."""
-    words = [lab.ssh(node, "cl_status", "rscstatus", check=False).strip() for node in NODES]
-    return all(word in ("none", "local", "foreign", "all") for word in words)
 
 
 def written(node: str) -> list[str]:
