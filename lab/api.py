@@ -251,7 +251,7 @@ class Lab:
         known = self.paths.state / "known_hosts"
         known.write_text("".join(f"{HOST_KEY_ALIAS} {guest.host_key}\n" for guest in guests))
         proxy = f'"{sys.executable}" -I -S "{CHECKOUT}/lab/connect.py" "{self.paths.socket}" %h %p'
-        blocks = [f"Host {m.name}\n  HostName {m.management}\n" for m in self.inventory.machines.values()]
+        blocks = [f"Host {m.name} {m.name}.*\n  HostName {m.management}\n" for m in self.inventory.machines.values()]
         self.paths.ssh_config.write_text(
             "# Written by `python3 -m lab up`.\n" + "\n".join(blocks) + "\nHost *\n  User root\n"
             f'  IdentityFile "{key}"\n  IdentitiesOnly yes\n  UserKnownHostsFile "{known}"\n'
