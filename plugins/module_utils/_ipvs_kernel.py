@@ -1,0 +1,60 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kernel's own print of the IPVS table, /proc/net/ip_vs: twelve times as fast to read as what ipvsadm prints.
+
+It does not tell all: persistence is in units of the kernel's clock, marks lack their family, and flags, engines and
+thresholds are missing. So it is good to see that nothing has to be changed, and to count connections.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import functools
+from typing import Dict, Optional, Tuple
+
+from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
+    IpvsError,
+    Key,
+    Server,
+    ServerName,
+    Service,
+    State,
+    read_address,
+)
+
+_PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
+_FORWARDS = {"Route": "gate", "Local": "gate", "Tunnel": "ipip", "Masq": "masq"}
+
+
+def parse_kernel(text: str) -> Optional[State]:
+    """Read ``/proc/net/ip_vs``; None when it has a service that it does not tell enough of."""
+    services: Dict[Key, Service] = {}
+    active: Dict[Tuple[Key, ServerName], int] = {}
+    key = Key("", "", 0, 0)
+    for line in text.splitlines()[3:]:  # the heading has three lines
+        words = line.split()
+        try:
+            if words[0] == "->":
+                name = _read_endpoint(words[1])
+                services[key].servers[name] = Server(name[0], name[1], _FORWARDS[words[2]], int(words[3]))
+                if words[4] != "0":
+                    active[key, name] = int(words[4])
+            elif words[0] == "FWM" or "persistent" in words:
+                return None
+            else:
+                address, port = _read_endpoint(words[1])
+                key = Key(_PROTOCOLS[words[0]], address, port, 6 if ":" in address else 4)
+                services[key] = Service(words[2], (), 0, "", "", "ops" in words, {})
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise IpvsError("/proc/net/ip_vs has the line %r; expected a service or a server" % line)
+    return State(services, active=active)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _read_endpoint(text: str) -> ServerName:
+    address, _colon, port = text.rpartition(":")
+    if address[:1] == "[":
+        address = read_address(address[1:-1])[0]
+    else:
+        address = "%d.%d.%d.%d" % tuple(bytes.fromhex(address.zfill(8)))
+    if not address:
+        raise ValueError("no address")
+    return address, int(port, 16)

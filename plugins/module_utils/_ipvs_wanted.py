@@ -1,0 +1,363 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a user wants of IPVS: the table, the timeouts, the synchronisation; and all that can be wrong with it.
+
+The rules are those of the kernel and of ipvsadm, told before anything is changed.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import ipaddress
+import json
+import re
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs
+
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh")
+PLAIN_FLAGS = ("flag-1", "flag-2", "flag-3")
+ENGINES = ("sip",)
+LARGEST = 2147483647
+LONGEST = 31 * 86400         # ipvsadm's limit for any timeout: 31 days
+PORT = (1, 65535)
+SERVICE_KEYS = ("address", "port", "protocol", "fwmark", "family", "scheduler", "flags", "persistence", "one_packet",
+                "servers", "state", "purge")
+SERVER_KEYS = ("address", "port", "forward", "weight", "upper_threshold", "lower_threshold", "state")
+SYNC_KEYS = ("state", "interface", "syncid", "maxlen", "group", "port", "ttl")
+SYNC_LIMITS = (("syncid", 1, 255), ("maxlen", 1, 65507), ("port", 1, 65535), ("ttl", 1, 255))
+SYNC_ROLES = {"master": ("master",), "backup": ("backup",), "both": ("master", "backup"), "absent": ()}
+NIC = re.compile(r"[^\s/]{1,15}\Z")
+MOST_FAULTS = 50
+PLAIN_KEYS = frozenset(("address", "port", "forward", "weight"))
+_PART = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN = re.compile(r"(?:22[0-3]|2[01][0-9]|1[0-9][0-9]|[1-9][0-9]?)(?:\.%s){3}\Z" % _PART)  # an IPv4 address of a host
+UNKNOWN = _ipvs.Key("", "", 0, 0)
+Mapping = Dict[Any, Any]
+
+
+class WantedService(NamedTuple):
+    """One service. ``service`` holds the servers that are to be there."""
+
+    service: _ipvs.Service
+    present: bool = True
+    absent: Tuple[_ipvs.ServerName, ...] = ()
+    drained: Tuple[_ipvs.ServerName, ...] = ()
+    purge: bool = False
+
+
+class Sync(NamedTuple):
+    """The synchronisation: which daemons run, and how. What is None is left as it is."""
+
+    roles: Tuple[str, ...]
+    interface: str = ""
+    syncid: int = 0
+    maxlen: Optional[int] = None
+    group: Optional[str] = None
+    port: Optional[int] = None
+    ttl: Optional[int] = None
+
+
+class Wanted(NamedTuple):
+    """All that is wanted. A timeout of 0 is left as it is."""
+
+    services: Dict[_ipvs.Key, WantedService]
+    timeouts: Optional[_ipvs.Timeouts] = None
+    sync: Optional[Sync] = None
+    purge: bool = False
+    keep_weights: bool = False
+    wait: bool = True
+    drain_limit: int = 300
+    spared: FrozenSet[_ipvs.Key] = frozenset()  # never purged: somebody else keeps them
+
+
+def parse_wanted(params: Mapping) -> Wanted:
+    """Turn the parameters of the module into what is wanted; raise IpvsError with one line for each fault."""
+    checker = Checker()
+    services = checker.read_services(_unpacked(params.get("services")), "services", bool(params.get("purge")))
+    timeouts = checker.read_timeouts(params.get("timeouts"), "timeouts")
+    sync = checker.read_sync(params.get("sync_daemon"), "sync_daemon")
+    limit = checker.number(params, "drain_limit", "drain_limit", 300, 0, 86400)
+    if sync and sync.roles and checker.mixed:
+        checker.faults.append("%s; the sync daemon cannot carry its connections: expected addresses of one family, or "
+                              "sync_daemon.state absent" % checker.mixed)
+    raise_faults(checker.faults)
+    return Wanted(services, timeouts, sync, bool(params.get("purge")), bool(params.get("keep_weights")),
+                  bool(params.get("wait", True)), limit)
+
+
+def _unpacked(value: Any) -> Any:
+    """Return a list that may have come as JSON text, which Ansible hands over much faster than a long list."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise _ipvs.IpvsError("services: %r; expected a list, or a list as JSON text" % value[:60])
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+    """Raise IpvsError if there are faults; a long list is cut."""
+    if faults:
+        more = ["and %d more faults" % (len(faults) - MOST_FAULTS)] if len(faults) > MOST_FAULTS else []
+        raise _ipvs.IpvsError("\n".join(list(faults[:MOST_FAULTS]) + more))
+
+
+def _read_plain(entry: Any, key: _ipvs.Key) -> Optional[_ipvs.Server]:
+    """Read a server that is written in the usual way, quickly; anything else is for the checker (None)."""
+    if not isinstance(entry, dict) or not PLAIN_KEYS.issuperset(entry):
+        return None
+    address, port = entry.get("address"), 0 if key.protocol == "fwmark" else key.port
+    forward, weight = entry.get("forward", "gate"), entry.get("weight", 1)
+    if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= LARGEST:
+        return None
+    if (key.family != 4 or not isinstance(address, str) or not _PLAIN.match(address) or entry.get("port", port) != port
+            or forward not in ("gate", "ipip", "masq")):
+        return None
+    return _ipvs.Server(address, port, forward, weight, None, None)
+
+
+class Checker:
+    """Reads what a user wrote and collects what is wrong with it, each fault with the path of the variable."""
+
+    def __init__(self) -> None:
+        self.faults: List[str] = []
+        self.mixed = ""                        # where a server has another family than its service
+
+    def fault(self, path: str, value: Any, expected: str) -> None:
+        """Keep one fault."""
+        self.faults.append("%s: %s; expected %s" % (path, "not given" if value is None else repr(value), expected))
+
+    # --- small values ---
+
+    def mapping(self, item: Any, path: str, keys: Sequence[str]) -> bool:
+        """Say whether ``item`` is a mapping with known keys only."""
+        if not isinstance(item, dict):
+            self.fault(path, item, "a mapping with keys of %s" % ", ".join(keys))
+            return False
+        unknown = [str(key) for key in item if key not in keys]
+        for key in unknown:
+            self.fault("%s.%s" % (path, key), item.get(key), "no such key, only %s" % ", ".join(keys))
+        return not unknown
+
+    def number(self, item: Mapping, key: str, path: str, default: int, low: int, high: int) -> int:
+        """Return a whole number in a range; a text of digits counts, as templates give."""
+        value = item.get(key)
+        if value is None:
+            return default
+        number = value
+        if isinstance(value, str) and value.isdigit():
+            number = int(value)
+        if isinstance(number, int) and not isinstance(number, bool) and low <= number <= high:
+            return number
+        self.fault(path, value, "a whole number from %d to %d" % (low, high))
+        return default
+
+    def choice(self, item: Mapping, key: str, path: str, choices: Sequence[str], default: str) -> str:
+        """Return one of some words."""
+        value = item.get(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in choices:
+            return value
+        self.fault("%s.%s" % (path, key), value, "one of %s" % ", ".join(choices))
+        return default
+
+    def flag(self, item: Mapping, key: str, path: str, default: bool = False) -> bool:
+        """Return a truth value."""
+        value = item.get(key)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        if str(value).lower() in ("yes", "true", "no", "false"):
+            return str(value).lower() in ("yes", "true")
+        self.fault("%s.%s" % (path, key), value, "true or false")
+        return default
+
+    def items(self, value: Any, path: str) -> List[Any]:
+        """Return a list; nothing is an empty one."""
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        if value is not None:
+            self.fault(path, value, "a list")
+        return []
+
+    def address(self, value: Any, path: str) -> Tuple[str, int]:
+        """Return a unicast address and its family; ("", 0) after a fault."""
+        address, family = _ipvs.read_address(value) if isinstance(value, str) else ("", 0)
+        if not family or "%" in address:
+            self.fault(path, value, "an IPv4 or IPv6 address")
+            return "", 0
+        first = address.partition(".")[0] if family == 4 else ""
+        if (first and not 0 < int(first) < 224) or address == "::" or address[:2] == "ff":
+            self.fault(path, value, "an address of one host")
+            return "", 0
+        return address, family
+
+    # --- services ---
+
+    def read_services(self, value: Any, path: str, purge: bool = False) -> Dict[_ipvs.Key, WantedService]:
+        """Read the table."""
+        services: Dict[_ipvs.Key, WantedService] = {}
+        places: Dict[_ipvs.Key, str] = {}
+        for index, item in enumerate(self.items(value, path)):
+            here = "%s[%d]" % (path, index)
+            if not self.mapping(item, here, SERVICE_KEYS):
+                continue
+            key = self._read_key(item, here)
+            wanted = self._read_service(item, here, key, purge)
+            if key == UNKNOWN:
+                continue
+            if key in places:
+                self.faults.append("%s: %s is already %s; expected each service once"
+                                   % (here, _ipvs.name_of(key), places[key]))
+            places[key], services[key] = here, wanted
+        return services
+
+    def _read_key(self, item: Mapping, path: str) -> _ipvs.Key:
+        if item.get("fwmark") is not None:
+            return self._read_mark(item, path)
+        if item.get("family") is not None:
+            self.fault(path + ".family", item["family"], "it only with fwmark; an address tells its family")
+        address, family = self.address(item.get("address"), path + ".address")
+        protocol = self.choice(item, "protocol", path, tuple(_ipvs.PROTOCOLS), "tcp")
+        persistent = item.get("persistence") is not None
+        before = len(self.faults)
+        if item.get("port") is None:
+            self.fault(path + ".port", None, "a port, or 0 for all ports, with persistence")
+        port = self.number(item, "port", path + ".port", 0, 0, 65535)
+        if not port and not persistent and len(self.faults) == before and item.get("state") != "absent":
+            self.fault(path + ".port", item["port"], "1 to 65535 (0, all ports, only with persistence)")
+        return _ipvs.Key(protocol, address, port, family) if family and len(self.faults) == before else UNKNOWN
+
+    def _read_mark(self, item: Mapping, path: str) -> _ipvs.Key:
+        for word in ("address", "port", "protocol"):
+            if item.get(word) is not None:
+                self.fault("%s.%s" % (path, word), item[word], "either fwmark or address, port and protocol")
+        mark = self.number(item, "fwmark", path + ".fwmark", 0, 1, LARGEST)
+        family = self.choice(item, "family", path, ("ipv4", "ipv6"), "ipv4")
+        return _ipvs.Key("fwmark", "", mark, 6 if family == "ipv6" else 4) if mark else UNKNOWN
+
+    def _read_service(self, item: Mapping, path: str, key: _ipvs.Key, purge: bool) -> WantedService:
+        present = self.choice(item, "state", path, ("present", "absent"), "present") == "present"
+        scheduler = self.choice(item, "scheduler", path, SCHEDULERS, "wlc")
+        flags = self._read_flags(item, path, scheduler)
+        one_packet = self.flag(item, "one_packet", path)
+        if one_packet and key.protocol not in ("udp", "fwmark", ""):
+            self.fault(path + ".one_packet", True, "it only with udp or fwmark")
+        timeout, netmask, engine = self._read_persistence(item.get("persistence"), path + ".persistence", key)
+        servers: Dict[_ipvs.ServerName, _ipvs.Server] = {}
+        leaving: Dict[str, List[_ipvs.ServerName]] = {"absent": [], "drained": []}
+        seen: Dict[_ipvs.ServerName, int] = {}
+        for index, entry in enumerate(self.items(item.get("servers"), path + ".servers")):
+            plain = _read_plain(entry, key)
+            if plain and plain[:2] not in seen:
+                seen[plain[:2]] = index
+                servers[plain[:2]] = plain
+                continue
+            here = "%s.servers[%d]" % (path, index)
+            if not self.mapping(entry, here, SERVER_KEYS):
+                continue
+            server = self._read_server(entry, here, key)
+            name = server[:2]
+            state = self.choice(entry, "state", here, ("present", "absent", "drained"), "present")
+            if name in seen:
+                self.faults.append("%s: %s is already %s.servers[%d]; expected each server once"
+                                   % (here, _ipvs.endpoint_of(*name), path, seen[name]))
+            if server.address:
+                seen[name] = index
+            if state == "present":
+                servers[name] = server
+            else:
+                leaving[state].append(name)
+        return WantedService(
+            _ipvs.Service(scheduler, flags, timeout, netmask, engine, one_packet, servers), present,
+            tuple(leaving["absent"]), tuple(leaving["drained"]), self.flag(item, "purge", path, purge))
+
+    def _read_flags(self, item: Mapping, path: str, scheduler: str) -> Tuple[str, ...]:
+        known = PLAIN_FLAGS + tuple(_ipvs.FLAG_WORDS.get(scheduler, {}).values())
+        flags = self.items(item.get("flags"), path + ".flags")
+        for flag in flags:
+            if flag not in known:
+                self.fault(path + ".flags", flag, "with scheduler %s some of %s" % (scheduler, ", ".join(known)))
+        return _ipvs.canonical_flags(scheduler, [flag for flag in flags if flag in known])
+
+    def _read_persistence(self, item: Any, path: str, key: _ipvs.Key) -> Tuple[int, str, str]:
+        if item is None or not self.mapping(item, path, ("timeout", "netmask", "engine")):
+            return 0, "", ""
+        timeout = self.number(item, "timeout", path + ".timeout", 300, 1, LONGEST)
+        engine = self.choice(item, "engine", path, ENGINES, "")
+        if engine and key.protocol in ("tcp", "sctp"):
+            self.fault(path + ".engine", engine, "it only with udp or fwmark")
+        return timeout, self._read_netmask(item.get("netmask"), path + ".netmask", key.family), engine
+
+    def _read_netmask(self, value: Any, path: str, family: int) -> str:
+        if value is None or not family:
+            return ""
+        text = str(value)
+        if family == 6:
+            if text.isdigit() and 1 <= int(text) <= 128:
+                return "" if int(text) == 128 else str(int(text))
+            self.fault(path, value, "the length of an IPv6 prefix, 1 to 128")
+            return ""
+        try:
+            network = ipaddress.IPv4Network("0.0.0.0/" + text)
+        except ValueError:
+            network = ipaddress.IPv4Network("0.0.0.0/0")
+        if not network.prefixlen or ("." in text and text != str(network.netmask)):
+            self.fault(path, value, "a netmask such as 255.255.255.0, or the length of a prefix, 1 to 32")
+            return ""
+        return "" if network.prefixlen == 32 else str(network.netmask)
+
+    def _read_server(self, item: Mapping, path: str, key: _ipvs.Key) -> _ipvs.Server:
+        address, family = self.address(item.get("address"), path + ".address")
+        forward = self.choice(item, "forward", path, tuple(_ipvs.FORWARDS), "gate")
+        of_service = 0 if key.protocol == "fwmark" else key.port
+        port = self.number(item, "port", path + ".port", of_service, 0, 65535)
+        if key != UNKNOWN and key.protocol != "fwmark" and port != of_service:
+            if forward != "masq":
+                self.fault(path + ".port", item["port"], "%d, the port of the service: %s does not change ports (masq "
+                           "does)" % (of_service, forward))
+            elif not port:
+                self.fault(path + ".port", item["port"], "a whole number from %d to %d" % PORT)
+        if family and key.family and family != key.family:
+            self.mixed = self.mixed or path
+            if forward != "ipip":
+                self.fault(path + ".address", item["address"], "IPv%d, as the service has (only ipip may differ)"
+                           % key.family)
+        weight = self.number(item, "weight", path + ".weight", 1, 0, LARGEST)
+        upper, lower = self._read_thresholds(item, path)
+        return _ipvs.Server(address, port, forward, weight, upper, lower)
+
+    def _read_thresholds(self, item: Mapping, path: str) -> Tuple[Optional[int], Optional[int]]:
+        if item.get("upper_threshold") is None and item.get("lower_threshold") is None:
+            return None, None
+        upper = self.number(item, "upper_threshold", path + ".upper_threshold", 0, 0, LARGEST)
+        lower = self.number(item, "lower_threshold", path + ".lower_threshold", 0, 0, LARGEST)
+        if lower > upper:
+            self.fault(path + ".lower_threshold", lower, "at most upper_threshold, %d" % upper)
+        return upper, lower
+
+    # --- the rest ---
+
+    def read_timeouts(self, value: Any, path: str) -> Optional[_ipvs.Timeouts]:
+        """Read the timeouts."""
+        if value is None or not self.mapping(value, path, _ipvs.Timeouts._fields):
+            return None
+        return _ipvs.Timeouts(*[self.number(value, field, "%s.%s" % (path, field), 0, 1, LONGEST)
+                                for field in _ipvs.Timeouts._fields])
+
+    def read_sync(self, value: Any, path: str) -> Optional[Sync]:
+        """Read the synchronisation."""
+        if value is None or not self.mapping(value, path, SYNC_KEYS):
+            return None
+        roles = SYNC_ROLES[self.choice(value, "state", path, tuple(SYNC_ROLES), "both")]
+        numbers = {key: self.number(value, key, "%s.%s" % (path, key), 0, low, high) for key, low, high in SYNC_LIMITS}
+        interface, group = value.get("interface"), value.get("group")
+        if roles and value.get("syncid") is None:
+            self.fault(path + ".syncid", None, "a whole number from 1 to 255, the same on both directors")
+        if (roles or interface is not None) and not (isinstance(interface, str) and NIC.match(interface)):
+            self.fault(path + ".interface", interface, "the interface towards the other director")
+        if group is not None:
+            group, family = _ipvs.read_address(group) if isinstance(group, str) else ("", 0)
+            if not family or not ipaddress.ip_address(group).is_multicast:
+                self.fault(path + ".group", value["group"], "a multicast address")
+        return Sync(roles, interface or "", numbers["syncid"], numbers["maxlen"] or None, group or None,
+                    numbers["port"] or None, numbers["ttl"] or None)

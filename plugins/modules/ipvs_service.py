@@ -1,0 +1,320 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring the kernel's table of virtual services (IPVS) to what is declared."""
+DOCUMENTATION = r"""
+module: ipvs_service
+short_description: Bring virtual services (IPVS, LVS) to what is declared
+version_added: "0.1.0"
+author:
+  - linuxha.cluster maintainers (@linuxha)
+description:
+  - Adds, changes and removes virtual services and their real servers in the running kernel, from one to a whole table
+    in one call, and sets the connection timeouts and the synchronisation daemons.
+  - Compares values, and gives only what differs to one C(ipvsadm --restore).
+  - New servers come before old ones go, and what is changed is changed in place, so connections live on. A service
+    that had a server which takes connections has one at every moment.
+  - Everything is checked before the first change. An error names the variable, its value, and what would be right.
+  - Somebody else may change the table at the same time. What failed because of that is planned anew, a few times.
+  - The table is gone after a reboot.
+options:
+  services:
+    description:
+      - The virtual services. A service that is not listed stays as it is, unless O(purge).
+      - Each has either V(address) and V(port) (and V(protocol), which is V(tcp), V(udp) or V(sctp); default V(tcp)), or
+        V(fwmark), a firewall mark (and V(family), V(ipv4) or V(ipv6); default V(ipv4)).
+      - V(scheduler) is V(rr), V(wrr), V(lc), V(wlc) (the default), V(lblc), V(lblcr), V(dh), V(sh), V(sed), V(nq),
+        V(fo), V(ovf) or V(mh). V(flags) is a list of V(sh-fallback) and V(sh-port) with V(sh), V(mh-fallback) and
+        V(mh-port) with V(mh); V(flag-1), V(flag-2) and V(flag-3) with any.
+      - V(persistence) is a mapping of V(timeout) (seconds, default 300), V(netmask) (V(255.255.255.0) or V(24); with
+        IPv6 the length of the prefix) and V(engine) (V(sip)). Without it, the service is not persistent.
+      - V(one_packet) schedules each datagram on its own (V(udp) and V(fwmark) only).
+      - V(port) may be 0, which is all ports, with V(persistence) only.
+      - V(state) is V(present) (the default) or V(absent). V(purge) overrides O(purge) for the servers of this service.
+      - V(servers) is a list of real servers. One that is not listed stays, unless purged.
+      - A server has V(address), V(port) (default that of the service), V(forward), which is V(gate) (direct routing,
+        the default), V(ipip) or V(masq), V(weight) (default 1), V(upper_threshold), V(lower_threshold) (when neither is
+        said, they stay as they are) and V(state).
+      - V(state) of a server is V(present) (the default), V(absent), or V(drained), which gives it weight 0, waits for
+        its active connections to end, and removes it.
+      - What else is not said of a service or server has its default, also when it is there already.
+      - A list, or a list as JSON text (V(table | to_json)), which Ansible hands over much faster when there are
+        thousands.
+    type: raw
+    default: []
+  purge:
+    description:
+      - Remove services that are not listed, and servers that are not listed from the services that are.
+      - Services that a configuration file of ldirectord names are never purged.
+    type: bool
+    default: false
+  keep_weights:
+    description: Leave the weights of servers that are there as they are, because a monitor sets them.
+    type: bool
+    default: false
+  drain_limit:
+    description: Seconds to wait for the connections of drained servers to end. They are then removed all the same.
+    type: int
+    default: 300
+  wait:
+    description:
+      - Whether to wait for drained servers.
+      - If not, they only get weight 0. A later run removes those that have no active connection left.
+    type: bool
+    default: true
+  timeouts:
+    description: Seconds until a silent connection is forgotten, V(tcp), V(tcpfin) and V(udp). What is left out stays.
+    type: dict
+  sync_daemon:
+    description:
+      - The daemons of the kernel that tell the other director of the connections.
+      - V(state) is V(master), V(backup), V(both) (the default) or V(absent). Then V(syncid) (1 to 255, the same on both
+        directors) and V(interface), and when needed V(group), V(port), V(ttl) and V(maxlen).
+      - A daemon with other values is stopped and started again. What is left out is not compared.
+    type: dict
+extends_documentation_fragment:
+  - linuxha.cluster.attributes
+notes:
+  - ldirectord changes what its configuration files name. A service that is in one of them (beneath C(/etc/ha.d) or
+    C(/etc/ldirectord*), as numbers) and in O(services) gives a warning; with O(keep_weights) only when it had to be
+    changed.
+  - With persistence, a drained server goes on getting new connections of its known clients, unless the sysctl
+    C(net.ipv4.vs.expire_quiescent_template) is 1.
+  - C(ipvsadm) resolves no names here, and neither does this module. Addresses and ports are numbers.
+"""
+
+EXAMPLES = r"""
+- name: A web farm with direct routing
+  linuxha.cluster.ipvs_service:
+    services:
+      - address: 192.168.0.3
+        port: 80
+        scheduler: wlc
+        persistence: {timeout: 3600}
+        servers:
+          - {address: 192.168.0.4, weight: 1}
+          - {address: 192.168.0.5, weight: 2}
+
+- name: Take a server out when its connections have ended, at most ten minutes from now
+  linuxha.cluster.ipvs_service:
+    services:
+      - address: 192.168.0.3
+        port: 80
+        persistence: {timeout: 3600}
+        servers:
+          - {address: 192.168.0.5, state: drained}
+    drain_limit: 600
+
+- name: Nothing but this, and both halves of the synchronisation
+  linuxha.cluster.ipvs_service:
+    purge: true
+    services:
+      - {fwmark: 1, scheduler: sh, flags: [sh-port], servers: [{address: 192.168.0.4}, {address: 192.168.0.5}]}
+      - {address: 2001:db8::3, port: 53, protocol: udp, servers: [{address: 2001:db8::4, port: 5353, forward: masq}]}
+    timeouts: {tcp: 900, udp: 60}
+    sync_daemon: {syncid: 1, interface: eth0}
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order. A long list is cut.
+  returned: always
+  type: list
+  elements: str
+services:
+  description: How many services the table has (in check mode, would have).
+  returned: success
+  type: int
+servers:
+  description: How many real servers they have.
+  returned: success
+  type: int
+claimed:
+  description: Those of O(services) that ldirectord keeps too.
+  returned: success
+  type: list
+  elements: str
+  sample: [tcp 192.168.0.3:80]
+undrained:
+  description: Servers that were removed at the time limit, with connections.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import glob
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs, _ipvs_kernel, _ipvs_plan, _ipvs_wanted
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+KERNEL_TABLE = "/proc/net/ip_vs"
+MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
+ANY_CODE = tuple(range(256))
+ATTEMPTS = 3
+SECOND = 1
+
+
+class Table:
+    """The table of this host: reads it, changes it, waits for connections to end. All thinking is done elsewhere."""
+
+    def __init__(self, module, runner, wanted):
+        self.module, self.runner = module, runner
+        self.claims = self._read_claims()
+        self.wanted = wanted._replace(spared=frozenset(self.claims))
+        self.complaints = []         # what ipvsadm said to the last change
+        self.undrained = []
+        self.first = None            # the first state that was planned from, with its plan
+        self._planned = (None, None)
+
+    def read(self):
+        """Read the table; what takes longer to read only when it matters."""
+        text = self.runner.read_file(KERNEL_TABLE)
+        if text is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
+            return _ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
+        state = _ipvs_kernel.parse_kernel(text)
+        plain = state is not None and (not state.services or _ipvs_plan.is_plain(self.wanted))
+        if plain:
+            other = self._list()
+            state = state._replace(timeouts=other.timeouts, daemons=other.daemons)
+            if not state.services or not self.plan(state).actions:
+                return state
+        else:
+            state = self._list("--save -n")
+        if _ipvs_plan.needs_details(self.plan(state), self.wanted):
+            return self._list("--save -n", "-L -n --thresholds")
+        return self._list("--save -n") if plain else state
+
+    def _list(self, *commands):
+        commands = (["-L --timeout"] if self.wanted.timeouts else []) + (
+            ["-L --daemon"] if self.wanted.sync else []) + list(commands)
+        if not commands:
+            return _ipvs.State({})
+        if len(commands) == 1:
+            output = self.runner.run(["ipvsadm"] + commands[0].split())
+        else:                        # --restore takes any command: all is read by one process
+            output = self.runner.run(["ipvsadm", "--restore"], stdin="\n".join(commands) + "\n")
+        return _ipvs.parse_state(output.out)
+
+    def plan(self, state):
+        """Plan from ``state``; planning twice from the same one costs nothing."""
+        if self._planned[0] is not state:
+            self._planned = (state, _ipvs_plan.plan_table(state, self.wanted))
+        return self._planned[1]
+
+    def plan_first(self, state):
+        """Plan, and warn of services that have two masters."""
+        plan = self.plan(state)
+        self.first = (state, plan)
+        for key, path in self.claims.items():
+            want = self.wanted.services.get(key)
+            changes = state.services.get(key) is not plan.predicted.services.get(key)
+            if want and (changes or not self.wanted.keep_weights):
+                self.module.warn(
+                    "services: %s is also kept by ldirectord (%s), which brings its own servers and weights back; "
+                    "expected it in one of the two (keep_weights: true leaves at least the weights to ldirectord)"
+                    % (_ipvs.name_of(key), path))
+            elif self.wanted.purge and not want and key in state.services:
+                self.module.warn("purge: %s is kept by ldirectord (%s) and left as it is" % (_ipvs.name_of(key), path))
+        return plan
+
+    def perform(self, action):
+        """Carry out one action. What ipvsadm complains of is looked at when the table is read again."""
+        if isinstance(action, _ipvs_plan.WaitDrained):
+            self._wait(action)
+            return
+        output = self.runner.run(["ipvsadm", "--restore"], accepted=ANY_CODE, seconds=120 + len(action.lines) // 50,
+                                 stdin="\n".join(action.lines) + "\n")
+        if output.code or output.err.strip():
+            self.complaints.append(output.err.strip() or "exit code %d" % output.code)
+
+    def _wait(self, action):
+        end = time.monotonic() + action.limit
+        while True:
+            state = (_ipvs_kernel.parse_kernel(self.runner.read_file(KERNEL_TABLE) or "")
+                     or self._list("--save -n", "-L -n --thresholds"))
+            left = _ipvs_plan.count_active(state, action.servers)
+            if not left or time.monotonic() >= end:
+                break
+            time.sleep(SECOND)
+        for (key, name), count in left.items():
+            self.undrained.append("%s of %s" % (_ipvs.endpoint_of(*name), _ipvs.name_of(key)))
+            self.module.warn("server %s still has %d active connections after %d s; it is removed now"
+                             % (self.undrained[-1], count, action.limit))
+
+    def settle(self, state):
+        """Do again what failed because somebody else changed the table meanwhile; give up after some attempts."""
+        for _attempt in range(ATTEMPTS):
+            actions = self.plan(state).actions
+            if not self.complaints or not actions:
+                break
+            self.complaints = []
+            for action in actions:
+                self.perform(action)
+            state = self.read()
+        actions = self.plan(state).actions
+        left = "; ".join(action.sentence for action in actions)
+        if actions and self.complaints:
+            raise _ipvs.IpvsError("ipvsadm refused a part of the change, also when it was tried again: %s. Not done: %s"
+                                  % ("; ".join(dict.fromkeys("; ".join(self.complaints).splitlines())), left))
+        if actions and self.wanted.wait:
+            self.module.warn("the table is not as it was left: %s is to be done again. Something else changes it, or "
+                             "the kernel keeps another value than it was given" % left)
+        return state
+
+    def describe(self, state):
+        """Show what differs, as lines for ipvsadm."""
+        before, after = _ipvs_plan.difference(self.first[0], self.first[1].predicted)
+        return before if state is self.first[0] else after
+
+    def report(self, state):
+        """Return the module's own values."""
+        return {
+            "services": len(state.services),
+            "servers": sum(len(service.servers) for service in state.services.values()),
+            "claimed": [_ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
+            "undrained": self.undrained,
+        }
+
+    def _read_claims(self):
+        claims = {}
+        for path in sorted({path for pattern in MONITOR_FILES for path in glob.glob(pattern) if os.path.isfile(path)}):
+            try:
+                text = self.runner.read_file(path) or ""
+            except UnicodeDecodeError:
+                self.module.warn("%s is not UTF-8 text; expected it, to see which services ldirectord keeps" % path)
+                continue
+            for key in sorted(_ipvs.parse_claims(text)):
+                claims.setdefault(key, path)
+        return claims
+
+
+def main():
+    """Check what is wanted, and hand over."""
+    module = AnsibleModule(
+        argument_spec={
+            "services": {"type": "raw", "default": []},
+            "purge": {"type": "bool", "default": False},
+            "keep_weights": {"type": "bool", "default": False},
+            "drain_limit": {"type": "int", "default": 300},
+            "wait": {"type": "bool", "default": True},
+            "timeouts": {"type": "dict"},
+            "sync_daemon": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        wanted = _ipvs_wanted.parse_wanted(module.params)
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    table = Table(module, Runner(module), wanted)
+    reconcile(module, read=table.read, plan=table.plan_first, perform=table.perform, describe=table.describe,
+              report=table.report, settle=table.settle)
+
+
+if __name__ == "__main__":
+    main()

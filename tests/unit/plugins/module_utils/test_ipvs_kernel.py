@@ -1,0 +1,51 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kernel's own print of the IPVS table."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs
+from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import Key, Server, Service
+from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs_kernel import parse_kernel
+
+FIXTURES = Path(__file__).parents[2] / "fixtures/ipvsadm"
+HEADING = "IP Virtual Server version 1.2.1 (size=256)\nProt\n  -> RemoteAddress:Port\n"
+
+
+def fixture(name: str) -> str:
+    return (FIXTURES / name).read_text(encoding="utf-8")
+
+
+def test_the_kernel_and_ipvsadm_tell_the_same_of_a_plain_table():
+    told = parse_kernel(fixture("kernel7.2-proc-plain.txt"))
+    saved = _ipvs.parse_state(fixture("1.31-kernel7.2-plain.txt"))
+    assert told.services == saved.services
+    assert {server.forward for service in told.services.values() for server in service.servers.values()} == {
+        "gate", "ipip", "masq"}
+    assert {key.protocol for key in told.services} == {"tcp", "udp", "sctp"}
+
+
+def test_connections_are_counted():
+    text = HEADING + "UDP  0A000001:0035 rr ops \n  -> 0A000002:0035      Local   5      7          1\n"
+    state = parse_kernel(text)
+    key, name = Key("udp", "10.0.0.1", 53, 4), ("10.0.0.2", 53)
+    assert state.services == {key: Service("rr", (), 0, "", "", True, {name: Server(*name, "gate", 5)})}
+    assert state.active == {(key, name): 7}
+
+
+@pytest.mark.parametrize("line", ["FWM  00000007 fo ", "TCP  0A000001:0050 rr persistent 30000 FFFFFFFF"])
+def test_what_it_does_not_tell_enough_of_is_left_to_ipvsadm(line):
+    assert parse_kernel(HEADING + line + "\n") is None
+
+
+def test_an_empty_table_is_empty():
+    assert parse_kernel(HEADING) == _ipvs.State({})
+
+
+@pytest.mark.parametrize("line", ["nonsense", "TCP  zz:0050 rr", "TCP  [zz]:0050 rr", "TCP  0A000001:0050", "",
+                                  "TCP  0A00000101:0050 rr", "  -> 0A000002:0035      Local   5      7          1"])
+def test_anything_else_is_an_error(line):
+    with pytest.raises(_ipvs.IpvsError, match="/proc/net/ip_vs has the line"):
+        parse_kernel(HEADING + line + "\n")
