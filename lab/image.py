@@ -35,6 +35,7 @@ POOL = (
     ("heartbeat", "drbd-utils", "apache2", "bsd-mailx", "dma", "lvm2", "mdadm", "tcpdump", "curl"),
     ("chrony",),
     ("ntpsec",),
+    ("ldirectord", "ipvsadm", "nftables", "iptables", "arping", "ifupdown"),
 )
 
 NEVER_STARTED = (

@@ -166,7 +166,7 @@ def start() -> None:
 
 def play(playbook: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     """Run a playbook on the pair with some variables changed."""
-    argv = ["ansible-playbook", "-i", "inventories/lab", playbook, "-e", json.dumps(variables)]
+    argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", "web_pair", playbook, "-e", json.dumps(variables)]
     plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
     return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=plain)
 

@@ -20,8 +20,8 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ntp"},
-    {"_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted"},
+    {"_agents", "_apache", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ldirectord", "_look", "_ntp"},
+    {"_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted", "_lvs_director", "_lvs_realserver"},
     {"_drbd_plan", "_haresources", "_heartbeat", "_ipvs_plan"},
 )
 MACHINERY = {"_runner", "_reconcile"}  # what applies and reports; no room may use it

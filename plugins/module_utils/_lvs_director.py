@@ -1,0 +1,356 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Thinking room for the directors of an LVS farm: kernel settings, synchronisation of connections, ldirectord's files.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only. Used on the controller, by the role lvs_director.
+"""
+import ipaddress
+import re
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ldirectord, _look
+from ansible_collections.linuxha.cluster.plugins.module_utils._look import Address, Wanted
+
+HEAD = "# Managed by Ansible: a director of an LVS farm.\n"
+MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
+SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
+SYNC_UNIT = "ipvs-sync.service"
+SYNC_FILE = "/etc/systemd/system/" + SYNC_UNIT
+PACKAGED_UNIT = "ldirectord.service"
+BOOT_UNIT = "lvs-ldirectord@%s.service"
+BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
+CONFIG = "/etc/ha.d/%s.cf"
+AGENT = "/etc/ha.d/resource.d/ldirectord"
+TABLE_UNIT = "lvs-table.service"
+TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
+RULES_FILE = "/etc/lvs-director.rules"
+IPVSADM_UNIT = "ipvsadm.service"
+RUNNING = "/run/ldirectord.%s.cf.pid"
+OWN_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
+LOADED = "/proc/modules"
+NIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
+STATES = ("master", "backup")
+SYNC_LIMITS = (("syncid", 1, 255), ("port", 1, 65535), ("ttl", 1, 255), ("maxlen", 1, 65535))
+
+# heartbeat looks for "running" on the standard output, where ldirectord does not say it, and Debian's own script in
+# /etc/init.d knows no configuration. A name of a file says which ldirectord is meant.
+AGENT_TEXT = """#!/bin/sh
+%s# heartbeat calls it as: ldirectord CONFIGURATION start|stop|status
+exec /usr/sbin/ldirectord "$@" 2>&1
+""" % HEAD
+
+BOOT_TEXT = HEAD + """# One for each service: lvs-ldirectord@www.service reads /etc/ha.d/www.cf.
+[Unit]
+Description=Balance and watch the real servers of %i
+Documentation=man:ldirectord(8)
+Wants=network-online.target
+After=network-online.target systemd-modules-load.service systemd-sysctl.service
+
+[Service]
+Type=forking
+ExecStart=/usr/sbin/ldirectord %i.cf start
+ExecReload=/usr/sbin/ldirectord %i.cf reload
+ExecStop=/usr/sbin/ldirectord %i.cf stop
+Restart=on-failure
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+TABLE_TEXT = HEAD + """# At boot only: a table that is there is changed by the module ipvs_service.
+[Unit]
+Description=Fill the kernel's table of virtual services
+Documentation=man:ipvsadm(8)
+After=systemd-modules-load.service
+Before=network.target heartbeat.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+StandardInput=file:%s
+ExecStart=/sbin/ipvsadm --restore
+
+[Install]
+WantedBy=multi-user.target
+""" % RULES_FILE
+
+
+class Goal(NamedTuple):
+    """What the user wants of a director. ``static``: the table is set once, and nobody watches the real servers."""
+
+    services: Tuple[Dict[str, Any], ...]
+    common: Dict[str, Any]
+    static: bool
+    boot: bool                    # no cluster manager: the host starts ldirectord itself
+    sync: Dict[str, Any]          # empty for none
+    modules: Tuple[str, ...]
+    sysctls: Dict[str, str]
+
+
+class Host(NamedTuple):
+    """What the host shows."""
+
+    files: Dict[str, str]
+    units: Dict[str, Dict[str, str]]
+    addresses: Tuple[Address, ...]
+
+
+class Steps(NamedTuple):
+    """What is to be done, in this order. Everything is empty on a host that is as it should be."""
+
+    refusals: Tuple[str, ...]
+    missing: bool                 # ldirectord (ipvsadm for a static table) is not installed
+    stop: Tuple[str, ...]         # configurations to stop, and then to remove
+    stop_sync: bool
+    files: Tuple[Wanted, ...]
+    secret: Tuple[str, ...]       # names of files that are not to be shown
+    modules: Tuple[str, ...]
+    settings: Tuple[str, ...]     # name=value
+    disable: Tuple[str, ...]      # units that must not start at boot
+    enable: Tuple[str, ...]       # units to start at every boot, but not now
+    table: Tuple[Dict[str, Any], ...]  # services for the module ipvs_service
+    start: Tuple[str, ...]        # units to start now and at every boot, anew where their file changed
+    reload: Tuple[str, ...]       # configurations that changed
+    remove: Tuple[str, ...]
+
+
+# --- which settings make sense --------------------------------------------------------------------------------------
+
+def check_settings(settings: Dict[str, Any], hosts: Sequence[str]) -> List[str]:  # pylint: disable=unused-argument
+    """Return one sentence for each wrong variable of the role; names and types have been checked before."""
+    found = _ldirectord.check_services(settings["lvs_director_services"], settings["lvs_director_globals"],
+                                       "lvs_director_services", "lvs_director_globals")
+    if settings["lvs_director_monitor"] == "static":
+        found += ["lvs_director_services[%d].real[%d].address is '%s'; expected an address, a static table has no names"
+                  % (index, number, real["address"])
+                  for index, service in enumerate(settings["lvs_director_services"])
+                  for number, real in enumerate(service.get("real") or ()) if not _is_address(real["address"])]
+    if settings.get("lvs_director_sync"):
+        found += _sync_problems({key: value for key, value in settings["lvs_director_sync"].items()
+                                 if value is not None})
+    for name, value in settings["lvs_director_sysctls"].items():
+        if not re.match(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z", str(name)):
+            found.append("lvs_director_sysctls has '%s'; expected names such as net.ipv4.ip_forward" % name)
+        elif not re.match(r"-?[0-9]+( -?[0-9]+)*\Z", str(value)):
+            found.append("lvs_director_sysctls.%s is '%s'; expected a number" % (name, value))
+    return found + ["lvs_director_modules has '%s'; expected names of kernel modules such as ip_vs_ftp" % name
+                    for name in settings["lvs_director_modules"] if not re.match(r"[a-z0-9_-]+\Z", name)]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _sync_problems(sync: Dict[str, Any]) -> List[str]:
+    found, name = [], "lvs_director_sync"
+    for key, low, high in SYNC_LIMITS:
+        if key in sync and not low <= sync[key] <= high:
+            why = ", which means any farm" if key == "syncid" and sync[key] == 0 else ""
+            found.append("%s.%s is %d%s; expected %d to %d" % (name, key, sync[key], why, low, high))
+    if not NIC.match(sync["interface"]):
+        found.append("%s.interface is '%s'; expected a network interface such as eth0" % (name, sync["interface"]))
+    states = sync.get("states", STATES)
+    if not states or not set(states) <= set(STATES) or len(set(states)) != len(states):
+        found.append("%s.states is '%s'; expected master, backup or both" % (name, ", ".join(states) or "empty"))
+    if "group" in sync:
+        try:
+            right = ipaddress.ip_address(sync["group"]).is_multicast
+        except ValueError:
+            right = False
+        if not right:
+            found.append("%s.group is '%s'; expected a multicast address such as 224.0.0.81" % (name, sync["group"]))
+    return found
+
+
+def goal_of(settings: Dict[str, Any]) -> Goal:
+    """Turn the role's variables, checked before, into a goal."""
+    sync = {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None}
+    services = tuple(settings["lvs_director_services"])
+    schedulers = sorted({"ip_vs_" + (service.get("scheduler") or "wrr") for service in services if _present(service)})
+    static, boot = settings["lvs_director_monitor"] == "static", bool(settings["lvs_director_boot"])
+    common = {key: value for key, value in settings["lvs_director_globals"].items() if value is not None}
+    if not static and not boot:
+        common.setdefault("cleanstop", False)  # the table of the director that is not active stays filled
+    return Goal(services, common, static, boot, sync,
+                tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
+                {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
+
+
+def _present(service: Dict[str, Any]) -> bool:
+    return (service.get("state") or "present") == "present"
+
+
+# --- what to look at ------------------------------------------------------------------------------------------------
+
+def list_files(goal: Goal) -> List[str]:
+    """Return the files to read, the kernel's settings among them."""
+    return [MODULES_FILE, SYSCTL_FILE, SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE, LOADED] + [
+        path % service["name"] for service in goal.services for path in (CONFIG, RUNNING)] + [
+            _path_of(name) for name in goal.sysctls]
+
+
+def list_units(goal: Goal) -> List[str]:
+    """Return the units to ask for."""
+    return [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT] + [
+        BOOT_UNIT % service["name"] for service in goal.services]
+
+
+def _path_of(name: str) -> str:
+    return "/proc/sys/" + name.replace(".", "/")
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+def render_sync(sync: Dict[str, Any]) -> str:
+    """Render the unit of the kernel's synchronisation of connections."""
+    words = "--mcast-interface %s --syncid %d" % (sync["interface"], sync["syncid"])
+    for key, option in (("maxlen", "--sync-maxlen"), ("group", "--mcast-group"), ("port", "--mcast-port"),
+                        ("ttl", "--mcast-ttl")):
+        words += " %s %s" % (option, sync[key]) if key in sync else ""
+    states = [state for state in reversed(STATES) if state in sync.get("states", STATES)]
+    device = "sys-subsystem-net-devices-%s.device" % sync["interface"].replace("-", "\\x2d")
+    lines = ["[Unit]", "Description=Synchronise the connections of the LVS directors", "Documentation=man:ipvsadm(8)",
+             "Wants=network-online.target " + device,
+             "After=network-online.target systemd-modules-load.service " + device,
+             "Before=heartbeat.service", "", "[Service]", "Type=oneshot", "RemainAfterExit=yes",
+             "ExecStartPre=-/sbin/modprobe ip_vs"]
+    lines += ["ExecStartPre=-/sbin/ipvsadm --stop-daemon " + state for state in STATES]
+    lines += ["ExecStart=/sbin/ipvsadm --start-daemon %s %s" % (state, words) for state in states]
+    lines += ["ExecStop=-/sbin/ipvsadm --stop-daemon " + state for state in states]
+    return HEAD + "\n".join(lines + ["", "[Install]", "WantedBy=multi-user.target", ""])
+
+
+def table_of(goal: Goal) -> List[Dict[str, Any]]:
+    """Return the services as the module ipvs_service takes them."""
+    table = []
+    for service in goal.services:
+        given = {key: value for key, value in service.items() if value is not None}
+        if "virtual" not in given or not all(_is_address(real["address"]) for real in given.get("real", ())):
+            continue  # of names only ldirectord knows the addresses
+        virtual = _ldirectord.parse_virtual(given["virtual"])
+        entry: Dict[str, Any] = {"fwmark": virtual.port} if virtual.address is None else {
+            "address": str(virtual.address), "port": virtual.port, "protocol": _ldirectord.protocol_of(given, virtual)}
+        if not _present(service):
+            table.append(dict(entry, state="absent"))
+            continue
+        entry.update(scheduler=given.get("scheduler", "wrr"), purge=True, one_packet=bool(given.get("ops")),
+                     servers=[server for real in given["real"] for server in _servers_of(real, virtual)])
+        if "schedflags" in given:
+            entry["flags"] = given["schedflags"].split(",")
+        if "persistent" in given:
+            entry["persistence"] = dict(timeout=given["persistent"], **(
+                {"netmask": given["netmask"]} if "netmask" in given else {}))
+        table.append(entry)
+    return table
+
+
+def _servers_of(raw: Dict[str, Any], virtual: _ldirectord.Virtual) -> List[Dict[str, Any]]:
+    """Return one server, or each of a range."""
+    real = {key: value for key, value in raw.items() if value is not None}
+    first, server = ipaddress.ip_address(real["address"]), {"weight": real.get("weight", 1)}
+    server["forward"] = real.get("forward", "gate")
+    if virtual.address is not None or "port" in real:
+        server["port"] = real.get("port", virtual.port)
+    server.update({name + "_threshold": real[name] for name in ("lower", "upper") if name in real})
+    count = int(ipaddress.ip_address(real.get("to", real["address"]))) - int(first) + 1
+    return [dict(server, address=str(first + number)) for number in range(count)]
+
+
+def render_rules(goal: Goal) -> str:
+    """Render the table as ``ipvsadm --restore`` reads it."""
+    lines = []
+    for entry in (entry for entry in table_of(goal) if "servers" in entry):
+        bracket = "[%s]" if ":" in entry.get("address", "") else "%s"
+        name = "-f %d" % entry["fwmark"] if "fwmark" in entry else "-%s %s:%d" % (
+            entry["protocol"][0], bracket % entry["address"], entry["port"])
+        line = "-A %s -s %s" % (name, entry["scheduler"])
+        line += " -b " + ",".join(entry["flags"]) if "flags" in entry else ""
+        line += " -p %d" % entry["persistence"]["timeout"] if "persistence" in entry else ""
+        line += " -M %s" % entry["persistence"]["netmask"] if "netmask" in entry.get("persistence", ()) else ""
+        lines.append(line + (" -o" if entry["one_packet"] else ""))
+        for server in entry["servers"]:
+            bracket = "[%s]" if ":" in server["address"] else "%s"
+            line = "-a %s -r %s:%d -%s -w %d" % (name, bracket % server["address"], server.get("port", 0),
+                                                 server["forward"][0], server["weight"])
+            lines.append(line + "".join(" -%s %d" % (option, server[key]) for key, option in (
+                ("upper_threshold", "x"), ("lower_threshold", "y")) if key in server))
+    return "".join(line + "\n" for line in lines)
+
+
+def _wanted_files(goal: Goal) -> List[Wanted]:
+    files = [Wanted(MODULES_FILE, HEAD + "".join(name + "\n" for name in goal.modules), "0644", ""),
+             Wanted(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(goal.sysctls.items())),
+                    "0644", "")]
+    if goal.sync:
+        files.append(Wanted(SYNC_FILE, render_sync(goal.sync), "0644", ""))
+    if _fills_table(goal):
+        files += [Wanted(RULES_FILE, render_rules(goal), "0644", ""), Wanted(TABLE_FILE, TABLE_TEXT, "0644", "")]
+    if goal.static:
+        return files
+    for service in filter(_present, goal.services):
+        # ldirectord reads its configuration before it does anything; stopping what does not run is nothing else.
+        files.append(Wanted(CONFIG % service["name"], _ldirectord.render_config(service, goal.common),
+                            "0600" if _has_secret(service) else "0644", "/usr/sbin/ldirectord %s stop"))
+    if goal.boot and goal.services:
+        files.append(Wanted(BOOT_FILE, BOOT_TEXT, "0644", ""))
+    elif goal.services:
+        files.append(Wanted(AGENT, AGENT_TEXT, "0755", ""))
+    return files
+
+
+def _fills_table(goal: Goal) -> bool:
+    """Whether the kernel's table is filled without ldirectord: where there is none, and where it is to take over.
+
+    ldirectord begins with an empty table and the fallback in it, and the address is there before. Until it has checked
+    the first real server, visitors would see the fallback's page, although all real servers live.
+    """
+    return bool(goal.services) and (goal.static or not goal.boot)
+
+
+def _has_secret(service: Dict[str, Any]) -> bool:
+    return bool(service.get("passwd") or service.get("secret"))
+
+
+# --- what to do -----------------------------------------------------------------------------------------------------
+
+def _ready(unit: Dict[str, str]) -> bool:
+    return unit.get("ActiveState") == "active" and unit.get("UnitFileState") == "enabled"
+
+
+def plan_director(goal: Goal, host: Host) -> Steps:
+    """Say what brings the host to the goal."""
+    wanted = _wanted_files(goal)
+    different = _look.pick_different(wanted, host.files)
+    changed = {file.dest for file in different}
+    names = [service["name"] for service in goal.services if _present(service) and not goal.static]
+    gone = [service["name"] for service in goal.services
+            if service["name"] not in names and CONFIG % service["name"] in host.files]
+    loaded = {line.split(" ")[0] for line in host.files.get(LOADED, "").splitlines()}
+    in_force = {name: " ".join(host.files.get(_path_of(name), "").split()) for name in goal.sysctls}
+    packaged, table_unit = host.units.get(PACKAGED_UNIT, {}), host.units.get(TABLE_UNIT, {})
+    boot = [BOOT_UNIT % name for name in names if goal.boot
+            and (not _ready(host.units.get(BOOT_UNIT % name, {})) or BOOT_FILE in changed)]
+    sync = goal.sync and (SYNC_FILE in changed or not _ready(host.units.get(SYNC_UNIT, {})))
+    networks = ["%s/%d" % (each.address, each.prefix) for each in host.addresses if each.nic != "lo"]
+    used = {file.dest for file in wanted}
+    return Steps(
+        refusals=tuple(_ldirectord.check_networks(goal.services, networks, "lvs_director_services")),
+        missing=(host.units.get(IPVSADM_UNIT, {}) if goal.static else packaged).get("LoadState") != "loaded",
+        stop=tuple(gone), files=different,
+        stop_sync=not goal.sync and SYNC_FILE in host.files,
+        secret=tuple(CONFIG % service["name"] for service in goal.services if _has_secret(service)),
+        modules=tuple(name for name in goal.modules if name.replace("-", "_") not in loaded),
+        settings=tuple("%s=%s" % pair for pair in sorted(goal.sysctls.items()) if in_force[pair[0]] != pair[1]),
+        disable=(PACKAGED_UNIT,) if packaged.get("UnitFileState") == "enabled" else (),
+        enable=(TABLE_UNIT,) if _fills_table(goal) and table_unit.get("UnitFileState") != "enabled" else (),
+        table=tuple(table_of(goal._replace(services=tuple(
+            service for service in goal.services if goal.static or RUNNING % service["name"] not in host.files))))
+        if _fills_table(goal) else (),
+        start=tuple(([SYNC_UNIT] if sync else []) + boot),
+        reload=tuple(name for name in names if CONFIG % name in changed and CONFIG % name in host.files),
+        remove=tuple([CONFIG % name for name in gone] + [path for path in OWN_FILES
+                                                         if path in host.files and path not in used]))
