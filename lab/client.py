@@ -1,5 +1,6 @@
 """Talk to a lab's keeper: start it, ask it, end it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -24,7 +25,12 @@ class KeeperClient:
         self.paths = paths
 
     def start(self) -> None:
-        """Start the keeper in namespaces of its own unless it lives."""
+        """Start the keeper in namespaces of its own unless it lives; two who want it start one."""
+        with open(self.paths.run / "keeper.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._start()
+
+    def _start(self) -> None:
         if self.alive():
             return
         self.paths.socket.unlink(missing_ok=True)

@@ -182,8 +182,8 @@ class Keeper:
         for target, source in mounts.items():
             Path(target).mkdir(parents=True, exist_ok=True)
             if not os.path.ismount(target):
-                _run(["mount", "--bind", source, target])
-                _run(["mount", "-o", "remount,bind,ro", target])
+                network.run("mount", "--bind", source, target)
+                network.run("mount", "-o", "remount,bind,ro", target)
         for nic, (tap, bridge) in wires.items():
             guest.wires[nic] = (tap, bridge)
             if nic not in guest.relays:
@@ -242,12 +242,6 @@ class Keeper:
         return {"machines": {name: guest.describe() for name, guest in self._guests.items()}}
 
 
-def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LabError(f"'{' '.join(argv)}' failed: {done.stderr.strip()}")
-
-
 def _connect(client: socket.socket, address: str, port: int, limit: float) -> None:
     """Open a TCP connection inside the lab's network and hand its file descriptor over to the client."""
     try:
@@ -298,6 +292,7 @@ def main(path: str) -> None:
     """Listen at ``path`` until killed."""
     keeper = Keeper()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    Path(path + ".new").unlink(missing_ok=True)  # of a keeper that was killed just here
     listener.bind(path + ".new")
     os.chmod(path + ".new", 0o600)
     listener.listen(64)

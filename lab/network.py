@@ -9,14 +9,15 @@ from pathlib import Path
 from lab.errors import LabError
 
 
-def _run(*argv: str) -> None:
+def run(*argv: str) -> None:
+    """Run a program; LabError with what it said when it fails."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"'{' '.join(argv)}' failed: {done.stderr.strip()}")
 
 
 def _ip(*arguments: str) -> None:
-    _run("ip", *arguments)
+    run("ip", *arguments)
 
 
 def exists(device: str) -> bool:
@@ -60,9 +61,3 @@ def attach(device: str, bridge: str) -> None:
 def detach(device: str) -> None:
     """Pull ``device`` out of its bridge. It stays up: a guest under load does not recover from writes that fail."""
     _ip("link", "set", device, "nomaster")
-
-
-def check_host() -> None:
-    """Raise LabError unless this namespace can have bridges and taps."""
-    if not Path("/dev/net/tun").exists():
-        raise LabError("/dev/net/tun is missing: load the kernel module tun (modprobe tun)")
