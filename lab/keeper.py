@@ -235,7 +235,10 @@ class Keeper:
             time.sleep(0.2)
             with self._lock:
                 for guest in self._guests.values():
-                    guest.restart_after_reboot()
+                    try:
+                        guest.restart_after_reboot()
+                    except (LabError, OSError) as error:  # one machine's trouble must not end the watch over the others
+                        print(f"{guest.name} cannot be started again: {error}", flush=True)
 
     def do_status(self) -> dict[str, Any]:
         """Describe every machine that was ever started."""
