@@ -22,7 +22,7 @@ class Hardware:
     def bridges(self) -> dict[str, str]:
         """Return the lab's own address ("" for none) by the bridge of each segment."""
         lab_own = f"{MANAGEMENT[1]}/{MANAGEMENT.prefixlen}"
-        return {_bridge(s): a for s, a in self._inventory.segments.items()} | {_bridge(MANAGEMENT_SEGMENT): lab_own}
+        return {bridge_of(s): a for s, a in self._inventory.segments.items()} | {bridge_of(MANAGEMENT_SEGMENT): lab_own}
 
     def assemble(self, machine: Machine, core: Kernel, guest: Image) -> dict[str, Any]:
         """Make the machine's disks and folder; return what the keeper needs to start it."""
@@ -32,7 +32,7 @@ class Hardware:
         return {
             "name": machine.name,
             "console": str(self.paths.console(machine.name)),
-            "wires": {nic.name: [_tap(machine, index), _bridge(nic.segment)] for index, nic in enumerate(nics)},
+            "wires": {nic.name: [_tap(machine, index), bridge_of(nic.segment)] for index, nic in enumerate(nics)},
             "argv": self._command_line(machine, core, guest, share),
             "environment": {"TMPDIR": _memory_folder()},
             "mounts": {str(share / "pool"): str(guest.pool), str(share / "modules"): str(core.modules)},
@@ -139,7 +139,8 @@ def _tap(machine: Machine, index: int) -> str:
     return f"t{_number(machine)}-{index}"
 
 
-def _bridge(segment: str) -> str:
+def bridge_of(segment: str) -> str:
+    """Return the device that stands for a segment in the lab's own network."""
     return f"b-{segment}"
 
 

@@ -4,22 +4,15 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
-from lab import Lab
-from lab.paths import CHECKOUT
-from lab.probe import Probe
+from lab.scenario import Scenario, changed_by, declared, outage_from
 
 VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
 NODES = ("debian1", "debian2")
-LIMIT = 240.0  # seconds that any change of the cluster may take
 
 # Writes numbered records, each flushed to the disk before it is acknowledged on standard output.
 WRITER = f"""
@@ -31,60 +24,16 @@ with open("{MOUNT}/records", "a") as file:
         print(number, flush=True)
 """
 
-lab = Lab.open()
-
-
-def measured() -> dict[str, Any]:
-    """Return what the faults so far have measured."""
-    file = lab.paths.state / "measured.json"
-    return json.loads(file.read_text()) if file.exists() else {}
-
-
-def record(fault: str, **figures: Any) -> None:
-    """Keep and print the figures of one fault."""
-    (lab.paths.state / "measured.json").write_text(json.dumps({**measured(), fault: figures}, indent=2))
-    print(f"{fault}: " + ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
-
-
-def page() -> str:
-    """Return the text of the site's page now, or "" when there is none."""
-    probe = Probe(lab.connect, f"http://{VIP}/")
-    probe.run(0.05)
-    return probe.fetches[0].text if probe.fetches[0].status == 200 else ""
-
 
 def serving() -> str:
     """Return the name of the machine that the page says it comes from."""
-    text = page()
+    text = pair.page()
     return next((node for node in NODES if node in text), "")
 
 
 def other(node: str) -> str:
     """Return the pair's other machine."""
     return NODES[1 - NODES.index(node)]
-
-
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
-    """Wait until ``condition`` holds; end the fault with an error when it takes too long."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > deadline:
-            tell_state()
-            sys.exit(f"after {LIMIT:.0f} s still not: {what}")
-        time.sleep(0.25)
-
-
-def lasting(what: str, condition: Callable[[], bool], seconds: float = 15.0) -> float:
-    """Wait until ``condition`` has held for ``seconds``; return the moment (time.monotonic()) from which on it held."""
-    since = [time.monotonic()]
-
-    def held() -> bool:
-        if not condition():
-            since[0] = time.monotonic()
-        return time.monotonic() - since[0] > seconds
-
-    wait_until(what, held)
-    return since[0]
 
 
 def primaries() -> list[str]:
@@ -117,15 +66,6 @@ def whole() -> bool:
     return all(drbd(node, "cstate") == "Connected" and drbd(node, "dstate") == "UpToDate/UpToDate" for node in NODES)
 
 
-@contextmanager
-def visitors() -> Iterator[Probe]:
-    """Let visitors fetch the page ten times a second; before and after the fault for a while too."""
-    with Probe(lab.connect, f"http://{VIP}/", rate=10) as probe:
-        time.sleep(2)
-        yield probe
-        time.sleep(3)
-
-
 class Writer:
     """Writes on the active machine until the machine dies or ``stop`` is called; knows what was acknowledged."""
 
@@ -139,7 +79,7 @@ class Writer:
         self._process.stdin.write(WRITER)
         self._process.stdin.close()
         threading.Thread(target=self._listen, daemon=True).start()
-        wait_until("the writer has written", lambda: self.acknowledged > 10)
+        pair.wait_until("the writer has written", lambda: self.acknowledged > 10)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -159,33 +99,14 @@ def records(node: str) -> list[int]:
 
 def start() -> None:
     """Wait until the pair serves its page and both copies are whole."""
-    wait_until("the page is served", lambda: serving() != "")
-    wait_until("both copies are whole", whole)
-    record("start", serving=serving())
-
-
-def play(playbook: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
-    """Run a playbook on the pair with some variables changed."""
-    argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", "web_pair", playbook, "-e", json.dumps(variables)]
-    plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=plain)
-
-
-def changed_by(output: str) -> dict[str, int]:
-    """Return how many tasks changed something on each machine, from a play's recap."""
-    recap = [line.split() for line in output.splitlines() if "changed=" in line and "unreachable=" in line]
-    return {words[0]: int(word[8:]) for words in recap for word in words if word.startswith("changed=")}
-
-
-def declared(variable: str) -> Any:
-    """Return a variable of the pair as the inventory declares it."""
-    argv = ["ansible-inventory", "-i", "inventories/lab", "--host", NODES[0]]
-    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout)[variable]
+    pair.wait_until("the page is served", lambda: serving() != "")
+    pair.wait_until("both copies are whole", whole)
+    pair.record("start", serving=serving())
 
 
 def live_changes() -> None:
     """Change what runs, under visitors: an address more, other beats, and everything as it was."""
-    groups = declared("heartbeat_groups")
+    groups = declared(NODES[0], "heartbeat_groups")
     more = json.loads(json.dumps(groups))
     more[0]["resources"].insert(2, {"ip": {"address": "192.168.69.17/24"}})
     active = serving()
@@ -197,8 +118,8 @@ def live_changes() -> None:
     }
     seen = {}
     for step, variables in steps.items():
-        with visitors() as probe:
-            run = play("site.yml", **variables)
+        with pair.visitors() as probe:
+            run = pair.play("site.yml", **variables)
         addresses = lab.ssh(active, "ip", "-4", "-o", "address")
         seen[step] = {
             "code": run.returncode,
@@ -211,7 +132,7 @@ def live_changes() -> None:
         }
         if run.returncode:
             print(run.stdout)
-    record("live_changes", active=active, **seen)
+    pair.record("live_changes", active=active, **seen)
 
 
 def started(node: str) -> str:
@@ -241,7 +162,7 @@ def refusals() -> None:
     for disk, make in holders.items():
         lab.ssh("debian1", *make)
         before = checksums(disk)
-        run = play("molecule/web_pair/second_resource.yml", second_disk=disk)
+        run = pair.play("molecule/web_pair/second_resource.yml", second_disk=disk)
         described = [n for n in NODES if lab.ssh(n, "ls", "/etc/drbd.d").find("second") >= 0]
         seen[disk] = {
             "code": run.returncode,
@@ -249,7 +170,7 @@ def refusals() -> None:
             "unchanged": before == checksums(disk),
             "described": described,
         }
-    record("refusals", **seen)
+    pair.record("refusals", **seen)
 
 
 def checksums(disk: str) -> list[str]:
@@ -283,25 +204,25 @@ def by_hand() -> None:
         lab.ssh(node, programs[name], *arguments, "stop")
     for started in (active, node):
         lab.ssh(started, "systemctl", "start", "heartbeat")
-    wait_until("the page is back", lambda: serving() != "")
-    wait_until("both copies are whole", whole)
-    record("by_hand", node=node, seconds=round(sum(steps.values()), 2), steps=steps)
+    pair.wait_until("the page is back", lambda: serving() != "")
+    pair.wait_until("both copies are whole", whole)
+    pair.record("by_hand", node=node, seconds=round(sum(steps.values()), 2), steps=steps)
 
 
 def power_cut() -> None:
     """Take the power from the machine that serves, under visitors and a writer."""
     victim = serving()
     writer = Writer(victim)
-    with visitors() as probe:
+    with pair.visitors() as probe:
         began = time.monotonic()
         lab.power_off(victim)
-        wait_until("the other machine serves", lambda: serving() == other(victim))
+        pair.wait_until("the other machine serves", lambda: serving() == other(victim))
     found = records(other(victim))
     writer.stop()
-    record(
+    pair.record(
         "power_cut",
         victim=victim,
-        outage=round(_outage_from(probe, began), 2),
+        outage=round(outage_from(probe, began), 2),
         acknowledged=writer.acknowledged,
         found=found[-1],
         without_gap=found == list(range(len(found))),
@@ -312,12 +233,14 @@ def power_cut() -> None:
 def power_return() -> None:
     """Give the machine its power back: nothing may move, and DRBD must heal by itself."""
     survivor = serving()
-    with visitors() as probe:
+    with pair.visitors() as probe:
         lab.power_on(other(survivor))
-        wait_until("both copies are whole again", whole)
-        wait_until("heartbeat runs again", lambda: _heartbeat_runs(other(survivor)))
+        pair.wait_until("both copies are whole again", whole)
+        pair.wait_until("heartbeat runs again", lambda: _heartbeat_runs(other(survivor)))
         time.sleep(10)  # long enough for an unwanted failback to begin
-    record("power_return", serving=serving(), survivor=survivor, outage=probe.longest(), fetches=len(probe.fetches))
+    pair.record(
+        "power_return", serving=serving(), survivor=survivor, outage=probe.longest(), fetches=len(probe.fetches)
+    )
 
 
 def switchover() -> None:
@@ -325,16 +248,16 @@ def switchover() -> None:
     for way in ("switchover", "switchback"):
         active = serving()
         writer = Writer(active)
-        with visitors() as probe:
+        with pair.visitors() as probe:
             began = time.monotonic()
             writer.stop()
             lab.ssh(active, "/usr/share/heartbeat/hb_standby", "all")
-            wait_until("the other machine serves", lambda here=active: serving() == other(here))
+            pair.wait_until("the other machine serves", lambda here=active: serving() == other(here))
         found = records(other(active))
-        record(
+        pair.record(
             way,
             to=other(active),
-            outage=round(_outage_from(probe, began), 2),
+            outage=round(outage_from(probe, began), 2),
             acknowledged=writer.acknowledged,
             found=found[-1],
         )
@@ -344,15 +267,15 @@ def link_loss() -> None:
     """Cut the replication link under visitors and a writer, for longer than heartbeat's deadtime, and mend it."""
     active = serving()
     writer = Writer(active)
-    with visitors() as probe:
+    with pair.visitors() as probe:
         lab.cut(active, "eth1")
         time.sleep(_deadtime(active) + 10)
         alone = {node: [drbd(node, "role"), drbd(node, "cstate"), drbd(node, "dstate")] for node in NODES}
         mounted = [node for node in NODES if MOUNT in lab.ssh(node, "cat", "/proc/mounts")]
         lab.mend(active, "eth1")
-        wait_until("both copies are whole again", whole)
+        pair.wait_until("both copies are whole again", whole)
     writer.stop()
-    record(
+    pair.record(
         "link_loss",
         active=active,
         serving=serving(),
@@ -369,27 +292,29 @@ def partition() -> None:
     first = serving()
     lab.cut(first, "eth0")
     lab.cut(first, "eth1")
-    wait_until("both machines serve for themselves", lambda: all(drbd(n, "role") == "Primary/Unknown" for n in NODES))
-    wait_until("both have mounted", lambda: all(MOUNT in lab.ssh(n, "cat", "/proc/mounts") for n in NODES))
+    pair.wait_until(
+        "both machines serve for themselves", lambda: all(drbd(n, "role") == "Primary/Unknown" for n in NODES)
+    )
+    pair.wait_until("both have mounted", lambda: all(MOUNT in lab.ssh(n, "cat", "/proc/mounts") for n in NODES))
     for node in NODES:
         lab.ssh(node, f"echo {node} > {MOUNT}/written-by-{node}; sync")
     lab.mend(first, "eth0")
     lab.mend(first, "eth1")
     mended = time.monotonic()
-    wait_until("both see the divergence", lambda: all(drbd(n, "cstate") == "StandAlone" for n in NODES))
+    pair.wait_until("both see the divergence", lambda: all(drbd(n, "cstate") == "StandAlone" for n in NODES))
     back = round(
-        lasting("one machine alone serves", lambda: serving() in NODES and primaries() == [serving()]) - mended, 1
+        pair.lasting("one machine alone serves", lambda: serving() in NODES and primaries() == [serving()]) - mended, 1
     )
     active = serving()
     generations = {node: lab.ssh(node, "drbdadm", "get-gi", RESOURCE).split(":")[0] for node in NODES}
-    refused = play("site.yml")
+    refused = pair.play("site.yml")
     apart = {node: [drbd(node, "role"), drbd(node, "cstate")] for node in NODES}
     kept = {active: written(active)}
     # The operator's choice, with the commands that the error names: the one that stands by loses what it wrote.
     lab.ssh(other(active), f"drbdadm secondary {RESOURCE}; drbdadm connect --discard-my-data {RESOURCE}")
     lab.ssh(active, "drbdadm", "connect", RESOURCE)
-    wait_until("both copies are whole again", whole)
-    record(
+    pair.wait_until("both copies are whole again", whole)
+    pair.record(
         "partition",
         first=first,
         serving=active,
@@ -400,7 +325,7 @@ def partition() -> None:
         apart=apart,
         kept=kept,
         after=written(active),
-        next_run=changed_by(play("site.yml").stdout),
+        next_run=changed_by(pair.play("site.yml").stdout),
     )
 
 
@@ -410,28 +335,8 @@ def written(node: str) -> list[str]:
 
 
 def unchanged_run() -> None:
-    """Time a run that has nothing to do, beside the least that Ansible could do: one Python on each machine."""
-    began = time.monotonic()
-    run = play("site.yml")
-    whole_run = time.monotonic() - began
-    began = time.monotonic()
-    bare = [subprocess.Popen(lab.ssh_argv(node, "python3", "-c", "pass")) for node in NODES]
-    codes = [process.wait() for process in bare]
-    least = time.monotonic() - began
-    record(
-        "unchanged_run",
-        seconds=round(whole_run, 1),
-        bare_ssh=round(least, 2),
-        ratio=round(whole_run / least, 1),
-        codes=[run.returncode, *codes],
-        changed=changed_by(run.stdout),
-    )
-
-
-def _outage_from(probe: Probe, moment: float) -> float:
-    """Return the seconds from ``moment`` until the page is there for good; it must have been there before."""
-    last_bad = max((f.began for f in probe.fetches if f.status != 200 and f.began > moment - 0.5), default=moment)
-    return min(f.began for f in probe.good() if f.began > last_bad) - moment
+    """Time a run that has nothing to do."""
+    pair.unchanged_run(NODES)
 
 
 def _deadtime(node: str) -> float:
@@ -442,6 +347,9 @@ def _deadtime(node: str) -> float:
 def _heartbeat_runs(node: str) -> bool:
     return lab.ssh(node, "systemctl", "is-active", "heartbeat", check=False).strip() == "active"
 
+
+pair = Scenario("web_pair", f"http://{VIP}/", tell_state)
+lab = pair.lab
 
 if __name__ == "__main__":
     globals()[sys.argv[1]]()
