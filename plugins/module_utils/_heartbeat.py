@@ -88,8 +88,8 @@ def _check_nodes(settings: Settings, hosts: Sequence[str]) -> List[str]:
     nodes = settings["heartbeat_nodes"]
     faults = ["heartbeat_nodes[%d]: %r is not in the play; expected one of its hosts (%s)"
               % (index, node, ", ".join(hosts)) for index, node in enumerate(nodes) if node not in hosts]
-    if len(set(nodes)) != 2 or len(nodes) != 2:
-        faults.append("heartbeat_nodes: %s; heartbeat moves groups between exactly two nodes, expected two names"
+    if len(set(nodes)) != len(nodes) or len(nodes) not in (1, 2):
+        faults.append("heartbeat_nodes: %s; heartbeat moves groups between two nodes, expected two (or one, alone)"
                       % (", ".join(nodes) or "empty"))
     return faults
 
@@ -147,9 +147,9 @@ def _check_media(settings: Settings) -> List[str]:
                        {"device": nic, "address": (_address, True, "the IPv4 address of a node")})
     for device in sorted({entry["device"] for entry in settings["heartbeat_ucast"]}) if not unicast else ():
         peers = sorted({entry["address"] for entry in settings["heartbeat_ucast"] if entry["device"] == device})
-        if len(peers) != 2:
-            unicast.append("heartbeat_ucast: %s has %s; expected the addresses of both nodes on it (each ignores its "
-                           "own), so that ha.cf is the same on both" % (device, ", ".join(peers)))
+        if len(peers) != len(settings["heartbeat_nodes"]):
+            unicast.append("heartbeat_ucast: %s has %s; expected the addresses of all nodes on it (each ignores its "
+                           "own), so that ha.cf is the same everywhere" % (device, ", ".join(peers)))
     if not any(settings["heartbeat_" + medium] for medium in ("bcast", "mcast", "ucast", "serial")):
         faults.append("heartbeat_bcast: is empty, as are heartbeat_mcast, heartbeat_ucast and heartbeat_serial; "
                       "expected at least one way for the nodes to hear each other")

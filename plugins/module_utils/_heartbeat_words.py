@@ -89,10 +89,10 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
         if group.state == "absent":
             continue
         if cluster.nodes and sorted(group.nodes) != sorted(cluster.nodes):
-            faults.append("%s.nodes: %s; expected both nodes of heartbeat (%s), the preferred one first"
+            faults.append("%s.nodes: %s; expected all nodes of heartbeat (%s), the preferred one first"
                           % (where, ", ".join(group.nodes), ", ".join(cluster.nodes)))
-        if len(group.nodes) != 2:
-            faults.append("%s.nodes: %s; heartbeat runs a group on one of exactly two nodes, expected two"
+        if len(group.nodes) > 2:
+            faults.append("%s.nodes: %s; heartbeat runs a group on one of two nodes at most"
                           % (where, ", ".join(group.nodes)))
         if group.autostart is False:
             faults.append("%s.autostart: false; heartbeat starts every group, expected true" % where)

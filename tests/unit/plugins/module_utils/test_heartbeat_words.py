@@ -66,9 +66,20 @@ def test_without_a_known_cluster_its_nodes_are_not_compared() -> None:
     assert room.check_groups([group], room.Cluster((), None)) == []
 
 
+def test_a_node_may_be_alone() -> None:
+    (group,) = _groups.parse_groups([{"name": "a", "nodes": ["lb"], "resources": [{"service": {"name": "s"}}]}])
+    assert room.check_groups([group], room.Cluster(("lb",), None)) == []
+
+
+def test_three_nodes_are_more_than_heartbeat_has() -> None:
+    raw = {"name": "a", "nodes": ["x", "y", "z"], "resources": [{"service": {"name": "s"}}]}
+    (group,) = _groups.parse_groups([raw])
+    assert "one of two nodes at most" in room.check_groups([group], room.Cluster((), None))[0]
+
+
 REFUSED = [
-    ({"nodes": ["debian1", "debian3"]}, "groups[0].nodes: debian1, debian3; expected both nodes of heartbeat"),
-    ({"nodes": ["debian1"]}, "exactly two nodes"),
+    ({"nodes": ["debian1", "debian3"]}, "groups[0].nodes: debian1, debian3; expected all nodes of heartbeat"),
+    ({"nodes": ["debian1"]}, "groups[0].nodes: debian1; expected all nodes of heartbeat"),
     ({"autostart": False}, "groups[0].autostart: false"),
     ({"recovery": "restart"}, "groups[0].recovery: restart"),
     ({"recovery": "disable"}, "groups[0].recovery: disable"),

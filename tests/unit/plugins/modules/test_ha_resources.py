@@ -171,7 +171,7 @@ def test_an_address_in_doubt_is_a_warning() -> None:
 
 
 REFUSED = [
-    (None, {"nodes": ["debian2", "debian3"]}, "groups[0].nodes: debian1, debian2; expected both nodes of heartbeat"),
+    (None, {"nodes": ["debian2", "debian3"]}, "groups[0].nodes: debian1, debian2; expected all nodes of heartbeat"),
     (None, {"nodes": ["debian2", "debian3"]}, "nodes: debian2, debian3; this host is debian1"),
     (None, {"auto_failback": True, "groups": [dict(WEB, failback=False)]}, "groups[0].failback: False"),
     (["all"], {"nodes": ["debian1", "debian3"]}, "heartbeat runs here with debian1, debian2"),
