@@ -10,7 +10,7 @@ Dialect: Python 3.6, standard library only.
 """
 import ipaddress
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 
@@ -134,6 +134,11 @@ def render_config(service: Settings, common: Settings) -> str:
         if name in given:
             lines.append("    %s%s = %s" % (name, six if name == "fallback" else "", _value(name, given[name])))
     return "\n".join(lines) + "\n"
+
+
+def list_targets(text: str) -> Set[str]:
+    """Return the real servers that a file names, each as it is written there: "192.168.0.4:80"."""
+    return set(re.findall(r"^\s+real6?\s*=\s*(\S+)", text, re.MULTILINE))
 
 
 # --- what must be true of it ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _ldirectord, _look
+from ansible_collections.linuxha.cluster.plugins.module_utils import _ldirectord, _look, _lvs_table
 from ansible_collections.linuxha.cluster.plugins.module_utils._look import Address, Wanted
 
 HEAD = "# Managed by Ansible: a director of an LVS farm.\n"
@@ -101,6 +101,8 @@ class Steps(NamedTuple):
 
     refusals: Tuple[str, ...]
     missing: bool                 # ldirectord (ipvsadm for a static table) is not installed
+    calm: Tuple[Wanted, ...]      # files in which the servers that are to go have the weight 0
+    drain: Tuple[Dict[str, Any], ...]  # the same servers, for the module ipvs_service to wait for their connections
     stop: Tuple[str, ...]         # configurations to stop, and then to remove
     stop_sync: bool
     files: Tuple[Wanted, ...]
@@ -125,7 +127,12 @@ def check_settings(settings: Dict[str, Any], hosts: Sequence[str]) -> List[str]:
         found += ["lvs_director_services[%d].real[%d].address is '%s'; expected an address, a static table has no names"
                   % (index, number, real["address"])
                   for index, service in enumerate(settings["lvs_director_services"])
-                  for number, real in enumerate(service.get("real") or ()) if not _is_address(real["address"])]
+                  for number, real in enumerate(service.get("real") or ())
+                  if not _lvs_table.is_address(real["address"])]
+    found += _drain_problems(settings["lvs_director_services"])
+    if settings["lvs_director_drain_limit"] < 0:
+        found.append("lvs_director_drain_limit is %d; expected seconds, 0 or more"
+                     % settings["lvs_director_drain_limit"])
     if settings.get("lvs_director_sync"):
         found += _sync_problems({key: value for key, value in settings["lvs_director_sync"].items()
                                  if value is not None})
@@ -138,11 +145,17 @@ def check_settings(settings: Dict[str, Any], hosts: Sequence[str]) -> List[str]:
                     for name in settings["lvs_director_modules"] if not re.match(r"[a-z0-9_-]+\Z", name)]
 
 
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
+def _drain_problems(services: Sequence[Dict[str, Any]]) -> List[str]:
+    """Return one sentence for each service that cannot drain what it is to drain."""
+    found = []
+    for index, service in enumerate(services):
+        where, reals = "lvs_director_services[%d].real" % index, service.get("real") or ()
+        if reals and all(map(_lvs_table.is_drained, reals)) and _lvs_table.is_present(service):
+            found.append("%s: every state is 'drained'; expected one real server at least that stays" % where)
+        found += ["%s[%d].address is '%s' and its state 'drained'; expected an address, its connections are counted"
+                  % (where, number, real["address"]) for number, real in enumerate(reals)
+                  if _lvs_table.is_drained(real) and not _lvs_table.is_address(real["address"])]
+    return found
 
 
 def _sync_problems(sync: Dict[str, Any]) -> List[str]:
@@ -170,7 +183,8 @@ def goal_of(settings: Dict[str, Any]) -> Goal:
     """Turn the role's variables, checked before, into a goal."""
     sync = {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None}
     services = tuple(settings["lvs_director_services"])
-    schedulers = sorted({"ip_vs_" + (service.get("scheduler") or "wrr") for service in services if _present(service)})
+    schedulers = sorted({"ip_vs_" + (service.get("scheduler") or "wrr")
+                         for service in services if _lvs_table.is_present(service)})
     static, boot = settings["lvs_director_monitor"] == "static", bool(settings["lvs_director_boot"])
     common = {key: value for key, value in settings["lvs_director_globals"].items() if value is not None}
     if not static and not boot:
@@ -178,10 +192,6 @@ def goal_of(settings: Dict[str, Any]) -> Goal:
     return Goal(services, common, static, boot, sync,
                 tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
                 {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
-
-
-def _present(service: Dict[str, Any]) -> bool:
-    return (service.get("state") or "present") == "present"
 
 
 # --- what to look at ------------------------------------------------------------------------------------------------
@@ -224,63 +234,6 @@ def render_sync(sync: Dict[str, Any]) -> str:
     return HEAD + "\n".join(lines + ["", "[Install]", "WantedBy=multi-user.target", ""])
 
 
-def table_of(goal: Goal) -> List[Dict[str, Any]]:
-    """Return the services as the module ipvs_service takes them."""
-    table = []
-    for service in goal.services:
-        given = {key: value for key, value in service.items() if value is not None}
-        if "virtual" not in given or not all(_is_address(real["address"]) for real in given.get("real", ())):
-            continue  # of names only ldirectord knows the addresses
-        virtual = _ldirectord.parse_virtual(given["virtual"])
-        entry: Dict[str, Any] = {"fwmark": virtual.port} if virtual.address is None else {
-            "address": str(virtual.address), "port": virtual.port, "protocol": _ldirectord.protocol_of(given, virtual)}
-        if not _present(service):
-            table.append(dict(entry, state="absent"))
-            continue
-        entry.update(scheduler=given.get("scheduler", "wrr"), purge=True, one_packet=bool(given.get("ops")),
-                     servers=[server for real in given["real"] for server in _servers_of(real, virtual)])
-        if "schedflags" in given:
-            entry["flags"] = given["schedflags"].split(",")
-        if "persistent" in given:
-            entry["persistence"] = dict(timeout=given["persistent"], **(
-                {"netmask": given["netmask"]} if "netmask" in given else {}))
-        table.append(entry)
-    return table
-
-
-def _servers_of(raw: Dict[str, Any], virtual: _ldirectord.Virtual) -> List[Dict[str, Any]]:
-    """Return one server, or each of a range."""
-    real = {key: value for key, value in raw.items() if value is not None}
-    first, server = ipaddress.ip_address(real["address"]), {"weight": real.get("weight", 1)}
-    server["forward"] = real.get("forward", "gate")
-    if virtual.address is not None or "port" in real:
-        server["port"] = real.get("port", virtual.port)
-    server.update({name + "_threshold": real[name] for name in ("lower", "upper") if name in real})
-    count = int(ipaddress.ip_address(real.get("to", real["address"]))) - int(first) + 1
-    return [dict(server, address=str(first + number)) for number in range(count)]
-
-
-def render_rules(goal: Goal) -> str:
-    """Render the table as ``ipvsadm --restore`` reads it."""
-    lines = []
-    for entry in (entry for entry in table_of(goal) if "servers" in entry):
-        bracket = "[%s]" if ":" in entry.get("address", "") else "%s"
-        name = "-f %d" % entry["fwmark"] if "fwmark" in entry else "-%s %s:%d" % (
-            entry["protocol"][0], bracket % entry["address"], entry["port"])
-        line = "-A %s -s %s" % (name, entry["scheduler"])
-        line += " -b " + ",".join(entry["flags"]) if "flags" in entry else ""
-        line += " -p %d" % entry["persistence"]["timeout"] if "persistence" in entry else ""
-        line += " -M %s" % entry["persistence"]["netmask"] if "netmask" in entry.get("persistence", ()) else ""
-        lines.append(line + (" -o" if entry["one_packet"] else ""))
-        for server in entry["servers"]:
-            bracket = "[%s]" if ":" in server["address"] else "%s"
-            line = "-a %s -r %s:%d -%s -w %d" % (name, bracket % server["address"], server.get("port", 0),
-                                                 server["forward"][0], server["weight"])
-            lines.append(line + "".join(" -%s %d" % (option, server[key]) for key, option in (
-                ("upper_threshold", "x"), ("lower_threshold", "y")) if key in server))
-    return "".join(line + "\n" for line in lines)
-
-
 def _wanted_files(goal: Goal) -> List[Wanted]:
     files = [Wanted(MODULES_FILE, HEAD + "".join(name + "\n" for name in goal.modules), "0644", ""),
              Wanted(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(goal.sysctls.items())),
@@ -288,18 +241,24 @@ def _wanted_files(goal: Goal) -> List[Wanted]:
     if goal.sync:
         files.append(Wanted(SYNC_FILE, render_sync(goal.sync), "0644", ""))
     if _fills_table(goal):
-        files += [Wanted(RULES_FILE, render_rules(goal), "0644", ""), Wanted(TABLE_FILE, TABLE_TEXT, "0644", "")]
+        files += [Wanted(RULES_FILE, _lvs_table.render_rules(goal.services), "0644", ""),
+                  Wanted(TABLE_FILE, TABLE_TEXT, "0644", "")]
     if goal.static:
         return files
-    for service in filter(_present, goal.services):
-        # ldirectord reads its configuration before it does anything; stopping what does not run is nothing else.
-        files.append(Wanted(CONFIG % service["name"], _ldirectord.render_config(service, goal.common),
-                            "0600" if _has_secret(service) else "0644", "/usr/sbin/ldirectord %s stop"))
+    for service in filter(_lvs_table.is_present, goal.services):
+        files.append(_config_of(dict(service, real=[each for each in service["real"]
+                                                    if not _lvs_table.is_drained(each)]), goal))
     if goal.boot and goal.services:
         files.append(Wanted(BOOT_FILE, BOOT_TEXT, "0644", ""))
     elif goal.services:
         files.append(Wanted(AGENT, AGENT_TEXT, "0755", ""))
     return files
+
+
+def _config_of(service: Dict[str, Any], goal: Goal) -> Wanted:
+    # ldirectord reads its configuration before it does anything; stopping what does not run is nothing else.
+    return Wanted(CONFIG % service["name"], _ldirectord.render_config(service, goal.common),
+                  "0600" if _has_secret(service) else "0644", "/usr/sbin/ldirectord %s stop")
 
 
 def _fills_table(goal: Goal) -> bool:
@@ -321,12 +280,36 @@ def _ready(unit: Dict[str, str]) -> bool:
     return unit.get("ActiveState") == "active" and unit.get("UnitFileState") == "enabled"
 
 
+def _draining(goal: Goal, host: Host) -> List[Dict[str, Any]]:
+    """Return the services that ldirectord runs with a server that is to be drained."""
+    found = []
+    for service in goal.services if not goal.static else ():
+        name, drained = service["name"], _drained(service)
+        if not drained or not _lvs_table.is_present(service) or RUNNING % name not in host.files:
+            continue
+        used = _ldirectord.list_targets(host.files.get(CONFIG % name, ""))
+        if used & _ldirectord.list_targets(_config_of(dict(service, real=drained), goal).content):
+            found.append(service)
+    return found
+
+
+def _drained(service: Dict[str, Any]) -> List[Dict[str, Any]]:
+    return [real for real in service.get("real") or () if _lvs_table.is_drained(real)]
+
+
+def _calm(service: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the service with no new connections for the servers that are to go."""
+    return dict(service, real=[dict(real, weight=0) if _lvs_table.is_drained(real) else real
+                               for real in service["real"]])
+
+
 def plan_director(goal: Goal, host: Host) -> Steps:
     """Say what brings the host to the goal."""
     wanted = _wanted_files(goal)
     different = _look.pick_different(wanted, host.files)
     changed = {file.dest for file in different}
-    names = [service["name"] for service in goal.services if _present(service) and not goal.static]
+    draining = _draining(goal, host)
+    names = [service["name"] for service in goal.services if _lvs_table.is_present(service) and not goal.static]
     gone = [service["name"] for service in goal.services
             if service["name"] not in names and CONFIG % service["name"] in host.files]
     loaded = {line.split(" ")[0] for line in host.files.get(LOADED, "").splitlines()}
@@ -340,6 +323,9 @@ def plan_director(goal: Goal, host: Host) -> Steps:
     return Steps(
         refusals=tuple(_ldirectord.check_networks(goal.services, networks, "lvs_director_services")),
         missing=(host.units.get(IPVSADM_UNIT, {}) if goal.static else packaged).get("LoadState") != "loaded",
+        calm=tuple(_config_of(_calm(service), goal) for service in draining),
+        drain=tuple(dict(entry, purge=False) for entry in _lvs_table.table_of(
+            [dict(service, real=_drained(service)) for service in draining])),
         stop=tuple(gone), files=different,
         stop_sync=not goal.sync and SYNC_FILE in host.files,
         secret=tuple(CONFIG % service["name"] for service in goal.services if _has_secret(service)),
@@ -347,8 +333,8 @@ def plan_director(goal: Goal, host: Host) -> Steps:
         settings=tuple("%s=%s" % pair for pair in sorted(goal.sysctls.items()) if in_force[pair[0]] != pair[1]),
         disable=(PACKAGED_UNIT,) if packaged.get("UnitFileState") == "enabled" else (),
         enable=(TABLE_UNIT,) if _fills_table(goal) and table_unit.get("UnitFileState") != "enabled" else (),
-        table=tuple(table_of(goal._replace(services=tuple(
-            service for service in goal.services if goal.static or RUNNING % service["name"] not in host.files))))
+        table=tuple(_lvs_table.table_of([service for service in goal.services
+                                         if goal.static or RUNNING % service["name"] not in host.files]))
         if _fills_table(goal) else (),
         start=tuple(([SYNC_UNIT] if sync else []) + boot),
         reload=tuple(name for name in names if CONFIG % name in changed and CONFIG % name in host.files),

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director as room
+from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_table
 from ansible_collections.linuxha.cluster.plugins.module_utils._look import Address
 
 WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
        "real": [{"address": "192.168.0.4"}]}
 GOOD = {"lvs_director_services": [WWW], "lvs_director_globals": {}, "lvs_director_boot": False,
-        "lvs_director_monitor": "ldirectord",
+        "lvs_director_monitor": "ldirectord", "lvs_director_drain_limit": 300,
         "lvs_director_sync": {"syncid": 1, "interface": "eth0", "group": None}, "lvs_director_modules": ["ip_vs_ftp"],
         "lvs_director_sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.vs.sync_threshold": "3 50"}}
 ADDRESSES = (Address("lo", "127.0.0.1", 8, "lo"), Address("eth0", "192.168.0.1", 24, "eth0"))
@@ -69,6 +70,11 @@ def test_good_settings_have_no_problem(changes):
     ({"sysctls": {"net.ipv4.ip_forward": "yes"}}, "lvs_director_sysctls.net.ipv4.ip_forward is 'yes'"),
     ({"monitor": "static", "services": [{**WWW, "real": [{"address": "reel1"}]}]},
      "lvs_director_services[0].real[0].address is 'reel1'; expected an address"),
+    ({"drain_limit": -1}, "lvs_director_drain_limit is -1; expected seconds"),
+    ({"services": [{**WWW, "real": [{"address": "192.168.0.4", "state": "drained"}]}]},
+     "lvs_director_services[0].real: every state is 'drained'"),
+    ({"services": [{**WWW, "real": [{"address": "192.168.0.4"}, {"address": "reel2", "state": "drained"}]}]},
+     "lvs_director_services[0].real[1].address is 'reel2' and its state 'drained'; expected an address"),
     ({"modules": ["ip_vs;reboot"]}, "lvs_director_modules has 'ip_vs;reboot'"),
 ])
 def test_a_wrong_value_is_named(changes, says):
@@ -170,7 +176,7 @@ STATIC = [
 
 
 def test_a_static_table_for_the_module():
-    table = room.table_of(room.goal_of(change(monitor="static", services=STATIC)))
+    table = _lvs_table.table_of(STATIC)
     assert table[0]["servers"] == [
         {"address": "192.168.0.%d" % number, "port": 80, "forward": "gate", "weight": 2, "lower_threshold": 5,
          "upper_threshold": 9} for number in (4, 5)]
@@ -182,7 +188,7 @@ def test_a_static_table_for_the_module():
 
 
 def test_a_static_table_for_the_next_boot():
-    assert room.render_rules(room.goal_of(change(monitor="static", services=STATIC))).splitlines() == [
+    assert _lvs_table.render_rules(STATIC).splitlines() == [
         "-A -t 192.168.0.3:80 -s wlc -p 60 -M 255.255.255.0",
         "-a -t 192.168.0.3:80 -r 192.168.0.4:80 -g -w 2 -x 9 -y 5",
         "-a -t 192.168.0.3:80 -r 192.168.0.5:80 -g -w 2 -x 9 -y 5",
@@ -212,3 +218,56 @@ def test_the_table_is_filled_before_ldirectord_takes_over_and_left_to_it_then():
 
 def test_a_table_has_no_names():
     assert plan(change(services=[{**WWW, "real": [{"address": "reel1"}]}]), host()).table == ()
+
+
+TWO = {**WWW, "real": [{"address": "192.168.0.4", "weight": 3}, {"address": "192.168.0.5", "weight": 2}]}
+LEAVING = {**TWO, "real": [TWO["real"][0], {**TWO["real"][1], "state": "drained"}]}
+
+
+def running(service, settings):
+    """Return a director on which ldirectord runs what the settings say."""
+    where = host()
+    where = after(plan(settings, where), where)
+    return where._replace(files={**where.files, room.RUNNING % service["name"]: "4711\n"})
+
+
+def test_a_drained_server_gets_nothing_new_is_waited_for_and_then_leaves_the_file():
+    steps = plan(change(services=[LEAVING]), running(TWO, change(services=[TWO])))
+    (calm,) = steps.calm
+    (final,) = [file for file in steps.files if file.dest == "/etc/ha.d/www.cf"]
+    assert calm.dest == final.dest
+    assert "real = 192.168.0.5:80 gate 0" in calm.content
+    assert "real = 192.168.0.4:80 gate 3" in calm.content
+    assert "192.168.0.5" not in final.content
+    assert steps.reload == ("www",)
+    assert [(entry["purge"], [server["address"] for server in entry["servers"]]) for entry in steps.drain] == [
+        (False, ["192.168.0.5"])]
+    assert steps.drain[0]["servers"][0]["state"] == "drained"
+
+
+def test_what_was_drained_is_left_alone():
+    settings = change(services=[LEAVING])
+    steps = plan(settings, running(TWO, settings))
+    assert (steps.calm, steps.drain, steps.files) == ((), (), ())
+
+
+@pytest.mark.parametrize("settings", [
+    change(services=[TWO]),                                      # nothing is to be drained
+    change(services=[{"name": "www", "state": "absent"}]),       # the whole service goes
+    change(services=[LEAVING], monitor="static"),                # the module has the whole table
+])
+def test_nothing_else_is_drained(settings):
+    assert plan(settings, running(TWO, change(services=[TWO]))).drain == ()
+
+
+def test_where_ldirectord_does_not_run_the_table_says_what_is_to_be_drained():
+    where = host()
+    where = after(plan(change(services=[TWO]), where), where)
+    steps = plan(change(services=[LEAVING]), where)
+    assert steps.drain == ()
+    assert [server.get("state") for server in steps.table[0]["servers"]] == [None, "drained"]
+
+
+def test_the_table_of_the_next_boot_has_no_drained_server():
+    assert "192.168.0.5" not in _lvs_table.render_rules([LEAVING])
+    assert "192.168.0.4" in _lvs_table.render_rules([LEAVING])
