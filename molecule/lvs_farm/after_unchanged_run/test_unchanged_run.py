@@ -1,0 +1,16 @@
+"""A run that has nothing to do changes nothing; what it costs is printed."""
+
+from lab import Lab
+from lab.scenario import measured as all_measured
+
+measured = all_measured(Lab.open())["unchanged_run"]
+
+
+def test_nothing_is_changed():
+    print(
+        f"\nunchanged site.yml {measured['seconds']} s, parallel ssh {measured['bare_ssh']} s, "
+        f"ratio {measured['ratio']}"
+    )
+    assert set(measured["codes"]) == {0}
+    assert len(measured["changed"]) == 4
+    assert set(measured["changed"].values()) == {0}
