@@ -78,6 +78,20 @@ def parse_swaps(text: str) -> Tuple[str, ...]:
     return tuple(_unescape(line.split()[0]) for line in text.splitlines()[1:])
 
 
+def users_of(device: str, real: str, number: str, mountinfo: str, swaps: str,
+             holders: Sequence[str]) -> Tuple[str, ...]:
+    """Say who uses a block device that the kernel holds.
+
+    device, real: the name it was given by, and that without symbolic links; number: "8:1".
+    mountinfo, swaps: what /proc/self/mountinfo and /proc/swaps hold; holders: devices that are made of it.
+    """
+    users = ["mounted on " + point for point in parse_mounts(mountinfo, number, (device, real))]
+    if real in parse_swaps(swaps):
+        users.append("used as swap")
+    users += ["held by " + name for name in holders]
+    return tuple(users) or ("held by the kernel: a mount of one of its partitions, or another DRBD resource",)
+
+
 def mounted_at_boot(fstab: str, device: str) -> bool:
     """Whether /etc/fstab mounts ``device`` by itself."""
     for line in fstab.splitlines():

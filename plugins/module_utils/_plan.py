@@ -32,6 +32,21 @@ class WriteFile(NamedTuple):
     backup: bool = True               # False for files that only this collection reads
 
 
+class WriteBlocks(NamedTuple):
+    """Write to a block device that nobody holds, past the page cache, and prove it by reading it back.
+
+    ``expected`` is what must still be in that place at the moment of writing: if it is not, nothing is written.
+    None is for a place whose content another action of the same plan has just destroyed on purpose.
+    ``offset`` and the length of ``content`` are multiples of 4096, so they suit every sector size.
+    """
+
+    sentence: str
+    path: str
+    offset: int
+    content: bytes
+    expected: Optional[bytes]
+
+
 class Plan(NamedTuple):
     """What is to be done, in order, and the state it leads to.
 

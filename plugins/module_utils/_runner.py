@@ -5,17 +5,21 @@
 Private to linuxha.cluster; nothing outside may import it.
 """
 import errno
+import fcntl
 import mmap
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import tempfile
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError, WriteBlocks, WriteFile
 
 PIECE = 4 << 20  # bytes read at a time from a block device
+# ioctl "logical sector size of a block device"; a few architectures number such requests differently
+BLKSSZGET = 0x20001268 if os.uname().machine.startswith(("ppc", "mips", "sparc", "alpha")) else 0x1268
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -26,6 +30,17 @@ class Output(NamedTuple):
     code: int
     out: str
     err: str
+
+
+class BlockDevice(NamedTuple):
+    """One block device of this host."""
+
+    name: str                  # the kernel's: "sdb1"
+    number: str                # "8:17"
+    size: int                  # bytes
+    paths: Tuple[str, ...]     # every name beneath /dev, sorted
+    holders: Tuple[str, ...]   # the devices that are made of it: "dm-0"
+    md: bool                   # it is a software RAID, or a partition of one
 
 
 class CommandError(HaError):
@@ -139,23 +154,90 @@ class Runner:
         Reads past the page cache where the device allows it (``start`` is then to be a multiple of 4096).
         """
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECT)
-        except OSError:
-            handle = os.open(path, os.O_RDONLY)
+            handle = _open_direct(path, os.O_RDONLY)
+            try:
+                with mmap.mmap(-1, PIECE) as buffer, open(handle, "rb", buffering=0, closefd=False) as device:
+                    return _first_nonzero(device, buffer, start, end)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CommandError("%s cannot be read: %s" % (path, error.strerror))
+
+    @staticmethod
+    def sector_size(path: str) -> int:
+        """Return the logical sector size of a block device in bytes."""
         try:
-            with mmap.mmap(-1, PIECE) as buffer, open(handle, "rb", buffering=0, closefd=False) as device:
-                return _first_nonzero(device, buffer, start, end)
-        finally:
-            os.close(handle)
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                return int(struct.unpack("=I", fcntl.ioctl(handle, BLKSSZGET, bytes(4)))[0])
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CommandError("%s cannot be read: %s" % (path, error.strerror))
+
+    @staticmethod
+    def read_bytes(path: str, start: int, count: int) -> bytes:
+        """Return up to ``count`` bytes of a block device from ``start``, past the page cache; both multiples of 4096.
+
+        Another host may write to a shared device, which the page cache of this one does not notice.
+        """
+        try:
+            handle = _open_direct(path, os.O_RDONLY)
+            try:
+                return _read_at(handle, start, count)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CommandError("%s cannot be read: %s" % (path, error.strerror))
+
+    @staticmethod
+    def block_devices(sys: str = "/sys", dev: str = "/dev") -> Tuple[BlockDevice, ...]:
+        """Return the disks and partitions that the kernel knows and that have a name beneath /dev."""
+        paths = _paths_of_numbers(dev)
+        found: List[BlockDevice] = []
+        for disk in sorted(os.listdir(sys + "/block")):
+            place = "%s/block/%s" % (sys, disk)
+            md = os.path.isdir(place + "/md") or disk.startswith("md")
+            parts = [part for part in sorted(os.listdir(place)) if os.path.exists("%s/%s/start" % (place, part))]
+            for name, folder in [(disk, place)] + [(part, "%s/%s" % (place, part)) for part in parts]:
+                device = _block_device(name, folder, paths, md)
+                found += [device] if device else []
+        return tuple(found)
 
     def perform(self, action: Any) -> None:
         """Carry out one action of a plan."""
         if isinstance(action, WriteFile):
             self._write(action)
+        elif isinstance(action, WriteBlocks):
+            self._write_blocks(action)
         elif isinstance(action, Command):
             self.run(action.argv, action.accepted, action.seconds, action.stdin)
         else:
             raise TypeError("no room knows how to perform %r" % (action,))
+
+    def _write_blocks(self, action: WriteBlocks) -> None:
+        path, offset, content = action.path, action.offset, action.content
+        if not self.is_block_device(path):  # opening a name that is not there yet must not make a file of it
+            raise CommandError("%s is not a block device. Nothing was written to it." % path)
+        try:
+            handle = _open_direct(path, os.O_RDWR | os.O_EXCL | os.O_SYNC)  # EXCL: refused while the kernel uses it
+            try:
+                found = _read_at(handle, offset, len(content))
+                if len(found) < len(content):
+                    raise CommandError("%s ends before byte %d. Nothing was written to it." % (
+                        path, offset + len(content)))
+                if action.expected is not None and found != action.expected:
+                    raise CommandError("%s changed while it was looked at (byte %d): something else writes to it. "
+                                       "It was left as it is." % (path, offset + _first_other(found, action.expected)))
+                _write_at(handle, offset, content)
+                written = _read_at(handle, offset, len(content))
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CommandError("%s cannot be written: %s" % (path, error.strerror))
+        if written != content:
+            raise CommandError("%s does not hold what was just written to it, from byte %d on: it is broken, or "
+                               "something else writes to it" % (path, offset + _first_other(written, content)))
 
     def _write(self, action: WriteFile) -> None:
         if action.backup and os.path.exists(action.path):
@@ -172,6 +254,69 @@ class Runner:
         finally:
             if os.path.exists(temporary):
                 os.unlink(temporary)
+
+
+def _open_direct(path: str, flags: int) -> int:
+    """Open past the page cache where the device allows it."""
+    try:
+        return os.open(path, flags | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.open(path, flags)
+
+
+def _read_at(handle: int, start: int, count: int) -> bytes:
+    """Read up to ``count`` bytes; fewer only where the device ends. Direct reads need memory that is aligned."""
+    os.lseek(handle, start, os.SEEK_SET)
+    with mmap.mmap(-1, count) as buffer, open(handle, "rb", buffering=0, closefd=False) as device:
+        got = device.readinto(buffer) or 0
+        return buffer[:got]
+
+
+def _write_at(handle: int, start: int, content: bytes) -> None:
+    with mmap.mmap(-1, len(content)) as buffer:
+        buffer[:] = content
+        os.lseek(handle, start, os.SEEK_SET)
+        with memoryview(buffer) as view:
+            done = 0
+            while done < len(content):
+                with view[done:] as rest:
+                    done += os.write(handle, rest)
+
+
+def _first_other(one: bytes, other: bytes) -> int:
+    return next((place for place, (mine, yours) in enumerate(zip(one, other)) if mine != yours),
+                min(len(one), len(other)))
+
+
+def _paths_of_numbers(dev: str) -> Dict[str, List[str]]:
+    """Return the names of all block devices beneath ``dev``, by their number."""
+    paths: Dict[str, List[str]] = {}
+    for folder, _folders, names in os.walk(dev):
+        for path in (os.path.join(folder, name) for name in names):
+            try:
+                status = os.stat(path)
+            except OSError:  # a link to nothing, or a name that has just gone
+                continue
+            if stat.S_ISBLK(status.st_mode):
+                paths.setdefault("%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev)), []).append(path)
+    return paths
+
+
+def _block_device(name: str, folder: str, paths: Dict[str, List[str]], md: bool) -> Optional[BlockDevice]:
+    """Read one device from sysfs; None when it has no name, or has just gone."""
+    try:
+        with open(folder + "/dev", encoding="ascii") as file:
+            number = file.read().strip()
+        with open(folder + "/size", encoding="ascii") as file:
+            size = int(file.read()) * 512  # whatever its sector size is
+    except FileNotFoundError:
+        return None
+    if number not in paths:
+        return None
+    holders = os.listdir(folder + "/holders") if os.path.isdir(folder + "/holders") else []
+    return BlockDevice(name, number, size, tuple(sorted(paths[number])), tuple(sorted(holders)), md)
 
 
 def _first_nonzero(device: Any, buffer: Any, start: int, end: int) -> Optional[int]:

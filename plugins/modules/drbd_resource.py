@@ -388,12 +388,9 @@ class Host:
     def _users(self, path):
         if not self.runner.is_held(path):
             return ()
-        real, number = os.path.realpath(path), self.runner.number_of(path)
-        users = ["mounted on " + point for point in devices.parse_mounts(self._mountinfo(), number, (path, real))]
-        if real in devices.parse_swaps(self.runner.read_file("/proc/swaps") or ""):
-            users.append("used as swap")
-        users += ["held by " + name for name in self.runner.holders_of(number)]
-        return tuple(users) or ("held by the kernel: a mount of one of its partitions, or another DRBD resource",)
+        number = self.runner.number_of(path)
+        return devices.users_of(path, os.path.realpath(path), number, self._mountinfo(),
+                                self.runner.read_file("/proc/swaps") or "", self.runner.holders_of(number))
 
 
 def main():

@@ -20,8 +20,9 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ldirectord", "_look", "_ntp"},
-    {"_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted", "_lvs_realserver", "_lvs_table"},
+    {"_agents", "_apache", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ldirectord", "_look", "_ntp",
+     "_qdisk_format"},
+    {"_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted", "_lvs_realserver", "_lvs_table", "_qdisk"},
     {"_drbd_plan", "_haresources", "_heartbeat", "_ipvs_plan", "_lvs_director"},
 )
 MACHINERY = {"_runner", "_reconcile"}  # what applies and reports; no room may use it
