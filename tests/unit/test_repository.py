@@ -20,10 +20,12 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ldirectord", "_look", "_ntp",
-     "_qdisk_format"},
-    {"_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted", "_lvs_realserver", "_lvs_table", "_qdisk"},
-    {"_drbd_plan", "_haresources", "_heartbeat", "_ipvs_plan", "_lvs_director"},
+    {"_agents", "_apache", "_clustat", "_drbd_devices", "_drbd_settings", "_groups", "_ipvs", "_ldirectord", "_look",
+     "_ntp", "_qdisk_format"},
+    {"_clustat_corosync", "_clustat_rgmanager", "_drbd", "_heartbeat_words", "_ipvs_kernel", "_ipvs_wanted",
+     "_lvs_realserver", "_lvs_table", "_qdisk"},
+    {"_clustat_pacemaker", "_drbd_plan", "_haresources", "_heartbeat", "_ipvs_plan", "_lvs_director"},
+    {"_clustat_heartbeat"},
 )
 MACHINERY = {"_runner", "_reconcile"}  # what applies and reports; no room may use it
 LONGEST_FUNCTION = 40

@@ -1,0 +1,390 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the state of a cluster in one shape, whichever cluster manager runs it."""
+DOCUMENTATION = r"""
+module: clustat_facts
+short_description: Read the state of a cluster in one shape, whichever engine runs it
+version_added: "0.1.0"
+author:
+  - linuxha.cluster maintainers (@linuxha)
+description:
+  - Returns nodes, quorum, quorum devices and groups of the cluster that the host belongs to, as
+    C(ansible_facts.clustat), in one shape for heartbeat, rgmanager (with cman, EL5 and EL6) and Pacemaker (2.0 or
+    newer, with corosync).
+  - What is not running is said, not guessed. V(null) means that nobody answered for it, an empty list that there is
+    none.
+  - Changes nothing, and does not fail because a cluster manager is stopped or not installed.
+options:
+  engine:
+    description:
+      - Whose word is taken.
+      - V(auto) takes the first that runs of Pacemaker, rgmanager and heartbeat, else the first that is installed.
+    type: str
+    choices: [auto, heartbeat, pacemaker, rgmanager]
+    default: auto
+  timeout:
+    description: Seconds that each of the programs may take. C(clustat) alone waits 20 s for an rgmanager that hangs.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - linuxha.cluster.attributes.facts
+notes:
+  - Run it as root. For anybody else C(clustat) does not read the configuration, and Pacemaker and heartbeat may refuse.
+  - heartbeat says of a node only which share of the groups it holds itself. A group that this host does not hold has
+    the state V(unknown) here; the facts of the other node tell.
+  - heartbeat watches no resource. A group that it holds is V(started) by its account, even if something in it has died.
+  - Pacemaker does not count restarts, rgmanager and heartbeat do not count failures.
+"""
+
+EXAMPLES = r"""
+- name: How is the cluster
+  linuxha.cluster.clustat_facts:
+
+- name: Go on only with quorum and with the group test running
+  ansible.builtin.assert:
+    that:
+      - clustat.cluster.quorate
+      - clustat.groups | selectattr("name", "equalto", "test") | map(attribute="state") | first == "started"
+  vars:
+    clustat: "{{ ansible_facts.clustat }}"
+
+- name: Wait until all nodes are in
+  linuxha.cluster.clustat_facts:
+  register: look
+  until: look.ansible_facts.clustat.nodes | default([], true) | rejectattr("online") | length == 0
+  retries: 30
+  delay: 2
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+  contains:
+    clustat:
+      description: The state of the cluster, as this host knows it. Each key is always there.
+      returned: always
+      type: dict
+      contains:
+        engine:
+          description: Whose word this is, V(heartbeat), V(pacemaker) or V(rgmanager); V(null) when none is installed.
+          type: str
+          returned: always
+        engines:
+          description: For each engine, whether it is C(installed) and C(running) on this host.
+          type: dict
+          returned: always
+          sample: {pacemaker: {installed: true, running: true}, rgmanager: {installed: false, running: false}}
+        running:
+          description: What runs on this host.
+          type: dict
+          returned: always
+          contains:
+            cluster_manager:
+              description: Whether corosync, cman or heartbeat runs, which know the members.
+              type: bool
+              returned: always
+            resource_manager:
+              description:
+                - Whether Pacemaker, rgmanager or heartbeat runs, which know the groups; V(null) when it did not answer.
+              type: bool
+              returned: always
+        node:
+          description: The cluster's name for this host.
+          type: str
+          returned: always
+        cluster:
+          description: The cluster as a whole.
+          type: dict
+          returned: always
+          contains:
+            name: {description: Name of the cluster; heartbeat has none., type: str, returned: always}
+            id: {description: Number of the cluster (cman)., type: int, returned: always}
+            quorate: {description: Whether this node is in the part that may go on., type: bool, returned: always}
+            votes:
+              description: C(expected) votes when all are there, the C(total) that is there, and those C(needed).
+              type: dict
+              returned: always
+              sample: {expected: 3, total: 5, needed: 3}
+            coordinator:
+              description: The node that decides for all (Pacemaker's DC, rgmanager's RG master), where there is one.
+              type: str
+              returned: always
+        nodes:
+          description: The nodes, with those that are away. V(null) when no cluster manager runs.
+          type: list
+          elements: dict
+          returned: always
+          contains:
+            name: {description: Name of the node., type: str, returned: always}
+            id: {description: Its number., type: int, returned: always}
+            kind:
+              description: "V(member), or V(remote) for one of Pacemaker without corosync."
+              type: str
+              returned: always
+            local: {description: Whether it is this host., type: bool, returned: always}
+            member:
+              description: Whether corosync or cman or heartbeat has it as a member.
+              type: bool
+              returned: always
+            online: {description: "Whether it takes part, as the engine says.", type: bool, returned: always}
+            resource_manager: {description: Whether the resource manager runs there., type: bool, returned: always}
+            votes: {description: Its votes., type: int, returned: always}
+            estranged:
+              description: Whether it is a member that the configuration does not name.
+              type: bool
+              returned: always
+            standby: {description: Whether it may run nothing (Pacemaker)., type: bool, returned: always}
+            maintenance: {description: Whether what it runs is left alone (Pacemaker)., type: bool, returned: always}
+            pending: {description: Whether it is still joining., type: bool, returned: always}
+            unclean: {description: Whether it has to be fenced first (Pacemaker)., type: bool, returned: always}
+        quorum_devices:
+          description: What helps the nodes to decide who goes on. V(null) when no cluster manager runs.
+          type: list
+          elements: dict
+          returned: always
+          contains:
+            kind: {description: "V(qdisk), V(qdevice) or V(sbd).", type: str, returned: always}
+            name:
+              description: The disk, the arbiter's host, or sbd's disks joined by semicolons.
+              type: str
+              returned: always
+            online:
+              description: Whether it is alive; of sbd, whether more than half of its disks can be read.
+              type: bool
+              returned: always
+            votes: {description: The votes that it gives at this moment; sbd gives none., type: int, returned: always}
+            algorithm: {description: How an arbiter decides., type: str, returned: always, sample: lms}
+        groups:
+          description: What the cluster runs. V(null) when the resource manager does not run or does not answer.
+          type: list
+          elements: dict
+          returned: always
+          contains:
+            name: {description: "Name, without rgmanager's prefix.", type: str, returned: always, sample: test}
+            id: {description: The name as the engine spells it., type: str, returned: always, sample: "service:test"}
+            kind:
+              description:
+                - V(group); V(service) or V(vm) of rgmanager; V(resource) for one alone, V(clone), V(bundle) or
+                  V(fencing) of Pacemaker.
+              type: str
+              returned: always
+            state:
+              description:
+                - V(started), V(stopped), V(disabled) (by an administrator), V(failed) (needs an administrator),
+                  V(starting), V(stopping), V(recovering), V(recoverable), V(migrating), V(checking), V(uninitialized)
+                  or V(unknown).
+                - V(unknown) also stands for a group last seen on a node that is unclean.
+              type: str
+              returned: always
+            owner: {description: "The one node that runs it, if it is known.", type: str, returned: always}
+            owners:
+              description: All nodes that run it; more than one for a clone.
+              type: list
+              elements: str
+              returned: always
+            last_owner: {description: The node that ran it before., type: str, returned: always}
+            flags:
+              description: V(frozen) when the engine leaves it alone, V(partial) when some of its resources do not run.
+              type: list
+              elements: str
+              returned: always
+            restarts: {description: How often rgmanager restarted it., type: int, returned: always}
+            failures:
+              description: Failures that Pacemaker counts; 1000000 is its infinity.
+              type: int
+              returned: always
+            last_transition:
+              description: When it was last started, stopped or moved, in UTC; V(null) for never.
+              type: str
+              returned: always
+              sample: "2010-10-01T13:19:50Z"
+            resources:
+              description: Its resources in order; V(null) with rgmanager, which does not tell.
+              type: list
+              elements: dict
+              returned: always
+              contains:
+                name: {description: Name of the resource., type: str, returned: always}
+                agent: {description: Its agent., type: str, returned: always, sample: "ocf:heartbeat:IPaddr2"}
+                role:
+                  description: "V(started), V(stopped), V(promoted), V(unpromoted), ..."
+                  type: str
+                  returned: always
+                owners: {description: The nodes that run it., type: list, elements: str, returned: always}
+                managed: {description: Whether Pacemaker manages it., type: bool, returned: always}
+                failures: {description: Its failures on all nodes., type: int, returned: always}
+        warnings:
+          description: What a reader of these facts should know; shown as warnings too.
+          type: list
+          elements: str
+          returned: always
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import (
+    _clustat,
+    _clustat_corosync,
+    _clustat_heartbeat,
+    _clustat_pacemaker,
+    _clustat_rgmanager,
+    _haresources,
+)
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Output, Runner
+
+ANY = tuple(range(256))  # what a program says counts more than how it ends
+# UTC, for Pacemaker writes moments in the reader's own time
+CRM_MON = ("env", "TZ=UTC0", "crm_mon", "-1", "--output-as=xml", "--inactive", "--operations", "--failcounts")
+MISSING = 127  # the shell's code for a program that is not installed
+HARESOURCES = "/etc/ha.d/haresources"
+
+
+class Reader:
+    """Runs what a look at an engine needs, and collects what should be known about that look."""
+
+    def __init__(self, runner, seconds):
+        self.runner, self.seconds, self.warnings = runner, seconds, []
+
+    def ask(self, *argv):
+        """Return what a program printed; nothing, with a code of its own, where it is not installed."""
+        name = argv[2] if argv[0] == "env" else argv[0]
+        if not self.runner.has(name):
+            return Output(MISSING, "", "")
+        return self.runner.run(argv, accepted=ANY, seconds=self.seconds)
+
+    def tell(self, output):
+        """Keep what a program complained of."""
+        self.warnings += [line.strip() for line in output.err.splitlines() if line.strip()]
+
+
+class Heartbeat:
+    """heartbeat with haresources."""
+
+    programs = ("cl_status",)
+
+    @staticmethod
+    def runs(reader):
+        return reader.ask("cl_status", "hbstatus").code == 0
+
+    @staticmethod
+    def read(reader):
+        names = _clustat_heartbeat.parse_nodes(reader.ask("cl_status", "listnodes", "-n").out)
+        statuses = tuple((name, reader.ask("cl_status", "nodestatus", name).out.strip()) for name in names)
+        share = reader.ask("cl_status", "rscstatus")
+        if share.code:
+            reader.tell(share)
+        holding = None if share.code else _haresources.parse_holding(share.out)
+        text = reader.runner.read_file(HARESOURCES)
+        found = _clustat_heartbeat.Heartbeat(os.uname().nodename, statuses, holding, text)
+        return _clustat_heartbeat.combine(found, reader.warnings)
+
+
+class Rgmanager:
+    """rgmanager on cman."""
+
+    programs = ("clustat", "cman_tool")
+
+    @staticmethod
+    def runs(reader):
+        return reader.ask("cman_tool", "status").code == 0
+
+    @staticmethod
+    def read(reader):
+        # never -f, which does not read the configuration; never -s, whose exit codes lie
+        told = reader.ask("clustat", "-x")
+        reader.tell(told)
+        listing = _clustat_rgmanager.parse_clustat(told.out)
+        status = _clustat_rgmanager.parse_status(reader.ask("cman_tool", "status").out)
+        rows = reader.ask("cman_tool", "nodes", "-F", "id,type,name,votes")
+        members = _clustat_rgmanager.parse_members(rows.out)
+        return _clustat_rgmanager.combine(listing, status, members, reader.warnings)
+
+
+class Pacemaker:
+    """Pacemaker on corosync."""
+
+    programs = ("crm_mon",)  # not corosync's, for cman is made of corosync too
+
+    @staticmethod
+    def runs(reader):
+        return any(reader.ask(*argv).code in codes for argv, codes in (
+            (("corosync-quorumtool", "-s"), (0, 2)), (CRM_MON[:5], (0,))))
+
+    @staticmethod
+    def read(reader):
+        shown = reader.ask(*CRM_MON)
+        monitor = None
+        if shown.out.strip():
+            monitor = _clustat_pacemaker.parse_monitor(shown.out)
+        else:
+            reader.tell(shown)
+        return _clustat_pacemaker.combine(monitor, corosync(reader), reader.warnings)
+
+
+def corosync(reader):
+    """Return what corosync says of members, votes and devices."""
+    rooms = _clustat_corosync
+    quorum = rooms.parse_quorum(reader.ask("corosync-quorumtool", "-s", "-p").out)
+    if quorum is None:
+        return rooms.Corosync(None)
+    cmap = rooms.parse_cmap(reader.ask("corosync-cmapctl").out)
+    arbiter = None
+    if "quorum.device.model" in cmap:
+        said = reader.ask("corosync-qdevice-tool", "-s")
+        arbiter = rooms.qdevice_of(cmap, quorum, None if said.code == MISSING else said.out)
+    disks = ()
+    if reader.runner.has("sbd"):
+        texts = [reader.runner.read_file(path) for path in rooms.SBD_FILES]
+        disks = rooms.sbd_devices("".join(text for text in texts if text))
+    pill = rooms.sbd_of(disks, tuple(reader.ask("sbd", "-d", disk, "list").code == 0 for disk in disks))
+    return rooms.Corosync(quorum, cmap.get("totem.cluster_name"), rooms.names_of(cmap),
+                          tuple(device for device in (arbiter, pill) if device))
+
+
+READERS = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
+
+
+def look(runner, wanted, seconds):
+    """Return the facts."""
+    reader = Reader(runner, seconds)
+    found = []
+    for name in _clustat.ENGINES:
+        installed = any(runner.has(program) for program in READERS[name].programs)
+        found.append(_clustat.Engine(name, installed, installed and READERS[name].runs(reader)))
+    engine, reader.warnings = _clustat.choose_engine(found, wanted)
+    if os.geteuid() != 0:
+        reader.warnings.append("this was not read as root; parts of it may be missing or wrong, use become")
+    if any(each.running for each in found if each.name == engine):
+        state = READERS[engine].read(reader)
+    else:
+        if any(each.installed for each in found if each.name == engine):
+            reader.warnings.append("%s does not run on this host" % engine)
+        state = _clustat.nothing(engine, reader.warnings)
+    return _clustat.to_facts(state, found)
+
+
+def main():
+    """Look, and leave."""
+    module = AnsibleModule(
+        argument_spec={
+            "engine": {"type": "str", "choices": ["auto", "heartbeat", "pacemaker", "rgmanager"], "default": "auto"},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        facts = look(Runner(module), module.params["engine"], module.params["timeout"])
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    for warning in facts["warnings"]:
+        module.warn(warning)
+    module.exit_json(changed=False, ansible_facts={"clustat": facts})
+
+
+if __name__ == "__main__":
+    main()
