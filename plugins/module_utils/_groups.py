@@ -11,7 +11,17 @@ import ipaddress
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._fields import (
+    Checks,
+    FieldError,
+    boolean,
+    choice,
+    fault,
+    fields_of,
+    list_of,
+    number,
+    text,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
@@ -21,11 +31,10 @@ DEVICE = re.compile(r"(/\S+|(UUID|LABEL)=\S+|[A-Za-z0-9.-]+:/\S*)\Z")
 PATH = re.compile(r"/\S*\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
 RECOVERIES = ("restart", "relocate", "disable")
-STATES = ("present", "absent")
+STATES = ("present", "absent", "enabled", "disabled")
+AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(:[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}\Z")
 
-
-class GroupError(HaError):
-    """A resource group is not described as it must be. One line for each fault."""
+GroupError = FieldError  # a group is not described as it must be: one line for each fault
 
 
 class Ip(NamedTuple):
@@ -88,113 +97,102 @@ class Agent(NamedTuple):
 Resource = Union[Ip, Drbd, Filesystem, Service, Mail, Ldirectord, Lvm, Agent]
 
 
+class Operation(NamedTuple):
+    """How one operation of a resource is done. All in seconds; only a monitor has an interval."""
+
+    interval: Optional[int] = None
+    timeout: Optional[int] = None
+
+
+class Options(NamedTuple):
+    """What may be said of any resource: its name in the cluster manager, and its operations."""
+
+    name: Optional[str] = None
+    monitor: Operation = Operation()
+    start: Operation = Operation()
+    stop: Operation = Operation()
+
+
 class Group(NamedTuple):
-    """An ordered chain of resources. ``nodes`` are in order of preference."""
+    """An ordered chain of resources. ``nodes`` are in order of preference.
+
+    ``options`` has one entry for each resource, in their order. ``state`` is present, absent, enabled or disabled; only
+    in the last two may ``resources`` be empty: then the group stays as it is and is just started or stopped.
+    """
 
     name: str
     nodes: Tuple[str, ...]
     resources: Tuple[Resource, ...]
-    restricted: Optional[bool]
-    failback: Optional[bool]
-    autostart: Optional[bool]
-    recovery: Optional[str]
-    state: str
-
-
-def _fault(where: str, value: Any, right: str) -> GroupError:
-    return GroupError("%s: %r is not valid; expected %s" % (where, value, right))
-
-
-def _text(pattern: Any, right: str) -> Callable[[str, Any], str]:
-    """Return a check for a string that matches ``pattern`` as a whole."""
-    def check(where: str, value: Any) -> str:
-        if not isinstance(value, str) or not pattern.match(value):
-            raise _fault(where, value, right)
-        return value
-    return check
-
-
-def _choice(words: Tuple[str, ...]) -> Callable[[str, Any], str]:
-    def check(where: str, value: Any) -> str:
-        if value not in words:
-            raise _fault(where, value, "one of " + ", ".join(words))
-        return str(value)
-    return check
-
-
-def _boolean(where: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _fault(where, value, "true or false")
-    return value
-
-
-def _list_of(check: Callable[[str, Any], str], right: str) -> Callable[[str, Any], Tuple[str, ...]]:
-    """Return a check for a list, not empty and without repetition, of what ``check`` accepts."""
-    def check_list(where: str, value: Any) -> Tuple[str, ...]:
-        if not isinstance(value, list) or not value:
-            raise _fault(where, value, right)
-        items = tuple(check("%s[%d]" % (where, index), item) for index, item in enumerate(value))
-        if len(set(items)) != len(items):
-            raise _fault(where, value, "each one only once")
-        return items
-    return check_list
+    restricted: Optional[bool] = None
+    failback: Optional[bool] = None
+    autostart: Optional[bool] = None
+    recovery: Optional[str] = None
+    state: str = "present"
+    everywhere: Optional[bool] = None     # on all nodes at once
+    after: Tuple[str, ...] = ()           # groups that must run on the same node before this one starts
+    restarts: Optional[int] = None        # failures on one node before the group leaves it
+    restart_window: Optional[int] = None  # seconds after which a failure is forgotten
+    running_on: Optional[str] = None      # the node where it is to run now
+    frozen: Optional[bool] = None         # the cluster manager keeps its hands off
+    options: Tuple[Options, ...] = ()
+    domain: Optional[str] = None          # rgmanager's name for the nodes and their order; others have no such name
 
 
 def _address(where: str, value: Any) -> Tuple[str, Optional[int]]:
     right = "a virtual address such as 192.168.69.16/24"
     if not isinstance(value, str):
-        raise _fault(where, value, right)
+        raise fault(where, value, right)
     try:
         interface = ipaddress.ip_interface(value)
     except ValueError:
-        raise _fault(where, value, right)
+        raise fault(where, value, right)
     address, network = interface.ip, interface.network
     if address.is_loopback or address.is_multicast or address.is_unspecified or address.is_reserved:
-        raise _fault(where, value, "an address that a host can have")
+        raise fault(where, value, "an address that a host can have")
     narrow = address.version == 6 or network.prefixlen > 30
     if "/" in value and not narrow and address in (network.network_address, network.broadcast_address):
-        raise _fault(where, value, "a host of %s, not the network itself or its broadcast address" % network)
+        raise fault(where, value, "a host of %s, not the network itself or its broadcast address" % network)
     return str(address), (network.prefixlen if "/" in value else None)
 
 
 def _arguments(where: str, value: Any) -> Tuple[str, ...]:
     if not isinstance(value, list):
-        raise _fault(where, value, "a list of strings")
-    return tuple(_text(re.compile(r"\S.*\Z"), "a string that is not empty")("%s[%d]" % (where, index), item)
+        raise fault(where, value, "a list of strings")
+    return tuple(text(re.compile(r"\S.*\Z"), "a string that is not empty")("%s[%d]" % (where, index), item)
                  for index, item in enumerate(value))
 
 
 def _parameters(where: str, value: Any) -> Tuple[Tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise _fault(where, value, "parameters by name")
+        raise fault(where, value, "parameters by name")
     return tuple((key, str(value[key])) for key in sorted(value))
 
 
 def _recipients(where: str, value: Any) -> Tuple[str, ...]:
-    check = _text(MAIL, "a mail address such as root or admin@example.com")
+    check = text(MAIL, "a mail address such as root or admin@example.com")
     if isinstance(value, str):
         return tuple(check(where, item) for item in value.split(","))
-    return _list_of(check, "a mail address, or a list of them")(where, value)
+    return list_of(check, "a mail address, or a list of them")(where, value)
 
 
-Checks = Dict[str, Callable[[str, Any], Any]]
-_NAME = _text(NAME, "a name of letters, digits, '.', '_' and '-'")
-_LINE = _text(re.compile(r"[^\n]+\Z"), "a text of one line")
+_NAME = text(NAME, "a name of letters, digits, '.', '_' and '-'")
+_LINE = text(re.compile(r"[^\n]+\Z"), "a text of one line")
 
 # Each kind: its keys with their checks, and the keys that must be there.
 KINDS: Dict[str, Tuple[Checks, Tuple[str, ...]]] = {
-    "ip": ({"address": _address, "nic": _text(NIC, "a network interface such as eth0")}, ("address",)),
+    "ip": ({"address": _address, "nic": text(NIC, "a network interface such as eth0")}, ("address",)),
     "drbd": ({"resource": _NAME}, ("resource",)),
-    "filesystem": ({"device": _text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
-                    "mountpoint": _text(PATH, "an absolute path such as /mnt/repl"),
-                    "fstype": _text(FSTYPE, "a filesystem type such as ext4"),
-                    "options": _text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
+    "filesystem": ({"device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
+                    "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),
+                    "fstype": text(FSTYPE, "a filesystem type such as ext4"),
+                    "options": text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
                    ("device", "mountpoint")),
-    "service": ({"name": _text(re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z"), "a service such as apache2")}, ("name",)),
+    "service": ({"name": text(re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z"), "a service such as apache2")}, ("name",)),
     "mail": ({"to": _recipients, "subject": _LINE}, ("to",)),
-    "ldirectord": ({"config": _text(re.compile(r"[\w./-]+\Z"), "a file such as ldirectord.cf")}, ("config",)),
+    "ldirectord": ({"config": text(re.compile(r"[\w./-]+\Z"), "a file such as ldirectord.cf")}, ("config",)),
     "lvm": ({"group": _NAME, "volume": _NAME}, ("group",)),
-    "agent": ({"name": _NAME, "arguments": _arguments, "parameters": _parameters}, ("name",)),
+    "agent": ({"name": text(AGENT, "an agent such as Delay or ocf:heartbeat:IPaddr2"), "arguments": _arguments,
+               "parameters": _parameters}, ("name",)),
 }
 
 MAKERS: Dict[str, Callable[[Dict[str, Any]], Resource]] = {
@@ -208,66 +206,72 @@ MAKERS: Dict[str, Callable[[Dict[str, Any]], Resource]] = {
     "agent": lambda got: Agent(got["name"], got.get("arguments", ()), got.get("parameters", ())),
 }
 
+_NODE = text(NODE, "a node name as printed by uname -n")
+
 GROUP_KEYS: Checks = {
     "name": _NAME,
-    "nodes": _list_of(_text(NODE, "a node name as printed by uname -n"), "a list of node names, preferred one first"),
+    "nodes": list_of(_NODE, "a list of node names, preferred one first"),
     "resources": lambda where, value: value,
-    "restricted": _boolean, "failback": _boolean, "autostart": _boolean,
-    "recovery": _choice(RECOVERIES),
-    "state": _choice(STATES),
+    "restricted": boolean, "failback": boolean, "autostart": boolean, "everywhere": boolean, "frozen": boolean,
+    "recovery": choice(RECOVERIES),
+    "state": choice(STATES),
+    "after": list_of(_NAME, "a list of names of groups"),
+    "restarts": number(1), "restart_window": number(1),
+    "running_on": _NODE, "domain": _NAME,
 }
 
 
-def _fields(where: str, raw: Any, checks: Checks, required: Tuple[str, ...]) -> Dict[str, Any]:
-    """Check a mapping key by key; a key whose value is null counts as not given."""
-    if not isinstance(raw, dict):
-        raise _fault(where, raw, "a mapping with the keys " + ", ".join(sorted(checks)))
-    for key in raw:
-        if key not in checks:
-            known = ", ".join(sorted(checks))
-            raise GroupError("%s.%s: there is no such key; expected one of %s" % (where, key, known))
-    given = {key: value for key, value in raw.items() if value is not None}
-    for key in required:
-        if key not in given:
-            raise GroupError("%s.%s: is missing; it must be given" % (where, key))
-    return {key: checks[key]("%s.%s" % (where, key), value) for key, value in given.items()}
+def _operation(*keys: str) -> Callable[[str, Any], Operation]:
+    return lambda where, value: Operation(**fields_of(where, value, {key: number(1) for key in keys}, ()))
 
 
-def _resource(where: str, raw: Any) -> Resource:
-    """Turn ``{kind: {key: value}}`` into a resource."""
+OPTION_KEYS: Checks = {"name": _NAME, "monitor": _operation("interval", "timeout"), "start": _operation("timeout"),
+                       "stop": _operation("timeout")}
+
+
+def _resource(where: str, raw: Any) -> Tuple[Resource, Options]:
+    """Turn ``{kind: {key: value}}``, beside which there may be ``options``, into a resource and what is said of it."""
     kinds = ", ".join(sorted(KINDS))
-    if not isinstance(raw, dict) or len(raw) != 1:
-        raise _fault(where, raw, "a mapping with one key, the kind of resource: " + kinds)
-    kind, keys = next(iter(raw.items()))
+    given = {key: value for key, value in raw.items() if key != "options"} if isinstance(raw, dict) else {}
+    if len(given) != 1:
+        raise fault(where, raw, "a mapping with one key, the kind of resource: " + kinds)
+    kind, keys = next(iter(given.items()))
     if kind not in KINDS:
         raise GroupError("%s.%s: there is no such kind of resource; expected one of %s" % (where, kind, kinds))
-    return MAKERS[kind](_fields("%s.%s" % (where, kind), keys, *KINDS[kind]))
+    options = Options(**fields_of(where + ".options", raw.get("options") or {}, OPTION_KEYS, ()))
+    return MAKERS[kind](fields_of("%s.%s" % (where, kind), keys, *KINDS[kind])), options
 
 
-def _resources(where: str, raw: Any, faults: List[str]) -> Tuple[Resource, ...]:
+def _resources(where: str, raw: Any, faults: List[str]) -> List[Tuple[Resource, Options]]:
     if not isinstance(raw, list) or not raw:
-        raise _fault(where, raw, "a list of at least one resource, in the order in which they start")
-    found: List[Resource] = []
+        raise fault(where, raw, "a list of at least one resource, in the order in which they start")
+    found: List[Tuple[Resource, Options]] = []
     for index, item in enumerate(raw):
         try:
             found.append(_resource("%s[%d]" % (where, index), item))
         except GroupError as error:
             faults.append(str(error))
-    return tuple(found)
+    return found
 
 
 def _group(where: str, raw: Any, faults: List[str]) -> Group:
-    fields = _fields(where, raw, GROUP_KEYS, ("name",))
-    state = fields.get("state", "present")
-    resources: Tuple[Resource, ...] = ()
-    if state == "present":
-        for key in ("nodes", "resources"):
+    fields = fields_of(where, raw, GROUP_KEYS, ("name",))
+    state = fields.setdefault("state", "present")
+    described = "resources" in fields or "nodes" in fields
+    everywhere = fields.get("everywhere")
+    if state == "present" or state != "absent" and described:
+        for key in ("resources",) if everywhere else ("nodes", "resources"):
             if key not in fields:
-                raise GroupError("%s.%s: is missing; it must be given for a group that is present" % (where, key))
-    if "resources" in fields:
-        resources = _resources(where + ".resources", fields["resources"], faults)
-    return Group(fields["name"], fields.get("nodes", ()), resources, fields.get("restricted"), fields.get("failback"),
-                 fields.get("autostart"), fields.get("recovery"), state)
+                raise GroupError("%s.%s: is missing; it must be given for a group that is %s" % (where, key, state))
+    if fields.get("running_on") and (everywhere or state in ("absent", "disabled")):
+        kind = "everywhere" if everywhere else state
+        raise fault(where + ".running_on", fields["running_on"], "none for a group that is " + kind)
+    if fields["name"] in fields.get("after", ()):
+        raise fault(where + ".after", fields["name"], "other groups than itself")
+    found = _resources(where + ".resources", fields["resources"], faults) if "resources" in fields else []
+    fields.update(nodes=fields.get("nodes", ()), resources=tuple(resource for resource, _said in found),
+                  options=tuple(said for _resource_, said in found))
+    return Group(**fields)
 
 
 def identity(resource: Resource) -> Optional[Tuple[str, str]]:
@@ -291,13 +295,35 @@ def _repeated(name: str, groups: List[Group]) -> List[str]:
             faults.append("%s[%d].name: %r is the name of another group too; expected each one only once"
                           % (name, index, group.name))
         names.add(group.name)
-        for resource in group.resources if group.state == "present" else ():
-            what = identity(resource)
+        if group.state == "absent":
+            continue
+        named = [("resource name", said.name) for said in group.options if said.name]
+        for what in [identity(resource) for resource in group.resources] + named:
             if what is not None and what in seen:
                 faults.append("%s[%d].resources: the %s %r is in group %r too; expected it only once"
                               % (name, index, what[0], what[1], seen[what]))
             if what is not None:
                 seen[what] = group.name
+    return faults
+
+
+def _circles(name: str, groups: List[Group]) -> List[str]:
+    """List groups that would wait for themselves, and those that follow a group that is to go."""
+    faults: List[str] = []
+    known = {group.name: group for group in groups}
+    for index, group in enumerate(groups):
+        where = "%s[%d].after" % (name, index)
+        before, reached = list(group.after), set()
+        while before:
+            each = before.pop()
+            if each not in reached:
+                reached.add(each)
+                before += known[each].after if each in known else ()
+        if group.name in reached:
+            faults.append("%s: %s waits for itself; expected no circle" % (where, group.name))
+        for each in group.after:
+            if each in known and known[each].state == "absent" and group.state != "absent":
+                faults.append("%s: %s is to be absent; expected a group that stays" % (where, each))
     return faults
 
 
@@ -307,7 +333,7 @@ def parse_groups(raw: Any, name: str = "groups") -> Tuple[Group, ...]:
     ``name`` is what the user calls the list; every message begins with it.
     """
     if not isinstance(raw, list):
-        raise _fault(name, raw, "a list of groups")
+        raise fault(name, raw, "a list of groups")
     faults: List[str] = []
     groups: List[Group] = []
     for index, item in enumerate(raw):
@@ -315,7 +341,7 @@ def parse_groups(raw: Any, name: str = "groups") -> Tuple[Group, ...]:
             groups.append(_group("%s[%d]" % (name, index), item, faults))
         except GroupError as error:
             faults.append(str(error))
-    faults += _repeated(name, groups)
+    faults += _repeated(name, groups) + _circles(name, groups)
     if faults:
         raise GroupError("\n".join(faults))
     return tuple(groups)

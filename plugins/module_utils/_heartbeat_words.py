@@ -73,12 +73,28 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
                 % (where, resource.volume)]
     if isinstance(resource, _groups.Filesystem) and (resource.options and not resource.fstype):
         return ["%s.filesystem.fstype: is missing; heartbeat needs it where options are given" % where]
+    if isinstance(resource, _groups.Agent) and ":" in resource.name:
+        return ["%s.agent.name: %s; heartbeat finds agents by their bare name, expected one in /etc/ha.d/resource.d"
+                % (where, resource.name)]
     if isinstance(resource, _groups.Agent) and resource.parameters:
         return ["%s.agent.parameters: heartbeat knows no parameters by name; expected arguments" % where]
     return ["%s: %r cannot be written in haresources; expected no blank, '::' or sign that a shell expands"
             % (where, word)
             for word in token_of(resource).arguments + (token_of(resource).agent,)
             if not _WORD.match(word) or "::" in word]
+
+
+def _strange_words(where: str, group: _groups.Group) -> List[str]:
+    """List what only other cluster managers know: heartbeat has lines, and no more to say of them."""
+    faults = ["%s.%s: %s; heartbeat has no such thing, expected none" % (where, key, value) for key, value in (
+        ("everywhere", group.everywhere), ("after", ", ".join(group.after)), ("restarts", group.restarts),
+        ("restart_window", group.restart_window), ("running_on", group.running_on), ("frozen", group.frozen)) if value]
+    if group.state != "present":
+        faults.append("%s.state: %s; expected present or absent, heartbeat cannot stop one group and remember it"
+                      % (where, group.state))
+    faults += ["%s.resources[%d].options: heartbeat has no names and no operations for resources; expected none"
+               % (where, number) for number, said in enumerate(group.options) if said != _groups.Options()]
+    return faults
 
 
 def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = "groups") -> List[str]:
@@ -101,6 +117,7 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
         if None not in (group.failback, cluster.auto_failback) and group.failback != cluster.auto_failback:
             faults.append("%s.failback: %s; heartbeat has one auto_failback for all, expected %s like that"
                           % (where, group.failback, cluster.auto_failback))
+        faults += _strange_words(where, group)
         for number, resource in enumerate(group.resources):
             faults += _resource_faults("%s.resources[%d]" % (where, number), resource)
         length = sum(len(render_token(token_of(resource))) + 1 for resource in group.resources)

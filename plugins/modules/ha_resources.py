@@ -9,65 +9,120 @@ version_added: "0.1.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:
-  - Renders groups of resources for the cluster manager of the host. With O(engine=heartbeat) that is a line for each
-    group in C(/etc/ha.d/haresources).
-  - Owns only the groups it is given. Other lines and comments stay as they are, byte for byte.
+  - Brings groups of resources into the cluster manager of the host. With O(engine=heartbeat) that is a line for each
+    group in C(/etc/ha.d/haresources), with O(engine=pacemaker) it is the cluster's configuration, the CIB.
+  - Owns only the groups it is given. All else in the configuration stays as it is.
+  - Before anything is changed, looks whether the host has each agent and what it needs, and whether the cluster manager
+    can do what is asked for. What it cannot is refused.
   - >-
-    A line is marked with a comment C(# group: NAME) above it. A line without one that shares an address, a mount point,
-    a DRBD resource or a service with a given group is taken for that group's.
-  - Before anything is written, looks whether the host has each agent, its program, the mount points, devices and
-    networks.
-  - When heartbeat runs, the node that holds a changed group stops what was removed and starts what was added, and
-    leaves the rest alone. What cannot be changed that way is refused.
-  - Must run on both nodes with the same groups.
+    heartbeat: a line is marked with a comment C(# group: NAME) above it. A line without one that shares an address, a
+    mount point, a DRBD resource or a service with a given group is taken for that group's. When heartbeat runs, the
+    node that holds a changed group stops what was removed and starts what was added, and leaves the rest alone. Must
+    run on both nodes with the same groups.
+  - >-
+    pacemaker: must run on one node of the running cluster (C(run_once)). Everything is changed by one patch, which
+    Pacemaker takes as a whole, or not at all when somebody else has changed the configuration meanwhile; then it is
+    planned anew. C(crm_verify) looks at the result before, and C(crm_simulate) says what the cluster will do; that is
+    part of the diff. Then the module waits until the cluster has done it, and fails when a group that should run does
+    not, with the agent's message.
+  - >-
+    pacemaker: a group of the same name is adopted; its resources keep their ids, and go on running, where they are of
+    the same agent for the same address, mount point or volume. In a given group only what is declared is set: an
+    administrator's C(target-role), C(maintenance), bans and further parameters stay. What is removed while it runs is
+    stopped first, in order, and seen stopped.
 options:
   engine:
     description: The cluster manager.
     type: str
-    choices: [heartbeat]
+    choices: [heartbeat, pacemaker]
     default: heartbeat
   groups:
     description:
       - The groups. The keys of each are V(name), V(nodes) (preferred node first), V(resources), V(failback),
-        V(restricted), V(autostart), V(recovery) (V(relocate), V(restart) or V(disable)) and V(state) (V(present) or
-        V(absent)).
-      - Each resource is a mapping with one key, its kind.
+        V(restricted), V(autostart), V(recovery) (V(relocate), V(restart) or V(disable)), V(restarts),
+        V(restart_window), V(everywhere), V(after), V(state) (V(present), V(absent), V(enabled) or V(disabled)),
+        V(running_on), V(frozen) and V(domain).
+      - Each resource is a mapping with one key, its kind, and beside it perhaps the key V(options).
       - V(ip) has V(address) (with its prefix) and V(nic). V(drbd) has V(resource).
       - V(filesystem) has V(device), V(mountpoint), V(fstype) and V(options). V(service) has V(name).
       - V(mail) has V(to) and V(subject). V(ldirectord) has V(config). V(lvm) has V(group) and V(volume).
-      - V(agent), for anything else, has V(name), V(arguments) and V(parameters).
+      - V(agent), for anything else, has V(name) (pacemaker's with their class, such as C(ocf:pacemaker:controld)),
+        V(arguments) (heartbeat) and V(parameters) (pacemaker).
+      - V(options) of a resource are V(name) (its id in pacemaker), V(monitor) with V(interval) and V(timeout), V(start)
+        with V(timeout) and V(stop) with V(timeout), all in seconds. pacemaker's defaults are a monitor every 20 s that
+        may take 60 s, and 120 s for start and stop; more for shared storage, no monitor for V(mail).
+      - V(failback=true) lets a group go back to a node that it prefers (C(resource-stickiness) 0), V(false) lets it
+        stay (INFINITY). V(restricted=true) keeps it off all other nodes (a location rule of -INFINITY).
+      - V(recovery=restart) tries the same node V(restarts) times (C(migration-threshold)); without V(restarts), for
+        ever. V(relocate) leaves it at the first failure. Failures are forgotten after V(restart_window) seconds
+        (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed (C(on-fail=stop)).
+      - V(autostart=false) makes a new group that is stopped (C(target-role=Stopped)); one that is there is left alone.
+      - V(everywhere=true) runs it on all nodes at once (a clone, interleaved). V(after) names groups that must run on
+        the same node before (an order and a colocation constraint).
+      - V(state=enabled) and V(state=disabled) start and stop the group; V(present) leaves that as the administrator has
+        it. V(running_on) relocates it to a node; it is a failure when it is not there afterwards. V(frozen) takes it
+        out of the cluster's hands (C(maintenance=true)) or gives it back. These three may be asked of a group by its
+        name alone, without V(nodes) and V(resources); it stays as it is then.
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
-        its own C(auto_failback), to IPv6 addresses, or to groups that leave one of its two nodes out. They are refused.
+        its own C(auto_failback), to IPv6 addresses, to groups that leave one of its two nodes out, to V(options) of
+        resources, or to any key after V(recovery) but V(state=present) and V(state=absent). They are refused.
+      - pacemaker has no V(drbd) inside of a group, and its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
+        C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
+        V(everywhere).
+      - V(domain) has no meaning for heartbeat and pacemaker.
     type: list
     elements: dict
-    required: true
+    default: []
+  fencing:
+    description:
+      - pacemaker only. V(devices) is the list of all fence devices, each with V(name), V(agent) (such as
+        C(fence_ipmilan) or C(external/sbd)) and V(options). V(nodes) is a list of nodes, each with its V(name) and
+        V(fencing), a list of levels with V(name) and V(devices); a device there is V(device), the name of one, and its
+        V(options) for this node, such as V(port). Other keys of nodes are passed over.
+      - Ports become C(pcmk_host_map). Where nodes have further options of their own at a device, each gets a device
+        NAME-NODE. A device that no node names is made with just its options.
+      - Devices and levels that this module once made and that are not in the list any more are removed, those made by
+        hand stay.
+    type: dict
+  properties:
+    description: pacemaker only. Cluster properties by name. Null takes one away; those that are not named stay.
+    type: dict
+    default: {}
+  resource_defaults:
+    description: pacemaker only. Defaults of resources (C(rsc_defaults)) by name, in the manner of O(properties).
+    type: dict
+    default: {}
+  operation_defaults:
+    description: pacemaker only. Defaults of operations (C(op_defaults)) by name, in the manner of O(properties).
+    type: dict
+    default: {}
   path:
-    description: The file that is managed.
+    description: The file that is managed. heartbeat's default is C(/etc/ha.d/haresources); pacemaker has none.
     type: path
-    default: /etc/ha.d/haresources
   nodes:
-    description: The nodes of the cluster. Read from C(/etc/ha.d/ha.cf) when not given.
+    description: heartbeat only. The nodes of the cluster. Read from C(/etc/ha.d/ha.cf) when not given.
     type: list
     elements: str
   auto_failback:
-    description: Whether heartbeat fails back. Read from C(/etc/ha.d/ha.cf) when not given.
+    description: heartbeat only. Whether it fails back. Read from C(/etc/ha.d/ha.cf) when not given.
     type: bool
   missing:
     description:
-      - What to do when the host lacks an agent, its program, a mount point, a device or a network.
+      - What to do when the host lacks an agent, its program, a mount point, a device or a network, and with pacemaker
+        when an agent does not know a parameter.
       - The default is V(warn) in check mode, where packages may not be installed yet, and V(fail) otherwise.
     type: str
     choices: [fail, warn]
   wait:
-    description: Seconds to wait for heartbeat to finish moving groups before a change is refused.
+    description: Seconds to wait for the cluster manager to finish what it is doing, or what a change asks for.
     type: int
-    default: 120
+    default: 300
 attributes:
   check_mode:
     description: Predicts exactly what happens.
     support: full
   diff_mode:
-    description: Shows the file.
+    description: Shows the file, or what is declared of the CIB and what the cluster will do. Never shows secrets.
     support: full
 """
 
@@ -88,6 +143,42 @@ EXAMPLES = r"""
   linuxha.cluster.ha_resources:
     groups:
       - {name: test, state: absent}
+
+- name: Shared storage on every node, and a service on one of them
+  linuxha.cluster.ha_resources:
+    engine: pacemaker
+    properties: {no-quorum-policy: freeze}
+    fencing:
+      devices:
+        - {name: pdu, agent: fence_apc, options: {ip: 192.168.0.9, username: apc, password: "{{ pdu_password }}"}}
+      nodes:
+        - {name: casper, fencing: [{name: power, devices: [{device: pdu, options: {port: 2}}]}]}
+        - {name: melchior, fencing: [{name: power, devices: [{device: pdu, options: {port: 3}}]}]}
+    groups:
+      - name: storage
+        everywhere: true
+        resources:
+          - agent: {name: "ocf:pacemaker:controld"}
+          - agent: {name: "ocf:heartbeat:lvmlockd"}
+      - name: test
+        nodes: [casper, melchior]
+        restricted: true
+        failback: false
+        recovery: relocate
+        after: [storage]
+        resources:
+          - lvm: {group: magi, volume: test}
+          - filesystem: {device: /dev/magi/test, mountpoint: /mnt/magi, fstype: ext4}
+          - service: {name: test}
+            options: {start: {timeout: 60}, monitor: {interval: 10, timeout: 30}}
+  run_once: true
+
+- name: Move it
+  linuxha.cluster.ha_resources:
+    engine: pacemaker
+    groups:
+      - {name: test, state: enabled, running_on: melchior}
+  run_once: true
 """
 
 RETURN = r"""
@@ -97,153 +188,52 @@ actions:
   type: list
   elements: str
 running:
-  description: Whether heartbeat runs on this host.
+  description: Whether the cluster manager runs on this host.
   returned: success
   type: bool
 holding:
   description: The share of the groups that this host holds, in heartbeat's words; empty when heartbeat does not run.
-  returned: success
+  returned: success, with heartbeat
   type: str
   sample: local
 services:
   description: The services of the given groups as the operating system sees them.
-  returned: success
+  returned: success, with heartbeat
   type: list
   elements: dict
   contains:
     name: {description: Name of the service., type: str, returned: success}
     at_boot: {description: Whether the system starts it at boot., type: bool, returned: success}
     active: {description: Whether it runs now., type: bool, returned: success}
+will:
+  description: What the cluster did, or would do in check mode, because of the change, as C(crm_simulate) says.
+  returned: success, with pacemaker
+  type: list
+  elements: str
+  sample: [start test-test on casper]
+groups:
+  description: The given groups as they are now.
+  returned: success, with pacemaker
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the group., type: str, returned: success}
+    state: {description: "V(started), V(partial) or V(stopped).", type: str, returned: success}
+    nodes: {description: Where it runs., type: list, elements: str, returned: success}
+    disabled: {description: Whether it was stopped on purpose., type: bool, returned: success}
+    frozen: {description: Whether the cluster keeps its hands off., type: bool, returned: success}
+    resources: {description: The ids of its resources., type: list, elements: str, returned: success}
+    failures: {description: Operations that failed and are not forgotten., type: list, elements: str, returned: success}
 """
 
-import glob
-import os
-import time
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _agents,
-    _groups,
-    _haresources,
-    _heartbeat_words,
-)
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._crm_text import secrets_in
+from ansible_collections.linuxha.cluster.plugins.module_utils._engine_heartbeat import Heartbeat
+from ansible_collections.linuxha.cluster.plugins.module_utils._engine_pacemaker import Pacemaker
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
 
-CONFIGURATION = "/etc/ha.d/ha.cf"
-
-
-class Heartbeat:
-    """The engine heartbeat: what it is asked for, and how to read the host. All thinking is done elsewhere."""
-
-    def __init__(self, module, runner):
-        self.module, self.runner, self.params = module, runner, module.params
-        self.here = os.uname().nodename
-        self.lenient = module.params["missing"] == "warn" or (module.params["missing"] is None and module.check_mode)
-        self.groups = ()
-
-    def read(self):
-        """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
-        self.groups = _groups.parse_groups(self.params["groups"])
-        running = self.runner.has("cl_status") and self.runner.run(["cl_status", "hbstatus"], accepted=(0, 1)).code == 0
-        self.check_cluster(running)
-        text = self.runner.read_file(self.params["path"])
-        return _haresources.State(text, self.holding() if running else "")
-
-    def holding(self):
-        """Ask heartbeat what it holds; give a move that is under way the time to end."""
-        until = time.time() + self.params["wait"]
-        while True:
-            word = _haresources.parse_holding(self.runner.run(["cl_status", "rscstatus"]).out)
-            if word != "transition" or time.time() >= until:
-                return word
-            time.sleep(1)
-
-    def check_cluster(self, running):
-        """Compare the groups with the cluster that runs, is configured, or is about to be."""
-        known = _heartbeat_words.parse_cluster(self.runner.read_file(CONFIGURATION) or "")
-        nodes = tuple(self.params["nodes"] or known.nodes)
-        failback = known.auto_failback if self.params["auto_failback"] is None else self.params["auto_failback"]
-        if running:
-            live = self.runner.run(["cl_status", "listnodes", "-n"]).out.split()
-            if nodes and sorted(live) != sorted(node.lower() for node in nodes):
-                raise HaError("nodes: %s; heartbeat runs here with %s, expected these. To change them, stop heartbeat "
-                              "on all of them and remove /var/lib/heartbeat/hostcache"
-                              % (", ".join(nodes), ", ".join(live)))
-        faults = _heartbeat_words.check_groups(self.groups, _heartbeat_words.Cluster(nodes, failback))
-        if nodes and self.here.lower() not in [node.lower() for node in nodes]:
-            faults.append("nodes: %s; this host is %s (uname -n), expected it among them"
-                          % (", ".join(nodes), self.here))
-        if faults:
-            raise HaError("\n".join(faults))
-
-    def plan(self, current):
-        """Plan the change, after a look at whether this host could carry it."""
-        tokens = [_heartbeat_words.token_of(resource) for group in self.groups if group.state == "present"
-                  for resource in group.resources]
-        lines = _haresources.parse_haresources(current.text or "")
-        known = [token for line in lines for token in line.tokens]
-        scripts = {token.agent: locate(token.agent) for token in tokens + known if locate(token.agent)}
-        wanted = _haresources.plan_haresources(current, self.groups, self.here, self.params["path"], scripts)
-        faults = [need.sentence for need in _agents.list_needs(tokens) if not self.is_there(need)]
-        faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
-        if faults and not self.lenient:
-            raise HaError("\n".join(faults))
-        for fault in faults:
-            self.module.warn(fault)
-        return wanted
-
-    def is_there(self, need):
-        """Say whether the host has what an agent needs."""
-        look = {"agent": locate, "tool": self.runner.has, "directory": os.path.isdir, "file": os.path.exists,
-                "device": self.runner.is_block_device}
-        return bool(look[need.kind](need.name))
-
-    def check_new_addresses(self, tokens, known, holder):
-        """Look at the addresses that the file does not have yet; warn of doubts and return faults."""
-        old = [_haresources.identity(token) for token in known]
-        words = [token.arguments[0] for token in tokens
-                 if token.agent == "IPaddr2" and _haresources.identity(token) not in old]
-        if not words or not self.runner.has("ip"):
-            return []
-        addresses = _agents.parse_addresses(self.runner.run(["ip", "-json", "-4", "addr", "show"]).out)
-        faults, doubts = _agents.check_addresses(words, addresses, holder)
-        for doubt in doubts:
-            self.module.warn(doubt)
-        return faults
-
-    def report(self, state):
-        """Return the module's own values."""
-        names = [resource.name for group in self.groups for resource in group.resources
-                 if isinstance(resource, _groups.Service)]
-        units = []
-        if names and self.runner.has("systemctl"):
-            units = _agents.parse_units(self.runner.run(
-                ["systemctl", "show", "--property=Id,LoadState,UnitFileState,ActiveState"]
-                + [name + ".service" for name in names]).out)
-        services = [{"name": unit.name, "active": unit.active, "at_boot": starts_at_boot(unit)}
-                    for unit in units if unit.known]
-        return {"running": bool(state.holding), "holding": state.holding, "services": services}
-
-
-def locate(agent):
-    """Return the script that heartbeat would run for an agent, or None."""
-    for directory in _haresources.AGENT_DIRECTORIES:
-        path = os.path.join(directory, agent)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
-
-
-def starts_at_boot(unit):
-    """Say whether the system starts a service; one that has only an init script has its links in /etc/rc?.d."""
-    if unit.at_boot == "generated":
-        return bool(glob.glob("/etc/rc[2-5].d/S[0-9][0-9]" + unit.name))
-    return unit.at_boot in ("enabled", "enabled-runtime")
-
-
-ENGINES = {"heartbeat": Heartbeat}
+ENGINES = {"heartbeat": Heartbeat, "pacemaker": Pacemaker}
 
 
 def main():
@@ -251,19 +241,24 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "engine": {"type": "str", "choices": sorted(ENGINES), "default": "heartbeat"},
-            "groups": {"type": "list", "elements": "dict", "required": True},
-            "path": {"type": "path", "default": "/etc/ha.d/haresources"},
+            "groups": {"type": "list", "elements": "dict", "default": []},
+            "fencing": {"type": "dict", "no_log": False},
+            "properties": {"type": "dict", "default": {}},
+            "resource_defaults": {"type": "dict", "default": {}},
+            "operation_defaults": {"type": "dict", "default": {}},
+            "path": {"type": "path"},
             "nodes": {"type": "list", "elements": "str"},
             "auto_failback": {"type": "bool"},
             "missing": {"type": "str", "choices": ["fail", "warn"]},
-            "wait": {"type": "int", "default": 120},
+            "wait": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
+        no_log=True,  # the host's log does not get the options: there may be passwords of fence devices in them
     )
-    runner = Runner(module)
-    engine = ENGINES[module.params["engine"]](module, runner)
-    reconcile(module, read=engine.read, plan=engine.plan, perform=runner.perform,
-              describe=lambda state: state.text or "", report=engine.report)
+    module.no_log_values.update(secrets_in(module.params))
+    engine = ENGINES[module.params["engine"]](module, Runner(module))
+    reconcile(module, read=engine.read, plan=engine.plan, perform=engine.perform, describe=engine.describe,
+              report=engine.report, settle=engine.settle)
 
 
 if __name__ == "__main__":

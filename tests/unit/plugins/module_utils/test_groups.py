@@ -62,6 +62,33 @@ def test_a_null_key_counts_as_not_given() -> None:
     assert group.resources[1] == _groups.Ip("10.0.0.1", None, None)
 
 
+def test_a_resource_may_carry_its_name_and_operations() -> None:
+    said = {"name": "www", "monitor": {"interval": 10, "timeout": 30}, "start": {"timeout": 90}, "stop": None}
+    (group,) = _groups.parse_groups(with_resource({"service": {"name": "apache2"}, "options": said}))
+    assert group.options == (
+        _groups.Options(),
+        _groups.Options("www", _groups.Operation(10, 30), _groups.Operation(None, 90), _groups.Operation()),
+    )
+
+
+def test_an_agent_may_be_named_with_its_class() -> None:
+    (group,) = _groups.parse_groups(with_resource({"agent": {"name": "ocf:pacemaker:controld"}}))
+    assert group.resources[1] == _groups.Agent("ocf:pacemaker:controld", (), ())
+
+
+def test_a_group_may_be_everywhere_and_others_after_it() -> None:
+    dlm = {"name": "dlm", "everywhere": True, "resources": [{"agent": {"name": "ocf:pacemaker:controld"}}]}
+    groups = _groups.parse_groups([dict(WEB, after=["dlm", "elsewhere"], restarts=3, restart_window=60), dlm])
+    assert (groups[0].after, groups[0].restarts, groups[0].restart_window) == (("dlm", "elsewhere"), 3, 60)
+    assert (groups[1].everywhere, groups[1].nodes) == (True, ())
+
+
+@pytest.mark.parametrize("state", ["enabled", "disabled"])
+def test_a_group_that_is_there_already_can_be_started_and_stopped_by_name(state: str) -> None:
+    (group,) = _groups.parse_groups([{"name": "web", "state": state, "frozen": False}])
+    assert (group.state, group.resources, group.frozen) == (state, (), False)
+
+
 def test_an_ipv6_address_is_part_of_the_model() -> None:
     (group,) = _groups.parse_groups(with_resource({"ip": {"address": "2001:db8::16/64"}}))
     assert group.resources[1] == _groups.Ip("2001:db8::16", 64, None)
@@ -94,6 +121,13 @@ BAD_RESOURCES = [
     ({"agent": {"name": "Delay", "arguments": "3"}}, "groups[0].resources[1].agent.arguments: '3'"),
     ({"agent": {"name": "Delay", "arguments": [3]}}, "groups[0].resources[1].agent.arguments[0]: 3"),
     ({"agent": {"name": "Delay", "parameters": [1]}}, "groups[0].resources[1].agent.parameters: [1]"),
+    ({"options": {}}, "groups[0].resources[1]: {'options': {}}"),
+    ({"agent": {"name": "ocf:a:b:c"}}, "groups[0].resources[1].agent.name: 'ocf:a:b:c'"),
+    ({"service": {"name": "x"}, "options": {"start": {"interval": 5}}}, "options.start.interval: there is no such key"),
+    ({"service": {"name": "x"}, "options": {"start": {"timeout": "5s"}}}, "options.start.timeout: '5s'"),
+    ({"service": {"name": "x"}, "options": {"monitor": {"interval": 0}}}, "options.monitor.interval: 0"),
+    ({"service": {"name": "x"}, "options": {"monitor": {"interval": True}}}, "options.monitor.interval: True"),
+    ({"service": {"name": "x"}, "options": {"colour": "red"}}, "options.colour: there is no such key"),
     ({"ip": {"address": "192.168.69.16/24"}}, "the address '192.168.69.16' is in group 'web' too"),
 ]
 
@@ -106,6 +140,28 @@ def test_a_bad_resource_is_named(resource: Any, said: str) -> None:
 
 
 BAD_GROUPS = [
+    ([dict(WEB, state="enabled", resources=None)], "it must be given for a group that is enabled"),
+    ([dict(WEB, state="off")], "groups[0].state: 'off'"),
+    ([{"name": "web", "state": "disabled", "running_on": "a"}], "groups[0].running_on: 'a'"),
+    ([dict(WEB, everywhere=True, running_on="a")], "expected none for a group that is everywhere"),
+    ([dict(WEB, after=["web"])], "groups[0].after: 'web' is not valid; expected other groups than itself"),
+    ([dict(WEB, after="dlm")], "groups[0].after: 'dlm'"),
+    (
+        [dict(WEB, after=["b"]), {"name": "b", "state": "enabled", "after": ["c"]}, {"name": "c", "after": ["web"]}],
+        "groups[2].nodes: is missing",
+    ),
+    (
+        [dict(WEB, after=["b"]), {"name": "b", "state": "enabled", "after": ["web"]}],
+        "groups[0].after: web waits for itself",
+    ),
+    ([dict(WEB, after=["b"]), {"name": "b", "state": "absent"}], "groups[0].after: b is to be absent"),
+    ([dict(WEB, restarts=0)], "groups[0].restarts: 0"),
+    ([dict(WEB, restart_window=-1)], "groups[0].restart_window: -1"),
+    ([dict(WEB, frozen="yes")], "groups[0].frozen: 'yes'"),
+    (
+        [dict(WEB, resources=[{"service": {"name": name}, "options": {"name": "a"}} for name in ("x", "y")])],
+        "the resource name 'a' is in group 'web' too",
+    ),
     ({}, "groups: {}"),
     (["web"], "groups[0]: 'web'"),
     ([dict(WEB, name=None)], "groups[0].name: is missing"),

@@ -94,6 +94,17 @@ REFUSED = [
     ({"resources": [{"mail": {"to": "root", "subject": "two words"}}]}, "'two words' cannot be written"),
     ({"resources": [{"agent": {"name": "x", "arguments": ["a::b"]}}]}, "'a::b' cannot be written"),
     ({"resources": [{"filesystem": {"device": "/dev/sda", "mountpoint": "/m*"}}]}, "'/m*' cannot be written"),
+    ({"resources": [{"agent": {"name": "ocf:heartbeat:Delay"}}]}, "agent.name: ocf:heartbeat:Delay; heartbeat finds"),
+    ({"state": "disabled"}, "groups[0].state: disabled; expected present or absent"),
+    ({"everywhere": True}, "groups[0].everywhere: True; heartbeat has no such thing"),
+    ({"after": ["dlm"]}, "groups[0].after: dlm; heartbeat has no such thing"),
+    ({"restarts": 3, "restart_window": 60}, "groups[0].restarts: 3"),
+    ({"running_on": "debian1"}, "groups[0].running_on: debian1"),
+    ({"frozen": True}, "groups[0].frozen: True"),
+    (
+        {"resources": [{"service": {"name": "x"}, "options": {"start": {"timeout": 5}}}]},
+        "groups[0].resources[0].options: heartbeat has no names and no operations",
+    ),
     ({"resources": [{"agent": {"name": "x", "arguments": ["a" * 5000]}}]}, "heartbeat reads 4000 at most"),
 ]
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils import _engine_heartbeat as engines
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Output
@@ -47,7 +48,7 @@ class Host:
         )
         self.params = {
             "groups": [WEB],
-            "path": PATH,
+            "path": None,
             "nodes": None,
             "auto_failback": None,
             "missing": None,
@@ -94,15 +95,17 @@ class Host:
     def go(self) -> dict[str, Any]:
         engine = door.ENGINES["heartbeat"](self, self)
         with pytest.raises(Left) as left:
-            reconcile(self, engine.read, engine.plan, self.perform, lambda state: state.text or "", engine.report)
+            reconcile(
+                self, engine.read, engine.plan, engine.perform, engine.describe, engine.report, engine.settle
+            )
         return left.value.args[0]
 
 
 @pytest.fixture(autouse=True)
 def _node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door.os, "uname", lambda: SimpleNamespace(nodename="debian1"))
-    monkeypatch.setattr(door.os.path, "exists", lambda path: True)
-    monkeypatch.setattr(door, "locate", lambda agent: None if agent == "smb" else "/etc/init.d/" + agent)
+    monkeypatch.setattr(engines.os, "uname", lambda: SimpleNamespace(nodename="debian1"))
+    monkeypatch.setattr(engines.os.path, "exists", lambda path: True)
+    monkeypatch.setattr(engines, "locate", lambda agent: None if agent == "smb" else "/etc/init.d/" + agent)
 
 
 def test_a_stopped_heartbeat_only_gets_the_file() -> None:
@@ -129,7 +132,7 @@ def test_check_mode_says_the_same_and_does_nothing() -> None:
 
 
 def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: ["/etc/rc2.d/S01heartbeat"])
+    monkeypatch.setattr(engines.glob, "glob", lambda pattern: ["/etc/rc2.d/S01heartbeat"])
     assert Host().go()["services"] == [
         {"name": "apache2", "active": True, "at_boot": True},
         {"name": "heartbeat", "active": False, "at_boot": True},
@@ -138,7 +141,7 @@ def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
     assert Host(["transition", "transition", "all"], wait=60).go()["holding"] == "all"
     with pytest.raises(HaError, match="moving groups"):
         Host(["transition"]).go()
@@ -198,5 +201,6 @@ def test_scripts_are_looked_for_where_heartbeat_looks(tmp_path: Path, monkeypatc
         directory.mkdir()
         for name in names:
             (directory / name).touch(mode=0o644 if name == "plain" else 0o755)
-    monkeypatch.setattr(door._haresources, "AGENT_DIRECTORIES", (str(first), str(second)))
-    assert [door.locate(name) for name in ("a", "b", "plain", "c")] == [str(first / "a"), str(second / "b"), None, None]
+    monkeypatch.setattr(engines._haresources, "AGENT_DIRECTORIES", (str(first), str(second)))
+    found = [engines.locate(name) for name in ("a", "b", "plain", "c")]
+    assert found == [str(first / "a"), str(second / "b"), None, None]

@@ -1,0 +1,145 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The engine heartbeat of ha_resources: how the host is read. All thinking is done in _haresources and below.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import glob
+import os
+import time
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from ansible_collections.linuxha.cluster.plugins.module_utils import (
+    _agents,
+    _groups,
+    _haresources,
+    _heartbeat_words,
+)
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import Token
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, Plan
+
+CONFIGURATION = "/etc/ha.d/ha.cf"
+HARESOURCES = "/etc/ha.d/haresources"
+
+
+def locate(agent: str) -> Optional[str]:
+    """Return the script that heartbeat would run for an agent, or None."""
+    for directory in _haresources.AGENT_DIRECTORIES:
+        path = os.path.join(directory, agent)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def starts_at_boot(unit: _agents.Unit) -> bool:
+    """Say whether the system starts a service; one that has only an init script has its links in /etc/rc?.d."""
+    if unit.at_boot == "generated":
+        return bool(glob.glob("/etc/rc[2-5].d/S[0-9][0-9]" + unit.name))
+    return unit.at_boot in ("enabled", "enabled-runtime")
+
+
+class Heartbeat:
+    """What is asked for, and how to read the host. An engine is made of the module and its Runner."""
+
+    def __init__(self, module: Any, runner: Any) -> None:
+        self.module, self.runner, self.params = module, runner, module.params
+        self.here = os.uname().nodename
+        self.lenient = module.params["missing"] == "warn" or (module.params["missing"] is None and module.check_mode)
+        self.groups: Tuple[_groups.Group, ...] = ()
+        self.path = module.params["path"] or HARESOURCES
+        self.perform = runner.perform
+
+    def read(self) -> _haresources.State:
+        """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
+        self.groups = _groups.parse_groups(self.params["groups"])
+        running = self.runner.has("cl_status") and self.runner.run(["cl_status", "hbstatus"], accepted=(0, 1)).code == 0
+        self.check_cluster(running)
+        text = self.runner.read_file(self.path)
+        return _haresources.State(text, self.holding() if running else "")
+
+    def holding(self) -> str:
+        """Ask heartbeat what it holds; give a move that is under way the time to end."""
+        until = time.time() + self.params["wait"]
+        while True:
+            word = _haresources.parse_holding(self.runner.run(["cl_status", "rscstatus"]).out)
+            if word != "transition" or time.time() >= until:
+                return word
+            time.sleep(1)
+
+    def check_cluster(self, running: bool) -> None:
+        """Compare the groups with the cluster that runs, is configured, or is about to be."""
+        known = _heartbeat_words.parse_cluster(self.runner.read_file(CONFIGURATION) or "")
+        nodes = tuple(self.params["nodes"] or known.nodes)
+        failback = known.auto_failback if self.params["auto_failback"] is None else self.params["auto_failback"]
+        if running:
+            live = self.runner.run(["cl_status", "listnodes", "-n"]).out.split()
+            if nodes and sorted(live) != sorted(node.lower() for node in nodes):
+                raise HaError("nodes: %s; heartbeat runs here with %s, expected these. To change them, stop heartbeat "
+                              "on all of them and remove /var/lib/heartbeat/hostcache"
+                              % (", ".join(nodes), ", ".join(live)))
+        faults = _heartbeat_words.check_groups(self.groups, _heartbeat_words.Cluster(nodes, failback))
+        if nodes and self.here.lower() not in [node.lower() for node in nodes]:
+            faults.append("nodes: %s; this host is %s (uname -n), expected it among them"
+                          % (", ".join(nodes), self.here))
+        if faults:
+            raise HaError("\n".join(faults))
+
+    def plan(self, current: _haresources.State) -> Plan:
+        """Plan the change, after a look at whether this host could carry it."""
+        tokens = [_heartbeat_words.token_of(resource) for group in self.groups if group.state == "present"
+                  for resource in group.resources]
+        lines = _haresources.parse_haresources(current.text or "")
+        known = [token for line in lines for token in line.tokens]
+        found = {token.agent: locate(token.agent) for token in tokens + known}
+        scripts = {agent: path for agent, path in found.items() if path}
+        wanted = _haresources.plan_haresources(current, self.groups, self.here, self.path, scripts)
+        faults = [need.sentence for need in _agents.list_needs(tokens) if not self.is_there(need)]
+        faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
+        if faults and not self.lenient:
+            raise HaError("\n".join(faults))
+        for fault in faults:
+            self.module.warn(fault)
+        return wanted
+
+    def is_there(self, need: _agents.Need) -> bool:
+        """Say whether the host has what an agent needs."""
+        look: Dict[str, Callable[[str], Any]] = {
+            "agent": locate, "tool": self.runner.has, "directory": os.path.isdir, "file": os.path.exists,
+            "device": self.runner.is_block_device}
+        return bool(look[need.kind](need.name))
+
+    def check_new_addresses(self, tokens: Sequence[Token], known: Sequence[Token], holder: bool) -> List[str]:
+        """Look at the addresses that the file does not have yet; warn of doubts and return faults."""
+        old = [_haresources.identity(token) for token in known]
+        words = [token.arguments[0] for token in tokens
+                 if token.agent == "IPaddr2" and _haresources.identity(token) not in old]
+        if not words or not self.runner.has("ip"):
+            return []
+        addresses = _agents.parse_addresses(self.runner.run(["ip", "-json", "-4", "addr", "show"]).out)
+        faults, doubts = _agents.check_addresses(words, addresses, holder)
+        for doubt in doubts:
+            self.module.warn(doubt)
+        return faults
+
+    @staticmethod
+    def describe(state: _haresources.State) -> str:
+        """Return what the diff shows: the file."""
+        return state.text or ""
+
+    @staticmethod
+    def settle(state: _haresources.State) -> _haresources.State:
+        """Nothing to wait for: the commands of the plan end when the resources run."""
+        return state
+
+    def report(self, state: _haresources.State) -> Dict[str, Any]:
+        """Return the module's own values."""
+        names = [resource.name for group in self.groups for resource in group.resources
+                 if isinstance(resource, _groups.Service)]
+        units: Tuple[_agents.Unit, ...] = ()
+        if names and self.runner.has("systemctl"):
+            units = _agents.parse_units(self.runner.run(
+                ["systemctl", "show", "--property=Id,LoadState,UnitFileState,ActiveState"]
+                + [name + ".service" for name in names]).out)
+        services = [{"name": unit.name, "active": unit.active, "at_boot": starts_at_boot(unit)}
+                    for unit in units if unit.known]
+        return {"running": bool(state.holding), "holding": state.holding, "services": services}
