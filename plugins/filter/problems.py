@@ -59,7 +59,8 @@ from ansible.module_utils.errors import UnsupportedError
 
 ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
 CHECKERS = {"apache": "_apache", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat",
-            "lvs_director": "_lvs_director", "lvs_realserver": "_lvs_realserver", "ntp": "_ntp"}
+            "lvs_director": "_lvs_director", "lvs_realserver": "_lvs_realserver", "ntp": "_ntp",
+            "rhcs_cman": "_rhcs_cman"}
 
 
 def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -> list[str]:

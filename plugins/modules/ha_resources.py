@@ -10,7 +10,8 @@ author:
   - linuxha.cluster maintainers (@linuxha)
 description:
   - Brings groups of resources into the cluster manager of the host. With O(engine=heartbeat) that is a line for each
-    group in C(/etc/ha.d/haresources), with O(engine=pacemaker) it is the cluster's configuration, the CIB.
+    group in C(/etc/ha.d/haresources), with O(engine=rgmanager) a service in C(/etc/cluster/cluster.conf), with
+    O(engine=pacemaker) it is the cluster's configuration, the CIB.
   - Owns only the groups it is given. All else in the configuration stays as it is.
   - Before anything is changed, looks whether the host has each agent and what it needs, and whether the cluster manager
     can do what is asked for. What it cannot is refused.
@@ -19,6 +20,12 @@ description:
     mount point, a DRBD resource or a service with a given group is taken for that group's. When heartbeat runs, the
     node that holds a changed group stops what was removed and starts what was added, and leaves the rest alone. Must
     run on both nodes with the same groups.
+  - >-
+    rgmanager: groups are services with a failover domain of their nodes. The file's version is raised only when what it
+    says differs, and where cman runs all members take it up (C(ccs_tool update) on EL5; C(cman_tool version -r) on EL6,
+    which needs ricci on all nodes, the role C(rhcs_cman) does without). Must run on one node that has quorum.
+    V(state=enabled) and V(state=disabled) start and stop a service, V(running_on) moves it, and one that lands elsewhere
+    is an error; V(frozen) keeps rgmanager's hands off it. One that an administrator stopped stays so.
   - >-
     pacemaker: must run on one node of the running cluster (C(run_once)). Everything is changed by one patch, which
     Pacemaker takes as a whole, or not at all when somebody else has changed the configuration meanwhile; then it is
@@ -34,7 +41,7 @@ options:
   engine:
     description: The cluster manager.
     type: str
-    choices: [heartbeat, pacemaker]
+    choices: [heartbeat, pacemaker, rgmanager]
     default: heartbeat
   groups:
     description:
@@ -69,7 +76,8 @@ options:
       - pacemaker has no V(drbd) inside of a group, and its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
         C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
         V(everywhere).
-      - V(domain) has no meaning for heartbeat and pacemaker.
+      - V(domain) is the name of a group's failover domain with rgmanager, else that of the group. It has no meaning for
+        heartbeat and pacemaker.
     type: list
     elements: dict
     default: []
@@ -97,7 +105,8 @@ options:
     type: dict
     default: {}
   path:
-    description: The file that is managed. heartbeat's default is C(/etc/ha.d/haresources); pacemaker has none.
+    description: The file that is managed. The defaults are C(/etc/ha.d/haresources) and
+      C(/etc/cluster/cluster.conf); pacemaker has none.
     type: path
   nodes:
     description: heartbeat only. The nodes of the cluster. Read from C(/etc/ha.d/ha.cf) when not given.
@@ -205,6 +214,9 @@ services:
     name: {description: Name of the service., type: str, returned: success}
     at_boot: {description: Whether the system starts it at boot., type: bool, returned: success}
     active: {description: Whether it runs now., type: bool, returned: success}
+    state: {description: Its state in rgmanager's words., type: str, returned: with rgmanager}
+    owner: {description: The node where it runs or ran; null for none., type: str, returned: with rgmanager}
+    frozen: {description: Whether rgmanager keeps its hands off it., type: bool, returned: with rgmanager}
 will:
   description: What the cluster did, or would do in check mode, because of the change, as C(crm_simulate) says.
   returned: success, with pacemaker
@@ -230,10 +242,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.linuxha.cluster.plugins.module_utils._crm_text import secrets_in
 from ansible_collections.linuxha.cluster.plugins.module_utils._engine_heartbeat import Heartbeat
 from ansible_collections.linuxha.cluster.plugins.module_utils._engine_pacemaker import Pacemaker
+from ansible_collections.linuxha.cluster.plugins.module_utils._engine_rgmanager import Rgmanager
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
 
-ENGINES = {"heartbeat": Heartbeat, "pacemaker": Pacemaker}
+ENGINES = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
 
 
 def main():

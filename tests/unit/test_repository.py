@@ -20,19 +20,20 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_cib", "_clustat", "_crm", "_drbd_devices", "_drbd_settings", "_fields", "_ipvs",
-     "_ldirectord", "_look", "_ntp", "_qdisk_format", "_reading"},
-    {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_drbd", "_groups", "_ipvs_kernel", "_ipvs_wanted",
-     "_lvs_realserver", "_lvs_table", "_qdisk"},
-    {"_clustat_pacemaker", "_crm_words", "_drbd_plan", "_heartbeat_words", "_ipvs_plan", "_lvs_director"},
-    {"_crm_groups", "_haresources", "_heartbeat"},
-    {"_clustat_heartbeat", "_crm_fencing"},
+    {"_agents", "_apache", "_cib", "_clustat", "_cman_look", "_conf_xml", "_crm", "_drbd_devices", "_drbd_settings",
+     "_fields", "_ipvs", "_ldirectord", "_look", "_ntp", "_qdisk_format", "_reading"},
+    {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_groups",
+     "_ipvs_kernel", "_ipvs_wanted", "_lvs_realserver", "_lvs_table", "_qdisk"},
+    {"_clustat_pacemaker", "_cman_host", "_cman_votes", "_crm_words", "_drbd_plan", "_heartbeat_words", "_ipvs_plan",
+     "_lvs_director", "_rm"},
+    {"_cluster_conf", "_clusvcadm", "_cman_rules", "_crm_groups", "_haresources", "_heartbeat"},
+    {"_clustat_heartbeat", "_cman_plan", "_crm_fencing", "_rhcs_cman"},
     {"_crm_text"},
     {"_crm_plan"},
 )
 MACHINERY = {"_runner", "_reconcile"}  # what applies and reports; no room may use it
 # A module with several cluster managers has one engine for each: how it is read. They are part of the front door.
-ENGINES = {"_engine_heartbeat", "_engine_pacemaker"}
+ENGINES = {"_engine_heartbeat", "_engine_pacemaker", "_engine_rgmanager"}
 LONGEST_FUNCTION = 40
 LONGEST_FILE = 400
 # Standard library modules that reach outside the process. Only the workshop (_runner) may.
