@@ -24,8 +24,8 @@ description:
     rgmanager: groups are services with a failover domain of their nodes. The file's version is raised only when what it
     says differs, and where cman runs all members take it up (C(ccs_tool update) on EL5; C(cman_tool version -r) on EL6,
     which needs ricci on all nodes, the role C(rhcs_cman) does without). Must run on one node that has quorum.
-    V(state=enabled) and V(state=disabled) start and stop a service, V(running_on) moves it, and one that lands elsewhere
-    is an error; V(frozen) keeps rgmanager's hands off it. One that an administrator stopped stays so.
+    V(state=enabled) and V(state=disabled) start and stop a service, V(running_on) moves it, and one that lands
+    elsewhere is an error; V(frozen) keeps rgmanager's hands off it. One that an administrator stopped stays so.
   - >-
     pacemaker: must run on one node of the running cluster (C(run_once)). Everything is changed by one patch, which
     Pacemaker takes as a whole, or not at all when somebody else has changed the configuration meanwhile; then it is
