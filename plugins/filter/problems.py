@@ -58,7 +58,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
 ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
-CHECKERS = {"apache": "_apache", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat",
+CHECKERS = {"apache": "_apache", "clvm": "_clvm", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat",
             "lvs_director": "_lvs_director", "lvs_realserver": "_lvs_realserver", "ntp": "_ntp",
             "rhcs_cman": "_rhcs_cman"}
 

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Front door of the iSCSI initiator's room."""
+DOCUMENTATION = r"""
+module: iscsi_sessions
+author:
+  - linuxha.cluster maintainers (@linuxha)
+version_added: "0.1.0"
+short_description: Reach iSCSI targets, without disturbing any other one
+description:
+  - Makes the record of each declared target, sets what was said of it, logs in, and waits for its devices.
+  - Only the declared targets are touched. The portal is asked for its targets without storing its answer, so that no
+    other record is made or reset, as an ordinary discovery would do.
+  - A session that runs is never ended or started anew. Settings that it takes only at its next login are named in
+    RV(pending); its replacement timeout is set at once.
+options:
+  targets:
+    description: The targets, one entry for each portal (path). What is not said of a target is left as it is.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      portal:
+        description: IP address of the portal, with its port if that is not 3260.
+        type: str
+        required: true
+      iqn:
+        description: Name of the target.
+        type: str
+        required: true
+      startup:
+        description: Whether the session is made at boot.
+        type: str
+        choices: [automatic, manual, onboot]
+      chap:
+        description:
+          - Names and passwords. iscsiadm takes a password as an argument only, so for a moment it can be seen in the
+            process list of the host when it is set.
+        type: dict
+        suboptions:
+          user:
+            description: Name of the initiator.
+            type: str
+          password:
+            description: Password of the initiator.
+            type: str
+          user_in:
+            description: Name of the target, for mutual CHAP.
+            type: str
+          password_in:
+            description: Password of the target, for mutual CHAP.
+            type: str
+      timeouts:
+        description: Times in seconds.
+        type: dict
+        suboptions:
+          replacement_timeout:
+            description: How long a lost session is waited for until its commands fail.
+            type: int
+          login_timeout:
+            description: How long a login may take.
+            type: int
+          logout_timeout:
+            description: How long a logout may take.
+            type: int
+          noop_out_interval:
+            description: Time between two pings; V(0) for none.
+            type: int
+          noop_out_timeout:
+            description: How long the answer to a ping may take.
+            type: int
+          abort_timeout:
+            description: How long the abort of a command may take.
+            type: int
+          lu_reset_timeout:
+            description: How long the reset of a unit may take.
+            type: int
+          tgt_reset_timeout:
+            description: How long the reset of the target may take.
+            type: int
+      options:
+        description: Any other settings of the record, by their own names, such as C(node.session.queue_depth).
+        type: dict
+      discovery:
+        description: Ask the portal whether it serves the target before the record is made.
+        type: bool
+        default: true
+      login:
+        description: Log in if there is no session.
+        type: bool
+        default: true
+  initiator_name:
+    description:
+      - Name of this host's initiator. Without it, the host keeps the one that it has.
+      - It is not changed while there is any session.
+    type: str
+  devices:
+    description: Devices to wait for, at most O(timeout) seconds. Check mode does not wait.
+    type: list
+    elements: path
+    default: []
+  timeout:
+    description: Seconds to wait for O(devices).
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    description: Predicts what would be done, also where the initiator is not installed yet.
+    support: full
+  diff_mode:
+    description: Shows the declared targets as they are and as they will be. Passwords are never shown.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Reach the storage of the cluster, and let a lost path be for five minutes
+  linuxha.cluster.iscsi_sessions:
+    targets:
+      - portal: 192.168.0.10
+        iqn: iqn.2010-09.localdomain:iscsi.cluster.c3fa22
+        startup: automatic
+        timeouts: {replacement_timeout: 300}
+        chap: {user: magi, password: "{{ vault_chap_password }}"}
+    devices: [/dev/disk/by-id/wwn-0x600000000000000000000000c3fa2202]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done, one sentence each.
+  returned: always
+  type: list
+  elements: str
+initiator:
+  description: Name of the initiator.
+  returned: success
+  type: str
+sessions:
+  description: All sessions of the host, those that were not declared too.
+  returned: success
+  type: list
+  elements: dict
+pending:
+  description: Settings that were changed and that a running session takes at its next login.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import _iscsi
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+MOMENT = 0.5  # seconds between two looks for a device
+
+
+def argument_spec():
+    number = {"type": "int"}
+    return {
+        "targets": {"type": "list", "elements": "dict", "required": True, "options": {
+            "portal": {"type": "str", "required": True},
+            "iqn": {"type": "str", "required": True},
+            "startup": {"type": "str", "choices": ["automatic", "manual", "onboot"]},
+            "chap": {"type": "dict", "options": {
+                "user": {"type": "str"}, "password": {"type": "str", "no_log": True},
+                "user_in": {"type": "str"}, "password_in": {"type": "str", "no_log": True}}},
+            "timeouts": {"type": "dict", "options": {key: dict(number) for key in _iscsi.TIMEOUTS}},
+            "options": {"type": "dict"},
+            "discovery": {"type": "bool", "default": True},
+            "login": {"type": "bool", "default": True}}},
+        "initiator_name": {"type": "str"},
+        "devices": {"type": "list", "elements": "path", "default": []},
+        "timeout": {"type": "int", "default": 60},
+    }
+
+
+def wanted_from(params):
+    """Turn the module's parameters into what is wanted."""
+    try:
+        targets = tuple(_iscsi.parse_target(raw) for raw in params["targets"])
+    except ValueError as error:
+        raise _iscsi.IscsiError("targets: %s; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
+    return _iscsi.Wanted(targets, params["initiator_name"] or "")
+
+
+class Host:
+    """This host: reads records and sessions, and waits for devices."""
+
+    def __init__(self, runner, wanted, devices, timeout):
+        self.runner = runner
+        self.wanted = wanted
+        self.devices = devices
+        self.timeout = timeout
+        self.pending = None                     # settled by the first state that is read
+
+    def read(self):
+        """Read everything that is known of the declared targets."""
+        state = _iscsi.State(
+            self.runner.has("iscsiadm"), _iscsi.parse_initiator(self.runner.read_file(_iscsi.NAME_FILE)),
+            systemd=self.runner.has("systemctl"))
+        if not state.tools:
+            return state
+        records = {}
+        for target in self.wanted.targets:
+            shown = self.runner.run(_iscsi.record_of(target), accepted=(0, _iscsi.NONE_FOUND)).out
+            records[target.name] = _iscsi.parse_records(shown)
+        state = state._replace(records=records, sessions=self._sessions())
+        offered = {target.portal: self.ask(target.portal) for target in self.wanted.targets
+                   if _iscsi.asks_first(state, self.wanted, target)}
+        state = state._replace(offered=offered)
+        if self.pending is None:
+            self.pending = _iscsi.pending(state, self.wanted)
+        return state
+
+    def ask(self, portal):
+        """Ask a portal for its targets; nothing is stored."""
+        return _iscsi.parse_offered(self.runner.run(_iscsi.discovery_of(portal), seconds=60).out)
+
+    def _sessions(self):
+        shown = self.runner.run(("iscsiadm", "-m", "session"), accepted=(0, _iscsi.NONE_FOUND))
+        sessions = _iscsi.parse_sessions("" if shown.code else shown.out)
+        return tuple(each._replace(recovery=self._recovery(each.number)) for each in sessions)
+
+    def _recovery(self, number):
+        text = (self.runner.read_file(_iscsi.RECOVERY % number) or "").strip()
+        return int(text) if text.isdigit() else None
+
+    def perform(self, action):
+        """Carry out one action of a plan."""
+        if isinstance(action, _iscsi.Discover):
+            action = _iscsi.new_record(action.target, self.ask(action.target.portal))
+        self.runner.perform(action)
+
+    def settle(self, state):
+        """Wait until the devices are there: the kernel finds them some time after the login."""
+        end = time.monotonic() + self.timeout
+        while True:
+            missing = [path for path in self.devices if not self.runner.is_block_device(path)]
+            if not missing:
+                return state
+            if time.monotonic() >= end:
+                raise _iscsi.IscsiError(
+                    "%s did not come within %d s. Does a declared target serve it to this initiator (%s)? The names of "
+                    "what is there: ls -l /dev/disk/by-id" % (
+                        ", ".join(missing), self.timeout, state.initiator or "unnamed"))
+            time.sleep(MOMENT)
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        wanted = wanted_from(module.params)
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    host = Host(Runner(module), wanted, module.params["devices"], module.params["timeout"])
+    reconcile(
+        module, read=host.read, plan=lambda current: _iscsi.plan_sessions(current, wanted), perform=host.perform,
+        describe=lambda state: _iscsi.describe(state, wanted),
+        report=lambda state: dict(_iscsi.report(state), pending=host.pending or []), settle=host.settle)
+
+
+if __name__ == "__main__":
+    main()
