@@ -25,7 +25,8 @@ from lab.errors import LabError
 from lab.relay import Quality, Relay
 
 KILL_LIMIT = 10.0  # seconds that a killed machine may need to vanish
-REBOOTED = b"reboot: Restarting system"  # the kernel's last word when a machine reboots itself
+# The kernel's last words when a machine reboots itself: in an orderly way, by its watchdog, by a sysrq key (fencing).
+REBOOTED = (b"reboot: Restarting system", b"softdog: Initiating system reboot", b"sysrq: Resetting")
 
 
 class Guest:
@@ -94,7 +95,8 @@ class Guest:
             return
         with open(self._start_again[1], "rb") as log:
             log.seek(self._console_begin)
-            rebooted = REBOOTED in log.read()
+            last = log.read()
+            rebooted = any(words in last for words in REBOOTED)
         self.kill()
         if rebooted:
             self.start(*self._start_again)

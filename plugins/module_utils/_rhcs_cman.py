@@ -6,13 +6,14 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from typing import Any, Callable, Dict, List, Sequence
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_rules
+from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_rules, _pacemaker_rules
 
 Settings = Dict[str, Any]
 
 # Each stack's check: of a cluster that is well described, and of the variables, one sentence for each broken rule.
 STACKS: Dict[str, Callable[[_cluster.Cluster, Settings], List[str]]] = {
     "cman": _cman_rules.check_cluster,
+    "pacemaker": _pacemaker_rules.check_cluster,
 }
 
 

@@ -25,10 +25,10 @@ FLOORS = (
     {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_groups",
      "_ipvs_kernel", "_ipvs_wanted", "_lvm", "_lvs_realserver", "_lvs_table", "_qdisk"},
     {"_clustat_pacemaker", "_clvm", "_cman_host", "_cman_votes", "_crm_words", "_drbd_plan", "_heartbeat_words",
-     "_ipvs_plan", "_lvm_plan", "_lvm_setup", "_lvs_director", "_rm"},
-    {"_cluster_conf", "_clusvcadm", "_cman_rules", "_crm_groups", "_haresources", "_heartbeat"},
-    {"_clustat_heartbeat", "_cman_plan", "_crm_fencing", "_rhcs_cman"},
-    {"_crm_text"},
+     "_ipvs_plan", "_lvm_plan", "_lvm_setup", "_lvs_director", "_rm", "_sbd"},
+    {"_cluster_conf", "_clusvcadm", "_cman_rules", "_corosync_conf", "_crm_groups", "_haresources", "_heartbeat"},
+    {"_clustat_heartbeat", "_cman_plan", "_crm_fencing", "_pacemaker_rules"},
+    {"_crm_text", "_pacemaker_plan", "_rhcs_cman"},
     {"_crm_plan"},
 )
 MACHINERY = {"_runner", "_reconcile"}  # what applies and reports; no room may use it

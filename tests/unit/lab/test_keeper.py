@@ -5,6 +5,8 @@ import threading
 import time
 from types import SimpleNamespace
 
+import pytest
+
 from lab import client, keeper, paths
 
 
@@ -39,3 +41,23 @@ def test_two_who_want_a_keeper_start_it_one_after_the_other(tmp_path, monkeypatc
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("last_words", "again"),
+    [
+        ("reboot: Restarting system", True),
+        ("softdog: Initiating system reboot", True),  # nobody fed the watchdog: a node that fenced itself
+        ("sysrq: Resetting", True),  # sbd resets a node so
+        ("reboot: System halted", False),
+    ],
+)
+def test_a_machine_that_rebooted_itself_is_started_again(tmp_path, last_words, again):
+    guest = keeper.Guest("node")
+    guest.start(["echo", last_words], str(tmp_path / "console"), {})
+    first = guest.process
+    first.wait()
+    guest.restart_after_reboot()
+    assert (guest.process is not None) == again
+    assert guest.process is not first
+    guest.kill()

@@ -1,0 +1,19 @@
+"""A node lost its network: the others fenced it and went on, it was reset and came back."""
+
+import json
+
+from lab import Lab
+
+cut = json.loads((Lab.open().paths.state / "measured.json").read_text())["cut"]
+TOKEN, CONSENSUS, MSGWAIT = 5.65, 6.78, 20.0  # seconds; corosync adds 0.65 s for the third node
+SLACK = 15.0  # starting the agent on a slow machine
+
+
+def test_it_was_fenced_in_time():
+    bound = TOKEN + CONSENSUS + MSGWAIT + SLACK
+    print(f"\nfenced after {cut['fenced']} s, bound {bound:.1f} s; reset seen after {cut['reset']} s")
+    assert cut["fenced"] <= bound
+
+
+def test_the_others_kept_quorum():
+    assert cut["went_on"]

@@ -1,0 +1,16 @@
+"""Two of three nodes lost their power at the same instant: the last one has quorum."""
+
+import json
+
+from lab import Lab
+
+kill = json.loads((Lab.open().paths.state / "measured.json").read_text())["kill_two"]
+
+
+def test_the_last_node_has_quorum_and_fenced_the_others():
+    print(
+        f"\nquorum for good from {kill['quorate_from']} s on, without it for {kill['without_quorum']} s, "
+        f"the others fenced within {kill['fenced']} s"
+    )
+    assert kill["quorate"]
+    assert kill["online"] == [kill["survivor"]]

@@ -1,0 +1,53 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say which nodes a cluster with pacemaker still waits for."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: pacemaker_waiting
+author: The linuxha.cluster maintainers
+version_added: "0.1.0"
+short_description: Say which nodes a cluster with pacemaker still waits for
+description:
+  - Reads the XML of C(crm_mon). A node counts when it is online and its manager is ready.
+options:
+  _input:
+    description: Output of C(crm_mon --one-shot --output-as=xml).
+    type: str
+    required: true
+  nodes:
+    description: The names of all nodes.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Wait for all nodes
+  ansible.builtin.command:
+    argv: [crm_mon, --one-shot, --output-as=xml]
+  register: answer
+  changed_when: false
+  until: answer.stdout | linuxha.cluster.pacemaker_waiting(['balthasar', 'casper']) | length == 0
+"""
+
+RETURN = r"""
+_value:
+  description: The nodes that are not there yet, and C(quorum) or C(coordinator) when that is missing.
+  type: list
+  elements: str
+"""
+
+from ansible_collections.linuxha.cluster.plugins.module_utils import _pacemaker_plan
+
+
+def pacemaker_waiting(text: str, nodes: list[str]) -> list[str]:
+    """Return what is not there yet."""
+    return list(_pacemaker_plan.list_waiting(text, nodes))
+
+
+class FilterModule:
+    """Front door for Jinja."""
+
+    def filters(self) -> dict:
+        return {"pacemaker_waiting": pacemaker_waiting}
