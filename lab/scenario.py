@@ -18,7 +18,7 @@ class Scenario:
     """One cluster in a lab, to be broken.
 
     group: the cluster's group in the inventory; playbooks run on it alone.
-    url: the page that its visitors see.
+    url: the page that its visitors see; "" where there is none.
     tell_state: prints what an administrator would look at first.
     limit: seconds that any change of the cluster may take.
     """
@@ -33,14 +33,15 @@ class Scenario:
         file.write_text(json.dumps({**measured(self.lab), fault: figures}, indent=2))
         print(f"{fault}: " + ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
 
-    def wait_until(self, what: str, condition: Callable[[], bool], pause: float = 0.25) -> None:
-        """Wait until ``condition`` holds; end the fault with an error when it takes too long."""
+    def wait_until(self, what: str, condition: Callable[[], bool], pause: float = 0.25) -> float:
+        """Wait until ``condition`` holds and return the moment; end the fault with an error when it takes too long."""
         deadline = time.monotonic() + self.limit
         while not condition():
             if time.monotonic() > deadline:
                 self.tell_state()
                 sys.exit(f"after {self.limit:.0f} s still not: {what}")
             time.sleep(pause)
+        return time.monotonic()
 
     def lasting(self, what: str, condition: Callable[[], bool], seconds: float = 15.0) -> float:
         """Wait until ``condition`` has held for ``seconds``; return since when (time.monotonic()) it holds."""

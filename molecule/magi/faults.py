@@ -4,44 +4,20 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 """
 
 import json
+import re
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
-from lab import Lab
+from lab.scenario import Scenario, changed_by
 
 NODES = ("balthasar", "casper", "melchior")
 NAS = "nas"
-LIMIT = 420.0  # seconds that any change of the cluster may take
+GROUP, MOUNT, VOLUME = "test", "/mnt/magi/test", "magi_vg/test_lv"
 HOLD = 60.0  # seconds for which what must not happen is watched
-
-lab = Lab.open()
-
-
-def measured() -> dict[str, Any]:
-    """Return what the faults so far have measured."""
-    file = lab.paths.state / "measured.json"
-    return json.loads(file.read_text()) if file.exists() else {}
-
-
-def record(fault: str, **figures: Any) -> None:
-    """Keep and print the figures of one fault."""
-    (lab.paths.state / "measured.json").write_text(json.dumps({**measured(), fault: figures}, indent=2))
-    print(f"{fault}: " + ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
-
-
-def wait_until(what: str, condition: Callable[[], bool]) -> float:
-    """Wait until ``condition`` holds and return the moment; end the fault with an error when it takes too long."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > deadline:
-            tell_state()
-            sys.exit(f"after {LIMIT:.0f} s still not: {what}")
-        time.sleep(0.5)
-    return time.monotonic()
 
 
 def tell_state() -> None:
@@ -79,6 +55,90 @@ def fenced(node: str, victim: str) -> bool:
     return found is not None and (found.get("online"), found.get("unclean")) == ("false", "false")
 
 
+def owners() -> list[str]:
+    """Return the nodes that have the group's filesystem mounted: one, or none while it moves."""
+    return [
+        node
+        for node in NODES
+        if lab.state(node) == "running"
+        and f" {MOUNT} " in lab.ssh(node, "cat", "/proc/mounts", check=False, seconds=20)
+    ]
+
+
+def runs_on(node: str) -> bool:
+    """Tell whether the whole group runs on a node: the filesystem is mounted and the service writes."""
+    return owners() == [node] and lab.ssh(node, "systemctl", "is-active", "magi-test", check=False).strip() == "active"
+
+
+def raw(node: str) -> dict[str, Any]:
+    """Return what corosync, pacemaker and LVM themselves say, for the comparison with clustat_facts."""
+    lines = lab.ssh(node, "corosync-quorumtool", "-s", check=False).splitlines()
+    fields = {line.split(":")[0].strip(): line.split(":")[1].strip() for line in lines if line.count(":") == 1}
+    active = {
+        each: lab.ssh(each, "lvs", "--noheadings", "-o", "lv_active", VOLUME, check=False).strip() for each in NODES
+    }
+    return {
+        "quorate": fields["Quorate"] == "Yes",
+        "expected": int(fields["Expected votes"]),
+        "total": int(fields["Total votes"].split()[0]),
+        "needed": int(fields["Quorum"].split()[0]),
+        "online": sorted(online(node)),
+        "owner": next(
+            (
+                found.get("name")
+                for found in cluster(node).findall(f"resources/group[@id='{GROUP}']/resource/node")
+                if found is not None
+            ),
+            None,
+        ),
+        "active": sorted(each for each, word in active.items() if word == "active"),
+    }
+
+
+def start() -> None:
+    """Wait until the group runs, and compare what clustat_facts says with the raw tools."""
+    magi.wait_until("the cluster is whole", whole)
+    magi.wait_until("the group runs", lambda: len(owners()) == 1 and runs_on(owners()[0]))
+    facts = json.loads(re.findall(r"FACTS=(\{.*\})=END", play("molecule/magi/facts.yml").stdout)[0])
+    magi.record("start", raw=raw(NODES[0]), facts=facts, owner=owners())
+
+
+def play(playbook: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a playbook on the nodes; end the fault when it fails."""
+    done = magi.play(playbook, **variables)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return done
+
+
+def relocate() -> None:
+    """Move the group to casper and back, by the module; and leave it where it is when the preferred node is there."""
+    steps = {}
+    for target in ("casper", "balthasar"):
+        before = pids()
+        began = time.monotonic()
+        done = play("molecule/magi/relocate.yml", magi_target=target)
+        steps[target] = {
+            "owner": owners(),
+            "seconds": round(time.monotonic() - began, 1),
+            "again": changed_by(play("molecule/magi/relocate.yml", magi_target=target).stdout),
+            "changed": changed_by(done.stdout),
+            "others_kept": {node: pids()[node] == before[node] for node in NODES},
+        }
+    magi.record("relocate", **steps)
+
+
+def pids() -> dict[str, str]:
+    """Return the processes of what runs on every node whoever has the group."""
+    look = "pidof dlm_controld lvmlockd corosync pacemakerd"
+    return {node: lab.ssh(node, look, check=False).strip() for node in NODES}
+
+
+def dates(node: str) -> list[str]:
+    """Return the lines that the service has written."""
+    return lab.ssh(node, "cat", f"{MOUNT}/dates", check=False).splitlines()
+
+
 def quorate(node: str) -> bool:
     """Tell whether corosync has quorum on a node."""
     lines = lab.ssh(node, "corosync-quorumtool", "-s", check=False).splitlines()
@@ -114,38 +174,54 @@ def power_off(victims: tuple[str, ...]) -> float:
 
 def cut() -> None:
     """Pull the network from one node: it must be reset, the others must go on, and it must come back by itself."""
-    wait_until("the cluster is whole", whole)
-    victim, *others = NODES
-    before = boot(victim)
+    magi.wait_until("the cluster is whole", whole)
+    (victim,) = owners()
+    others = [node for node in NODES if node != victim]
+    before, written = boot(victim), dates(victim)
     began = time.monotonic()
     lab.cut(victim, "eth0")
     moments: dict[str, float] = {}
 
     def watch() -> None:
-        moments["reset"] = wait_until("it was reset", lambda: boot(victim) not in ("", before))
+        moments["reset"] = magi.wait_until("it was reset", lambda: boot(victim) not in ("", before))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    gone = wait_until("the others have fenced it", lambda: fenced(others[0], victim)) - began
+    gone = magi.wait_until("the others have fenced it", lambda: fenced(others[0], victim)) - began
+    running = magi.wait_until("the group runs elsewhere", lambda: any(map(runs_on, others))) - began
+    (owner,) = owners()
     watcher.join()
     reset = moments["reset"] - began
     went_on = all(quorate(node) for node in others)
     lab.mend(victim, "eth0")
     mended = time.monotonic()
-    back = wait_until("the cluster is whole again", whole) - mended
-    record("cut", victim=victim, fenced=round(gone, 1), reset=round(reset, 1), back=round(back, 1), went_on=went_on)
+    back = magi.wait_until("the cluster is whole again", whole) - mended
+    time.sleep(10)  # long enough for an unwanted failback to begin
+    found = dates(owner)
+    magi.record(
+        "cut",
+        victim=victim,
+        fenced=round(gone, 1),
+        reset=round(reset, 1),
+        back=round(back, 1),
+        went_on=went_on,
+        running=round(running, 1),
+        owner=owner,
+        owner_at_last=owners(),
+        kept=found[: len(written)] == written,
+    )
 
 
 def kill_two() -> None:
     """Take the power from two nodes at the same instant: the last one must have quorum, with the arbiter's votes."""
-    wait_until("the cluster is whole", whole)
-    survivor, *victims = NODES
+    magi.wait_until("the cluster is whole", whole)
+    victims = [*owners(), next(node for node in NODES if node not in owners())]
+    (survivor,) = [node for node in NODES if node not in victims]
     lost = [0.0]
     began = power_off(tuple(victims))
-    wait_until("it has noticed", lambda: len(online(survivor)) < len(NODES) or not quorate(survivor))
+    magi.wait_until("it has noticed", lambda: len(online(survivor)) < len(NODES) or not quorate(survivor))
     noticed = time.monotonic() - began
     steady = time.monotonic()
-    deadline = steady + LIMIT
 
     def settled() -> bool:
         nonlocal steady
@@ -154,9 +230,10 @@ def kill_two() -> None:
             steady = time.monotonic()
         return time.monotonic() - steady > 20 and all(fenced(survivor, victim) for victim in victims)
 
-    wait_until(f"the last node has quorum and fenced the others (by {deadline:.0f})", settled)
+    magi.wait_until("the last node has quorum and fenced the others", settled)
     clean = time.monotonic() - began
-    record(
+    running = magi.wait_until("the last node runs the group", lambda: runs_on(survivor)) - began
+    magi.record(
         "kill_two",
         survivor=survivor,
         noticed=round(noticed, 1),
@@ -165,32 +242,36 @@ def kill_two() -> None:
         fenced=round(clean, 1),
         quorate=quorate(survivor),
         online=online(survivor),
+        running=round(running, 1),
     )
     for victim in victims:
         lab.power_on(victim)
-    wait_until("the cluster is whole again", whole)
+    magi.wait_until("the cluster is whole again", whole)
 
 
 def no_arbiter() -> None:
     """Take the arbiter away, then two nodes: the last one must not have quorum."""
-    wait_until("the cluster is whole", whole)
+    magi.wait_until("the cluster is whole", whole)
     survivor, *victims = NODES
     lab.ssh(NAS, "systemctl", "stop", "corosync-qnetd")
-    wait_until("the arbiter's votes are gone", lambda: all(arbiter_votes(node) == 0 for node in NODES))
+    magi.wait_until("the arbiter's votes are gone", lambda: all(arbiter_votes(node) == 0 for node in NODES))
     with_all = all(quorate(node) for node in NODES)
     began = power_off(tuple(victims))
-    lost = wait_until("it has lost quorum", lambda: not quorate(survivor)) - began
+    lost = magi.wait_until("it has lost quorum", lambda: not quorate(survivor)) - began
     regained = []
     until = time.monotonic() + HOLD
     while time.monotonic() < until:
         regained += [round(time.monotonic() - began, 1)] if quorate(survivor) else []
         time.sleep(1)
-    record("no_arbiter", survivor=survivor, with_all=with_all, lost=round(lost, 1), regained=regained)
+    magi.record("no_arbiter", survivor=survivor, with_all=with_all, lost=round(lost, 1), regained=regained)
     lab.ssh(NAS, "systemctl", "start", "corosync-qnetd")
     for victim in victims:
         lab.power_on(victim)
-    wait_until("the cluster is whole again", whole)
+    magi.wait_until("the cluster is whole again", whole)
 
+
+magi = Scenario("magi_nodes", "", tell_state, limit=420.0)
+lab = magi.lab
 
 if __name__ == "__main__":
     globals()[sys.argv[1]]()

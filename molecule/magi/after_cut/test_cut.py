@@ -17,3 +17,13 @@ def test_it_was_fenced_in_time():
 
 def test_the_others_kept_quorum():
     assert cut["went_on"]
+
+
+def test_the_service_runs_on_another_node_with_all_that_was_written():
+    print(f"\nthe service runs again after {cut['running']} s, on {cut['owner']}")
+    assert cut["owner"] != cut["victim"]
+    assert cut["kept"]
+
+
+def test_it_stays_there_when_the_node_is_back():
+    assert cut["owner_at_last"] == [cut["owner"]]

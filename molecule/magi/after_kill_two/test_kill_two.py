@@ -14,3 +14,8 @@ def test_the_last_node_has_quorum_and_fenced_the_others():
     )
     assert kill["quorate"]
     assert kill["online"] == [kill["survivor"]]
+
+
+def test_the_last_node_runs_the_service():
+    print(f"\nthe service runs {kill['running']} s after the loss")
+    assert kill["running"] > 0
