@@ -87,11 +87,12 @@ class Visitors:
 
 def prepare() -> None:
     """Watch ARP from before the set-up on, and give the client machine its programs."""
-    log = str(lab.paths.state / "arp.log")
-    argv = ["python3", str(HERE / "arp_watch.py"), bridge_of("lan"), VIP, log, str(lab.paths.socket)]
+    log = lab.paths.state / "arp.log"
+    log.unlink(missing_ok=True)  # of a lab before
+    argv = ["python3", str(HERE / "arp_watch.py"), bridge_of("lan"), VIP, str(log), str(lab.paths.socket)]
     with open(lab.paths.state / "arp_watch.err", "w", encoding="utf-8") as errors:
         subprocess.Popen(lab.exec_argv(*argv), start_new_session=True, stdout=errors, stderr=errors)
-    farm.wait_until("ARP is watched", lambda: Path(log).exists() and Path(log).read_text().startswith("ready"))
+    farm.wait_until("ARP is watched", lambda: log.exists() and log.read_text().startswith("ready"))
     lab.ssh(CLIENT, "DEBIAN_FRONTEND=noninteractive apt-get -qq update && apt-get -qq -y install arping")
     put("/root/visitors.py", (HERE / "visitors.py").read_text())
 
@@ -223,7 +224,7 @@ def _bring_back() -> None:
 
 def whole_farm(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     """Run the farm's playbook, with the spare machine among the real servers."""
-    return farm.play("playbooks/lvs_farm.yml", "--diff", "-i", str(HERE / "with_reel3.yml"), *options, **variables)
+    return farm.play("playbooks/lvs_farm.yml", "--diff", "-i", str(HERE / "inventory/with_reel3.yml"), *options, **variables)
 
 
 def directors(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
