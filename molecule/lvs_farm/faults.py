@@ -295,7 +295,7 @@ def changes() -> None:
         }
         print(f"{time.strftime('%T')} {name}: {changed_by(real.stdout)}", flush=True)
         if real.returncode:
-            print(real.stdout, real.stderr)
+            sys.exit(real.stdout + real.stderr)
 
     lab.up(["reel3"])
     step("reel3_added", whole_farm, True, **services(real=[one, two, three]))

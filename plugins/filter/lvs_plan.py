@@ -54,6 +54,8 @@ _value:
   type: dict
 """
 
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.linuxha.cluster.plugins.module_utils import _look, _lvs_director, _lvs_realserver
 
@@ -72,8 +74,14 @@ def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, 
             _lvs_realserver.goal_of(settings), _lvs_realserver.Host(*look, family, manager_knows_lo))._asdict()
     else:
         raise AnsibleFilterError(f"lvs_plan: there is no role '{role}'; expected lvs_director or lvs_realserver")
-    return {name: [file._asdict() for file in value] if name == "files" else
-            list(value) if isinstance(value, tuple) else value for name, value in steps.items()}
+    return {name: _plain(value) for name, value in steps.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return what templates can read: a list instead of a tuple, dictionaries instead of named ones."""
+    if not isinstance(value, tuple):
+        return value
+    return [item._asdict() if hasattr(item, "_asdict") else item for item in value]
 
 
 class FilterModule:

@@ -3,6 +3,8 @@
 """The filters of the roles of the LVS farm."""
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.linuxha.cluster.plugins.filter import lvs_look, lvs_plan
@@ -28,6 +30,17 @@ def test_plans_are_plain_lists_and_dictionaries():
     assert steps["network"] == "unit"
     assert steps["files"][0]["mode"] == "0644"
     assert plan(DIRECTOR, "lvs_director", "", "", "[]")["settings"] == ["net.ipv4.ip_forward=1"]
+
+
+def test_files_are_dictionaries_in_every_step():
+    www = {"name": "www", "virtual": "192.168.0.3:80", "checktype": "connect", "real": [
+        {"address": "192.168.0.4"}, {"address": "192.168.0.5", "state": "drained"}]}
+    files = "/etc/ha.d/www.cf\0    real = 192.168.0.5:80 gate 1\n/run/ldirectord.www.cf.pid\0004711\n"
+    addresses = '[{"ifname": "eth0", "addr_info": [{"local": "192.168.0.1", "prefixlen": 24}]}]'
+    steps = plan({**DIRECTOR, "lvs_director_services": [www]}, "lvs_director", files, "", addresses)
+    assert [file["dest"] for file in steps["calm"]] == ["/etc/ha.d/www.cf"]
+    assert "192.168.0.5" in steps["calm"][0]["content"]
+    assert json.loads(json.dumps(steps)) == steps
 
 
 def test_an_unknown_role_is_a_filter_error():
