@@ -23,6 +23,7 @@ VIP, CLIENT = "192.168.0.3", "client"
 DIRECTORS = ("frontal1", "frontal2")
 REALS = {"reel1": "192.168.0.4", "reel2": "192.168.0.5"}
 SPARE = "192.168.0.6"
+COMERS, RATE = 10_500, 40  # visitors who come while the farm is changed, and how many of them in a second
 HERE = Path(__file__).parent
 
 
@@ -224,7 +225,9 @@ def _bring_back() -> None:
 
 def whole_farm(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     """Run the farm's playbook, with the spare machine among the real servers."""
-    return farm.play("playbooks/lvs_farm.yml", "--diff", "-i", str(HERE / "inventory/with_reel3.yml"), *options, **variables)
+    return farm.play(
+        "playbooks/lvs_farm.yml", "--diff", "-i", str(HERE / "inventory/with_reel3.yml"), *options, **variables
+    )
 
 
 def directors(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
@@ -280,7 +283,8 @@ def changes() -> None:
     three = {"address": SPARE, "forward": "gate", "weight": 2}
     heavy = {**one, "weight": 3}
     stayers = Visitors("hold", VIP, "100").wait_until_open()
-    comers = Visitors("load", VIP, "20", "40").wait_until_open()
+    comers = Visitors("load", VIP, "20", str(RATE)).wait_until_open()
+    began = time.monotonic()
     seen = {}
 
     def step(name: str, playbook: Callable[..., Any], forecast: bool = False, **variables: Any) -> None:
@@ -309,6 +313,7 @@ def changes() -> None:
     farewell.join()
     step("persistence", directors, **services(real=[heavy, two], scheduler="wlc", persistent=60))
     step("as_it_was", directors)
+    time.sleep(max(0.0, COMERS / RATE - (time.monotonic() - began)))  # until enough have come
     came = comers.end()
     stayed = without_ports(stayers.end())
     farm.record("changes", comers=came, stayers=stayed, leavers=farewell.seen, steps=seen)
