@@ -4,7 +4,6 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 """
 
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -99,7 +98,9 @@ def start() -> None:
     """Wait until the group runs, and compare what clustat_facts says with the raw tools."""
     magi.wait_until("the cluster is whole", whole)
     magi.wait_until("the group runs", lambda: len(owners()) == 1 and runs_on(owners()[0]))
-    facts = json.loads(re.findall(r"FACTS=(\{.*\})=END", play("molecule/magi/facts.yml").stdout)[0])
+    file = lab.paths.state / "clustat.json"
+    play("molecule/magi/facts.yml", magi_facts=str(file))
+    facts = json.loads(file.read_text())
     magi.record("start", raw=raw(NODES[0]), facts=facts, owner=owners())
 
 
