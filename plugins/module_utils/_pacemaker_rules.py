@@ -12,6 +12,8 @@ from ansible_collections.linuxha.cluster.plugins.module_utils import _corosync_c
 from ansible_collections.linuxha.cluster.plugins.module_utils._cluster import Cluster, Sbd, unfenced
 
 TOKEN = 3000                 # milliseconds: what corosync takes when nothing is said
+NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
+DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
 SBD_UNIT = "/etc/systemd/system/sbd.service.d/linuxha.conf"
 SBD_OPTIONS = ("SBD_STARTMODE", "SBD_TIMEOUT_ACTION", "SBD_MOVE_TO_ROOT_CGROUP", "SBD_SYNC_RESOURCE_STARTUP",
@@ -203,8 +205,19 @@ def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
 
 # --- files ----------------------------------------------------------------------------------------------------
 
-def _delay(sbd: Sbd) -> str:
-    return {None: "yes", "true": "yes", "false": "no"}.get(sbd.delay_start, sbd.delay_start or "yes")
+def _delay(cluster: Cluster, sbd: Sbd) -> int:
+    """Return for how many seconds sbd, and pacemaker behind it, wait at boot.
+
+    A node may be back before the others have noticed that it was gone. They fence it all the same, and a pacemaker that
+    hears of its own fencing stops for good. So it waits until that must be over.
+    """
+    if sbd.delay_start and sbd.delay_start.isdigit():
+        return int(sbd.delay_start)
+    if sbd.delay_start in ("false", "no"):
+        return 0
+    token = int(cluster.totem.get("token", TOKEN)) + NODE_TOKEN * max(0, len(cluster.nodes) - 2)
+    consensus = int(cluster.totem.get("consensus", token * 12 // 10))
+    return (token + consensus) // 1000 + 1 + _sbd.full_timeouts(sbd.timeouts)["msgwait"] + DELAY_RESERVE
 
 
 def render_sbd(cluster: Cluster) -> str:
@@ -213,8 +226,7 @@ def render_sbd(cluster: Cluster) -> str:
     if sbd is None:
         return ""
     values = {"SBD_DEVICE": ";".join(sbd.devices), "SBD_PACEMAKER": "yes", "SBD_STARTMODE": "always",
-              # A node that comes back before the others take it for dead would be refused by them.
-              "SBD_DELAY_START": _delay(sbd), "SBD_WATCHDOG_DEV": sbd.watchdog,
+              "SBD_DELAY_START": str(_delay(cluster, sbd) or "no"), "SBD_WATCHDOG_DEV": sbd.watchdog,
               "SBD_WATCHDOG_TIMEOUT": str(_sbd.full_timeouts(sbd.timeouts)["watchdog"]),
               "SBD_TIMEOUT_ACTION": "flush,reboot", "SBD_OPTS": ""}
     values.update(sbd.options)
@@ -226,9 +238,7 @@ def start_seconds(cluster: Cluster) -> int:
     sbd = _sbd.sbd_of(cluster)
     if sbd is None:
         return 0
-    delay = _delay(sbd)
-    waits = int(delay) if delay.isdigit() else _sbd.full_timeouts(sbd.timeouts)["msgwait"] if delay == "yes" else 0
-    return START_LIMIT + waits
+    return START_LIMIT + _delay(cluster, sbd)
 
 
 def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:

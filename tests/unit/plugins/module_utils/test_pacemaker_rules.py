@@ -112,12 +112,17 @@ def test_sbd_fences_all_nodes_and_is_the_last_resort_of_those_with_levels():
 
 
 @pytest.mark.parametrize(("delay", "word", "seconds"), [
-    (None, "yes", 110), (True, "yes", 110), ("yes", "yes", 110), (False, "no", 90), (45, "45", 135)])
+    (None, "43", 133), (True, "43", 133), ("yes", "43", 133), (False, "no", 90), (45, "45", 135)])
 def test_a_node_that_comes_back_waits_until_the_others_are_done_with_it(delay, word, seconds):
-    chosen = cluster(sbd={**SBD, "delay_start": delay})
+    # token 5.65 s (0.65 s for the third node) and consensus 6.78 s, msgwait 20 s, 10 s for the agent
+    chosen = cluster(sbd={**SBD, "delay_start": delay}, totem={"token": 5000})
     assert f'SBD_DELAY_START="{word}"\n' in room.render_sbd(chosen)
     assert room.start_seconds(chosen) == seconds
     assert f"TimeoutStartSec={seconds}\n" in room.render_sbd_unit(chosen, False)
+
+
+def test_a_longer_consensus_makes_it_wait_longer():
+    assert room.start_seconds(cluster(sbd=SBD, totem={"token": 5000, "consensus": 16_780})) == 143
 
 
 def test_files_of_sbd():
