@@ -213,6 +213,40 @@ def cut() -> None:
     )
 
 
+def quick_reboot() -> None:
+    """Boot a node that stands by anew, faster than the others notice: it must be a member again by itself."""
+    magi.wait_until("the cluster is whole", whole)
+    victim = next(node for node in NODES if node not in owners())
+    owner, began = owners(), time.monotonic()
+    lab.power_off(victim)
+    lab.power_on(victim)
+    booted = time.monotonic() - began
+    back = magi.wait_until("it is a member again", whole) - began
+    magi.wait_until("what runs everywhere runs there", lambda: len(pids()[victim].split()) == 4)
+    magi.record(
+        "quick_reboot", victim=victim, booted=round(booted, 1), back=round(back, 1), stayed=owners() == owner != []
+    )
+
+
+def storage_lost() -> None:
+    """Pull the storage's network for a minute: the service waits, nobody is reset, and nothing is lost."""
+    magi.wait_until("the cluster is whole", whole)
+    (owner,) = owners()
+    boots, written = {node: boot(node) for node in NODES}, dates(owner)
+    lab.cut(NAS, "eth0")
+    time.sleep(HOLD)
+    lab.mend(NAS, "eth0")
+    magi.wait_until("the service writes again", lambda: len(dates(owner)) > len(written) + 2)
+    magi.wait_until("the cluster is whole again", whole)
+    magi.record(
+        "storage_lost",
+        seconds=HOLD,
+        reset=[node for node in NODES if boot(node) != boots[node]],
+        stayed=owners() == [owner],
+        kept=dates(owner)[: len(written)] == written,
+    )
+
+
 def kill_two() -> None:
     """Take the power from two nodes at the same instant: the last one must have quorum, with the arbiter's votes."""
     magi.wait_until("the cluster is whole", whole)
