@@ -42,7 +42,6 @@ sanity: test-environment ## Build the collection and run ansible-test sanity on 
 molecule: test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
-	molecule test --scenario-name lvs_farm
 
 clean: ## End the lab and remove what make made in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy
