@@ -71,7 +71,7 @@ class Visitors:
     """A program of visitors.py on the client machine."""
 
     def __init__(self, *arguments: str) -> None:
-        argv = lab.ssh_argv(CLIENT, "python3", "/root/visitors.py", *arguments)
+        argv = lab.ssh_argv(CLIENT, "python3", "visitors.py", *arguments)
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def wait_until_open(self) -> "Visitors":
@@ -95,7 +95,7 @@ def prepare() -> None:
         subprocess.Popen(lab.exec_argv(*argv), start_new_session=True, stdout=errors, stderr=errors)
     farm.wait_until("ARP is watched", lambda: log.exists() and log.read_text().startswith("ready"))
     lab.ssh(CLIENT, "DEBIAN_FRONTEND=noninteractive apt-get -qq update && apt-get -qq -y install arping")
-    put("/root/visitors.py", (HERE / "visitors.py").read_text())
+    put("visitors.py", (HERE / "visitors.py").read_text())
 
 
 def start() -> None:
@@ -338,7 +338,7 @@ BULK_SERVICES, BULK_SERVERS = 2277, 37205
 TIMED = """
 import resource, subprocess, sys, time
 began = time.monotonic()
-subprocess.run(sys.argv[2:], stdin=open(sys.argv[1]), stdout=open("/root/out", "w"), check=True)
+subprocess.run(sys.argv[2:], stdin=open(sys.argv[1]), stdout=open("out", "w"), check=True)
 print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
@@ -366,7 +366,7 @@ def bulk() -> None:
     services_ = bulk_table()
     file.write_text(json.dumps(services_))
     lab.ssh(CLIENT, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install ipvsadm")
-    put("/root/timed.py", TIMED)
+    put("timed.py", TIMED)
 
     def play() -> str:
         argv = ["ansible-playbook", "-i", "inventories/lab", str(HERE / "bulk.yml"), "-e", f"bulk_table={file}"]
@@ -377,16 +377,16 @@ def bulk() -> None:
     fresh()
     first = play()
     # what Ansible runs on the machine, with the declared table in it
-    lab.ssh(CLIENT, "cp $(ls -t /root/.ansible/tmp/*/AnsiballZ_ipvs_service.py | head -n 1) /root/module.py")
-    lab.ssh(CLIENT, "ipvsadm --save -n > /root/table; wc -l < /root/table")
+    lab.ssh(CLIENT, "cp $(ls -t .ansible/tmp/*/AnsiballZ_ipvs_service.py | head -n 1) module.py")
+    lab.ssh(CLIENT, "ipvsadm --save -n > table; wc -l < table")
     figures: dict[str, list[list[float]]] = {"restore": [], "first": [], "save": [], "unchanged": []}
     for _ in range(3):
         fresh()
-        figures["restore"].append(timed("/root/table", "ipvsadm", "--restore"))
+        figures["restore"].append(timed("table", "ipvsadm", "--restore"))
         fresh()
-        figures["first"].append(timed("/dev/null", "python3", "/root/module.py"))
+        figures["first"].append(timed("/dev/null", "python3", "module.py"))
         figures["save"].append(timed("/dev/null", "ipvsadm", "--save", "-n"))
-        figures["unchanged"].append(timed("/dev/null", "python3", "/root/module.py"))
+        figures["unchanged"].append(timed("/dev/null", "python3", "module.py"))
     before = lab.ssh(CLIENT, "ipvsadm", "--save", "-n").splitlines()
     services_[1000]["servers"][3]["weight"] = 77
     file.write_text(json.dumps(services_))
@@ -396,7 +396,7 @@ def bulk() -> None:
     farm.record(
         "bulk",
         lines=len(before),
-        same_table=sorted(lab.ssh(CLIENT, "cat", "/root/table").splitlines()) == sorted(before),
+        same_table=sorted(lab.ssh(CLIENT, "cat", "table").splitlines()) == sorted(before),
         seconds={name: round(min(run[0] for run in runs), 2) for name, runs in figures.items()},
         megabytes={name: round(max(run[1] for run in runs) / 1024) for name, runs in figures.items()},
         actions=[int(first), int(changed)],
@@ -413,7 +413,7 @@ def fresh() -> None:
 
 def timed(stdin: str, *argv: str) -> list[float]:
     """Run a program on the client machine; return its seconds and its largest memory in KiB."""
-    return [float(word) for word in lab.ssh(CLIENT, "python3", "/root/timed.py", stdin, *argv).split()]
+    return [float(word) for word in lab.ssh(CLIENT, "python3", "timed.py", stdin, *argv).split()]
 
 
 def put(path: str, text: str) -> None:
