@@ -89,7 +89,7 @@ def users_of(device: str, real: str, number: str, mountinfo: str, swaps: str,
     if real in parse_swaps(swaps):
         users.append("used as swap")
     users += ["held by " + name for name in holders]
-    return tuple(users) or ("held by the kernel: a mount of one of its partitions, or another DRBD resource",)
+    return tuple(users) or ("held by the kernel: a mount of one of its partitions, multipath or another DRBD resource",)
 
 
 def mounted_at_boot(fstab: str, device: str) -> bool:

@@ -319,13 +319,9 @@ class Host:
     def _users(self, path):
         if not self.runner.is_held(path):
             return ()
-        real, number = os.path.realpath(path), self.runner.number_of(path)
-        points = devices.parse_mounts(self._text("/proc/self/mountinfo"), number, (path, real))
-        users = ["mounted on " + point for point in points]
-        if real in devices.parse_swaps(self._text("/proc/swaps")):
-            users.append("used as swap")
-        users += ["held by " + name for name in self.runner.holders_of(number)]
-        return tuple(users) or ("held by the kernel: a mount of one of its partitions, or multipath",)
+        number = self.runner.number_of(path)
+        return devices.users_of(path, os.path.realpath(path), number, self._text("/proc/self/mountinfo"),
+                                self._text("/proc/swaps"), self.runner.holders_of(number))
 
     def _content(self, state, lv):
         """Read what is on a volume, from the physical volume beneath it: the volume may be active on another host."""

@@ -97,7 +97,8 @@ def test_only_a_line_without_noauto_mounts_at_boot(line, expected):
 @pytest.mark.parametrize("device, number, holders, expected", [
     ("/dev/ubdc", "98:99", ("dm-0", "drbd0"), ("mounted on /pool", "held by dm-0", "held by drbd0")),
     ("/dev/sdb2", "8:18", (), ("used as swap",)),
-    ("/dev/sdb", "8:16", (), ("held by the kernel: a mount of one of its partitions, or another DRBD resource",))])
+    ("/dev/sdb", "8:16", (),
+     ("held by the kernel: a mount of one of its partitions, multipath or another DRBD resource",))])
 def test_whoever_uses_a_device_is_named(device, number, holders, expected):
     swaps = "Filename Type Size Used Priority\n/dev/sdb2 partition 1 0 -2\n"
     assert room.users_of("/dev/disk/by-id/x", device, number, MOUNTINFO, swaps, holders) == expected
