@@ -159,7 +159,15 @@ def _needs_sbd_anew(host: Host, goal: Goal) -> bool:
     text = _pacemaker_rules.render_sbd(goal.cluster)
     if not text:
         return _active(host, "sbd.service")
-    return host.files.get(sbd_file(goal.family)) != text or not _active(host, "sbd.service")
+    had = host.files.get(sbd_file(goal.family), "")
+    return _settings_in_use(had) != _settings_in_use(text) or not _active(host, "sbd.service")
+
+
+def _settings_in_use(text: str) -> Dict[str, str]:
+    """Read what a running sbd uses of its file: all settings but the delay at boot, which only its next start asks."""
+    found = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    found.pop("SBD_DELAY_START", None)
+    return found
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------

@@ -193,13 +193,15 @@ def test_a_live_change_is_taken_over_by_one_node_for_all():
     wanted = goal(totem={"token": 6000})
     steps = [plan(magi(), wanted, name) for name in NAMES]
     assert [step.reload for step in steps] == [True, False, False]
-    assert all([file.dest for file in step.files] == [room.CONF] for step in steps)
+    # a longer token makes a node that comes back wait longer, which sbd asks at its next start only
+    assert all([file.dest for file in step.files] == [room.CONF, "/etc/default/sbd", _pacemaker_rules.SBD_UNIT]
+               for step in steps)
     assert not any(step.stop or step.start or step.refusals for step in steps)
 
 
 def test_a_file_that_is_written_and_not_yet_in_force_is_taken_over():
     wanted = goal(totem={"token": 6000})
-    files = {**running("x").files, room.CONF: _corosync_conf.render_conf(wanted.cluster)}
+    files = {**SOFTDOG, **{file.dest: file.content for file in room.wanted_files(wanted, True)}}
     hosts = {name: running(name, files={**files, room.HOSTNAME: name}) for name in NAMES}
     steps = plan(hosts, wanted)
     assert (steps.files, steps.reload) == ((), True)
@@ -219,7 +221,14 @@ def test_a_change_that_needs_a_stop_is_refused_unless_it_is_allowed():
     assert allowed.start == ("corosync.service", "pacemaker.service", "corosync-qdevice.service")
 
 
-@pytest.mark.parametrize("wanted", [{"sbd": {**SBD, "delay_start": 60}}, {"sbd": None, "without_fencing": True}])
+def test_another_delay_at_boot_leaves_the_running_sbd_alone():
+    steps = plan(magi(), goal(sbd={**SBD, "delay_start": 60}))
+    assert [file.dest for file in steps.files] == ["/etc/default/sbd", _pacemaker_rules.SBD_UNIT]
+    assert not (steps.refusals or steps.stop or steps.reload or steps.start)
+
+
+@pytest.mark.parametrize("wanted", [{"sbd": {**SBD, "timeouts": {"watchdog": 15}}},
+                                    {"sbd": None, "without_fencing": True}])
 def test_sbd_changes_with_a_stop_only(wanted):
     assert "/etc/default/sbd cannot change while the cluster runs" in plan(magi(), goal(**wanted)).refusals[0]
 
