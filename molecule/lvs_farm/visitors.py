@@ -39,9 +39,11 @@ async def fetch(reader, writer, address):
 
 
 async def visit(address, limit=10.0):
-    """Fetch the page on a new connection; return the server, or the kind of failure."""
+    """Fetch the page on a new connection; return the server, or the kind of failure and the port it happened on."""
+    step, port = "connecting", "?"
     try:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(address, 80), limit)
+        step, port = "fetching", writer.get_extra_info("sockname")[1]
         try:
             return server_of(await asyncio.wait_for(fetch(reader, writer, address), limit))
         finally:
@@ -49,9 +51,9 @@ async def visit(address, limit=10.0):
     except ConnectionRefusedError:
         return "refused"
     except ConnectionResetError:
-        return "reset"
+        return f"reset {step} from port {port}"
     except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-        return "failed: " + type(error).__name__
+        return f"failed {step} from port {port}: {type(error).__name__}"
 
 
 async def told_to_stop():
@@ -114,10 +116,12 @@ async def load(address, clients, rate):
     async def visitor(offset):
         following = time.monotonic() + offset * pause / int(clients)
         while not stop.is_set():
+            began = time.time()
             result = await visit(address)
-            seen[result] += 1
-            if result.startswith(("refused", "reset", "failed", "sorry", "?")):
-                failures.append([round(time.time(), 2), result])
+            bad = result.startswith(("refused", "reset", "failed", "sorry", "?"))
+            seen[result.split()[0] if bad else result] += 1
+            if bad:
+                failures.append([round(began, 2), result])
             following += pause
             await asyncio.sleep(max(0.0, following - time.monotonic()))
 
@@ -127,7 +131,7 @@ async def load(address, clients, rate):
     await told_to_stop()
     stop.set()
     await asyncio.gather(*tasks)
-    return {"seen": dict(seen), "seconds": round(time.monotonic() - began, 1), "failures": failures[:20]}
+    return {"seen": dict(seen), "seconds": round(time.monotonic() - began, 1), "failures": failures[:100]}
 
 
 if __name__ == "__main__":
