@@ -80,6 +80,9 @@ notes:
     changed.
   - With persistence, a drained server goes on getting new connections of its known clients, unless the sysctl
     C(net.ipv4.vs.expire_quiescent_template) is 1.
+  - With direct routing the kernel remembers a closed connection for two minutes. A client that uses its port again
+    within them is sent to the same server, and waits in vain if that has been removed, unless the sysctl
+    C(net.ipv4.vs.conn_reuse_mode) is 2.
   - C(ipvsadm) resolves no names here, and neither does this module. Addresses and ports are numbers.
 """
 
