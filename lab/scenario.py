@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -105,6 +106,11 @@ def changed_by(output: str) -> dict[str, int]:
     """Return how many tasks changed something on each machine, from a play's recap."""
     recap = [line.split() for line in output.splitlines() if "changed=" in line and "unreachable=" in line]
     return {words[0]: int(word[8:]) for words in recap for word in words if word.startswith("changed=")}
+
+
+def difference(output: str) -> list[str]:
+    """Return the lines that a run with --diff shows as added or removed."""
+    return sorted(line for line in output.splitlines() if re.match(r"[+-](?![+-])", line))
 
 
 def declared(host: str, variable: str) -> Any:

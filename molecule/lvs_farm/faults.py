@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.hardware import bridge_of
 from lab.paths import CHECKOUT
-from lab.scenario import Scenario, changed_by, declared, outage_from
+from lab.scenario import Scenario, changed_by, declared, difference, outage_from
 
 VIP, CLIENT = "192.168.0.3", "client"
 DIRECTORS = ("frontal1", "frontal2")
@@ -240,11 +240,6 @@ def services(**changed: Any) -> dict[str, Any]:
     """Return the variable lvs_director_services with the one service changed."""
     (service,) = declared(DIRECTORS[0], "lvs_director_services")
     return {"lvs_director_services": [{**service, **changed}]}
-
-
-def difference(output: str) -> list[str]:
-    """Return the lines that a run with --diff shows as added or removed."""
-    return sorted(line for line in output.splitlines() if re.match(r"[+-](?![+-])", line))
 
 
 class Farewell(threading.Thread):

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
-from lab.scenario import Scenario, changed_by
+from lab.scenario import Scenario, changed_by, declared, difference
 
 NODES = ("balthasar", "casper", "melchior")
 NAS = "nas"
@@ -303,6 +304,68 @@ def no_arbiter() -> None:
     for victim in victims:
         lab.power_on(victim)
     magi.wait_until("the cluster is whole again", whole)
+
+
+# --- changes --------------------------------------------------------------------------------------------------------
+
+
+def lifetimes() -> dict[str, str]:
+    """Return what would be another value if anything of the cluster or of its group had been started again."""
+    (owner,) = owners()
+    show = "systemctl show --property=ExecMainPID,ExecMainStartTimestampMonotonic magi-test corosync pacemaker sbd"
+    mounted = f"findmnt --noheadings --output ID {MOUNT}"
+    return {**pids(), "owner": owner, "service": lab.ssh(owner, f"{show}; {mounted}")}
+
+
+def groups_with(*resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the variable rhcs_cman_groups with resources more at the end of the group."""
+    (group,) = declared(NODES[0], "rhcs_cman_groups")
+    return {"rhcs_cman_groups": [{**group, "resources": [*group["resources"], *resources]}]}
+
+
+def bigger(size: str) -> dict[str, Any]:
+    """Return the variable clvm_volume_groups with a bigger volume."""
+    (volumes,) = declared(NODES[0], "clvm_volume_groups")
+    return {"clvm_volume_groups": [{**volumes, "volumes": [{**volumes["volumes"][0], "size": size}]}]}
+
+
+def has_address(address: str) -> bool:
+    """Tell whether the node with the group has an address."""
+    return f" {address}/" in lab.ssh(owners()[0], "ip", "-4", "-o", "address")
+
+
+def changes() -> None:
+    """Add, change and remove a resource, grow the volume, take a node out and in: what else runs must not notice."""
+    magi.wait_until("the cluster is whole", whole)
+    address = "192.168.0.21{}".format
+    ip = {"ip": {"address": address(0) + "/24"}}
+    steps: dict[str, tuple[dict[str, Any], Callable[[], bool]]] = {
+        "added": (groups_with(ip), lambda: has_address(address(0))),
+        "changed": (
+            groups_with({"ip": {"address": address(1) + "/24"}}),
+            lambda: has_address(address(1)) and not has_address(address(0)),
+        ),
+        "removed": ({}, lambda: not has_address(address(1))),
+        "grown": (bigger("280M"), lambda: "280.00m" in lab.ssh(owners()[0], "lvs", "-o", "lv_size", VOLUME)),
+    }
+    seen = {}
+    for name, (variables, holds) in steps.items():
+        before = lifetimes()
+        foretold = magi.play("site.yml", "--check", "--diff", **variables)
+        untouched = lifetimes() == before and (name == "removed" or not holds())
+        real = magi.play("site.yml", "--diff", **variables)
+        if real.returncode:
+            sys.exit(real.stdout + real.stderr)
+        seen[name] = {
+            "untouched_by_check": untouched,
+            "foretold": difference(foretold.stdout),
+            "done": difference(real.stdout),
+            "holds": holds(),
+            "kept": lifetimes() == before,
+            "again": changed_by(magi.play("site.yml", **variables).stdout),
+        }
+        print(f"{time.strftime('%T')} {name}: {changed_by(real.stdout)}", flush=True)
+    magi.record("changes", **seen)
 
 
 magi = Scenario("magi_nodes", "", tell_state, limit=420.0)

@@ -236,7 +236,7 @@ def power_return() -> None:
     with pair.visitors() as probe:
         lab.power_on(other(survivor))
         pair.wait_until("both copies are whole again", whole)
-        pair.wait_until("heartbeat runs again", lambda: _heartbeat_runs(other(survivor)))
+        pair.wait_until("heartbeat runs again", lambda: heartbeat_runs(other(survivor)))
         time.sleep(10)  # long enough for an unwanted failback to begin
     pair.record(
         "power_return", serving=serving(), survivor=survivor, outage=probe.longest(), fetches=len(probe.fetches)
@@ -344,7 +344,7 @@ def _deadtime(node: str) -> float:
     return float(value[:-2]) / 1000 if value.endswith("ms") else float(value)
 
 
-def _heartbeat_runs(node: str) -> bool:
+def heartbeat_runs(node: str) -> bool:
     return lab.ssh(node, "systemctl", "is-active", "heartbeat", check=False).strip() == "active"
 
 
