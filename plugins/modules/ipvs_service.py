@@ -77,7 +77,7 @@ extends_documentation_fragment:
 notes:
   - ldirectord changes what its configuration files name. A service that is in one of them (beneath C(/etc/ha.d) or
     C(/etc/ldirectord*), as numbers) and in O(services) gives a warning; with O(keep_weights) only when it had to be
-    changed.
+    changed while C(ldirectord) runs with that file.
   - With persistence, a drained server goes on getting new connections of its known clients, unless the sysctl
     C(net.ipv4.vs.expire_quiescent_template) is 1.
   - With direct routing the kernel remembers a closed connection for two minutes. A client that uses its port again
@@ -157,6 +157,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Run
 
 KERNEL_TABLE = "/proc/net/ip_vs"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
+MONITOR_PID = "/var/run/ldirectord.%s.pid"    # of the ldirectord that keeps a file of this name
 ANY_CODE = tuple(range(256))
 ATTEMPTS = 3
 SECOND = 1
@@ -216,7 +217,7 @@ class Table:
         for key, path in self.claims.items():
             want = self.wanted.services.get(key)
             changes = state.services.get(key) is not plan.predicted.services.get(key)
-            if want and (changes or not self.wanted.keep_weights):
+            if want and (not self.wanted.keep_weights or changes and self._is_kept_now(path)):
                 self.module.warn(
                     "services: %s is also kept by ldirectord (%s), which brings its own servers and weights back; "
                     "expected it in one of the two (keep_weights: true leaves at least the weights to ldirectord)"
@@ -282,6 +283,10 @@ class Table:
             "claimed": [_ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
             "undrained": self.undrained,
         }
+
+    @staticmethod
+    def _is_kept_now(path):
+        return os.path.exists(MONITOR_PID % os.path.basename(path))
 
     def _read_claims(self):
         claims = {}
