@@ -163,24 +163,24 @@ def nothing(engine: Optional[str], warnings: Sequence[str]) -> Clustat:
     return Clustat(engine, Running(False, False), warnings=tuple(warnings))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn tuples with names into dictionaries and the others into lists, all the way down."""
     if hasattr(value, "_fields"):
-        return {name: _plain(getattr(value, name)) for name in value._fields}
+        return {name: plain(getattr(value, name)) for name in value._fields}
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value
 
 
 def _group_facts(group: Group) -> Dict[str, Any]:
-    facts: Dict[str, Any] = _plain(group)
+    facts: Dict[str, Any] = plain(group)
     flags = [word for word in ("frozen", "partial") if facts.pop(word)]
     return dict(facts, flags=flags, last_transition=iso(group.last_transition))
 
 
 def to_facts(state: Clustat, found: Sequence[Engine] = ()) -> Dict[str, Any]:
     """Return the state as plain data, the same keys for each engine."""
-    facts: Dict[str, Any] = _plain(state)
+    facts: Dict[str, Any] = plain(state)
     facts["groups"] = None if state.groups is None else [_group_facts(group) for group in state.groups]
     facts["node"] = next((node.name for node in state.nodes or () if node.local), None)
     facts["engines"] = {engine.name: {"installed": engine.installed, "running": engine.running} for engine in found}

@@ -48,6 +48,16 @@ class Live(NamedTuple):
     out_of_sync_kib: int = 0
 
 
+class Link(NamedTuple):
+    """One volume of a resource that the kernel runs, as it is kept equal with one other host."""
+
+    name: str
+    volume: int
+    peer: str                                   # the other host's name; 8.4 calls each "peer"
+    suspended: bool                             # what writes to it waits
+    live: Live
+
+
 class Generation(NamedTuple):
     """The data generation identifiers of one side."""
 
@@ -136,6 +146,18 @@ def _address(host: Any) -> str:
     return "%s:%s" % (text, address.get("port"))
 
 
+def parse_hosts(text: str) -> Dict[str, Tuple[str, ...]]:
+    """Return the hosts of each resource in ``drbdadm dump-xml``; nothing where there is no configuration."""
+    if not text.strip():
+        return {}
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise DrbdError("drbdadm dump-xml printed something that is not XML (%s)" % error)
+    return {str(resource.get("name")): tuple(str(host.get("name")) for host in resource.findall("host"))
+            for resource in root.iter("resource")}
+
+
 def parse_disks(text: str, node: str) -> Tuple[Tuple[str, str], ...]:
     """Return (device, resource) for every backing device and meta-disk of ``node`` in ``drbdadm dump-xml``."""
     found: List[Tuple[str, str]] = []
@@ -151,24 +173,40 @@ def parse_disks(text: str, node: str) -> Tuple[Tuple[str, str], ...]:
     return tuple(found)
 
 
-def parse_events(text: str, name: str) -> Optional[Live]:
-    """Read ``drbdsetup events2 --now --statistics``; None when the kernel does not run the resource."""
-    seen: Dict[str, Dict[str, str]] = {}
+def parse_links(text: str) -> Tuple[Link, ...]:
+    """Read ``drbdsetup events2 --now --statistics``: all that the kernel runs, each volume with each other host."""
+    seen: Dict[str, Dict[str, List[Dict[str, str]]]] = {}
     for line in text.splitlines():
         words = line.split()
         if len(words) < 3 or words[0] != "exists":
             continue
         fields = dict(word.split(":", 1) for word in words[2:] if ":" in word)
-        if fields.get("name") == name:
-            seen.setdefault(words[1], fields)
-    if "resource" not in seen:
-        return None
-    device, link, peer = (seen.get(kind, {}) for kind in ("device", "connection", "peer-device"))
-    return Live(
-        role=seen["resource"].get("role", "Unknown"), disk=device.get("disk", "Diskless"),
+        seen.setdefault(fields.get("name", ""), {}).setdefault(words[1], []).append(fields)
+    return tuple(link for name, kinds in seen.items() if "resource" in kinds for link in _links(name, kinds))
+
+
+def _links(name: str, kinds: Dict[str, List[Dict[str, str]]]) -> List[Link]:
+    devices, connections, peers = (kinds.get(kind, []) for kind in ("device", "connection", "peer-device"))
+    pairs = [(device, connection) for device in devices or [{}] for connection in connections or [{}]]
+    return [_link(name, kinds["resource"][0], device, connection, next((
+        peer for peer in peers if peer.get("volume") == device.get("volume")
+        and peer.get("peer-node-id") == connection.get("peer-node-id")), {})) for device, connection in pairs]
+
+
+def _link(name: str, resource: Dict[str, str], device: Dict[str, str], link: Dict[str, str],
+          peer: Dict[str, str]) -> Link:
+    live = Live(
+        role=resource.get("role", "Unknown"), disk=device.get("disk", "Diskless"),
         connection=link.get("connection", ""), peer_role=link.get("role", "Unknown"),
         replication=peer.get("replication", "Off"), peer_disk=peer.get("peer-disk", "DUnknown"),
         size_kib=int(device.get("size", 0)), out_of_sync_kib=int(peer.get("out-of-sync", 0)))
+    return Link(name, int(device.get("volume", 0)), link.get("conn-name", ""),
+                resource.get("suspended", "no") != "no", live)
+
+
+def parse_events(text: str, name: str) -> Optional[Live]:
+    """Read the same of one resource; None when the kernel does not run it."""
+    return next((link.live for link in parse_links(text) if link.name == name), None)
 
 
 def parse_generation(text: str) -> Optional[Generation]:

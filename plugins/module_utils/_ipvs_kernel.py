@@ -8,7 +8,7 @@ thresholds are missing. So it is good to see that nothing has to be changed, and
 Private to linuxha.cluster; nothing outside may import it.
 """
 import functools
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
     IpvsError,
@@ -22,6 +22,46 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
 
 _PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 _FORWARDS = {"Route": "gate", "Local": "gate", "Tunnel": "ipip", "Masq": "masq"}
+
+
+class Real(NamedTuple):
+    """A real server and its connections at this moment."""
+
+    address: str
+    port: int
+    forward: str
+    weight: int
+    active: int
+    inactive: int
+
+
+class Virtual(NamedTuple):
+    """A virtual service. Of a firewall mark the address is empty and the port is the mark."""
+
+    protocol: str
+    address: str
+    port: int
+    scheduler: str
+    servers: Tuple[Real, ...]
+
+
+def parse_connections(text: str) -> Tuple[Virtual, ...]:
+    """Read who balances what to whom, with how many connections, from ``/proc/net/ip_vs``; marks too."""
+    found: List[Tuple[Virtual, List[Real]]] = []
+    for line in text.splitlines()[3:]:  # the heading has three lines
+        words = line.split()
+        try:
+            if words[0] == "->":
+                address, port = _read_endpoint(words[1])
+                found[-1][1].append(Real(address, port, _FORWARDS[words[2]], int(words[3]), int(words[4]),
+                                         int(words[5])))
+            else:
+                mark = words[0] == "FWM"
+                address, port = ("", int(words[1], 16)) if mark else _read_endpoint(words[1])
+                found.append((Virtual("fwmark" if mark else _PROTOCOLS[words[0]], address, port, words[2], ()), []))
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise IpvsError("/proc/net/ip_vs has the line %r; expected a service or a server" % line)
+    return tuple(virtual._replace(servers=tuple(servers)) for virtual, servers in found)
 
 
 def parse_kernel(text: str) -> Optional[State]:

@@ -3,7 +3,8 @@
 """Thinking room for time: which daemon keeps the clock, what it says about its sources, which settings make sense.
 
 Private to linuxha.cluster; nothing outside may import it.
-Dialect: Python 3.6, standard library only. Used on the controller, by the role ntp.
+Dialect: Python 3.6, standard library only. Used on the controller by the role ntp, on managed nodes
+by the module cluster_info.
 """
 import ipaddress
 import re
@@ -58,6 +59,7 @@ class Clock(NamedTuple):
     answered: bool
     source: str
     sources: Tuple[Source, ...]
+    offset: Optional[float] = None   # seconds between the clock and its source; None when it follows nothing
 
 
 # --- which daemon ---------------------------------------------------------------------------------------------------
@@ -125,19 +127,22 @@ def parse_chronyc(text: str) -> Clock:
     source = next((one.address for one in found if one.state == "selected"), "")
     if not source and tracking and tracking[0] == "7F7F0101":
         source = OWN_CLOCK
-    return Clock(answered=tracking is not None, source=source, sources=tuple(found))
+    return Clock(answered=tracking is not None, source=source, sources=tuple(found),
+                 offset=float(tracking[4]) if tracking and source else None)
 
 
 def parse_ntpq(text: str) -> Clock:
     """Read `ntpq -n -c rv -c peers`: the system's variables as name=value pairs, then the table of sources."""
     head, table = (text.split("\n=====", 1) + [""])[:2]
-    variables = dict(re.findall(r"\b(leap|peer|stratum)=(\w+)", head))
+    variables = dict(re.findall(r"\b(leap|peer|stratum|offset)=([\w.+-]+)", head))
     found = [_ntpq_source(line) for line in table.splitlines()[1:] if len(line.split()) >= 10]
     source = next((one.address for one in found if one.state == "selected"), "")
     synchronised = variables.get("leap", "11") != "11"
     if not source and synchronised and variables.get("peer", "0") == "0":
         source = OWN_CLOCK
-    return Clock(answered="leap" in variables, source=source if synchronised else "", sources=tuple(found))
+    source = source if synchronised else ""
+    return Clock(answered="leap" in variables, source=source, sources=tuple(found),
+                 offset=float(variables["offset"]) / 1000 if source and "offset" in variables else None)
 
 
 def _ntpq_source(line: str) -> Source:

@@ -180,3 +180,26 @@ def test_a_pair_is_settled_when_equal_and_the_filesystem_is_there():
     (room.State("debian1", record=room.Record("x", "internal", "synced")), "noted: synced")])
 def test_the_state_is_described_for_the_difference(state, line):
     assert line in room.describe(state).splitlines()
+
+
+def test_all_that_the_kernel_runs_is_read():
+    lines = ["resource name:db role:Primary suspended:no-data", "device name:db volume:0 disk:UpToDate size:100",
+             "device name:db volume:1 disk:Inconsistent size:100",
+             "connection name:db peer-node-id:1 conn-name:b connection:Connected role:Secondary",
+             "connection name:db peer-node-id:2 conn-name:c connection:Connecting role:Unknown",
+             "peer-device name:db peer-node-id:1 volume:1 replication:SyncTarget peer-disk:UpToDate out-of-sync:25",
+             "resource name:bare role:Secondary suspended:no", "device name:gone volume:0 disk:UpToDate"]
+    links = room.parse_links("".join("exists %s\n" % line for line in lines) + "exists -\n")
+    assert [(link.name, link.volume, link.peer, link.suspended) for link in links] == [
+        ("db", 0, "b", True), ("db", 0, "c", True), ("db", 1, "b", True), ("db", 1, "c", True), ("bare", 0, "", False)]
+    assert (links[2].live.replication, room.percentage(links[2].live)) == ("SyncTarget", 75.0)
+    assert (links[3].live.connection, links[3].live.peer_disk) == ("Connecting", "DUnknown")
+    assert links[4].live == room.Live()
+
+
+def test_the_hosts_of_every_resource_are_known():
+    text = recorded("utils9.22-kernel8.4-dump-xml-internal")
+    assert room.parse_hosts(text) == {"repl": ("debian1", "debian2")}
+    assert room.parse_hosts("\n") == {}
+    with pytest.raises(room.DrbdError, match="not XML"):
+        room.parse_hosts("<resource")

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs
 from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import Key, Server, Service
-from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs_kernel import parse_kernel
+from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs_kernel import (
+    Real,
+    Virtual,
+    parse_connections,
+    parse_kernel,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/ipvsadm"
 HEADING = "IP Virtual Server version 1.2.1 (size=256)\nProt\n  -> RemoteAddress:Port\n"
@@ -49,3 +54,18 @@ def test_an_empty_table_is_empty():
 def test_anything_else_is_an_error(line):
     with pytest.raises(_ipvs.IpvsError, match="/proc/net/ip_vs has the line"):
         parse_kernel(HEADING + line + "\n")
+
+
+def test_the_connections_of_each_server_are_told_marks_and_persistence_too():
+    text = HEADING + ("FWM  00000007 fo \nTCP  0A000001:0050 rr persistent 30000 FFFFFFFF\n"
+                      "  -> 0A000002:0050      Masq    5      7          1\n")
+    assert parse_connections(text) == (
+        Virtual("fwmark", "", 7, "fo", ()), Virtual("tcp", "10.0.0.1", 80, "rr", (
+            Real("10.0.0.2", 80, "masq", 5, 7, 1),)))
+    assert len(parse_connections(fixture("kernel7.2-proc-plain.txt"))) == 5
+
+
+@pytest.mark.parametrize("line", ["->", "  -> 0A000002:0050 Route 1 2 3", "TCP", "ODD  0A000001:0050 rr"])
+def test_a_line_that_is_none_of_the_kernels_is_named(line):
+    with pytest.raises(_ipvs.IpvsError, match="expected a service or a server"):
+        parse_connections(HEADING + line + "\n")

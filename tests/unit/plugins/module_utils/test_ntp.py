@@ -172,3 +172,12 @@ def test_wrong_setting_is_named_with_its_value_and_what_would_be_right(settings,
     problems = _ntp.check_settings(dict(DEFAULTS, **settings), ["debian1"])
     assert len(problems) == 1
     assert re.search(message, problems[0]), problems[0]
+
+
+@pytest.mark.parametrize(("name", "offset"), [
+    ("chronyc/4.3-selected", -0.000002144), ("chronyc/4.3-own-clock", 0.0), ("chronyc/4.3-starting", None),
+    ("chronyc/4.3-no-daemon", None), ("ntpq/ntpsec-1.2.2-selected", 0.000058181), ("ntpq/ntpsec-1.2.2-starting", None)])
+def test_the_offset_of_the_clock_is_in_seconds(name, offset):
+    parser = _ntp.PARSERS["chrony" if name.startswith("chronyc") else "ntp"]
+    found = parser((FIXTURES / (name + ".txt")).read_text(encoding="utf-8")).offset
+    assert found == (None if offset is None else pytest.approx(offset))

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.linuxha.cluster.plugins.module_utils import _clustat_reader as reader
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Output
 from ansible_collections.linuxha.cluster.plugins.modules import clustat_facts as door
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 QUORUM, CMAP, QDEVICE = "corosync-quorumtool -s -p", "corosync-cmapctl", "corosync-qdevice-tool -s"
-MONITOR = " ".join(door.CRM_MON)
+MONITOR = " ".join(reader.CRM_MON)
 ROWS = "cman_tool nodes -F id,type,name,votes"
 MEMBERS = "0 M /dev/disk/by-id/scsi-3600 1 \n1 M balthasar.localdomain 1 \n2 M casper.localdomain 1 \n"
 
@@ -52,13 +53,13 @@ class Host:
         return self.said[line]
 
     def facts(self, engine: str = "auto") -> dict[str, Any]:
-        return door.look(self, engine, 60)
+        return reader.look(self, engine, 60)
 
 
 @pytest.fixture(autouse=True)
 def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        door, "os", SimpleNamespace(geteuid=lambda: 0, uname=lambda: SimpleNamespace(nodename="debian1"))
+        reader, "os", SimpleNamespace(geteuid=lambda: 0, uname=lambda: SimpleNamespace(nodename="debian1"))
     )
 
 
@@ -87,7 +88,7 @@ HEARTBEAT: dict[str, Output | str] = {
     "cl_status nodestatus debian2": Output(1, "dead\n", ""),
     "cl_status rscstatus": "all\n",
 }
-HARESOURCES = {door.HARESOURCES: "# group: web\ndebian1 IPaddr2::192.168.69.16/24 apache2\n"}
+HARESOURCES = {reader.HARESOURCES: "# group: web\ndebian1 IPaddr2::192.168.69.16/24 apache2\n"}
 
 
 def test_rgmanager() -> None:
@@ -135,7 +136,7 @@ def test_pacemaker() -> None:
 
 
 def test_pacemaker_is_asked_for_universal_time() -> None:
-    assert door.CRM_MON[:3] == ("env", "TZ=UTC0", "crm_mon")
+    assert reader.CRM_MON[:3] == ("env", "TZ=UTC0", "crm_mon")
 
 
 def test_corosync_alone_is_told_from_pacemaker() -> None:
@@ -162,7 +163,7 @@ def test_a_crm_mon_that_says_nothing_is_told() -> None:
 
 def test_a_pacemaker_without_corosyncs_tools_is_read() -> None:
     text_of = text("pacemaker/2.1.5-healthy.xml")
-    facts = Host({MONITOR: text_of, " ".join(door.CRM_MON[:5]): text_of}).facts()
+    facts = Host({MONITOR: text_of, " ".join(reader.CRM_MON[:5]): text_of}).facts()
     assert (facts["running"]["cluster_manager"], facts["quorum_devices"]) == (True, None)
     assert facts["cluster"]["quorate"] is True
 
@@ -226,7 +227,7 @@ def test_an_engine_can_be_named() -> None:
 
 
 def test_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(reader.os, "geteuid", lambda: 1000)
     assert "use become" in Host({}).facts()["warnings"][1]
 
 

@@ -1,0 +1,80 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Join what all hosts say of their clusters into one report."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: status_report
+author: The linuxha.cluster maintainers
+version_added: "0.1.0"
+short_description: Join what all hosts say of their clusters into one report
+description:
+  - Puts the answers of M(linuxha.cluster.cluster_info) together into clusters, and finds what is not as it should be.
+  - A host that did not answer is a finding too.
+options:
+  _input:
+    description: What the module returned, by host. Hosts that were skipped are left out.
+    type: dict
+    required: true
+  groups:
+    description: The hosts of each group of the inventory, for the names of clusters.
+    type: dict
+    default: {}
+  moment:
+    description: When the report is made, as it is to be shown.
+    type: str
+    default: now
+"""
+
+EXAMPLES = r"""
+- name: Look at one host
+  linuxha.cluster.cluster_info:
+  register: look
+
+- name: Show what is wrong with it
+  ansible.builtin.debug:
+    msg: "{{ ({inventory_hostname: look} | linuxha.cluster.status_report).data.findings }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(text) is for people, C(problems) has the sentences of each host that is concerned.
+    - C(data) is the same for programs, with C(moment), C(healthy), C(findings), C(clusters) and C(hosts).
+  type: dict
+"""
+
+from ansible_collections.linuxha.cluster.plugins.module_utils import (
+    _status_clusters,
+    _status_of_clusters,
+    _status_of_hosts,
+    _status_text,
+)
+from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import plain
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import CRITICAL, host_of
+
+
+def status_report(looks: dict, groups: dict | None = None, moment: str = "now") -> dict:
+    """Return the report as text and as data."""
+    hosts = [host_of(name, result) for name, result in sorted(looks.items()) if not result.get("skipped")]
+    clusters = _status_clusters.join_clusters(hosts, groups or {})
+    by_name = {host.name: host for host in hosts}
+    found = [one for cluster in clusters for one in _status_of_clusters.look_at_cluster(cluster, by_name)]
+    found += _status_of_hosts.look_at_hosts(hosts, clusters)
+    found.sort(key=lambda one: one.level != CRITICAL)
+    return {
+        "text": _status_text.render_report(moment, hosts, clusters, found),
+        "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
+                     for host in hosts},
+        "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
+                 "clusters": plain(clusters),
+                 "hosts": {host.name: {"answers": bool(host.said), "error": host.error or None, **host.said}
+                           for host in hosts}},
+    }
+
+
+class FilterModule:
+    """Front door for Jinja."""
+
+    def filters(self) -> dict:
+        return {"status_report": status_report}

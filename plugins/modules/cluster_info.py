@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read all that a host knows of its cluster, its disks, its balancer and its clock, in one go."""
+DOCUMENTATION = r"""
+module: cluster_info
+short_description: Read all that a host knows of its cluster, in one go
+version_added: "0.1.0"
+author:
+  - linuxha.cluster maintainers (@linuxha)
+description:
+  - Reads the cluster as M(linuxha.cluster.clustat_facts) does, DRBD, the kernel's load balancer, the clock, the
+    addresses and the services of a host in one task. C(playbooks/status.yml) joins what all hosts say.
+  - What is not installed is V(null), never guessed. What could not be read is named in RV(faults), and does not keep
+    the rest from being read.
+  - Changes nothing.
+options:
+  timeout:
+    description: Seconds that each of the programs may take.
+    type: int
+    default: 30
+extends_documentation_fragment:
+  - linuxha.cluster.attributes.facts
+notes:
+  - Run it as root. For anybody else several programs refuse.
+"""
+
+EXAMPLES = r"""
+- name: Look at everything
+  linuxha.cluster.cluster_info:
+  register: look
+
+- name: Go on only while DRBD is equal on both sides
+  ansible.builtin.assert:
+    that: look.drbd.resources | rejectattr("equal") | length == 0
+"""
+
+RETURN = r"""
+node:
+  description: The host's own name.
+  type: str
+  returned: success
+root:
+  description: Whether it was read as root.
+  type: bool
+  returned: success
+clustat:
+  description: What M(linuxha.cluster.clustat_facts) returns; V(null) when it could not be read.
+  type: dict
+  returned: success
+drbd:
+  description:
+    - C(driver) and C(resources), one for each volume and other host; V(null) where DRBD is not installed.
+    - A resource that is configured for this host and does not run has C(up) V(false).
+  type: dict
+  returned: success
+  sample: {driver: "8.4.11", resources: [{name: repl, up: true, role: Primary, disk: UpToDate, connection: Connected,
+    replication: SyncSource, sync_percent: 32.8, syncing: true, equal: false, peer: debian2}]}
+ipvs:
+  description:
+    - C(services) with weights and connections, C(daemons) that synchronise connections, and by service what ldirectord
+      has C(expected); V(null) where ip_vs is not loaded and nothing is expected.
+  type: dict
+  returned: success
+clock:
+  description: What chrony or ntpd says; V(null) where neither is installed. C(offset) is in seconds.
+  type: dict
+  returned: success
+  sample: {daemon: chrony, answered: true, source: 192.168.69.254, offset: -0.000002144, own: false, sources: 2}
+addresses:
+  description: Addresses of the interfaces, without those of the loopback; V(null) without iproute2.
+  type: list
+  elements: dict
+  returned: success
+units:
+  description: The services of a cluster that are there, by name; V(null) without systemd.
+  type: dict
+  returned: success
+  sample: {sbd: {state: active, enabled: true, "off": false}}
+faults:
+  description: What could not be read, and why, by the name of the part.
+  type: dict
+  returned: success
+"""
+
+import glob
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import _clustat_reader, _status_host
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+ANY = tuple(range(256))  # what a program says counts more than how it ends
+KERNEL_TABLE = "/proc/net/ip_vs"
+DRIVER = "/sys/module/drbd/version"
+MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
+CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
+          ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
+UNITS = ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState")
+
+
+class Host:
+    """This host: asks each tool that is there. All thinking is done elsewhere."""
+
+    def __init__(self, runner, seconds):
+        self.runner, self.seconds, self.faults = runner, seconds, {}
+
+    def ask(self, *argv):
+        """Return what a program printed; nothing where it is not installed."""
+        if not self.runner.has(argv[0]):
+            return ""
+        return self.runner.run(argv, accepted=ANY, seconds=self.seconds).out
+
+    def read(self):
+        """Return all that is known of this host. What cannot be read is told, and is no end."""
+        clustat = self.part("clustat", lambda: _clustat_reader.look(self.runner, "auto", self.seconds))
+        found = {name: self.part(name, look) for name, look in (
+            ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
+            ("units", lambda: self.units(clustat)))}
+        return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
+
+    def part(self, name, look):
+        """Return one part, or nothing and why."""
+        try:
+            return look()
+        except (HaError, OSError, ValueError) as error:
+            self.faults[name] = str(error)
+            return None
+
+    def drbd(self):
+        driver = self.runner.read_file(DRIVER)
+        if driver is None and not self.runner.has("drbdadm"):
+            return None
+        events = self.ask("drbdsetup", "events2", "--now", "--statistics") if driver else ""
+        return _status_host.drbd_facts(driver.strip() if driver else None, events, self.ask("drbdadm", "dump-xml"),
+                                       os.uname().nodename)
+
+    def ipvs(self):
+        table = self.runner.read_file(KERNEL_TABLE)
+        paths = sorted({path for pattern in MONITOR_FILES for path in glob.glob(pattern) if os.path.isfile(path)})
+        texts = [self.runner.read_file(path) or "" for path in paths]
+        if table is None:  # ip_vs is not loaded; ipvsadm would load it
+            return _status_host.ipvs_facts("", "", texts) if _status_host.expected_of(texts) else None
+        return _status_host.ipvs_facts(table, self.ask("ipvsadm", "-L", "--daemon"), texts)
+
+    def clock(self):
+        said = [_status_host.clock_facts(daemon, self.ask(*argv)) for daemon, argv in CLOCKS
+                if self.runner.has(argv[0])]
+        return next((clock for clock in said if clock["answered"]), said[0] if said else None)
+
+    def addresses(self):
+        return _status_host.address_facts(self.ask("ip", "-json", "address", "show")) if self.runner.has("ip") else None
+
+    def units(self, clustat):
+        if not self.runner.has("systemctl"):
+            return None
+        return _status_host.unit_facts(self.ask(*UNITS + tuple(_status_host.list_units(clustat))))
+
+
+def main():
+    """Look, and leave."""
+    module = AnsibleModule(argument_spec={"timeout": {"type": "int", "default": 30}}, supports_check_mode=True)
+    module.exit_json(changed=False, **Host(Runner(module), module.params["timeout"]).read())
+
+
+if __name__ == "__main__":
+    main()
