@@ -19,7 +19,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import (
     Running,
 )
 from ansible_collections.linuxha.cluster.plugins.module_utils._haresources import Line, parse_haresources
-from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import render_token
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import render_token, without_no_peer
 
 _MEMBERS = ("active", "up")  # "up" is a node that heartbeat has just seen and does not use yet
 
@@ -35,7 +35,7 @@ class Heartbeat(NamedTuple):
 
 def parse_nodes(output: str) -> Tuple[str, ...]:
     """Read ``cl_status listnodes -n``: one node a line, ping nodes left out."""
-    return tuple(output.split())
+    return without_no_peer(output.split())
 
 
 def _node(name: str, status: str, here: str) -> Node:

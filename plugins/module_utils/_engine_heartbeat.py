@@ -72,7 +72,7 @@ class Heartbeat:
         nodes = tuple(self.params["nodes"] or known.nodes)
         failback = known.auto_failback if self.params["auto_failback"] is None else self.params["auto_failback"]
         if running:
-            live = self.runner.run(["cl_status", "listnodes", "-n"]).out.split()
+            live = _heartbeat_words.without_no_peer(self.runner.run(["cl_status", "listnodes", "-n"]).out.split())
             if nodes and sorted(live) != sorted(node.lower() for node in nodes):
                 raise HaError("nodes: %s; heartbeat runs here with %s, expected these. To change them, stop heartbeat "
                               "on all of them and remove /var/lib/heartbeat/hostcache"

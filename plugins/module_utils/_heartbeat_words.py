@@ -11,6 +11,9 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import _groups
 
+# heartbeat starts nothing before it has heard of another node or has given it up, even where there is none. The role
+# gives a node that is alone this one beside it, which never lives and is not told of.
+NO_PEER = "no-second-node"
 LONGEST_LINE = 4000  # heartbeat reads lines into a buffer of 5120 bytes
 _WORD = re.compile(r"[A-Za-z0-9@%_+=:,./-]+\Z")  # heartbeat's scripts pass words through the shell, unquoted
 
@@ -27,6 +30,11 @@ class Cluster(NamedTuple):
 
     nodes: Tuple[str, ...]
     auto_failback: Optional[bool]
+
+
+def without_no_peer(nodes: Sequence[str]) -> Tuple[str, ...]:
+    """Return the nodes that are machines."""
+    return tuple(node for node in nodes if node != NO_PEER)
 
 
 def render_token(token: Token) -> str:
@@ -61,7 +69,7 @@ def parse_cluster(text: str) -> Cluster:
             nodes += words[1:]
         elif words[:1] == ["auto_failback"] and len(words) > 1:
             failback = {"on": True, "yes": True, "off": False, "no": False}.get(words[1].lower())
-    return Cluster(tuple(nodes), failback)
+    return Cluster(without_no_peer(nodes), failback)
 
 
 def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:

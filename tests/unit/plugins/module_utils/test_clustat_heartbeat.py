@@ -77,6 +77,7 @@ def test_what_heartbeat_does_not_say_is_not_known() -> None:
 
 def test_node_names_come_one_a_line() -> None:
     assert room.parse_nodes("debian1\ndebian2\n") == ("debian1", "debian2")
+    assert room.parse_nodes("lb\nno-second-node\n") == ("lb",)
 
 
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True), max_size=5))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,9 @@ def test_what_heartbeat_cannot_do_is_refused(more: dict[str, Any], said: str) ->
 )
 def test_nodes_and_failback_are_read_from_ha_cf(text: str, cluster: room.Cluster) -> None:
     assert room.parse_cluster(text) == cluster
+
+
+def test_the_node_that_never_lives_is_not_told_of():
+    assert room.parse_cluster(f"node lb\nnode {room.NO_PEER}\n").nodes == ("lb",)
+    template = Path(__file__).resolve().parents[4] / "roles/heartbeat/templates/ha.cf.j2"
+    assert f"node {room.NO_PEER}\n" in template.read_text()  # the role writes it, the modules know it
