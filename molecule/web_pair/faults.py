@@ -329,6 +329,45 @@ def partition() -> None:
     )
 
 
+def operations() -> None:
+    """Run each operation, and its forecast before, under visitors."""
+    active = serving()
+    standby = other(active)
+    asked: dict[str, tuple[str, dict[str, str]]] = {
+        "switchover": ("switchover", {"to": standby}),
+        "switchover_again": ("switchover", {"to": standby}),
+        "maintenance_on": ("maintenance", {"node": standby, "state": "on"}),
+        "maintenance_on_again": ("maintenance", {"node": standby, "state": "on"}),
+        "maintenance_off": ("maintenance", {"node": standby, "state": "off"}),
+        "rolling_reboot": ("rolling_reboot", {}),
+    }
+    seen = {}
+    for name, (playbook, variables) in asked.items():
+        before = serving()
+        forecast = pair.play(f"playbooks/{playbook}.yml", "--check", cluster="web_pair", **variables)
+        untouched = serving() == before
+        boots = {node: lab.ssh(node, "cat", "/proc/sys/kernel/random/boot_id") for node in NODES}
+        with pair.visitors() as probe:
+            began = time.monotonic()
+            done = pair.play(f"playbooks/{playbook}.yml", cluster="web_pair", **variables)
+            seconds = time.monotonic() - began
+        if done.returncode or forecast.returncode:
+            sys.exit(forecast.stdout + done.stdout + done.stderr)
+        booted = [node for node in NODES if lab.ssh(node, "cat", "/proc/sys/kernel/random/boot_id") != boots[node]]
+        seen[name] = {
+            "seconds": round(seconds, 1),
+            "outages": [round(outage.seconds, 1) for outage in probe.outages()],
+            "from": before,
+            "to": serving(),
+            "untouched_by_check": untouched,
+            "booted": booted,
+            "changed": sum(changed_by(done.stdout).values()),
+        }
+        print(f"{name}: {seen[name]}", flush=True)
+    status = pair.play("playbooks/status.yml")
+    pair.record("operations", standby=standby, status=status.returncode, **seen)
+
+
 def written(node: str) -> list[str]:
     """Return which machines' files are on the filesystem that a machine has mounted."""
     return [n for n in NODES if f"written-by-{n}" in lab.ssh(node, "ls", MOUNT).split()]
