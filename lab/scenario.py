@@ -73,7 +73,13 @@ class Scenario:
     def play(self, playbook: str, *options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
         """Run a playbook on the cluster, with options more and some variables changed."""
         argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
-        argv += ["-e", json.dumps(variables)] if variables else []
+        return self._run([*argv, *(["-e", json.dumps(variables)] if variables else [])])
+
+    def ask(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        """Run one module on the cluster."""
+        return self._run(["ansible", "-i", "inventories/lab", self.group, *options])
+
+    def _run(self, argv: list[str]) -> "subprocess.CompletedProcess[str]":
         plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=plain)
 

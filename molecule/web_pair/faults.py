@@ -4,6 +4,8 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 """
 
 import json
+import os
+import random
 import subprocess
 import sys
 import threading
@@ -366,6 +368,80 @@ def operations() -> None:
         print(f"{name}: {seen[name]}", flush=True)
     status = pair.play("playbooks/status.yml")
     pair.record("operations", standby=standby, status=status.returncode, **seen)
+
+
+def divergences() -> None:
+    """Let the copies of a second resource diverge again and again: each must be seen on both sides and left alone.
+
+    CHAOS_COUNT times (default 3), with the seed CHAOS_SEED.
+    """
+    count, seed = int(os.environ.get("CHAOS_COUNT", "3")), int(os.environ.get("CHAOS_SEED", "1"))
+    chance, disk = random.Random(seed), "/dev/ubdc"
+    print(f"CHAOS_COUNT={count} CHAOS_SEED={seed}", flush=True)
+    for node in NODES:
+        lab.ssh(node, "drbdadm down second 2>/dev/null; wipefs -qa " + disk, check=False)
+    built = pair.play("molecule/web_pair/second_resource.yml", second_disk=disk)
+    if built.returncode:
+        sys.exit(built.stdout + built.stderr)
+    pair.wait_until("the second resource is whole", lambda: settled("UpToDate/UpToDate"))
+    module = ["-m", "linuxha.cluster.drbd_resource", "-a", f"name=second disk={disk}"]
+    seen = []
+    for _ in range(count):
+        everywhere("disconnect")
+        for node in NODES:
+            block = chance.randrange(100)
+            lab.ssh(
+                node,
+                f"drbdadm primary second && dd if=/dev/urandom of=/dev/drbd1 bs=64k count=1 seek={block} "
+                "oflag=direct conv=notrunc status=none && drbdadm secondary second",
+            )
+        before = {node: content(node) for node in NODES}
+        everywhere("connect")
+        pair.wait_until("both see the divergence", lambda: cstates() == ["StandAlone"] * 2)
+        told = pair.ask(*module)
+        time.sleep(1)
+        alone, kept = cstates() == ["StandAlone"] * 2, {node: content(node) for node in NODES} == before
+        named = chance.choice(NODES)
+        lab.ssh(other(named), "drbdadm", "connect", "--discard-my-data", "second")
+        lab.ssh(named, "drbdadm", "connect", "second")
+        pair.wait_until("both copies are whole again", lambda: settled("UpToDate/UpToDate"))
+        seen.append(
+            {
+                "diverged": before[NODES[0]] != before[NODES[1]],
+                "told_by": [node for node in NODES if f"{node} | FAILED" in told.stdout],
+                "generations": told.stdout.count("StandAlone") >= len(NODES),
+                "alone": alone,
+                "kept": kept,
+                "healed": content(named) == content(other(named)) == before[named],
+            }
+        )
+        print(f"{len(seen)}: {seen[-1]}", flush=True)
+    for node in NODES:
+        lab.ssh(node, f"drbdadm down second; rm /etc/drbd.d/second.res; wipefs -qa {disk}")
+    pair.record("divergences", seed=seed, seen=seen)
+
+
+def everywhere(verb: str) -> None:
+    """Have DRBD do something with the second resource on both machines."""
+    for node in NODES:
+        lab.ssh(node, "drbdadm", verb, "second")
+
+
+def cstates() -> list[str]:
+    """Return the second resource's connection as both machines see it."""
+    return [lab.ssh(node, "drbdadm", "cstate", "second", check=False).strip() for node in NODES]
+
+
+def settled(disks: str) -> bool:
+    """Tell whether the second resource is connected with these disk states."""
+    return cstates() == ["Connected"] * 2 and all(
+        lab.ssh(node, "drbdadm", "dstate", "second").strip() == disks for node in NODES
+    )
+
+
+def content(node: str) -> str:
+    """Return the checksum of a side's own data, without DRBD's metadata behind it."""
+    return lab.ssh(node, "head -c $(($(cat /sys/block/drbd1/size) * 512)) /dev/ubdc | sha256sum")
 
 
 def written(node: str) -> list[str]:
