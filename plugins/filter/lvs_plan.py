@@ -67,21 +67,28 @@ def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, 
         look = _look.parse_files(files), _look.parse_units(units), _look.parse_addresses(addresses)
     except _look.LookError as error:
         raise AnsibleFilterError(str(error))
+    steps: Any
     if role == "lvs_director":
-        steps = _lvs_director.plan_director(_lvs_director.goal_of(settings), _lvs_director.Host(*look))._asdict()
+        steps = _lvs_director.plan_director(_lvs_director.goal_of(settings), _lvs_director.Host(*look))
     elif role == "lvs_realserver":
         steps = _lvs_realserver.plan_realserver(
-            _lvs_realserver.goal_of(settings), _lvs_realserver.Host(*look, family, manager_knows_lo))._asdict()
+            _lvs_realserver.goal_of(settings), _lvs_realserver.Host(*look, family, manager_knows_lo))
     else:
         raise AnsibleFilterError(f"lvs_plan: there is no role '{role}'; expected lvs_director or lvs_realserver")
-    return {name: _plain(value) for name, value in steps.items()}
+    secret = getattr(steps, "secret", ())
+    return {name: _plain(value, secret) for name, value in steps._asdict().items()}
 
 
-def _plain(value: Any) -> Any:
-    """Return what templates can read: a list instead of a tuple, dictionaries instead of named ones."""
+def _plain(value: Any, secret: tuple) -> Any:
+    """Return what templates can read: a list instead of a tuple, and files as the module config_files takes them."""
     if not isinstance(value, tuple):
         return value
-    return [item._asdict() if hasattr(item, "_asdict") else item for item in value]
+    return [_file(item, item.dest in secret) if isinstance(item, _look.Wanted) else item for item in value]
+
+
+def _file(file: _look.Wanted, secret: bool) -> dict:
+    return dict(file._asdict(), check=file.check.split(), owner="root", group="root", secret=secret,
+                backup=file.dest.endswith(".cf") and not secret)
 
 
 class FilterModule:

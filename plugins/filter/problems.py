@@ -52,6 +52,7 @@ _value:
 
 import difflib
 from importlib import import_module
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -72,10 +73,18 @@ def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -
         raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
     options = specification["argument_specs"]["main"]["options"]
     unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
-    result = ArgumentSpecValidator(options).validate({name: settings[name] for name in settings if name in options})
+    known = {name: _plain(settings[name]) for name in settings if name in options}
+    result = ArgumentSpecValidator(options).validate(known)
     if unknown or result.error_messages:
         return unknown + [_readable(error) for error in result.errors]
     return import_module(ROOMS + CHECKERS[role]).check_settings(result.validated_parameters, list(hosts))
+
+
+def _plain(value: Any) -> Any:
+    """Return the value without Ansible's lazy containers: the validator would copy all variables with them."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _unknown(name: str, role: str, options: dict) -> str:

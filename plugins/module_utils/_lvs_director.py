@@ -22,6 +22,7 @@ BOOT_UNIT = "lvs-ldirectord@%s.service"
 BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
 CONFIG = "/etc/ha.d/%s.cf"
 AGENT = "/etc/ha.d/resource.d/ldirectord"
+NOTE = "/var/run/linuxha/pending/ldirectord"  # the files that a killed run left untold
 TABLE_UNIT = "lvs-table.service"
 TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
 RULES_FILE = "/etc/lvs-director.rules"
@@ -106,6 +107,7 @@ class Steps(NamedTuple):
     stop: Tuple[str, ...]         # configurations to stop, and then to remove
     stop_sync: bool
     files: Tuple[Wanted, ...]
+    noted: bool                   # a run that was killed has written files that nobody was told of
     secret: Tuple[str, ...]       # names of files that are not to be shown
     modules: Tuple[str, ...]
     settings: Tuple[str, ...]     # name=value
@@ -198,7 +200,7 @@ def goal_of(settings: Dict[str, Any]) -> Goal:
 
 def list_files(goal: Goal) -> List[str]:
     """Return the files to read, the kernel's settings among them."""
-    return [MODULES_FILE, SYSCTL_FILE, SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE, LOADED] + [
+    return [MODULES_FILE, SYSCTL_FILE, SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE, LOADED, NOTE] + [
         path % service["name"] for service in goal.services for path in (CONFIG, RUNNING)] + [
             _path_of(name) for name in goal.sysctls]
 
@@ -307,7 +309,8 @@ def plan_director(goal: Goal, host: Host) -> Steps:
     """Say what brings the host to the goal."""
     wanted = _wanted_files(goal)
     different = _look.pick_different(wanted, host.files)
-    changed = {file.dest for file in different}
+    noted = host.files.get(NOTE, "").splitlines()
+    changed = {file.dest for file in different} | set(noted)
     draining = _draining(goal, host)
     names = [service["name"] for service in goal.services if _lvs_table.is_present(service) and not goal.static]
     gone = [service["name"] for service in goal.services
@@ -326,7 +329,7 @@ def plan_director(goal: Goal, host: Host) -> Steps:
         calm=tuple(_config_of(_calm(service), goal) for service in draining),
         drain=tuple(dict(entry, purge=False) for entry in _lvs_table.table_of(
             [dict(service, real=_drained(service)) for service in draining])),
-        stop=tuple(gone), files=different,
+        stop=tuple(gone), files=different, noted=bool(noted),
         stop_sync=not goal.sync and SYNC_FILE in host.files,
         secret=tuple(CONFIG % service["name"] for service in goal.services if _has_secret(service)),
         modules=tuple(name for name in goal.modules if name.replace("-", "_") not in loaded),

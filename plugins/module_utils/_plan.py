@@ -32,6 +32,36 @@ class WriteFile(NamedTuple):
     backup: bool = True               # False for files that only this collection reads
 
 
+class PutFile(NamedTuple):
+    """Put one file in place with exactly these attributes, in a single step that a power cut does not undo by half."""
+
+    sentence: str
+    path: str
+    content: str
+    mode: int
+    owner: str = ""    # empty: as the old file, or as whoever writes a new one
+    group: str = ""
+    backup: bool = False
+
+
+class RemoveFile(NamedTuple):
+    """Take one file away. One that is not there is as good."""
+
+    sentence: str
+    path: str
+    backup: bool = False
+
+
+class MakeFolder(NamedTuple):
+    """Make a folder with what leads to it, or give it these attributes."""
+
+    sentence: str
+    path: str
+    mode: Optional[int] = None  # None: 0755 for a new one, as it is for one that is there
+    owner: str = ""
+    group: str = ""
+
+
 class WriteBlocks(NamedTuple):
     """Write to a block device that nobody holds, past the page cache, and prove it by reading it back.
 

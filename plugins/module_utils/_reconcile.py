@@ -7,7 +7,7 @@ so check mode cannot predict anything else than what then happens.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, Plan
 
@@ -16,7 +16,7 @@ def reconcile(module: Any,
               read: Callable[[], Any],
               plan: Callable[[Any], Plan],
               perform: Callable[[Any], None],
-              describe: Callable[[Any], str],
+              describe: Callable[[Any], Union[str, Dict[str, str]]],
               report: Callable[[Any], Dict[str, Any]],
               settle: Optional[Callable[[Any], Any]] = None) -> None:
     """Bring what ``read`` finds to what ``plan`` wants, and leave the module.
@@ -24,7 +24,7 @@ def reconcile(module: Any,
     read: returns the current state.
     plan: turns a current state into a Plan; empty when nothing has to change.
     perform: carries out one action (``Runner.perform``).
-    describe: renders a state as text, for ``--diff``.
+    describe: renders a state for ``--diff``, as one text or as several by their headings.
     report: turns a state into the module's own return values.
     settle: waits until the state that was reached is the one to leave, and returns it (never in check mode).
 
@@ -45,7 +45,15 @@ def reconcile(module: Any,
         module.exit_json(
             changed=bool(wanted.actions),
             actions=[action.sentence for action in wanted.actions],
-            diff={"before": describe(current), "after": describe(wanted.predicted)},
+            diff=difference(describe(current), describe(wanted.predicted)),
             **report(after))
     except HaError as error:
         module.fail_json(msg=str(error), actions=done, changed=bool(done))
+
+
+def difference(before: Any, after: Any) -> Any:
+    """Return what Ansible shows with ``--diff``: of several texts, those that differ."""
+    if isinstance(before, str):
+        return {"before": before, "after": after}
+    return [{"before_header": name, "after_header": name, "before": before.get(name, ""), "after": after.get(name, "")}
+            for name in sorted(set(before) | set(after)) if before.get(name, "") != after.get(name, "")]

@@ -15,7 +15,15 @@ import subprocess
 import tempfile
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError, WriteBlocks, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import (
+    Command,
+    HaError,
+    MakeFolder,
+    PutFile,
+    RemoveFile,
+    WriteBlocks,
+    WriteFile,
+)
 
 PIECE = 4 << 20  # bytes read at a time from a block device
 # ioctl "logical sector size of a block device"; a few architectures number such requests differently
@@ -208,6 +216,8 @@ class Runner:
         """Carry out one action of a plan."""
         if isinstance(action, WriteFile):
             self._write(action)
+        elif isinstance(action, (PutFile, RemoveFile, MakeFolder)):
+            self._arrange(action)
         elif isinstance(action, WriteBlocks):
             self._write_blocks(action)
         elif isinstance(action, Command):
@@ -251,9 +261,65 @@ class Runner:
                 os.fsync(file.fileno())
             os.chmod(temporary, action.mode)
             self._module.atomic_move(temporary, action.path)
+            _sync_folder(action.path)
         finally:
             if os.path.exists(temporary):
                 os.unlink(temporary)
+
+    def prove(self, content: str, argv: Sequence[str]) -> None:
+        """Let a program read a text before it becomes a file; "%s" in ``argv`` stands for the text's place."""
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=self._module.tmpdir) as file:
+            file.write(content)
+            file.flush()
+            self.run([part.replace("%s", file.name) for part in argv])
+
+    def _arrange(self, action: Any) -> None:
+        try:
+            if not isinstance(action, MakeFolder) and action.backup and os.path.exists(action.path):
+                self._module.backup_local(action.path)
+            if isinstance(action, PutFile):
+                self._put(action)
+            elif isinstance(action, RemoveFile):
+                if os.path.lexists(action.path):
+                    os.unlink(action.path)
+            else:
+                os.makedirs(action.path, mode=0o755, exist_ok=True)
+                self._dress(action.path, action.path, action)
+            _sync_folder(action.path)
+        except (OSError, LookupError) as error:  # LookupError: there is no such user or group
+            raise CommandError("%s cannot be changed: %s" % (action.path, error))
+
+    def _put(self, action: PutFile) -> None:
+        folder = os.path.dirname(action.path)
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".linuxha-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(action.content)
+                file.flush()
+                self._dress(temporary, action.path, action)
+                os.fsync(file.fileno())
+            os.rename(temporary, action.path)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+    def _dress(self, path: str, final: str, action: Any) -> None:
+        """Give ``path`` its owner, mode and context before it appears as ``final``."""
+        old = os.stat(final) if os.path.exists(final) else os.stat(path)
+        shutil.chown(path, action.owner or old.st_uid, action.group or old.st_gid)
+        if action.mode is not None:
+            os.chmod(path, action.mode)  # after chown, which takes special bits away
+        self._module.set_context_if_different(path, self._module.selinux_default_context(final), False)
+
+
+def _sync_folder(path: str) -> None:
+    """Have the disk keep which files there are beside ``path``."""
+    handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _open_direct(path: str, flags: int) -> int:

@@ -20,8 +20,9 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_cib", "_clustat", "_cman_look", "_conf_xml", "_crm", "_drbd_devices", "_drbd_settings",
-     "_fields", "_ipvs", "_iscsi", "_ldirectord", "_look", "_lvm_conf", "_ntp", "_qdisk_format", "_reading", "_status"},
+    {"_agents", "_apache", "_cib", "_clustat", "_cman_look", "_conf_xml", "_config_files", "_crm", "_drbd_devices",
+     "_drbd_settings", "_fields", "_ipvs", "_iscsi", "_ldirectord", "_look", "_lvm_conf", "_ntp", "_qdisk_format",
+     "_reading", "_status"},
     {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_groups",
      "_ipvs_kernel", "_ipvs_wanted", "_lvm", "_lvs_realserver", "_lvs_table", "_qdisk", "_status_clusters",
      "_status_of_clusters", "_status_of_hosts", "_status_text"},

@@ -271,3 +271,10 @@ def test_where_ldirectord_does_not_run_the_table_says_what_is_to_be_drained():
 def test_the_table_of_the_next_boot_has_no_drained_server():
     assert "192.168.0.5" not in _lvs_table.render_rules([LEAVING])
     assert "192.168.0.4" in _lvs_table.render_rules([LEAVING])
+
+
+def test_what_a_killed_run_left_untold_counts_as_changed():
+    there = after(plan(GOOD, host()), host())
+    noted = there._replace(files={**there.files, room.NOTE: "/etc/ha.d/www.cf\n" + room.SYNC_FILE + "\n"})
+    steps = plan(GOOD, noted)
+    assert (steps.noted, steps.files, steps.reload, steps.start) == (True, (), ("www",), (room.SYNC_UNIT,))

@@ -109,3 +109,13 @@ def test_state_that_does_not_settle_is_a_failure():
         raise HaError("still moving")
     assert run(Shelf(""), "a", settle=settle) == ("failed", {"msg": "still moving", "actions": ["put a on the shelf"],
                                                              "changed": True})
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_of_several_texts_those_that_differ_are_shown(check_mode):
+    before, after = {"same": "a", "changed": "b", "gone": "c"}, {"same": "a", "changed": "B", "new": "d"}
+    with pytest.raises(Left) as left:
+        reconcile(Module(check_mode), read=lambda: before, plan=lambda _current: Plan((), after),
+                  perform=lambda _action: None, describe=dict, report=lambda _state: {})
+    assert [(one["before_header"], one["before"], one["after"]) for one in left.value.args[1]["diff"]] == [
+        ("changed", "b", "B"), ("gone", "c", ""), ("new", "", "d")]
