@@ -379,7 +379,7 @@ def divergences() -> None:
     chance, disk = random.Random(seed), "/dev/ubdc"
     print(f"CHAOS_COUNT={count} CHAOS_SEED={seed}", flush=True)
     for node in NODES:
-        lab.ssh(node, "drbdadm down second 2>/dev/null; wipefs -qa " + disk, check=False)
+        lab.ssh(node, f"drbdadm down second; dd if=/dev/zero of={disk} bs=1M oflag=direct", check=False)
     built = pair.play("molecule/web_pair/second_resource.yml", second_disk=disk)
     if built.returncode:
         sys.exit(built.stdout + built.stderr)
@@ -417,7 +417,7 @@ def divergences() -> None:
         )
         print(f"{len(seen)}: {seen[-1]}", flush=True)
     for node in NODES:
-        lab.ssh(node, f"drbdadm down second; rm /etc/drbd.d/second.res; wipefs -qa {disk}")
+        lab.ssh(node, "drbdadm down second; rm /etc/drbd.d/second.res")
     pair.record("divergences", seed=seed, seen=seen)
 
 
@@ -441,7 +441,8 @@ def settled(disks: str) -> bool:
 
 def content(node: str) -> str:
     """Return the checksum of a side's own data, without DRBD's metadata behind it."""
-    return lab.ssh(node, "head -c $(($(cat /sys/block/drbd1/size) * 512)) /dev/ubdc | sha256sum")
+    size = "$(($(cat /sys/block/drbd1/size) * 512))"  # DRBD writes past what the kernel keeps of the disk below it
+    return lab.ssh(node, f"dd if=/dev/ubdc bs=64k iflag=direct,count_bytes count={size} status=none | sha256sum")
 
 
 def written(node: str) -> list[str]:
