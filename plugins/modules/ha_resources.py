@@ -254,8 +254,9 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "engine": {"type": "str", "choices": sorted(ENGINES), "default": "heartbeat"},
-            "groups": {"type": "list", "elements": "dict", "default": []},
-            "fencing": {"type": "dict", "no_log": False},
+            # The host's log, written before anything else, gets neither: there may be passwords in them.
+            "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "fencing": {"type": "dict", "no_log": True},
             "properties": {"type": "dict", "default": {}},
             "resource_defaults": {"type": "dict", "default": {}},
             "operation_defaults": {"type": "dict", "default": {}},
@@ -266,9 +267,8 @@ def main():
             "wait": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
-        no_log=True,  # the host's log does not get the options: there may be passwords of fence devices in them
     )
-    module.no_log_values.update(secrets_in(module.params))
+    module.no_log_values = set(secrets_in(module.params))  # from now on only what is secret, or nothing could be told
     engine = ENGINES[module.params["engine"]](module, Runner(module))
     reconcile(module, read=engine.read, plan=engine.plan, perform=engine.perform, describe=engine.describe,
               report=engine.report, settle=engine.settle)

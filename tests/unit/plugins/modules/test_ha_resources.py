@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.linuxha.cluster.plugins.module_utils import _engine_heartbeat as engines
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
@@ -204,3 +206,23 @@ def test_scripts_are_looked_for_where_heartbeat_looks(tmp_path: Path, monkeypatc
     monkeypatch.setattr(engines._haresources, "AGENT_DIRECTORIES", (str(first), str(second)))
     found = [engines.locate(name) for name in ("a", "b", "plain", "c")]
     assert found == [str(first / "a"), str(second / "b"), None, None]
+
+
+def test_the_hosts_log_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Ansible's own module, which writes its options to the log before it hands over."""
+    log: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, text, log_args=None: log.append(f"{text} {log_args}"))
+    fencing = {"devices": [{"name": "bmc", "agent": "fence_ipmilan", "options": {"passwd": "hush"}}], "nodes": []}
+    asked = {"engine": "pacemaker", "fencing": fencing, "groups": [{"name": "web", "state": "disabled"}]}
+    made: list[AnsibleModule] = []
+
+    def engine(module: AnsibleModule, _runner: Any) -> None:
+        made.append(module)
+        raise SystemExit
+
+    monkeypatch.setitem(door.ENGINES, "pacemaker", engine)
+    with patch_module_args(asked), pytest.raises(SystemExit):
+        door.main()
+    assert log
+    assert "hush" not in "".join(log)
+    assert made[0].no_log_values == {"hush"}  # and names can still be told
