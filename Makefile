@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment lab test lint units sanity molecule clean
+.PHONY: help environment test-environment lab test lint units sanity molecule chaos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -42,6 +42,12 @@ sanity: test-environment ## Build the collection and run ansible-test sanity on 
 molecule: test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
+
+KIND ?= web_pair
+COUNT ?= 20
+
+chaos: environment ## Break a cluster at random: make chaos KIND=magi COUNT=20 SEED=7 (of a run to be repeated)
+	@$(PYTHON) -m lab.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 clean: ## End the lab and remove what make made in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy
