@@ -49,7 +49,8 @@ options:
         default: ""
       check:
         description:
-          - A program with its arguments that reads the text and ends with exit code 0 when it is right.
+          - A program with its arguments that reads the text and ends with exit code 0 when it is right. In check mode it
+            is passed over where it is not installed yet.
           - V(%s) stands for the name of a file with the text.
         type: list
         elements: str
@@ -242,8 +243,9 @@ def name_of(find, number):
 class Files:
     """How to read the files; all thinking is done elsewhere."""
 
-    def __init__(self, runner, wanted):
+    def __init__(self, runner, wanted, forecast):
         self.runner, self.wanted, self.written = runner, wanted, []
+        self.forecast = forecast                # check mode: what reads the files may not be installed yet
 
     def read(self):
         """Return what there is."""
@@ -283,7 +285,8 @@ class Files:
         paths = {action.path for action in wanted.actions if isinstance(action, (PutFile, RemoveFile))}
         self.written = [file.path for file in self.wanted.files if file.path in paths]
         for file in self.wanted.files:
-            if file.check and file.content is not None and file.path in paths:
+            if file.check and file.content is not None and file.path in paths and (
+                    not self.forecast or self.runner.has(file.check[0])):
                 self.prove(file)
         return wanted
 
@@ -306,7 +309,7 @@ def main():
     # From now on only secrets are hidden, or no difference could be shown.
     module.no_log_values = {file["content"] for file in module.params["files"] if file["secret"] and file["content"]}
     try:
-        files = Files(Runner(module), wanted_from(module.params))
+        files = Files(Runner(module), wanted_from(module.params), module.check_mode)
     except HaError as error:
         module.fail_json(msg=str(error))
     reconcile(module, read=files.read, plan=files.plan, perform=files.runner.perform,

@@ -119,6 +119,13 @@ def test_only_a_running_daemon_is_told(run, tmp_path, question, told):
     assert (done["pending"], taken(tmp_path)) == (False, told)
 
 
+def test_a_program_that_is_still_to_be_installed_checks_nothing_in_check_mode(run, tmp_path):
+    file = site(tmp_path, check=["/usr/sbin/no-such-program", "%s"])
+    assert run(check_mode=True, files=[file])["changed"]
+    assert "no-such-program" in run(files=[file])["msg"]
+    assert not os.path.exists(file["dest"])
+
+
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_nothing_is_changed_when_one_of_the_texts_is_refused(run, tmp_path, check_mode):
     wrong = {"dest": str(tmp_path / "wrong"), "content": "nonsense", "check": REFUSE}
