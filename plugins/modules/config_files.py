@@ -49,8 +49,8 @@ options:
         default: ""
       check:
         description:
-          - A program with its arguments that reads the text and ends with exit code 0 when it is right. In check mode it
-            is passed over where it is not installed yet.
+          - A program with its arguments that reads the text and ends with exit code 0 when it is right. In check mode
+            one that is not installed yet is passed over.
           - V(%s) stands for the name of a file with the text.
         type: list
         elements: str
