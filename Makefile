@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment lab test lint units sanity molecule chaos clean
+.PHONY: help environment test-environment lab test lint units sanity molecule clusters chaos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -42,6 +42,11 @@ sanity: test-environment ## Build the collection and run ansible-test sanity on 
 molecule: test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
+
+clusters: test-environment ## The farm and the magi, built and broken too: more than an hour, so not a part of test
+	molecule test --scenario-name lvs_farm
+	molecule test --scenario-name magi
+	molecule test --scenario-name magi_cman
 
 KIND ?= web_pair
 COUNT ?= 20
