@@ -42,11 +42,10 @@ def reconcile(module: Any,
                 done.append(action.sentence)
             after = read() if done else current
             after = settle(after) if settle else after
-        module.exit_json(
-            changed=bool(wanted.actions),
-            actions=[action.sentence for action in wanted.actions],
-            diff=difference(describe(current), describe(wanted.predicted)),
-            **report(after))
+        left = dict(report(after), changed=bool(wanted.actions), actions=[action.sentence for action in wanted.actions])
+        if module._diff:  # Ansible shows what it gets, even where the task says `diff: false`
+            left["diff"] = difference(describe(current), describe(wanted.predicted))
+        module.exit_json(**left)
     except HaError as error:
         module.fail_json(msg=str(error), actions=done, changed=bool(done))
 

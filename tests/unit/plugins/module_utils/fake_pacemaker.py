@@ -55,6 +55,8 @@ def apply_patch(root: Any, text: str) -> Any:
 class Cluster:
     """A module and its runner on a node of a cluster. Set ``broken`` to make a resource fail to start."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, text: str = EMPTY, check_mode: bool = False, **params: Any) -> None:
         self.root = _cib.parse_cib(text)
         self.check_mode = check_mode

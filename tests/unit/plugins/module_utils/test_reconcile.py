@@ -15,8 +15,8 @@ class Left(Exception):
 
 
 class Module:
-    def __init__(self, check_mode=False):
-        self.check_mode = check_mode
+    def __init__(self, check_mode=False, diff=True):
+        self.check_mode, self._diff = check_mode, diff
 
     def exit_json(self, **result):
         raise Left("ok", result)
@@ -119,3 +119,10 @@ def test_of_several_texts_those_that_differ_are_shown(check_mode):
                   perform=lambda _action: None, describe=dict, report=lambda _state: {})
     assert [(one["before_header"], one["before"], one["after"]) for one in left.value.args[1]["diff"]] == [
         ("changed", "b", "B"), ("gone", "c", ""), ("new", "", "d")]
+
+
+def test_a_task_that_is_to_show_nothing_shows_nothing():
+    with pytest.raises(Left) as left:
+        reconcile(Module(diff=False), read=lambda: "", plan=lambda _: Plan((), ""), perform=None,
+                  describe=lambda state: state, report=lambda _: {})
+    assert "diff" not in left.value.args[1]

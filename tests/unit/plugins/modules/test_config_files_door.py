@@ -30,6 +30,8 @@ class Left(Exception):
 class Module:
     """An AnsibleModule of which only its options and its end matter."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, params: dict[str, Any], tmpdir: Path, check_mode: bool) -> None:
         checked = ArgumentSpecValidator(door.argument_spec()).validate(params)
         assert not checked.error_messages, checked.error_messages

@@ -137,6 +137,8 @@ class PretendedHost:
 class PretendedModule:
     """What reconcile and main use of AnsibleModule."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, params, check_mode=False):
         self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
         self.params.update({"name": "repl", "node": "debian1"}, **params)

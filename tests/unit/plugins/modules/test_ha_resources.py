@@ -34,6 +34,8 @@ class Left(Exception):
 class Host:
     """A module and its runner: files, programs, and what heartbeat says."""
 
+    _diff = True  # as with --diff
+
     def __init__(
         self,
         words: list[str] | None = None,

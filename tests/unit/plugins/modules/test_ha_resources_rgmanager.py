@@ -46,6 +46,8 @@ class Left(Exception):
 class Host:
     """A module and its runner: files, programs, services and their states."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, tools: str = EL6, status: str = STATUS, conf: str | None = CONF, **params: Any) -> None:
         self.files, self.tools, self.answer = {PATH: conf}, tools.split(), status
         self.params = {"groups": [GROUP], "path": None, "wait": 0, **params}

@@ -32,6 +32,8 @@ class Left(Exception):
 class Host:
     """A module and its runner. ``others`` changes the table behind the module's back when it writes."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, table: list[str] | None = None, tools: str = "ipvsadm", check_mode: bool = False,
                  others: Callable[[Host], None] = lambda host: None) -> None:
         self.table, self.tools, self.check_mode, self.others = list(table or []), tools.split(), check_mode, others

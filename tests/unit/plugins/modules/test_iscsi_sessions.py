@@ -76,6 +76,8 @@ def fixture_go(monkeypatch):
 
     def go(host, check_mode=False, **params):
         class Module:
+            _diff = True  # as with --diff
+
             def __init__(self):
                 self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
                 self.params.update({"targets": [TARGET]}, **params)

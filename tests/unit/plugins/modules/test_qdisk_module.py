@@ -27,6 +27,8 @@ class Killed(Exception):
 class PretendedModule:
     """What reconcile and main use of AnsibleModule."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, params, check_mode, spec):
         self.params = {key: entry.get("default") for key, entry in spec.items()}
         self.params.update(params)

@@ -28,6 +28,8 @@ class Left(Exception):
 class Host:
     """A module and its runner. A disk is {"times": (watchdog, msgwait), "slots": [...], "wipefs": text, ...}."""
 
+    _diff = True  # as with --diff
+
     def __init__(self, disks: dict[str, dict[str, Any]], check_mode: bool = False, **params: Any) -> None:
         self.disks, self.check_mode, self.calls = disks, check_mode, []
         self.params = {"devices": list(disks), "nodes": NODES, "timeouts": {"watchdog": 10, "msgwait": 20},
