@@ -119,6 +119,18 @@ def difference(output: str) -> list[str]:
     return sorted(line for line in output.splitlines() if re.match(r"[+-](?![+-])", line))
 
 
+def differences(output: str) -> dict[str, list[str]]:
+    """Return the same by the headings of the differences, which are names of files for the most part; in order."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in output.splitlines():
+        if line.startswith("+++ "):
+            heading = line.partition(": ")[2]
+        elif re.match(r"[+-](?![+-])", line):
+            found.setdefault(heading, []).append(line)
+    return found
+
+
 def declared(host: str, variable: str) -> Any:
     """Return a variable of a host as the inventory declares it."""
     argv = ["ansible-inventory", "-i", "inventories/lab", "--host", host]

@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.hardware import bridge_of
 from lab.paths import CHECKOUT
-from lab.scenario import Scenario, changed_by, declared, difference, outage_from
+from lab.scenario import Scenario, changed_by, declared, differences, outage_from
 
 VIP, CLIENT = "192.168.0.3", "client"
 DIRECTORS = ("frontal1", "frontal2")
@@ -242,6 +242,26 @@ def services(**changed: Any) -> dict[str, Any]:
     return {"lvs_director_services": [{**service, **changed}]}
 
 
+def compared(foretold: str, done: str) -> dict[str, Any]:
+    """Compare the forecast of a run with what it did, file by file.
+
+    What a package brings along is known when it is there: of such a file the forecast is its whole text, which is
+    compared with what the spare machine then has.
+    """
+    before, after = differences(foretold), differences(done)
+    other_than_foretold = {}
+    for heading in sorted({*before, *after}):
+        lines = before.get(heading, [])
+        if sorted(lines) == sorted(after.get(heading, [])):
+            continue
+        whole_text = [line[1:] for line in lines if not line.startswith("+file ")]
+        all_new = all(line.startswith("+") for line in lines)
+        if all_new and lab.ssh("reel3", "cat", heading, check=False).splitlines() == whole_text:
+            continue
+        other_than_foretold[heading] = [lines, after.get(heading, [])]
+    return {"lines": sum(map(len, after.values())), "other_than_foretold": other_than_foretold}
+
+
 class Farewell(threading.Thread):
     """Waits until a real server gets no new connections, and then sends those home that it still has."""
 
@@ -288,8 +308,7 @@ def changes() -> None:
         seen[name] = {
             "code": real.returncode,
             "changed": changed_by(real.stdout),
-            "foretold": difference(foretold.stdout) if foretold else None,
-            "done": difference(real.stdout),
+            **(compared(foretold.stdout, real.stdout) if foretold else {}),
             "table": lab.ssh(active(), "ipvsadm", "--save", "-n").splitlines(),
         }
         print(f"{time.strftime('%T')} {name}: {changed_by(real.stdout)}", flush=True)
