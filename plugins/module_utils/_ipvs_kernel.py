@@ -7,7 +7,6 @@ thresholds are missing. So it is good to see that nothing has to be changed, and
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-import functools
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
@@ -68,13 +67,13 @@ def parse_kernel(text: str) -> Optional[State]:
     """Read ``/proc/net/ip_vs``; None when it has a service that it does not tell enough of."""
     services: Dict[Key, Service] = {}
     active: Dict[Tuple[Key, ServerName], int] = {}
-    key = Key("", "", 0, 0)
+    key, service = Key("", "", 0, 0), Service("", (), 0, "", "", False, {})
     for line in text.splitlines()[3:]:  # the heading has three lines
         words = line.split()
         try:
-            if words[0] == "->":
+            if words[0] == "->" and services:
                 name = _read_endpoint(words[1])
-                services[key].servers[name] = Server(name[0], name[1], _FORWARDS[words[2]], int(words[3]))
+                service.servers[name] = Server(name[0], name[1], _FORWARDS[words[2]], int(words[3]))
                 if words[4] != "0":
                     active[key, name] = int(words[4])
             elif words[0] == "FWM" or "persistent" in words:
@@ -82,14 +81,18 @@ def parse_kernel(text: str) -> Optional[State]:
             else:
                 address, port = _read_endpoint(words[1])
                 key = Key(_PROTOCOLS[words[0]], address, port, 6 if ":" in address else 4)
-                services[key] = Service(words[2], (), 0, "", "", "ops" in words, {})
+                services[key] = service = Service(words[2], (), 0, "", "", "ops" in words, {})
         except (KeyError, IndexError, TypeError, ValueError):
             raise IpvsError("/proc/net/ip_vs has the line %r; expected a service or a server" % line)
     return State(services, active=active)
 
 
-@functools.lru_cache(maxsize=1 << 16)
+_BYTES = {"%02X" % number: str(number) for number in range(256)}
+
+
 def _read_endpoint(text: str) -> ServerName:
+    if text[8:9] == ":":  # there may be tens of thousands of them
+        return ".".join((_BYTES[text[:2]], _BYTES[text[2:4]], _BYTES[text[4:6]], _BYTES[text[6:8]])), int(text[9:], 16)
     address, _colon, port = text.rpartition(":")
     if address[:1] == "[":
         address = read_address(address[1:-1])[0]

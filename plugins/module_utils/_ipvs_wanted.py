@@ -101,16 +101,15 @@ def raise_faults(faults: Sequence[str]) -> None:
         raise _ipvs.IpvsError("\n".join(list(faults[:MOST_FAULTS]) + more))
 
 
-def _read_plain(entry: Any, key: _ipvs.Key) -> Optional[_ipvs.Server]:
-    """Read a server that is written in the usual way, quickly; anything else is for the checker (None)."""
+def _read_plain(entry: Any, port: int) -> Optional[_ipvs.Server]:
+    """Read an IPv4 server that is written in the usual way, quickly; anything else is for the checker (None)."""
     if not isinstance(entry, dict) or not PLAIN_KEYS.issuperset(entry):
         return None
-    address, port = entry.get("address"), 0 if key.protocol == "fwmark" else key.port
-    forward, weight = entry.get("forward", "gate"), entry.get("weight", 1)
+    address, weight, forward = entry.get("address"), entry.get("weight", 1), entry.get("forward", "gate")
     if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= LARGEST:
         return None
-    if (key.family != 4 or not isinstance(address, str) or not _PLAIN.match(address) or entry.get("port", port) != port
-            or forward not in ("gate", "ipip", "masq")):
+    if (not isinstance(address, str) or not _PLAIN.match(address) or forward not in ("gate", "ipip", "masq")
+            or entry.get("port", port) != port):
         return None
     return _ipvs.Server(address, port, forward, weight, None, None)
 
@@ -246,11 +245,13 @@ class Checker:
         servers: Dict[_ipvs.ServerName, _ipvs.Server] = {}
         leaving: Dict[str, List[_ipvs.ServerName]] = {"absent": [], "drained": []}
         seen: Dict[_ipvs.ServerName, int] = {}
+        port = 0 if key.protocol == "fwmark" else key.port
         for index, entry in enumerate(self.items(item.get("servers"), path + ".servers")):
-            plain = _read_plain(entry, key)
-            if plain and plain[:2] not in seen:
-                seen[plain[:2]] = index
-                servers[plain[:2]] = plain
+            plain = _read_plain(entry, port) if key.family == 4 else None
+            name = (plain[0], port) if plain else None
+            if plain and name and name not in seen:
+                seen[name] = index
+                servers[name] = plain
                 continue
             here = "%s.servers[%d]" % (path, index)
             if not self.mapping(entry, here, SERVER_KEYS):

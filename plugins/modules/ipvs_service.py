@@ -145,6 +145,7 @@ undrained:
   elements: str
 """
 
+import gc
 import glob
 import os
 import time
@@ -303,6 +304,7 @@ class Table:
 
 def main():
     """Check what is wanted, and hand over."""
+    gc.disable()  # a table may have tens of thousands of servers, and all of them are needed to the end
     module = AnsibleModule(
         argument_spec={
             "services": {"type": "raw", "default": []},
