@@ -492,6 +492,12 @@ def test_directors_that_differ_are_found():
         "192.168.0.5:80 has weight 2 on frontal1, none on frontal2")
 
 
+def test_directors_that_know_the_same_are_well():
+    looks = fake.lvs_farm()
+    looks["frontal2"]["ipvs"] = fake._status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [fake.LDIRECTORD])
+    assert found(looks) == []
+
+
 def test_long_tables_are_cut():
     lines = "".join(f"  -> C0A801{number:02X}:0050      Route   1      0          0\n" for number in range(99))
     text = report(farm(fake.TABLE + fake.SECOND + lines))["text"]
