@@ -196,6 +196,8 @@ class Writers:
             text=True,
         )
         self._processes[node] = process
+        if self._ended.is_set():  # the end came while it was started
+            process.kill()
         assert process.stdin is not None and process.stdout is not None
         with suppress(BrokenPipeError):  # not mounted there
             process.stdin.write(WRITER)

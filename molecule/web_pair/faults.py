@@ -383,7 +383,7 @@ def divergences() -> None:
     built = pair.play("molecule/web_pair/second_resource.yml", second_disk=disk)
     if built.returncode:
         sys.exit(built.stdout + built.stderr)
-    pair.wait_until("the second resource is whole", lambda: settled("UpToDate/UpToDate"))
+    pair.wait_until("the second resource is whole", second_whole)
     module = ["-m", "linuxha.cluster.drbd_resource", "-a", f"name=second disk={disk}"]
     seen = []
     for _ in range(count):
@@ -404,7 +404,7 @@ def divergences() -> None:
         named = chance.choice(NODES)
         lab.ssh(other(named), "drbdadm", "connect", "--discard-my-data", "second")
         lab.ssh(named, "drbdadm", "connect", "second")
-        pair.wait_until("both copies are whole again", lambda: settled("UpToDate/UpToDate"))
+        pair.wait_until("both copies are whole again", second_whole)
         seen.append(
             {
                 "diverged": before[NODES[0]] != before[NODES[1]],
@@ -432,10 +432,10 @@ def cstates() -> list[str]:
     return [lab.ssh(node, "drbdadm", "cstate", "second", check=False).strip() for node in NODES]
 
 
-def settled(disks: str) -> bool:
-    """Tell whether the second resource is connected with these disk states."""
+def second_whole() -> bool:
+    """Tell whether both copies of the second resource are connected and up to date."""
     return cstates() == ["Connected"] * 2 and all(
-        lab.ssh(node, "drbdadm", "dstate", "second").strip() == disks for node in NODES
+        lab.ssh(node, "drbdadm", "dstate", "second").strip() == "UpToDate/UpToDate" for node in NODES
     )
 
 
