@@ -7,7 +7,9 @@ thresholds are missing. So it is good to see that nothing has to be changed, and
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Dict, List, NamedTuple, Optional, Tuple
+import itertools
+import socket
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
     IpvsError,
@@ -20,6 +22,8 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
 )
 
 _PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
+_WORDS = {"gate": "Route", "ipip": "Tunnel", "masq": "Masq"}
+_COUNTS = 39  # where the numbers of connections begin in the line of an IPv4 server
 _FORWARDS = {"Route": "gate", "Local": "gate", "Tunnel": "ipip", "Masq": "masq"}
 
 
@@ -63,12 +67,20 @@ def parse_connections(text: str) -> Tuple[Virtual, ...]:
     return tuple(virtual._replace(servers=tuple(servers)) for virtual, servers in found)
 
 
-def parse_kernel(text: str) -> Optional[State]:
-    """Read ``/proc/net/ip_vs``; None when it has a service that it does not tell enough of."""
+def parse_kernel(table: Iterable[str], expected: Optional[Mapping[Key, Service]] = None) -> Optional[State]:
+    """Read the lines of ``/proc/net/ip_vs``; None when it has a service that it does not tell enough of.
+
+    A server that is as ``expected`` becomes that very object: of tens of thousands, fresh ones cost more than the rest.
+    """
     services: Dict[Key, Service] = {}
     active: Dict[Tuple[Key, ServerName], int] = {}
+    known: Dict[str, Tuple[ServerName, Server]] = {}
     key, service = Key("", "", 0, 0), Service("", (), 0, "", "", False, {})
-    for line in text.splitlines()[3:]:  # the heading has three lines
+    for line in itertools.islice(table, 3, None):  # the heading has three lines
+        if line[:_COUNTS] in known and line[_COUNTS:_COUNTS + 2] == "0 ":
+            name, server = known[line[:_COUNTS]]
+            service.servers[name] = server
+            continue
         words = line.split()
         try:
             if words[0] == "->" and services:
@@ -82,17 +94,22 @@ def parse_kernel(text: str) -> Optional[State]:
                 address, port = _read_endpoint(words[1])
                 key = Key(_PROTOCOLS[words[0]], address, port, 6 if ":" in address else 4)
                 services[key] = service = Service(words[2], (), 0, "", "", "ops" in words, {})
+                known = _lines_of(expected[key]) if expected and key in expected and key.family == 4 else {}
         except (KeyError, IndexError, TypeError, ValueError):
-            raise IpvsError("/proc/net/ip_vs has the line %r; expected a service or a server" % line)
+            raise IpvsError("/proc/net/ip_vs has the line %r; expected a service or a server" % line.rstrip())
     return State(services, active=active)
 
 
-_BYTES = {"%02X" % number: str(number) for number in range(256)}
+def _lines_of(service: Service) -> Dict[str, Tuple[ServerName, Server]]:
+    """Return how the kernel prints the IPv4 servers of a service, up to their connections."""
+    return {"  -> %s:%04X      %-7s %-6d " % (socket.inet_aton(name[0]).hex().upper(), name[1],
+                                              _WORDS[server.forward], server.weight): (name, server)
+            for name, server in service.servers.items() if ":" not in name[0]}
 
 
 def _read_endpoint(text: str) -> ServerName:
     if text[8:9] == ":":  # there may be tens of thousands of them
-        return ".".join((_BYTES[text[:2]], _BYTES[text[2:4]], _BYTES[text[4:6]], _BYTES[text[6:8]])), int(text[9:], 16)
+        return socket.inet_ntoa(bytes.fromhex(text[:8])), int(text[9:], 16)
     address, _colon, port = text.rpartition(":")
     if address[:1] == "[":
         address = read_address(address[1:-1])[0]

@@ -172,7 +172,7 @@ def _change_servers(key: Key, have: Dict[ServerName, Server], want: WantedServic
         old = have.get(name)
         if old is None:
             servers[name] = _add(key, server, steps)
-        elif old[2:4] != server[2:4] or server.upper is not None:
+        elif old is not server and old[2:4] != server[2:4] or server.upper is not None:
             new = _merged(old, server, context.wanted.keep_weights)
             if new != old:
                 servers[name] = _edit(key, old, new, steps)

@@ -9,7 +9,7 @@ Private to linuxha.cluster; nothing outside may import it.
 import ipaddress
 import json
 import re
-from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs
 
@@ -30,6 +30,7 @@ MOST_FAULTS = 50
 PLAIN_KEYS = frozenset(("address", "port", "forward", "weight"))
 _PART = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PLAIN = re.compile(r"(?:22[0-3]|2[01][0-9]|1[0-9][0-9]|[1-9][0-9]?)(?:\.%s){3}\Z" % _PART)  # an IPv4 address of a host
+_OPEN, _COMMA, _CLOSE = (re.compile(r"\s*%s\s*" % sign) for sign in (r"\[", ",", r"\]\s*\Z"))  # of a JSON list
 UNKNOWN = _ipvs.Key("", "", 0, 0)
 Mapping = Dict[Any, Any]
 
@@ -72,7 +73,10 @@ class Wanted(NamedTuple):
 def parse_wanted(params: Mapping) -> Wanted:
     """Turn the parameters of the module into what is wanted; raise IpvsError with one line for each fault."""
     checker = Checker()
-    services = checker.read_services(_unpacked(params.get("services")), "services", bool(params.get("purge")))
+    table = params.get("services")
+    if isinstance(table, str):                 # Ansible hands a long list over much faster as JSON text
+        table = _elements(table)
+    services = checker.read_services(table, "services", bool(params.get("purge")))
     timeouts = checker.read_timeouts(params.get("timeouts"), "timeouts")
     sync = checker.read_sync(params.get("sync_daemon"), "sync_daemon")
     limit = checker.number(params, "drain_limit", "drain_limit", 300, 0, 86400)
@@ -84,14 +88,20 @@ def parse_wanted(params: Mapping) -> Wanted:
                   bool(params.get("wait", True)), limit)
 
 
-def _unpacked(value: Any) -> Any:
-    """Return a list that may have come as JSON text, which Ansible hands over much faster than a long list."""
-    if not isinstance(value, str):
-        return value
+def _elements(text: str) -> Iterator[Any]:
+    """Decode a JSON list one element after the other, as fresh memory for all at once costs more than the decoding."""
+    decode = json.JSONDecoder().raw_decode
+    between = _OPEN.match(text)
+    over = _CLOSE.match(text, between.end()) if between else None
     try:
-        return json.loads(value)
+        while between and not over:
+            element, place = decode(text, between.end())
+            yield element
+            between, over = _COMMA.match(text, place), _CLOSE.match(text, place)
     except ValueError:
-        raise _ipvs.IpvsError("services: %r; expected a list, or a list as JSON text" % value[:60])
+        over = None
+    if not over:
+        raise _ipvs.IpvsError("services: %r; expected a list, or a list as JSON text" % text[:60])
 
 
 def raise_faults(faults: Sequence[str]) -> None:
@@ -170,10 +180,10 @@ class Checker:
         self.fault("%s.%s" % (path, key), value, "true or false")
         return default
 
-    def items(self, value: Any, path: str) -> List[Any]:
-        """Return a list; nothing is an empty one."""
-        if isinstance(value, (list, tuple)):
-            return list(value)
+    def items(self, value: Any, path: str) -> Iterable[Any]:
+        """Return what a list holds; nothing is an empty one."""
+        if isinstance(value, (list, tuple, Iterator)):
+            return value
         if value is not None:
             self.fault(path, value, "a list")
         return []
@@ -273,6 +283,8 @@ class Checker:
             tuple(leaving["absent"]), tuple(leaving["drained"]), self.flag(item, "purge", path, purge))
 
     def _read_flags(self, item: Mapping, path: str, scheduler: str) -> Tuple[str, ...]:
+        if item.get("flags") is None:
+            return ()
         known = PLAIN_FLAGS + tuple(_ipvs.FLAG_WORDS.get(scheduler, {}).values())
         flags = self.items(item.get("flags"), path + ".flags")
         for flag in flags:

@@ -178,10 +178,12 @@ class Table:
 
     def read(self):
         """Read the table; what takes longer to read only when it matters."""
-        text = self.runner.read_file(KERNEL_TABLE)
-        if text is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
+        table = self.runner.open_file(KERNEL_TABLE)
+        if table is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
             return _ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
-        state = _ipvs_kernel.parse_kernel(text)
+        with table:
+            state = _ipvs_kernel.parse_kernel(
+                table, {key: want.service for key, want in self.wanted.services.items()})
         plain = state is not None and (not state.services or _ipvs_plan.is_plain(self.wanted))
         if plain:
             other = self._list()
@@ -240,8 +242,8 @@ class Table:
     def _wait(self, action):
         end = time.monotonic() + action.limit
         while True:
-            state = (_ipvs_kernel.parse_kernel(self.runner.read_file(KERNEL_TABLE) or "")
-                     or self._list("--save -n", "-L -n --thresholds"))
+            with self.runner.open_file(KERNEL_TABLE) as table:
+                state = _ipvs_kernel.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
             left = _ipvs_plan.count_active(state, action.servers)
             if not left or time.monotonic() >= end:
                 break

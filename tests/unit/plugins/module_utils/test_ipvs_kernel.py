@@ -24,7 +24,7 @@ def fixture(name: str) -> str:
 
 
 def test_the_kernel_and_ipvsadm_tell_the_same_of_a_plain_table():
-    told = parse_kernel(fixture("kernel7.2-proc-plain.txt"))
+    told = parse_kernel(fixture("kernel7.2-proc-plain.txt").splitlines())
     saved = _ipvs.parse_state(fixture("1.31-kernel7.2-plain.txt"))
     assert told.services == saved.services
     assert {server.forward for service in told.services.values() for server in service.servers.values()} == {
@@ -32,9 +32,35 @@ def test_the_kernel_and_ipvsadm_tell_the_same_of_a_plain_table():
     assert {key.protocol for key in told.services} == {"tcp", "udp", "sctp"}
 
 
+def test_what_is_as_expected_is_not_built_again_and_nothing_else_changes():
+    lines = fixture("kernel7.2-proc-plain.txt").splitlines()
+    told = parse_kernel(lines)
+    assert sum(line.split()[4:5] == ["0"] for line in lines if "  -> " in line[:5]) > 3
+    again = parse_kernel(lines, told.services)
+    assert again == told
+    for key, service in told.services.items():
+        for name, server in service.servers.items():
+            assert (again.services[key].servers[name] is server) == (":" not in name[0])
+    others = {key: service._replace(servers={name: server._replace(weight=server.weight + 1)
+                                             for name, server in service.servers.items()})
+              for key, service in told.services.items()}
+    assert parse_kernel(lines, others) == told
+    assert parse_kernel(lines, {}) == told
+
+
+@pytest.mark.parametrize(("active", "weight"), [(0, 1), (0, 999999), (7, 1), (1234567890, 1), (0, 1000000), (5, 10**9)])
+def test_a_server_as_expected_is_read_whatever_its_numbers(active, weight):
+    key, name = Key("tcp", "10.0.0.1", 80, 4), ("10.0.0.2", 80)
+    expected = {key: Service("rr", (), 0, "", "", False, {name: Server(*name, "gate", weight)})}
+    line = "  -> 0A000002:0050      %-7s %-6d %-10d %-10d\n" % ("Route", weight, active, 3)  # as ip_vs_ctl.c prints it
+    state = parse_kernel([*HEADING.splitlines(), "TCP  0A000001:0050 rr ", line], expected)
+    assert state.services == expected
+    assert state.active == ({(key, name): active} if active else {})
+
+
 def test_connections_are_counted():
     text = HEADING + "UDP  0A000001:0035 rr ops \n  -> 0A000002:0035      Local   5      7          1\n"
-    state = parse_kernel(text)
+    state = parse_kernel(text.splitlines())
     key, name = Key("udp", "10.0.0.1", 53, 4), ("10.0.0.2", 53)
     assert state.services == {key: Service("rr", (), 0, "", "", True, {name: Server(*name, "gate", 5)})}
     assert state.active == {(key, name): 7}
@@ -42,18 +68,18 @@ def test_connections_are_counted():
 
 @pytest.mark.parametrize("line", ["FWM  00000007 fo ", "TCP  0A000001:0050 rr persistent 30000 FFFFFFFF"])
 def test_what_it_does_not_tell_enough_of_is_left_to_ipvsadm(line):
-    assert parse_kernel(HEADING + line + "\n") is None
+    assert parse_kernel((HEADING + line + "\n").splitlines()) is None
 
 
 def test_an_empty_table_is_empty():
-    assert parse_kernel(HEADING) == _ipvs.State({})
+    assert parse_kernel(HEADING.splitlines()) == _ipvs.State({})
 
 
 @pytest.mark.parametrize("line", ["nonsense", "TCP  zz:0050 rr", "TCP  [zz]:0050 rr", "TCP  0A000001:0050", "",
                                   "TCP  0A00000101:0050 rr", "  -> 0A000002:0035      Local   5      7          1"])
 def test_anything_else_is_an_error(line):
     with pytest.raises(_ipvs.IpvsError, match="/proc/net/ip_vs has the line"):
-        parse_kernel(HEADING + line + "\n")
+        parse_kernel((HEADING + line + "\n").splitlines())
 
 
 def test_the_connections_of_each_server_are_told_marks_and_persistence_too():

@@ -3,6 +3,7 @@
 """The front door ipvs_service, on a host whose kernel is a list of lines."""
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,12 @@ class Host:
     def has(self, program: str) -> bool:
         return program in self.tools
 
-    def read_file(self, path: str) -> str | None:
-        if path == door.KERNEL_TABLE:
-            return self.kernel
+    def read_file(self, path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
+
+    def open_file(self, path: str) -> io.StringIO | None:
+        assert path == door.KERNEL_TABLE
+        return None if self.kernel is None else io.StringIO(self.kernel)
 
     def run(self, argv: list[str], accepted: tuple[int, ...] = (0,), seconds: int = 120,
             stdin: str | None = None) -> Output:
