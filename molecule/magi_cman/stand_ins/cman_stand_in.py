@@ -349,27 +349,38 @@ def share(view: View, groups: dict[str, Any]) -> None:
             ask(node.address, {"groups": groups})
 
 
-def evaluate(state: dict[str, Any]) -> None:
-    """Start what is to start by itself, as rgmanager does for services that it sees for the first time."""
-    view, root = look(state), ET.fromstring(state["running"])
-    groups = {}
+def evaluate(state: dict[str, Any], *, joined: bool = False) -> None:
+    """Start what is to start by itself, as rgmanager does for services that it sees for the first time.
+
+    When a node has joined, what an ordered domain prefers another node for goes back there, unless it is nofailback.
+    Nodes that join at once do this at once: each looks again after it has told the others, until nothing is left to do.
+    """
+    view = look(state)
+    groups = evaluated(view, ET.fromstring(state["running"]), joined)
+    share(view, groups)
+    if joined and groups != view.groups:
+        evaluate(mine(), joined=True)
+
+
+def evaluated(view: View, root: ET.Element, joined: bool) -> dict[str, Any]:
+    """Return the services with their states after ``evaluate``."""
+    groups: dict[str, Any] = {}
     domains = {str(each.get("name")): each for each in root.iter("failoverdomain")}
     able = {node.name for node in view.nodes if node.member and node.rgmanager}
     for service in root.iterfind("rm/service"):
         name = f"service:{service.get('name')}"
-        if name in view.groups or not able:
-            groups[name] = view.groups.get(name, {"state": "stopped", "owner": "none", "last_owner": "none"})
-            continue
-        domain = domains.get(str(service.get("domain")))
-        order = sorted(domain, key=lambda each: int(each.get("priority", "0"))) if domain is not None else []
-        owner = next((str(each.get("name")) for each in order if each.get("name") in able), sorted(able)[0])
-        started = service.get("autostart", "1") == "1"
-        groups[name] = {
-            "state": "started" if started else "disabled",
-            "owner": owner if started else "none",
-            "last_owner": "none",
-        }
-    share(view, groups)
+        group = view.groups.get(name, {"state": "stopped", "owner": "none", "last_owner": "none"})
+        domain = domains.get(str(service.get("domain")), ET.Element("failoverdomain", nofailback="1"))
+        order = sorted(domain, key=lambda each: int(each.get("priority", "0")))
+        best = next((str(each.get("name")) for each in order if each.get("name") in able), min(able, default="none"))
+        goes_back = joined and domain.get("ordered") == "1" and domain.get("nofailback", "0") == "0"
+        if name not in view.groups and able:
+            started = service.get("autostart", "1") == "1"
+            group.update(state="started" if started else "disabled", owner=best if started else "none")
+        elif group["state"] == "started" and goes_back and best not in (group["owner"], "none"):
+            group = dict(group, owner=best, last_owner=group["owner"])
+        groups[name] = group
+    return groups
 
 
 # --- the tools ------------------------------------------------------------------------------------------------------
@@ -571,7 +582,7 @@ def service(args: list[str]) -> int:
     if name == "rgmanager" and verb == "start":
         if not state["running"]:
             return say("Starting Cluster Service Manager: [FAILED]\n", 1)
-        evaluate(mine(services={"rgmanager": True}))
+        evaluate(mine(services={"rgmanager": True}), joined=True)
         return say("Starting Cluster Service Manager: [  OK  ]\n")
     mine(services={name: verb == "start"})
     return say(f"{'Starting' if verb == 'start' else 'Stopping'} {name}: [  OK  ]\n")

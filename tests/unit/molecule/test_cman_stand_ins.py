@@ -169,3 +169,36 @@ def test_what_qdiskd_of_el6_says_of_the_articles_timings():
 
 def test_chkconfig():
     assert stand_in.chkconfig_text({"cman": True}) == "cman           \t0:off\t1:off\t2:on\t3:on\t4:on\t5:on\t6:off\n"
+
+
+RM = """<cluster><rm><failoverdomains><failoverdomain name="ring" ordered="1" nofailback="{}">
+<failoverdomainnode name="casper.localdomain" priority="2"/>
+<failoverdomainnode name="balthasar.localdomain" priority="1"/></failoverdomain></failoverdomains>
+<service name="test" domain="ring"/></rm></cluster>"""
+
+
+@pytest.mark.parametrize(("nofailback", "owner"), [(0, NAMES[0]), (1, NAMES[1])])
+def test_nodes_that_join_at_once_agree_on_the_owner(monkeypatch, nofailback, owner):
+    """Casper decides before balthasar is there, and its word is the last one that arrives."""
+    state = {"running": RM.format(nofailback)}
+    kept = [{}]
+    views = [view((False, True, False)), view((True, True, False)), view((True, True, False))]
+    monkeypatch.setattr(stand_in, "mine", lambda: state)
+    monkeypatch.setattr(stand_in, "look", lambda _state: views.pop(0)._replace(groups=kept[-1]))
+    monkeypatch.setattr(stand_in, "share", lambda _view, groups: kept.append(groups))
+    stand_in.evaluate(state, joined=True)
+    assert kept[1]["service:test"]["owner"] == NAMES[1]
+    assert kept[-1]["service:test"] == {
+        "state": "started",
+        "owner": owner,
+        "last_owner": NAMES[1] if owner == NAMES[0] else "none",
+    }
+
+
+def test_a_service_stays_where_it_was_sent_while_nobody_joins(monkeypatch):
+    told = []
+    sent = {"service:test": {"state": "started", "owner": NAMES[1], "last_owner": NAMES[0]}}
+    monkeypatch.setattr(stand_in, "look", lambda _state: view(groups=sent))
+    monkeypatch.setattr(stand_in, "share", lambda _view, groups: told.append(groups))
+    stand_in.evaluate({"running": RM.format(0)})
+    assert told == [sent]
