@@ -67,7 +67,8 @@ FAULTS = [
     ({"services": web()["services"] * 2}, "services[1]: tcp 192.168.0.3:80 is already services[0]", "once"),
     ({"services": {}}, "services: {}", "a list"),
     ({"services": "web"}, "services: 'web'", "JSON"),
-    *(({"services": text}, f"services: {text!r}", "JSON") for text in ("{}", "[", "[{}", "[{},", "[{},]", "[{}{}]", "[]]")),
+    *(({"services": text}, f"services: {text!r}", "JSON")
+      for text in ("{}", "[", "[{}", "[{},", "[{},]", "[{}{}]", "[]]")),
     ({"services": ["web"]}, "services[0]: 'web'", "a mapping"),
     (web(servers=["192.168.0.4"]), "services[0].servers[0]: '192.168.0.4'", "a mapping"),
     (real(weigth=1), "services[0].servers[0].weigth: 1", "no such key"),
@@ -117,7 +118,8 @@ def test_faults_name_the_variable_its_value_and_what_would_be_right(params, wher
 
 def test_a_table_may_come_as_json_text():
     for services in ([], real()["services"], [real()["services"][0], V6]):
-        for text in (json.dumps(services), json.dumps(services, indent=2) + "\n", json.dumps(services, separators=",:")):
+        texts = (json.dumps(services), json.dumps(services, indent=2) + "\n", json.dumps(services, separators=",:"))
+        for text in texts:
             told = _ipvs_wanted.parse_wanted({"services": text})
             assert told == _ipvs_wanted.parse_wanted({"services": services})
             assert len(told.services) == len(services)
