@@ -8,7 +8,6 @@ thresholds are missing. So it is good to see that nothing has to be changed, and
 Private to linuxha.cluster; nothing outside may import it.
 """
 import itertools
-import socket
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs import (
@@ -102,14 +101,18 @@ def parse_kernel(table: Iterable[str], expected: Optional[Mapping[Key, Service]]
 
 def _lines_of(service: Service) -> Dict[str, Tuple[ServerName, Server]]:
     """Return how the kernel prints the IPv4 servers of a service, up to their connections."""
-    return {"  -> %s:%04X      %-7s %-6d " % (socket.inet_aton(name[0]).hex().upper(), name[1],
+    return {"  -> %s:%04X      %-7s %-6d " % ("".join([_HEX[byte] for byte in name[0].split(".")]), name[1],
                                               _WORDS[server.forward], server.weight): (name, server)
             for name, server in service.servers.items() if ":" not in name[0]}
 
 
+_BYTES = {"%02X" % number: str(number) for number in range(256)}
+_HEX = {byte: digits for digits, byte in _BYTES.items()}
+
+
 def _read_endpoint(text: str) -> ServerName:
     if text[8:9] == ":":  # there may be tens of thousands of them
-        return socket.inet_ntoa(bytes.fromhex(text[:8])), int(text[9:], 16)
+        return ".".join((_BYTES[text[:2]], _BYTES[text[2:4]], _BYTES[text[4:6]], _BYTES[text[6:8]])), int(text[9:], 16)
     address, _colon, port = text.rpartition(":")
     if address[:1] == "[":
         address = read_address(address[1:-1])[0]

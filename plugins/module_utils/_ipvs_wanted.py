@@ -6,9 +6,11 @@ The rules are those of the kernel and of ipvsadm, told before anything is change
 
 Private to linuxha.cluster; nothing outside may import it.
 """
+import base64
 import ipaddress
 import json
 import re
+import zlib
 from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs
@@ -31,6 +33,8 @@ PLAIN_KEYS = frozenset(("address", "port", "forward", "weight"))
 _PART = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PLAIN = re.compile(r"(?:22[0-3]|2[01][0-9]|1[0-9][0-9]|[1-9][0-9]?)(?:\.%s){3}\Z" % _PART)  # an IPv4 address of a host
 _OPEN, _COMMA, _CLOSE = (re.compile(r"\s*%s\s*" % sign) for sign in (r"\[", ",", r"\]\s*\Z"))  # of a JSON list
+_PACKED = "zlib:"
+LONG = 100000                # characters of a table that is worth packing
 UNKNOWN = _ipvs.Key("", "", 0, 0)
 Mapping = Dict[Any, Any]
 
@@ -88,17 +92,31 @@ def parse_wanted(params: Mapping) -> Wanted:
                   bool(params.get("wait", True)), limit)
 
 
+def packed(services: Any) -> Any:
+    """Return a long table as packed JSON text, which ``parse_wanted`` takes too; anything else as it is."""
+    try:
+        text = services if isinstance(services, str) else json.dumps(services)
+    except TypeError:                          # holds what is no table anyway
+        return services
+    if len(text) < LONG:
+        return services
+    return _PACKED + base64.b64encode(zlib.compress(text.encode("utf-8"))).decode("ascii")
+
+
 def _elements(text: str) -> Iterator[Any]:
     """Decode a JSON list one element after the other, as fresh memory for all at once costs more than the decoding."""
     decode = json.JSONDecoder().raw_decode
-    between = _OPEN.match(text)
-    over = _CLOSE.match(text, between.end()) if between else None
+    over = None
     try:
+        if text.startswith(_PACKED):
+            text = zlib.decompress(base64.b64decode(text[len(_PACKED):])).decode("utf-8")
+        between = _OPEN.match(text)
+        over = _CLOSE.match(text, between.end()) if between else None
         while between and not over:
             element, place = decode(text, between.end())
             yield element
             between, over = _COMMA.match(text, place), _CLOSE.match(text, place)
-    except ValueError:
+    except (ValueError, zlib.error):
         over = None
     if not over:
         raise _ipvs.IpvsError("services: %r; expected a list, or a list as JSON text" % text[:60])

@@ -13,7 +13,7 @@ import stat
 import struct
 import subprocess
 import tempfile
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, TextIO, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import (
     Command,
@@ -98,14 +98,6 @@ class Runner:
         try:
             with open(path, encoding="utf-8") as file:
                 return file.read()
-        except FileNotFoundError:
-            return None
-
-    @staticmethod
-    def open_file(path: str) -> Optional[TextIO]:
-        """Open ``path`` to read its lines one by one, or return None when there is no such file."""
-        try:
-            return open(path, encoding="utf-8")
         except FileNotFoundError:
             return None
 

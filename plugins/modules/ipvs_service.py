@@ -38,8 +38,7 @@ options:
       - V(state) of a server is V(present) (the default), V(absent), or V(drained), which gives it weight 0, waits for
         its active connections to end, and removes it.
       - What else is not said of a service or server has its default, also when it is there already.
-      - A list, or a list as JSON text (V(table | to_json)), which Ansible hands over much faster when there are
-        thousands.
+      - A list, or a list as JSON text (V(table | to_json)). A long one is sent packed.
     type: raw
     default: []
   purge:
@@ -178,7 +177,7 @@ class Table:
 
     def read(self):
         """Read the table; what takes longer to read only when it matters."""
-        table = self.runner.open_file(KERNEL_TABLE)
+        table = self._open_kernel_table()
         if table is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
             return _ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
         with table:
@@ -242,7 +241,7 @@ class Table:
     def _wait(self, action):
         end = time.monotonic() + action.limit
         while True:
-            with self.runner.open_file(KERNEL_TABLE) as table:
+            with self._open_kernel_table() as table:
                 state = _ipvs_kernel.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
             left = _ipvs_plan.count_active(state, action.servers)
             if not left or time.monotonic() >= end:
@@ -286,6 +285,13 @@ class Table:
             "claimed": [_ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
             "undrained": self.undrained,
         }
+
+    @staticmethod
+    def _open_kernel_table():
+        try:
+            return open(KERNEL_TABLE, encoding="ascii")
+        except FileNotFoundError:
+            return None
 
     @staticmethod
     def _is_kept_now(path):

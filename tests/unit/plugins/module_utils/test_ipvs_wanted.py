@@ -125,6 +125,23 @@ def test_a_table_may_come_as_json_text():
             assert len(told.services) == len(services)
 
 
+def test_a_long_table_is_packed_and_a_short_one_is_not():
+    short, long = real()["services"], [dict(V6, fwmark=number) for number in range(1, 4000)]
+    assert _ipvs_wanted.packed(short) is short
+    assert _ipvs_wanted.packed(None) is None
+    assert _ipvs_wanted.packed([object()]) != []
+    for table in (long, json.dumps(long)):
+        packed = _ipvs_wanted.packed(table)
+        assert len(packed) < len(json.dumps(long)) / 10
+        assert list(_ipvs_wanted._elements(packed)) == long
+
+
+@pytest.mark.parametrize("text", ["zlib:", "zlib:x", "zlib:AAAA", "zlib:eJwDAAAAAAE="])
+def test_a_packed_table_that_is_none_is_refused(text):
+    with pytest.raises(_ipvs.IpvsError, match="services: "):
+        _ipvs_wanted.parse_wanted({"services": text})
+
+
 def test_all_faults_are_told_at_once_but_not_thousands():
     with pytest.raises(_ipvs.IpvsError) as caught:
         _ipvs_wanted.parse_wanted({"services": [{"address": "x", "port": 80}] * 60})

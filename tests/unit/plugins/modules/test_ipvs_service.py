@@ -63,8 +63,7 @@ class Host:
     def read_file(self, path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
 
-    def open_file(self, path: str) -> io.StringIO | None:
-        assert path == door.KERNEL_TABLE
+    def open_kernel_table(self) -> io.StringIO | None:
         return None if self.kernel is None else io.StringIO(self.kernel)
 
     def run(self, argv: list[str], accepted: tuple[int, ...] = (0,), seconds: int = 120,
@@ -122,6 +121,7 @@ def leave(monkeypatch, tmp_path):
         service = {"address": "192.168.0.3", "port": 80, "servers": SERVERS if servers is None else servers}
         wanted = _ipvs_wanted.parse_wanted({"services": [service], **params})
         table = door.Table(host, host, wanted)
+        monkeypatch.setattr(table, "_open_kernel_table", host.open_kernel_table)
         with pytest.raises(Left) as left:
             reconcile(host, table.read, table.plan_first, table.perform, table.describe, table.report, table.settle)
         return left.value.args[0]
