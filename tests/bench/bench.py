@@ -1,0 +1,290 @@
+"""Measure what the collection costs, as ratios within one run, and write docs/benchmarks.md.
+
+Usage: python3 tests/bench/bench.py [PART...], parts: pair, failover, bulk, growth (default: all). Every part boots
+machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what was measured last.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ansible.release
+
+from lab.api import Lab
+from lab.demonstrate import NODES, wait_for_page, wait_for_sync
+from lab.paths import CHECKOUT
+from lab.scenario import changed_by, measured
+
+HERE = Path(__file__).parent
+STATE = CHECKOUT / ".cache/bench"
+RESULTS = CHECKOUT / ".cache/bench.json"
+PAGE = CHECKOUT / "docs/benchmarks.md"
+SIZES = (2, 4, 8, 16)
+SITE = "/etc/apache2/sites-enabled/000-cluster.conf"
+FILES = (
+    "/etc/chrony/chrony.conf",
+    "/etc/modules-load.d/drbd.conf",
+    "/etc/drbd.d/repl.res",
+    "/etc/systemd/system/drbd@.service.d/linuxha.conf",
+    SITE,
+    "/etc/ha.d/ha.cf",
+    "/etc/ha.d/haresources",
+    "/etc/ha.d/authkeys",
+    "/etc/systemd/system/heartbeat.service.d/linuxha.conf",
+)
+
+
+def fresh(machines: Iterable[str], inventory: str = "inventories/lab") -> Lab:
+    """Boot bare machines, without what is left of others."""
+    os.environ["LINUXHA_LAB"], os.environ["LINUXHA_LAB_INVENTORY"] = str(STATE), str(CHECKOUT / inventory)
+    lab = Lab.open()
+    lab.destroy()
+    shutil.rmtree(STATE, ignore_errors=True)
+    lab.up(machines)
+    return lab
+
+
+def seconds(work: Callable[[], object], times: int = 1) -> float:
+    """Return the least time that some work took."""
+    took = []
+    for _ in range(times):
+        began = time.monotonic()
+        work()
+        took.append(time.monotonic() - began)
+    return round(min(took), 2)
+
+
+def play(playbook: str, *options: str) -> str:
+    """Run a playbook; end when it fails."""
+    argv = ["ansible-playbook", "-i", os.environ["LINUXHA_LAB_INVENTORY"], playbook, *options]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    if done.returncode:
+        sys.exit(f"{playbook} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def unchanged(playbook: str, *options: str) -> Callable[[], None]:
+    """Return a run that must not change anything."""
+
+    def run() -> None:
+        changed = changed_by(play(playbook, *options))
+        if any(changed.values()):
+            sys.exit(f"{playbook} was to change nothing, but changed {changed}")
+
+    return run
+
+
+def on_all(lab: Lab, nodes: Iterable[str], *command: str) -> None:
+    """Run a command on machines at the same time over ssh."""
+    running = [subprocess.Popen(lab.ssh_argv(node, *command), stdout=subprocess.DEVNULL) for node in nodes]
+    if codes := [process.returncode for process in running if process.wait()]:
+        sys.exit(f"{' '.join(command)} ended with {codes}")
+
+
+def serve(lab: Lab) -> None:
+    """Wait until the pair serves its page from two copies that are whole."""
+    wait_for_page(lab)
+    wait_for_sync(lab)
+
+
+def by_script(lab: Lab) -> None:
+    """Build the web pair with the article's own commands."""
+    script = (HERE / "article.sh").read_text()
+    running = []
+    for node, place in zip(NODES, ("first", "second"), strict=True):
+        argv = lab.ssh_argv(node, "sh", "-s", place)
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        assert process.stdin is not None
+        process.stdin.write(script)
+        process.stdin.close()
+        running.append(process)
+    if codes := [process.returncode for process in running if process.wait()]:
+        sys.exit(f"article.sh ended with {codes}")
+    serve(lab)
+
+
+def fetch(lab: Lab) -> Path:
+    """Copy what the roles wrote on the machines, for the plain tasks to be of the same state."""
+    fetched = STATE / "fetched"
+    for node in NODES:
+        for file in FILES:
+            target = fetched / node / file[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(lab.ssh(node, "cat", file))
+    return fetched
+
+
+def pair() -> dict[str, Any]:
+    """Measure the first and the following runs on the web pair."""
+    lab = fresh(["web_pair"])
+    script = seconds(lambda: by_script(lab))
+    lab = fresh(["web_pair"])
+
+    def converge() -> None:
+        play("site.yml", "--limit", "web_pair")
+        serve(lab)
+
+    first = seconds(converge)
+    unchanged("site.yml", "--limit", "web_pair")()
+    again = seconds(unchanged("site.yml", "--limit", "web_pair"), 3)
+    options = ("-e", json.dumps({"fetched": str(fetch(lab)), "site": SITE}))
+    plain_run = unchanged(str(HERE / "plain.yml"), *options)
+    plain_run()
+    plain = seconds(plain_run, 2)
+    tasks = len(re.findall(r"^(?:ok|changed): \[debian1\]", play(str(HERE / "plain.yml"), *options), re.M))
+    bare = seconds(lambda: on_all(lab, NODES, "python3", "-c", "pass"), 5)
+    empty = seconds(lambda: play(str(HERE / "no_module.yml")), 3)
+    module = seconds(lambda: play(str(HERE / "one_module.yml")), 3) - empty
+    return {
+        "script": script,
+        "first": first,
+        "again": again,
+        "plain": plain,
+        "plain_tasks": tasks,
+        "bare_ssh": bare,
+        "module": round(module, 2),
+        "empty": empty,
+    }
+
+
+def failover() -> dict[str, Any]:
+    """Measure a power cut beside the steps of a takeover timed by hand."""
+    lab = fresh(["web_pair"])
+    play("site.yml", "--limit", "web_pair")
+    serve(lab)
+    for fault in ("start", "by_hand", "power_cut"):
+        subprocess.run([sys.executable, "molecule/web_pair/faults.py", fault], check=True, cwd=CHECKOUT)
+    found = measured(lab)
+    return {
+        "outage": found["power_cut"]["outage"],
+        "deadtime": found["power_cut"]["deadtime"],
+        "by_hand": found["by_hand"]["seconds"],
+    }
+
+
+def bulk() -> dict[str, Any]:
+    """Measure a table of thousands on a machine of the farm."""
+    lab = fresh(["client"])
+    subprocess.run([sys.executable, "molecule/lvs_farm/faults.py", "bulk"], check=True, cwd=CHECKOUT)
+    return dict(measured(lab)["bulk"])
+
+
+def growth() -> dict[str, Any]:
+    """Measure an unchanged run of the role ntp on more and more machines."""
+    lab = fresh([], "tests/bench/many.yml")
+    names = sorted(lab.inventory.machines)
+    found: dict[str, Any] = {}
+    for size in SIZES:
+        chosen = names[:size]
+        options = ("--limit", ",".join(chosen), "--forks", str(size))
+        play(str(HERE / "time.yml"), *options)
+        run = seconds(unchanged(str(HERE / "time.yml"), *options), 2)
+        found[str(size)] = {"run": run, "bare_ssh": seconds(partial(on_all, lab, chosen, "python3", "-c", "pass"), 3)}
+    return found
+
+
+PARTS = {"pair": pair, "failover": failover, "bulk": bulk, "growth": growth}
+
+
+def machine() -> str:
+    """Return what this was measured on."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = int(re.findall(r"MemTotal: *(\d+)", Path("/proc/meminfo").read_text())[0]) / 2**20
+    model = cpu[1] if cpu else platform.machine()
+    return (
+        f"{os.cpu_count()} CPUs ({model}), {memory:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, ansible-core {ansible.release.__version__}; "
+        "the machines of the cluster are User Mode Linux on the same CPUs, so that ratios count, not seconds"
+    )
+
+
+def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
+    """Return the table: what, measured, against what, their ratio, the bound."""
+    table = []
+
+    def add(what: str, mine: float, beside: str, theirs: float, goal: str = "") -> None:
+        table.append((what, f"{mine:.2f} s", f"{beside}: {theirs:.2f} s", mine / theirs, goal))
+
+    if "pair" in results:
+        found = results["pair"]
+        add("web pair, unchanged run", found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], "10")
+        beside = f"the same state in {found['plain_tasks']} plain tasks"
+        add("web pair, unchanged run", found["again"], beside, found["plain"], "0.33")
+        add(
+            "web pair, first run until the page is served and both copies are whole",
+            found["first"],
+            "the article's commands as a shell script",
+            found["script"],
+        )
+    if "failover" in results:
+        found = results["failover"]
+        add(
+            "web pair, power cut until the page is back",
+            found["outage"],
+            "deadtime and the steps timed by hand",
+            found["deadtime"] + found["by_hand"],
+        )
+    if "bulk" in results:
+        took = results["bulk"]["seconds"]
+        size = f"IPVS, {results['bulk']['lines']} services and servers, "
+        add(size + "first run", took["first"], "`ipvsadm --restore`", took["restore"], "1.3")
+        add(size + "unchanged run", took["unchanged"], "`ipvsadm --save -n`", took["save"], "1.5")
+    for size, found in results.get("growth", {}).items():
+        add(
+            f"role ntp on {size} machines, unchanged run",
+            found["run"],
+            "parallel `ssh HOST python3 -c pass`",
+            found["bare_ssh"],
+        )
+    return table
+
+
+def page(results: dict[str, Any], where: str) -> str:
+    """Return the page of benchmarks."""
+    lines = ["# What it costs", "", "Written by `make bench`. Measured on " + where + ".", ""]
+    lines += ["| what | took | beside | ratio | at most |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {what} | {mine} | {beside} | {ratio:.2f} | {goal} |" for what, mine, beside, ratio, goal in rows(results)
+    ]
+    if "pair" in results:
+        found = results["pair"]
+        lines += [
+            "",
+            f"A playbook without a module takes {found['empty']:.2f} s here, and each module on both machines",
+        ]
+        lines += [
+            f"adds {found['module']:.2f} s: Ansible sends a program, and Python starts and reads it. The unchanged"
+        ]
+        lines += ["run of the web pair is made of these."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, print the table and write it down."""
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := [part for part in chosen if part not in PARTS]:
+        sys.exit(f"no such part: {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and sys.argv[1:] else {}
+    for part in chosen:
+        try:
+            results[part] = PARTS[part]()
+        finally:
+            Lab.open().destroy()
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=2))
+    text = page(results, machine())
+    PAGE.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
