@@ -9,9 +9,10 @@ The note lies where a reboot removes it, since at boot every daemon reads its fi
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import hashlib
 import posixpath
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import (
     Command,
@@ -112,6 +113,31 @@ def check_wanted(wanted: Wanted) -> None:
         faults.append("take_over and due need daemon, the name of who takes the files over")
     if faults:
         raise HaError("\n".join(faults))
+
+
+def seen_from(found: Found) -> Dict[str, Any]:
+    """Return what was found as Ansible may keep it: with the digest of a file's text, which may be secret."""
+    return dict(found._asdict(), content=_digest(found.content))
+
+
+def is_settled(seen: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Say whether an earlier look at the host, ``files`` by path and ``pending`` notes, shows nothing to be done."""
+    unseen = {place.path for place in wanted.files + wanted.folders}.difference(seen["files"])
+    if unseen or seen["pending"].get(wanted.daemon) or any(file.mount for file in wanted.files):
+        return False
+    found = {folder.path: Found(**seen["files"][folder.path]) for folder in wanted.folders}
+    for file in wanted.files:
+        there = Found(**seen["files"][file.path])
+        text = file.content or ""
+        found[file.path] = there._replace(content=text if there.content == _digest(text) else text + "\n# other")
+    try:
+        return not plan_files(State(found), wanted).actions
+    except HaError:
+        return False
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def plan_files(state: State, wanted: Wanted) -> Plan:

@@ -128,6 +128,10 @@ options:
     description: Whether a take-over is due even without a note, because in check mode an earlier task has made none.
     type: bool
     default: false
+  seen:
+    description: What M(linuxha.cluster.host_facts) has seen of the files, C(files) of its answers. Where all of them
+      are as they are to be, the host is not asked again.
+    type: dict
 attributes:
   check_mode:
     support: full
@@ -166,18 +170,14 @@ pending:
   type: bool
 """
 
-import grp
 import os
-import pwd
-import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.linuxha.cluster.plugins.module_utils import _config_files
+from ansible_collections.linuxha.cluster.plugins.module_utils._file_look import look
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, PutFile, RemoveFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
-
-KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 
 
 def argument_spec():
@@ -199,6 +199,7 @@ def argument_spec():
             "accepted": {"type": "list", "elements": "int", "default": [0]},
             "running": strings, "timeout": {"type": "int", "default": 120}}},
         "due": {"type": "bool", "default": False},
+        "seen": {"type": "dict"},
     }
 
 
@@ -232,14 +233,6 @@ def wanted_from(params):
     return wanted
 
 
-def name_of(find, number):
-    """Return the name of a user or group, or its number where it has none."""
-    try:
-        return find(number)[0]
-    except KeyError:
-        return str(number)
-
-
 class Files:
     """How to read the files; all thinking is done elsewhere."""
 
@@ -250,34 +243,16 @@ class Files:
     def read(self):
         """Return what there is."""
         wanted = self.wanted
-        found = {file.path: self.look(file.path, file.mount) for file in wanted.files}
-        found.update({folder.path: self.look(folder.path) for folder in wanted.folders})
+        found = {file.path: look(file.path, file.mount) for file in wanted.files}
+        found.update({folder.path: look(folder.path) for folder in wanted.folders})
         question = wanted.take_over.running if wanted.take_over else ()
         return _config_files.State(
-            found=found, note=self.look(_config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
+            found=found, note=look(_config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
             running=not question or self.runs(question))
 
     def runs(self, question):
         """Ask whether the daemon runs."""
         return self.runner.has(question[0]) and self.runner.run(question, accepted=tuple(range(256))).code == 0
-
-    @staticmethod
-    def look(path, mount=""):
-        """Return what is in one place."""
-        if mount and not os.path.ismount(mount):
-            return _config_files.Found("unmounted")
-        try:
-            status = os.stat(path)
-        except FileNotFoundError:
-            return _config_files.Found()
-        except OSError as error:
-            raise HaError("%s cannot be read: %s" % (path, error.strerror))
-        kind, content = KINDS.get(stat.S_IFMT(status.st_mode), "other"), ""
-        if kind == "file":
-            with open(path, encoding="utf-8", errors="replace", newline="") as file:
-                content = file.read()
-        return _config_files.Found(kind, content, stat.S_IMODE(status.st_mode), name_of(pwd.getpwuid, status.st_uid),
-                                   name_of(grp.getgrgid, status.st_gid))
 
     def plan(self, state):
         """Plan the change, and have the new texts checked before any of it."""

@@ -19,6 +19,11 @@ options:
         not change anything.
     type: dict
     default: {}
+  files:
+    description: Files and folders to look at, for M(linuxha.cluster.config_files).
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
@@ -38,10 +43,14 @@ ansible_facts:
 answers:
   description:
     - What each program printed on its standard output, whatever its exit code was; empty where it is not installed.
+    - In C(files), what was found of the files, with the digest of their texts, and the notes of daemons that have not
+      taken files over.
   returned: success
   type: dict
   sample: {apache: "/usr/sbin/apache2ctl\n"}
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.facts import ansible_collector
@@ -50,6 +59,8 @@ from ansible.module_utils.facts.system.distribution import DistributionFactColle
 from ansible.module_utils.facts.system.pkg_mgr import PkgMgrFactCollector
 from ansible.module_utils.facts.system.platform import PlatformFactCollector
 from ansible.module_utils.facts.system.service_mgr import ServiceMgrFactCollector
+from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import NOTES, seen_from
+from ansible_collections.linuxha.cluster.plugins.module_utils._file_look import look
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
 
@@ -74,12 +85,23 @@ def ask(runner, questions):
             if runner.has(str(argv[0])) else "" for name, argv in questions.items()}
 
 
+def look_at(paths):
+    """Return what config_files wants to know of files."""
+    notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
+    return {"files": {path: seen_from(look(path)) for path in map(os.path.normpath, paths)},
+            "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
+
+
 def main():
     """Ask, and report."""
-    module = AnsibleModule(argument_spec={"questions": {"type": "dict", "default": {}}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"questions": {"type": "dict", "default": {}},
+                       "files": {"type": "list", "elements": "path", "default": []}},
+        supports_check_mode=True)
     try:
-        module.exit_json(changed=False, ansible_facts=gather(module), answers=ask(Runner(module),
-                                                                                  module.params["questions"]))
+        answers = ask(Runner(module), module.params["questions"])
+        module.exit_json(changed=False, ansible_facts=gather(module),
+                         answers=dict(answers, files=look_at(module.params["files"])))
     except HaError as error:
         module.fail_json(msg=str(error))
 

@@ -229,3 +229,46 @@ def test_there_is_a_difference_to_show_whenever_a_file_is_changed(file, found, n
     made = room.plan_files(state, wanted)
     same = room.describe(state, wanted) == room.describe(made.predicted, wanted)
     assert same == (not made.actions)
+
+
+FOLDERS = st.builds(room.Folder, st.just("/d"), st.sampled_from([None, 0o700, 0o755]), NAMES, NAMES)
+PLACES = st.one_of(st.just(room.Found()), st.builds(room.Found, st.sampled_from(["folder", "other"]), st.just(""),
+                                                    st.sampled_from([0o700, 0o755]), NAMES, NAMES))
+
+
+def seen(found: dict[str, room.Found], note: str = "") -> dict[str, Any]:
+    """What host_facts tells of them."""
+    files = {path: room.seen_from(each) for path, each in found.items()}
+    return {"files": files, "pending": {"d": note} if note else {}}
+
+
+@given(FILES, FOLDERS, st.one_of(FOUND, PLACES), st.one_of(FOUND, PLACES), st.sampled_from(["", "/a\n"]), st.booleans())
+def test_an_earlier_look_shows_whether_there_is_anything_to_do(file, folder, found, place, note, told):
+    wanted = room.Wanted((file,), (folder,), "d", RELOAD if told else None)
+    state = room.State({file.path: found, folder.path: place}, note)
+    try:
+        idle = not room.plan_files(state, wanted).actions and not note
+    except HaError:
+        idle = False
+    assert room.is_settled(seen(state.found, note), wanted) == idle
+
+
+@pytest.mark.parametrize("content", [None, "", "text"])
+def test_texts_are_told_apart_without_being_told(content):
+    file = SITE._replace(content=content)
+    for there in ("", "text", "text\n# other", "\n# other"):
+        found = NEW._replace(content=there)
+        assert room.is_settled(seen({SITE.path: found}), room.Wanted((file,))) == (content == there)
+        assert not there or there not in str(seen({SITE.path: found}))
+    assert room.is_settled(seen({SITE.path: room.Found()}), room.Wanted((file,))) == (content is None)
+
+
+def test_what_was_not_looked_at_or_is_due_is_not_settled():
+    wanted = room.Wanted((SITE,), (room.Folder("/d"),), "d", RELOAD)
+    all_right = {SITE.path: NEW, "/d": room.Found("folder")}
+    assert room.is_settled(seen(all_right), wanted)
+    assert not room.is_settled(seen({SITE.path: NEW}), wanted)
+    assert not room.is_settled(seen({"/d": all_right["/d"]}), wanted)
+    assert not room.is_settled(seen(all_right), wanted._replace(due=True))
+    assert not room.is_settled(seen(all_right), wanted._replace(files=(SITE._replace(mount="/mnt"),)))
+    assert not room.is_settled(seen(dict(all_right, **{"/d": room.Found("other")})), wanted)

@@ -18,8 +18,8 @@ class Left(Exception):
 class Module:
     """What the facts' collectors and the workshop need of an AnsibleModule."""
 
-    def __init__(self, questions: dict[str, Any]) -> None:
-        self.params = {"questions": questions}
+    def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
+        self.params = {"questions": questions, "files": files}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -34,8 +34,8 @@ class Module:
         raise Left({"failed": True, **values})
 
 
-def run(monkeypatch: Any, **questions: Any) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: Module(questions))
+def run(monkeypatch: Any, *files: str, **questions: Any) -> dict[str, Any]:
+    monkeypatch.setattr(door, "AnsibleModule", lambda **_: Module(questions, list(files)))
     with pytest.raises(Left) as left:
         door.main()
     return left.value.args[0]
@@ -44,7 +44,21 @@ def run(monkeypatch: Any, **questions: Any) -> dict[str, Any]:
 def test_all_questions_are_answered_whatever_their_exit_code(monkeypatch):
     seen = run(monkeypatch, words=["printf", "%s", "a\nb"], fails=["ls", "/none"], absent=["no-such-program"],
                n=["echo", 1])
-    assert (seen["changed"], seen["answers"]) == (False, {"words": "a\nb", "fails": "", "absent": "", "n": "1\n"})
+    answers = {"words": "a\nb", "fails": "", "absent": "", "n": "1\n", "files": {"files": {}, "pending": {}}}
+    assert (seen["changed"], seen["answers"]) == (False, answers)
+
+
+def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp_path):
+    (tmp_path / "authkeys").write_text("hush")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "apache").write_text("/etc/site\n")
+    monkeypatch.setattr(door, "NOTES", str(notes))
+    told = run(monkeypatch, f"{tmp_path}/authkeys", f"{tmp_path}//none")["answers"]["files"]
+    assert told["pending"] == {"apache": "/etc/site\n"}
+    assert {path: found["kind"] for path, found in told["files"].items()} == {
+        f"{tmp_path}/authkeys": "file", f"{tmp_path}/none": ""}
+    assert "hush" not in str(told)
 
 
 def test_the_facts_are_those_that_the_roles_use(monkeypatch):
