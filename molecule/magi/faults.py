@@ -131,8 +131,8 @@ def relocate() -> None:
 
 
 def pids() -> dict[str, str]:
-    """Return the processes of what runs on every node whoever has the group."""
-    look = "pidof dlm_controld lvmlockd corosync pacemakerd"
+    """Return the processes of what runs on every node whoever has the group, a line for each of the four daemons."""
+    look = "for daemon in dlm_controld lvmlockd corosync pacemakerd; do pidof $daemon; done"  # dlm_controld runs twice
     return {node: lab.ssh(node, look, check=False).strip() for node in NODES}
 
 
@@ -223,7 +223,7 @@ def quick_reboot() -> None:
     lab.power_on(victim)
     booted = time.monotonic() - began
     back = magi.wait_until("it is a member again", whole) - began
-    magi.wait_until("what runs everywhere runs there", lambda: len(pids()[victim].split()) == 4)
+    magi.wait_until("what runs everywhere runs there", lambda: len(pids()[victim].splitlines()) == 4)
     magi.record(
         "quick_reboot", victim=victim, booted=round(booted, 1), back=round(back, 1), stayed=owners() == owner != []
     )
