@@ -194,15 +194,20 @@ class Lab:
         return ["ssh", "-F", str(self.paths.ssh_config), self.machine(name).name, *command]
 
     def ssh(self, name: str, *command: str, check: bool = True, seconds: float = 120) -> str:
-        """Run a command on the machine and return what it printed."""
-        done = subprocess.run(
-            self.ssh_argv(name, *command),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        """Run a command on the machine and return what it printed; one that does not end in time has failed."""
+        try:
+            done = subprocess.run(
+                self.ssh_argv(name, *command),
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:  # such as when the machine lost its power meanwhile
+            if check:
+                raise LabError(f"on {name}, '{' '.join(command)}' did not end within {seconds:.0f} s") from None
+            return ""
         if check and done.returncode:
             raise LabError(f"on {name}, '{' '.join(command)}' ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout

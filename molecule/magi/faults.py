@@ -160,7 +160,7 @@ def arbiter_votes(node: str) -> int:
 
 def boot(node: str) -> str:
     """Return what tells one boot of a machine from the next; "" while it cannot be asked."""
-    return lab.ssh(node, "cat", "/proc/sys/kernel/random/boot_id", check=False).strip()
+    return lab.ssh(node, "cat", "/proc/sys/kernel/random/boot_id", check=False, seconds=10).strip()
 
 
 def power_off(victims: tuple[str, ...]) -> float:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import cache, host, paths, timesource
+from lab import api, cache, host, paths, timesource
 from lab.errors import LabError
 
 
@@ -68,3 +68,12 @@ def test_a_host_that_lacks_something_is_told_all_of_it(monkeypatch):
         host.check()
     assert "riscv64" in str(raised.value)
     assert "mmdebstrap" in str(raised.value)
+
+
+def test_a_command_that_does_not_end_in_time_has_failed(monkeypatch, tmp_path):
+    guest = api.Lab(paths.Paths(tmp_path, tmp_path, tmp_path), tmp_path)
+    monkeypatch.setattr(guest, "ssh_argv", lambda _name, *command: list(command))
+    assert guest.ssh("node", "echo", "here") == "here\n"
+    assert guest.ssh("node", "sleep", "5", check=False, seconds=0.1) == ""
+    with pytest.raises(LabError, match="^on node, 'sleep 5' did not end within 0 s$"):
+        guest.ssh("node", "sleep", "5", seconds=0.1)
