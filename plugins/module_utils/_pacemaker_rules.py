@@ -15,6 +15,10 @@ TOKEN = 3000                 # milliseconds: what corosync takes when nothing is
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
+# At a first start Pacemaker comes by its own unit; with an old systemd, which does not count, nothing is done here.
+PACEMAKER_TOO = (
+    "ExecStartPost=-/bin/sh -c 'systemctl show --property=NRestarts sbd | grep -q [1-9] && "
+    "systemctl is-enabled --quiet pacemaker && systemctl --no-block start pacemaker'")
 SBD_UNIT = "/etc/systemd/system/sbd.service.d/linuxha.conf"
 SBD_OPTIONS = ("SBD_STARTMODE", "SBD_TIMEOUT_ACTION", "SBD_MOVE_TO_ROOT_CGROUP", "SBD_SYNC_RESOURCE_STARTUP",
                "SBD_OPTS")
@@ -244,7 +248,9 @@ def start_seconds(cluster: Cluster) -> int:
 def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:
     """Return our addition to sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
 
-    A file in modules-load.d would not do: distributions keep watchdogs off that list.
+    A file in modules-load.d would not do: distributions keep watchdogs off that list. Where the storage comes later
+    than sbd waits, as after a power cut of all, sbd tries again, and brings Pacemaker, whose own start was given up.
     """
-    lines = ["# Managed by Ansible.", "[Unit]", AFTER, "[Service]", "TimeoutStartSec=%d" % start_seconds(cluster)]
+    lines = ["# Managed by Ansible.", "[Unit]", AFTER, "StartLimitIntervalSec=0", "[Service]",
+             "TimeoutStartSec=%d" % start_seconds(cluster), "Restart=on-failure", "RestartSec=10", PACEMAKER_TOO]
     return "".join(line + "\n" for line in lines + (["ExecStartPre=/sbin/modprobe softdog"] if softdog else []))

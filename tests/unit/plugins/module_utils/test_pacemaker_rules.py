@@ -121,6 +121,13 @@ def test_a_node_that_comes_back_waits_until_the_others_are_done_with_it(delay, w
     assert f"TimeoutStartSec={seconds}\n" in room.render_sbd_unit(chosen, False)
 
 
+def test_a_node_whose_storage_comes_late_tries_again_and_brings_pacemaker():
+    unit, service = room.render_sbd_unit(cluster(), True).split("[Service]\n")
+    assert "StartLimitIntervalSec=0\n" in unit
+    assert {"Restart=on-failure", "RestartSec=10", "ExecStartPre=/sbin/modprobe softdog"} < set(service.splitlines())
+    assert len([line for line in service.splitlines() if line.endswith("systemctl --no-block start pacemaker'")]) == 1
+
+
 def test_a_longer_consensus_makes_it_wait_longer():
     assert room.start_seconds(cluster(sbd=SBD, totem={"token": 5000, "consensus": 16_780})) == 143
 
