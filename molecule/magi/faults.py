@@ -229,6 +229,31 @@ def quick_reboot() -> None:
     )
 
 
+def late_storage() -> None:
+    """Boot a node that stands by without its storage until its sbd has given up: it must join by itself later."""
+    magi.wait_until("the cluster is whole", whole)
+    owner = owners()
+    victim = next(node for node in NODES if node not in owner)
+    lab.power_off(victim)
+    lab.up([victim], wait=False)
+    lab.cut(victim, "eth0")
+    lab.wait_for_ssh(victim)
+    look = ("systemctl", "show", "--property=NRestarts", "--value", "sbd")
+    gave_up = magi.wait_until("sbd has given up once", lambda: lab.ssh(victim, *look, check=False).strip() == "1", 2)
+    pacemaker = lab.ssh(victim, "systemctl", "is-active", "pacemaker", check=False).strip()
+    lab.mend(victim, "eth0")
+    mended = time.monotonic()
+    joined = magi.wait_until("it is a member", whole) - mended
+    magi.record(
+        "late_storage",
+        victim=victim,
+        waited=round(mended - gave_up, 1),
+        pacemaker=pacemaker,
+        joined=round(joined, 1),
+        stayed=owners() == owner != [],
+    )
+
+
 def storage_lost() -> None:
     """Pull the storage's network for a minute: the service waits, nobody is reset, and nothing is lost."""
     magi.wait_until("the cluster is whole", whole)
