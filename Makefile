@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment lab test lint units sanity molecule clusters chaos bench clean
+.PHONY: help environment test-environment lab test lint units sanity molecule clusters chaos kills bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,9 @@ COUNT ?= 20
 
 chaos: environment ## Break a cluster at random: make chaos KIND=magi COUNT=20 SEED=7 (of a run to be repeated)
 	@$(PYTHON) -m lab.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+kills: environment ## Kill runs that edit a cluster at random moments: make kills COUNT=20 SEED=7
+	@$(PYTHON) -m lab.kills $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 bench: environment ## Measure what it costs beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
 	@PYTHONPATH=$(CURDIR) $(VENV)/python tests/bench/bench.py $(PARTS)

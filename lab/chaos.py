@@ -16,9 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from lab.api import Lab
 from lab.errors import LabError
@@ -294,15 +294,14 @@ class Campaign:
         return "\n".join([f"{'fault':26} {'times':>5} {'mean s':>8} {'most s':>8}   until all was whole", *rows])
 
 
-def load(kind: str) -> Cluster:
-    """Return what molecule/KIND/chaos.py says of its cluster; it uses the lab that the environment names."""
+def load(kind: str, module: str = "chaos") -> Any:
+    """Return what molecule/KIND/MODULE.py says of its cluster; it uses the lab that the environment names."""
     folder = CHECKOUT / "molecule" / kind
-    if not (folder / "chaos.py").exists():
-        known = ", ".join(sorted(found.parent.name for found in folder.parent.glob("*/chaos.py")))
+    if not (folder / f"{module}.py").exists():
+        known = ", ".join(sorted(found.parent.name for found in folder.parent.glob(f"*/{module}.py")))
         raise LabError(f"there is no campaign for '{kind}'; expected one of {known}")
     sys.path.insert(0, str(folder))
-    cluster: Cluster = importlib.import_module("chaos").CLUSTER
-    return cluster
+    return importlib.import_module(module).CLUSTER
 
 
 def play(playbook: str) -> str:
@@ -314,32 +313,44 @@ def play(playbook: str) -> str:
     return done.stdout
 
 
-def main() -> None:
-    """Run a campaign; end with 1 when something does not hold."""
-    parser = argparse.ArgumentParser(prog="python3 -m lab.chaos", description=__doc__.partition("\n")[0])
+def arguments(program: str, description: str) -> argparse.ArgumentParser:
+    """Return the options of every campaign."""
+    parser = argparse.ArgumentParser(prog=f"python3 -m {program}", description=description)
     parser.add_argument("kind", help="web_pair or magi")
-    parser.add_argument("--count", type=int, default=20, help="how many faults (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=600, help="begin no fault after this time")
+    parser.add_argument("--count", type=int, default=20, help="how many (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=600, help="begin none after this time")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of a run to be repeated")
     parser.add_argument("--running", action="store_true", help="use the machines of $LINUXHA_LAB, and leave them up")
-    given = parser.parse_args()
-    if not given.running:
-        os.environ["LINUXHA_LAB"] = str(CHECKOUT / ".cache/chaos" / given.kind)
+    return parser
+
+
+@contextmanager
+def built(kind: str, running: bool, module: str = "chaos") -> Iterator[Any]:
+    """Build the cluster of a campaign in a lab of its own and destroy it in the end, unless it is running already."""
+    if not running:
+        os.environ["LINUXHA_LAB"] = str(CHECKOUT / f".cache/{module}" / kind)
+    cluster = load(kind, module)
+    try:
+        if not running:
+            cluster.scenario.lab.up(cluster.machines)
+            for playbook in cluster.playbooks:
+                play(playbook)
+        yield cluster
+    finally:
+        if not running:
+            cluster.scenario.lab.destroy()
+
+
+def main() -> None:
+    """Run a campaign; end with 1 when something does not hold."""
+    given = arguments("lab.chaos", __doc__.partition("\n")[0]).parse_args()
     repeat = f"python3 -m lab.chaos {given.kind} --count {given.count} --seed {given.seed}"
     print(f"{repeat}   ({os.cpu_count()} CPUs)", flush=True)
     try:
-        cluster = load(given.kind)
-        try:
-            if not given.running:
-                cluster.scenario.lab.up(cluster.machines)
-                for playbook in cluster.playbooks:
-                    play(playbook)
+        with built(given.kind, given.running) as cluster:
             campaign = Campaign(cluster, given.seed)
             campaign.run(given.count, given.minutes)
             again = changed_by(play(cluster.playbooks[-1]))
-        finally:
-            if not given.running:
-                cluster.scenario.lab.destroy()
     except LabError as error:
         sys.exit(f"lab: {error}\nto repeat it: {repeat}")
     print(campaign.table())

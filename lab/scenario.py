@@ -63,17 +63,21 @@ class Scenario:
         return probe.fetches[0].text if probe.fetches[0].status == 200 else ""
 
     @contextmanager
-    def visitors(self) -> Iterator[Probe]:
-        """Let visitors fetch the page ten times a second; before and after the fault for a while too."""
-        with Probe(self.lab.connect, self.url, rate=10) as probe:
+    def visitors(self, rate: float = 10.0) -> Iterator[Probe]:
+        """Let visitors fetch the page ``rate`` times a second; before and after the fault for a while too."""
+        with Probe(self.lab.connect, self.url, rate) as probe:
             time.sleep(2)
             yield probe
             time.sleep(3)
 
     def play(self, playbook: str, *options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
         """Run a playbook on the cluster, with options more and some variables changed."""
+        return self._run(self.play_argv(playbook, *options, **variables))
+
+    def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
+        """Return the command line of the same."""
         argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
-        return self._run([*argv, *(["-e", json.dumps(variables)] if variables else [])])
+        return [*argv, *(["-e", json.dumps(variables)] if variables else [])]
 
     def ask(self, *options: str) -> "subprocess.CompletedProcess[str]":
         """Run one module on the cluster."""
@@ -131,10 +135,18 @@ def differences(output: str) -> dict[str, list[str]]:
     return found
 
 
+def inventory_of(host: str) -> dict[str, Any]:
+    """Return the variables of a host as the inventory declares them."""
+    argv = ["ansible-inventory", "-i", "inventories/lab", "--host", host]
+    found: dict[str, Any] = json.loads(
+        subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout
+    )
+    return found
+
+
 def declared(host: str, variable: str) -> Any:
     """Return a variable of a host as the inventory declares it."""
-    argv = ["ansible-inventory", "-i", "inventories/lab", "--host", host]
-    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout)[variable]
+    return inventory_of(host)[variable]
 
 
 def outage_from(probe: Probe, moment: float) -> float:

@@ -1,0 +1,207 @@
+"""Edits: patches of the inventory's variables, what they changed on the machines, and what nobody declared."""
+
+import copy
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import edits
+from lab.errors import LabError
+from lab.paths import CHECKOUT
+from lab.probe import Fetch, Probe
+
+INVENTORY = {"times": {"keepalive": 1}, "groups": [{"name": "web", "resources": ["ip", "disk"]}], "other": 3}
+
+
+@pytest.mark.parametrize(
+    ("step", "groups"),
+    [
+        ({"op": "add", "path": "/groups/0/resources/1", "value": "x"}, ["ip", "x", "disk"]),
+        ({"op": "add", "path": "/groups/0/resources/-", "value": "x"}, ["ip", "disk", "x"]),
+        ({"op": "replace", "path": "/groups/0/resources/1", "value": "x"}, ["ip", "x"]),
+        ({"op": "remove", "path": "/groups/0/resources/0"}, ["disk"]),
+    ],
+)
+def test_a_patch_changes_a_copy(step, groups):
+    before = copy.deepcopy(INVENTORY)
+    assert edits.patched(INVENTORY, [step])["groups"][0]["resources"] == groups
+    assert before == INVENTORY
+
+
+def test_only_the_variables_that_are_patched_are_given_to_a_run():
+    first = edits.Edit("a", "live", [{"op": "replace", "path": "/times/keepalive", "value": 2}])
+    second = edits.Edit("b", "live", [{"op": "add", "path": "/new", "value": [1]}])
+    assert edits.variables_of(INVENTORY, [first, second]) == {"times": {"keepalive": 2}, "new": [1]}
+    assert edits.variables_of(INVENTORY, []) == {}
+
+
+def test_a_look_has_attributes_and_checksums_of_files_and_answers_of_commands():
+    output = "/etc\td 755 0:0 \n/etc/a\tf 644 0:0 \nabc  /etc/a\n\x1eaddresses\neth0 UP\n"
+    assert edits.parse_look(output) == {"/etc": "d 755 0:0", "/etc/a": "f 644 0:0 abc", "addresses": "eth0 UP"}
+
+
+def test_what_changed_appeared_or_vanished_is_seen_on_each_node():
+    before = {"a": {"/etc/x": "1", "/etc/y": "1"}, "b": {"/etc/x": "1"}}
+    after = {"a": {"/etc/x": "2", "/etc/z": "1"}, "b": {"/etc/x": "1"}}
+    assert edits.changes(before, after) == {"a": ["/etc/x", "/etc/y", "/etc/z"], "b": []}
+
+
+def test_what_was_not_declared_is_told_and_the_copy_of_a_declared_file_is_not():
+    changed = {"a": ["/etc/ha.d/ha.cf", "/etc/ha.d/ha.cf.42.2026-01-01@00:00:00~", "/etc/ha.d/authkeys"], "b": ["drbd"]}
+    assert edits.undeclared(changed, ["/etc/ha.d/ha.cf"]) == ["a: /etc/ha.d/authkeys", "b: drbd"]
+
+
+RUN = """
+TASK [linuxha.cluster.heartbeat : Configure | Put heartbeat's files in place] ****
+--- before: /etc/ha.d/ha.cf
++++ after: /etc/ha.d/ha.cf
+-keepalive 1
++keepalive 2
+changed: [{0}]
+--- before: /etc/ha.d/ha.cf
++++ after: /etc/ha.d/ha.cf
+-keepalive 1
++keepalive {1}
+changed: [b]
+
+TASK [Write a file] **************
+ok: [a]
+"""
+
+
+def test_the_tasks_that_changed_something_are_named_once():
+    assert edits.changed_tasks(RUN) == ["Configure | Put heartbeat's files in place"]
+
+
+def test_a_forecast_may_differ_in_the_order_of_nodes_only():
+    assert edits.unforeseen(RUN.format("a", 2), RUN.format("b", 2)) == []
+    assert edits.unforeseen(RUN.format("a", 2), RUN.format("a", 3)) == ["/etc/ha.d/ha.cf"]
+    assert edits.unforeseen(RUN.format("a", 2), "") == ["/etc/ha.d/ha.cf"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "a", "class": "fast"},
+        {"name": "a", "class": "live", "patches": []},
+        {"name": "a", "class": "full_stop"},
+        {"name": "a", "class": "live", "undo": ["b"]},
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused(entry):
+    with pytest.raises(LabError, match="edit 'a'"):
+        edits.edits_from([entry])
+
+
+@pytest.mark.parametrize("file", sorted(CHECKOUT.glob("molecule/*/edits.yml")), ids=lambda file: file.parent.name)
+def test_the_lists_are_right(file: Path):
+    known = edits.edits_from(yaml.safe_load(file.read_text()))
+    assert len({edit.name for edit in known}) == len(known)
+    assert all(step["path"].startswith("/") for edit in known for step in edit.patch)
+
+
+def test_the_last_edit_takes_everything_back():
+    back = edits.everything_back([edits.Edit("a", "move", changes=["x"]), edits.Edit("b", "full_stop", refusal="no")])
+    assert (back.kind, back.undo, back.changes) == ("reload", ["a", "b"], ["x"])
+
+
+class Pair:
+    """A cluster of two without machines: its scenario and its lab at the same time. A play makes its file anew."""
+
+    def __init__(self, besides: str = "") -> None:
+        self.lab, self.keepalive, self.besides, self.away = self, 1, besides, 0
+
+    def ssh(self, _node, *command, check=True):
+        file = f"/etc/ha.cf\tf 644 0:0 {self.keepalive}\n"
+        return f"{file}{self.besides}{edits.MARK}heartbeat\n7\n" if "find" in command[0] else str(self.keepalive)
+
+    def wait_until(self, _what, condition):
+        assert condition()
+
+    lasting = wait_until
+
+    @contextmanager
+    def visitors(self, rate):
+        probe = Probe(lambda *_: None, "http://192.0.2.1/")
+        yield probe
+        probe.fetches = [Fetch(0.0, 200, ""), Fetch(1 / rate, 0 if self.away else 200, ""), Fetch(2 / rate, 200, "")]
+
+    def play(self, _playbook, *options, keepalive=1):
+        if keepalive == 0:
+            return subprocess.CompletedProcess([], 2, "FAILED! is\nrefused\n", "")
+        changed = keepalive != self.keepalive
+        if "--check" not in options:
+            self.keepalive = keepalive
+            self.besides = self.besides and self.besides + "/etc/other\tf 644 0:0 \n"
+        return subprocess.CompletedProcess([], 0, RUN + RECAP.format(int(changed)), "")
+
+
+RECAP = "a : ok=1 changed={} unreachable=0 failed=0\n"
+
+
+def cluster(pair: Pair, known: list[edits.Edit]) -> edits.Cluster:
+    return edits.Cluster(
+        pair,
+        [],
+        ["a", "b"],
+        ["site.yml"],
+        lambda: {"keepalive": 1},
+        known,
+        {"heartbeat": "x"},
+        lambda: True,
+        list,
+        lambda: None,
+        lambda: 1.0,
+    )
+
+
+def keepalive(value: int, kind: str = "reload", **more) -> edits.Edit:
+    return edits.Edit(
+        f"beats {value}", kind, [{"op": "replace", "path": "/keepalive", "value": value}], ["/etc/ha.cf"], **more
+    )
+
+
+def test_edits_are_made_measured_and_taken_back():
+    known = [keepalive(2), keepalive(0, "full_stop", refusal="is refused"), edits.Edit("off", "live", undo=["beats 2"])]
+    done = edits.Edits(cluster(Pair(), known))
+    done.run()
+    second, refused, off, back = done.made
+    assert second["changed"] == {"a": ["/etc/ha.cf"], "b": ["/etc/ha.cf"]}
+    assert (second["codes"], second["failed"], second["again"], second["undeclared"]) == ([0, 0, 0], 0, {"a": 0}, [])
+    assert (refused["codes"], refused["refused"]) == ([2, 2, 0], True)
+    assert refused["changed"] == back["changed"] == {"a": [], "b": []}
+    assert off["undeclared"] == ["a: /etc/ha.cf", "b: /etc/ha.cf"]
+    assert edits.table(done.made).splitlines()[1].split() == [
+        "beats",
+        "2",
+        "reload",
+        "3",
+        "0",
+        "0.00",
+        "-",
+        "/etc/ha.cf",
+    ]
+
+
+def test_a_file_that_nobody_declared_is_told():
+    done = edits.Edits(cluster(Pair(besides="/etc/more\tf 644 0:0 \n"), [keepalive(2)]))
+    done.run()
+    assert "a: /etc/other" in done.made[0]["undeclared"]
+
+
+def test_a_move_is_measured_beside_a_bare_one():
+    pair = Pair()
+    pair.away = 1
+    done = edits.Edits(cluster(pair, [keepalive(2, "move")]))
+    done.run()
+    assert (done.made[0]["failed"], done.made[0]["outage"], done.made[0]["bare_move"]) == (1, 0.1, 1.0)
+
+
+def test_a_proof_that_does_not_hold_is_told_for_each_node():
+    edit = edits.Edit("a", "live", proofs={"cl_status": "^1$", "other": "^2$"})
+    assert edits.unproven(cluster(Pair(), [edit]), edit) == [
+        f"{node}: 'other' says '1', expected ^2$" for node in ("a", "b")
+    ]
