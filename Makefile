@@ -47,6 +47,7 @@ clusters: test-environment ## The farm and the magi, built and broken too: more 
 	molecule test --scenario-name lvs_farm
 	molecule test --scenario-name magi
 	molecule test --scenario-name magi_cman
+	molecule test --scenario-name day_two
 
 KIND ?= web_pair
 COUNT ?= 20

@@ -6,11 +6,13 @@ Usage: python3 faults.py FAULT, run by the side effects; FAULT is a function bel
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 
+from lab.paths import CHECKOUT
 from lab.scenario import Scenario, changed_by, declared, outage_from
 
 VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
@@ -289,8 +291,8 @@ def link_loss() -> None:
     )
 
 
-def partition() -> None:
-    """Cut both networks of one machine, let both write, mend: DRBD must not choose, one machine must serve."""
+def diverge() -> tuple[str, float]:
+    """Cut both networks of one machine, let both write, mend; return who serves, and after how many seconds."""
     first = serving()
     lab.cut(first, "eth0")
     lab.cut(first, "eth1")
@@ -299,15 +301,19 @@ def partition() -> None:
     )
     pair.wait_until("both have mounted", lambda: all(MOUNT in lab.ssh(n, "cat", "/proc/mounts") for n in NODES))
     for node in NODES:
-        lab.ssh(node, f"echo {node} > {MOUNT}/written-by-{node}; sync")
+        lab.ssh(node, f"rm -f {MOUNT}/written-by-*; echo {node} > {MOUNT}/written-by-{node}; sync")
     lab.mend(first, "eth0")
     lab.mend(first, "eth1")
     mended = time.monotonic()
     pair.wait_until("both see the divergence", lambda: all(drbd(n, "cstate") == "StandAlone" for n in NODES))
-    back = round(
-        pair.lasting("one machine alone serves", lambda: serving() in NODES and primaries() == [serving()]) - mended, 1
-    )
-    active = serving()
+    since = pair.lasting("one machine alone serves", lambda: serving() in NODES and primaries() == [serving()])
+    return serving(), round(since - mended, 1)
+
+
+def partition() -> None:
+    """Let the copies diverge: DRBD must not choose, one machine must serve."""
+    first = serving()
+    active, back = diverge()
     generations = {node: lab.ssh(node, "drbdadm", "get-gi", RESOURCE).split(":")[0] for node in NODES}
     refused = pair.play("site.yml")
     apart = {node: [drbd(node, "role"), drbd(node, "cstate")] for node in NODES}
@@ -368,6 +374,173 @@ def operations() -> None:
         print(f"{name}: {seen[name]}", flush=True)
     status = pair.play("playbooks/status.yml")
     pair.record("operations", standby=standby, status=status.returncode, **seen)
+
+
+def split_brain() -> None:
+    """Let the copies diverge and give one side up by the playbook: the one that stands by, then the active one.
+
+    The first run is killed: once while the side is saved, once when it is about to connect.
+    """
+    seen = {}
+    for name, moment in {"standby": "Save the side", "active": "Connect the side that is kept"}.items():
+        active, _ = diverge()
+        victim = active if name == "active" else other(active)
+        kept, choice = other(victim), {"cluster": "web_pair", "keep": other(victim)}
+        before = sides()
+        shown = pair.play("playbooks/split_brain.yml", cluster="web_pair")
+        crowded = pair.play("playbooks/split_brain.yml", save_to="/run/lock", **choice)
+        forecast = pair.play("playbooks/split_brain.yml", "--check", save_to="/root", **choice)
+        untouched = sides() == before
+        with pair.visitors() as probe:
+            killed = kill_at("playbooks/split_brain.yml", moment, save_to="/root", **choice)
+            began = time.monotonic()
+            run = pair.play("playbooks/split_brain.yml", save_to="/root", **choice)
+            seconds = time.monotonic() - began
+        if run.returncode or forecast.returncode or shown.returncode:
+            sys.exit(shown.stdout + forecast.stdout + run.stdout)
+        again = pair.play("playbooks/split_brain.yml", save_to="/root", **choice)
+        image = lab.ssh(victim, f"ls -t /root/{RESOURCE}-{victim}-*.img.gz").split()[0]
+        lab.ssh(victim, f"zcat {image} > /root/image")
+        seen[name] = {
+            "victim": victim,
+            "kept": kept,
+            "killed": killed,
+            "seconds": round(seconds, 1),
+            "outages": [round(outage.seconds, 1) for outage in probe.outages()],
+            "shown": report_of(shown.stdout),
+            "crowded": message(crowded.stdout),
+            "untouched": untouched,
+            "image": image,
+            "image_checksum": lab.ssh(victim, "sha256sum", "/root/image").split()[0],
+            "image_files": lab.ssh(victim, "debugfs -R 'ls -p /' /root/image"),
+            "image_mode": lab.ssh(victim, "stat", "-c", "%a", image).strip(),
+            "serving": serving(),
+            "after": written(serving()),
+            "changed_again": sum(changed_by(again.stdout).values()),
+        }
+        lab.ssh(victim, f"rm /root/image /root/{RESOURCE}-*.img.gz*")
+        print(f"{name}: {seen[name]}", flush=True)
+    pair.record("split_brain", **seen)
+
+
+def sides() -> list[str]:
+    """Return what must not change while somebody only looks."""
+    return [lab.ssh(n, f"drbdadm role {RESOURCE}; drbdadm cstate {RESOURCE}; drbdadm get-gi {RESOURCE}") for n in NODES]
+
+
+def under_visitors(playbook: str, **variables: str) -> "tuple[subprocess.CompletedProcess[str], float, list[float]]":
+    """Run an operation; return what it said, its seconds and the visitors' outages."""
+    with pair.visitors() as probe:
+        began = time.monotonic()
+        run = pair.play(f"playbooks/{playbook}.yml", **variables)
+        seconds = time.monotonic() - began
+    return run, round(seconds, 1), [round(outage.seconds, 1) for outage in probe.outages()]
+
+
+def report_of(output: str) -> str:
+    """Return what the task that shows both sides has printed."""
+    return output.partition("TASK [Show both sides]")[2].partition("TASK [")[0]
+
+
+def rotate_secrets() -> None:
+    """Rotate heartbeat's secret, with runs killed in each step too, then DRBD's; all under visitors."""
+    active = serving()
+    before, was = {node: authkeys(node) for node in NODES}, started(active)
+    forecast = pair.play("playbooks/rotate_secrets.yml", "--check", "--diff", cluster="web_pair")
+    untouched = {node: authkeys(node) for node in NODES} == before
+    seen: dict[str, object] = {}
+    run, seconds, outages = under_visitors("rotate_secrets", cluster="web_pair")
+    seen["rotated"] = {"code": run.returncode, "seconds": seconds, "outages": outages}
+    site = pair.play("site.yml")
+    for task in ("know the new secret", "sign with the new secret", "forget the old secret"):
+        with pair.visitors() as probe:
+            killed = kill_at("playbooks/rotate_secrets.yml", task, "Write the keys", cluster="web_pair")
+            run = pair.play("playbooks/rotate_secrets.yml", cluster="web_pair")
+        seen[task] = {"killed": killed, "code": run.returncode, "outages": [o.seconds for o in probe.outages()]}
+        print(f"{task}: {seen[task]}", flush=True)
+        if run.returncode:
+            sys.exit(run.stdout)
+    after = {node: authkeys(node) for node in NODES}
+    resources = declared(NODES[0], "drbd_failover_resources")
+    replication = {}
+    for secret in ("first-of-the-lab", "second-of-the-lab", None):
+        resources[0]["net"] = {"cram_hmac_alg": "sha1", "shared_secret": secret} if secret else {}
+        playbook = "rotate_secrets" if secret else "../site"
+        run, seconds, outages = under_visitors(playbook, cluster="web_pair", drbd_failover_resources=resources)
+        lab.cut(active, "eth1")
+        pair.wait_until("the replication is interrupted", lambda: drbd(active, "cstate") != "Connected")
+        lab.mend(active, "eth1")
+        pair.wait_until("both copies are whole again", whole)
+        replication[secret or "none"] = {"code": run.returncode, "seconds": seconds, "outages": outages}
+        print(f"DRBD's secret: {secret}: {replication[secret or 'none']}", flush=True)
+    texts = "".join(after.values()) + "".join(before.values())
+    secrets = {line.split()[2] for line in texts.splitlines() if len(line.split()) == 3}
+    pair.record(
+        "rotate_secrets",
+        untouched=untouched,
+        forecast=forecast.returncode,
+        site_changed=changed_by(site.stdout),
+        new=len(set(after.values())) == 1 and after != before,
+        one_key=[len(text.splitlines()) for text in after.values()],
+        told=[secret for secret in secrets if secret in run.stdout + forecast.stdout],
+        same_process=started(active) == was,
+        serving=serving() == active,
+        heartbeat=seen,
+        drbd=replication,
+    )
+
+
+def authkeys(node: str) -> str:
+    """Return heartbeat's keys on one machine."""
+    return lab.ssh(node, "cat", "/etc/ha.d/authkeys")
+
+
+def kill_at(playbook: str, *tasks: str, **variables: str) -> bool:
+    """Kill a run of a playbook a second after the last of some tasks began; tell whether it got there."""
+    argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", pair.group, playbook, "-e", json.dumps(variables)]
+    run = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True)
+    assert run.stdout is not None
+    missing = list(tasks)
+    for line in run.stdout:
+        if missing and line.startswith("TASK [") and missing[0] in line:
+            missing.pop(0)
+        if not missing:
+            time.sleep(1)
+            os.killpg(run.pid, signal.SIGKILL)
+            break
+    run.stdout.close()
+    return run.wait() < 0
+
+
+def replace_node() -> None:
+    """Let the standby die, put a bare machine in its place and build it; then the same with the active one."""
+    seen = {}
+    for node in (other(serving()), None):
+        victim = node or serving()
+        refused = pair.play("playbooks/replace_node.yml", cluster="web_pair", node=serving())
+        lab.power_off(victim)
+        pair.wait_until("the other machine serves", lambda dead=victim: serving() == other(dead))
+        for disk in (lab.paths.state / "disks").glob(f"{victim}*"):
+            disk.unlink()
+        lab.power_on(victim)
+        forecast = pair.play("playbooks/replace_node.yml", "--check", cluster="web_pair", node=victim)
+        bare = lab.ssh(victim, "ls /etc/ha.d /etc/drbd.d", check=False) == ""
+        run, seconds, outages = under_visitors("replace_node", cluster="web_pair", node=victim)
+        if run.returncode or forecast.returncode:
+            sys.exit(forecast.stdout + run.stdout)
+        seen[victim] = {
+            "code": run.returncode,
+            "seconds": seconds,
+            "outages": outages,
+            "refused": message(refused.stdout),
+            "forecast_touched_nothing": bare,
+            "serving": serving(),
+            "content": [content(each, "/dev/ubdb", "drbd0") for each in NODES],
+            "keys": authkeys(other(victim)) == authkeys(victim),
+        }
+        print(f"{victim}: {seen[victim]}", flush=True)
+    status = pair.play("playbooks/status.yml")
+    pair.record("replace_node", status=status.returncode, next_run=changed_by(pair.play("site.yml").stdout), **seen)
 
 
 def divergences() -> None:
@@ -439,10 +612,10 @@ def second_whole() -> bool:
     )
 
 
-def content(node: str) -> str:
+def content(node: str, disk: str = "/dev/ubdc", device: str = "drbd1") -> str:
     """Return the checksum of a side's own data, without DRBD's metadata behind it."""
-    size = "$(($(cat /sys/block/drbd1/size) * 512))"  # DRBD writes past what the kernel keeps of the disk below it
-    return lab.ssh(node, f"dd if=/dev/ubdc bs=64k iflag=direct,count_bytes count={size} status=none | sha256sum")
+    size = f"$(($(cat /sys/block/{device}/size) * 512))"  # DRBD writes past what the kernel keeps of the disk below it
+    return lab.ssh(node, f"sync; dd if={disk} bs=64k iflag=direct,count_bytes count={size} status=none | sha256sum")
 
 
 def written(node: str) -> list[str]:

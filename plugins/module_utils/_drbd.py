@@ -225,6 +225,19 @@ def render_generation(generation: Optional[Generation]) -> str:
     return ":".join((generation.current, generation.bitmap) + generation.history) if generation else ""
 
 
+def compare_generations(mine: Generation, theirs: Generation) -> str:
+    """Say how one side stands to the other, by DRBD's own rules: equal, behind, ahead, diverged or unrelated."""
+    here, there = ({int(one, 16) & ~1 for one in (side.bitmap,) + side.history} - {0} for side in (mine, theirs))
+    now_here, now_there = (int(side.current, 16) & ~1 for side in (mine, theirs))  # the last bit: Primary at the moment
+    if now_here == now_there:
+        return "equal"
+    if is_fresh(mine) or now_here in there:
+        return "behind"
+    if is_fresh(theirs) or now_there in here:
+        return "ahead"
+    return "diverged" if here & there else "unrelated"
+
+
 def parse_adjust(text: str) -> Tuple[str, ...]:
     """Return the commands that ``drbdadm --dry-run adjust`` would run, without the secret in them."""
     lines = [line.strip() for line in text.splitlines()]

@@ -1,16 +1,15 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The rules of heartbeat's own configuration (ha.cf, authkeys), checked before anything is changed.
+"""The rules of heartbeat's own configuration (ha.cf), checked before anything is changed.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import ipaddress
 import os
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import _groups, _heartbeat_words
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 
 TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?\Z")
 PATH = re.compile(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]\Z")
@@ -21,35 +20,6 @@ BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800)
 FACILITIES = ("none", "auth", "authpriv", "cron", "daemon", "kern", "mail", "syslog", "user",
               "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7")
 Settings = Dict[str, Any]
-
-
-class SecretError(HaError):
-    """The authkeys file of a node is not to be understood."""
-
-
-class Key(NamedTuple):
-    """The key that signs what a node sends."""
-
-    method: str
-    secret: str
-
-
-def parse_authkeys(text: str) -> Optional[Key]:
-    """Return the key in use from the text of authkeys; None when the file says nothing."""
-    used, keys = "", {}
-    for line in text.split("\n"):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0] == "auth" and len(words) == 2:
-            used = words[1]
-        elif len(words) >= 2 and words[0].isdigit():
-            keys[words[0]] = Key(words[1], words[2] if len(words) > 2 else "")
-        else:
-            raise SecretError("authkeys: a line is neither 'auth NUMBER' nor 'NUMBER METHOD SECRET'; expected these")
-    if used and used not in keys:
-        raise SecretError("authkeys: 'auth %s' has no line that begins with %s; expected one" % (used, used))
-    return keys.get(used)
 
 
 def milliseconds(text: Any) -> Optional[float]:

@@ -77,6 +77,23 @@ class WriteBlocks(NamedTuple):
     expected: Optional[bytes]
 
 
+class Content(NamedTuple):
+    """What is on a disk, or in an image of it."""
+
+    digest: str = ""    # sha256
+    size: int = 0       # bytes
+    used: int = 0       # bytes in pieces that are not all zero
+
+
+class SaveDevice(NamedTuple):
+    """Write a compressed image of a block device, and prove that it holds what is on the device."""
+
+    sentence: str
+    device: str
+    path: str
+    digest: str         # of what is on the device
+
+
 class Plan(NamedTuple):
     """What is to be done, in order, and the state it leads to.
 

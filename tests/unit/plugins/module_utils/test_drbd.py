@@ -2,6 +2,7 @@
 from pathlib import Path
 
 import pytest
+from ansible_collections.linuxha.cluster.plugins.filter.drbd_generations import FilterModule as GenerationsFilter
 from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd as room
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd_devices import Device, Signature
 
@@ -203,3 +204,26 @@ def test_the_hosts_of_every_resource_are_known():
     assert room.parse_hosts("\n") == {}
     with pytest.raises(room.DrbdError, match="not XML"):
         room.parse_hosts("<resource")
+
+
+A, B, C, D = ("%016X" % (number << 4) for number in (0xA, 0xB, 0xC, 0xD))
+ZERO, FRESH_ID = "0" * 16, "%016X" % 4
+
+
+@pytest.mark.parametrize(("mine", "theirs", "word"), [
+    (f"{A}:{ZERO}:{C}:{D}", f"{A[:-1]}1:{ZERO}:{C}:{D}", "equal"),          # one of them is Primary
+    (f"{A}:{ZERO}:{C}:{D}", f"{B}:{A}:{C}:{D}", "behind"),
+    (f"{B}:{A}:{C}:{D}", f"{A}:{ZERO}:{C}:{D}", "ahead"),
+    (f"{FRESH_ID}:{ZERO}:{ZERO}:{ZERO}", f"{B}:{ZERO}:{C}:{D}", "behind"),
+    (f"{B}:{ZERO}:{C}:{D}", f"{FRESH_ID}:{ZERO}:{ZERO}:{ZERO}", "ahead"),
+    (f"{A}:{C}:{D}:{ZERO}", f"{B[:-1]}1:{C}:{D}:{ZERO}", "diverged"),
+    (f"{A}:{ZERO}:{ZERO}:{ZERO}", f"{B}:{ZERO}:{ZERO}:{ZERO}", "unrelated"),
+    ("", f"{B}:{ZERO}:{C}:{D}", "unknown"),
+])
+def test_how_one_side_stands_to_the_other(mine: str, theirs: str, word: str) -> None:
+    assert GenerationsFilter().filters()["drbd_generations"](mine, theirs) == word
+
+
+def test_what_is_no_generation_is_refused() -> None:
+    with pytest.raises(Exception, match="no generation identifiers"):
+        GenerationsFilter().filters()["drbd_generations"]("drbd", "")

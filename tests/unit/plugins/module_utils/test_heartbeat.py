@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.linuxha.cluster.plugins.filter.authkeys_secret import FilterModule
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
-from ansible_collections.linuxha.cluster.plugins.module_utils import _heartbeat as room
 
 ROLE = Path(__file__).parents[4] / "roles/heartbeat"
 SPECIFICATION = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
@@ -151,32 +149,6 @@ def test_a_secret_file_is_read_on_the_controller(tmp_path: Path) -> None:
     for text, faults in (("correct-horse\n", 0), ("short\n", 1), ("", 1)):
         file.write_text(text, encoding="utf-8")
         assert len(found(secret_file=str(file))) == faults
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("", None),
-        ("# nothing\n", None),
-        ("auth 1\n1 sha1 hello\n", room.Key("sha1", "hello")),
-        ("auth 2\n1 md5 old\n2 sha1 new", room.Key("sha1", "new")),
-        ("auth 1\n1 crc\n", room.Key("crc", "")),
-        ('auth 1\n1 md5 "two words"\n', room.Key("md5", '"two')),
-        ("1 md5 unused\n", None),
-    ],
-)
-def test_the_key_in_use_is_read_as_heartbeat_reads_it(text: str, key: room.Key | None) -> None:
-    assert room.parse_authkeys(text) == key
-    assert FilterModule().filters()["authkeys_secret"](text) == (key.secret if key else "")
-
-
-@pytest.mark.parametrize("text", ["auth 2\n1 md5 s3cret\n", "s3cret\n", "auth\n"])
-def test_a_broken_authkeys_is_refused_without_saying_what_is_in_it(text: str) -> None:
-    with pytest.raises(room.SecretError) as caught:
-        room.parse_authkeys(text)
-    assert "s3cret" not in str(caught.value)
-    with pytest.raises(Exception, match="authkeys"):
-        FilterModule().filters()["authkeys_secret"](text)
 
 
 def test_defaults_and_specification_agree() -> None:

@@ -1,0 +1,73 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say how the nodes of heartbeat go over to another secret while they hear each other."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: authkeys_rotation
+author: The linuxha.cluster maintainers
+version_added: "0.1.0"
+short_description: Say how the nodes of heartbeat go over to another secret while they hear each other
+description:
+  - Returns the text of each node's authkeys after each of three steps. All nodes must have taken over one step before
+    the first of them begins with the next.
+  - C(problem) says what is wrong with the files, and never what is in them. It is empty when all is well.
+  - A rotation that was killed goes on to the key that it had begun with, which is the last one in the files.
+options:
+  _input:
+    description: The text of C(/etc/ha.d/authkeys) of each node, by node.
+    type: dict
+    required: true
+  method:
+    description: How messages are signed.
+    type: str
+    required: true
+  given:
+    description: The secret that is to be in use. Empty for a new one.
+    type: str
+    required: true
+  fresh:
+    description: A secret nobody knows yet, for when none is given and no rotation has begun.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Plan the way to a new secret
+  ansible.builtin.set_fact:
+    steps: "{{ texts | linuxha.cluster.authkeys_rotation('sha1', '', new) }}"
+  no_log: true
+"""
+
+RETURN = r"""
+_value:
+  description: C(problem), and the texts by step (C(add), C(sign), C(drop)) and by node.
+  type: dict
+"""
+
+from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import (
+    Key,
+    SecretError,
+    parse_keys,
+    plan_rotation,
+    render_keys,
+)
+
+
+def authkeys_rotation(texts: dict, method: str, given: str, fresh: str) -> dict:
+    """Return the texts by step and node."""
+    try:
+        nodes = {node: parse_keys(text) for node, text in texts.items()}
+        rotation = plan_rotation(nodes, Key(method, given) if given else None, Key(method, fresh))
+    except SecretError as error:
+        return {"problem": str(error)}
+    steps = {step: {node: render_keys(keys) for node, keys in states.items()}
+             for step, states in rotation._asdict().items()}
+    return {"problem": "", **steps}
+
+
+class FilterModule:
+    """Front door for Jinja."""
+
+    def filters(self) -> dict:
+        return {"authkeys_rotation": authkeys_rotation}

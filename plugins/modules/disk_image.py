@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Front door for images of disks."""
+
+DOCUMENTATION = r"""
+module: disk_image
+author:
+  - linuxha.cluster maintainers (@linuxha)
+version_added: "0.1.0"
+short_description: Save what is on a block device in a compressed file
+description:
+  - Saves what is on a block device that nothing uses, and proves that the image holds what is on the device before it
+    gets its name. C(zcat IMAGE > DEVICE) puts it back; a filesystem in it can be mounted from an uncompressed copy.
+  - The image is named after the checksum of what it holds. When it is there already and is whole, nothing is done.
+  - The device is only read. It is read twice, and the image once.
+options:
+  device:
+    description: The block device.
+    type: path
+    required: true
+  directory:
+    description:
+      - An existing directory on the same host, outside of the device. It must have room for all that is not zero on the
+        device.
+    type: path
+    required: true
+  name:
+    description: How the name of the image begins.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    description: Reads the device once, and refuses where there is no room.
+    support: full
+  diff_mode:
+    support: full
+extends_documentation_fragment: [linuxha.cluster.attributes]
+"""
+
+EXAMPLES = r"""
+- name: Save one side of a DRBD resource that is down
+  linuxha.cluster.disk_image:
+    device: /dev/vg0/repl
+    directory: /var/backups
+    name: repl-debian2
+"""
+
+RETURN = r"""
+actions:
+  description: What was done (would be done in check mode), one sentence each.
+  returned: always
+  type: list
+  elements: str
+path:
+  description: The image.
+  returned: success
+  type: str
+sha256:
+  description: Checksum of what is on the device.
+  returned: success
+  type: str
+size:
+  description: Size of the device in bytes.
+  returned: success
+  type: int
+used:
+  description: How many bytes of it are in blocks that are not all zero, in blocks of 1 MiB.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import _disk_image, _images
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+
+class Disk:
+    """How to read and save the device; all thinking is done elsewhere."""
+
+    def __init__(self, runner, wanted):
+        self.runner, self.wanted = runner, wanted
+
+    def read(self):
+        """Return what there is."""
+        wanted = self.wanted
+        if not self.runner.is_block_device(wanted.device):
+            raise HaError("device: %s is not a block device; expected one" % wanted.device)
+        free, content = _images.room_in(wanted.directory), _images.look_at(wanted.device)
+        saved = _images.look_into(_disk_image.path_of(wanted, content))
+        return _disk_image.State(content, free, saved.digest == content.digest)
+
+    def perform(self, action):
+        """Carry out one action."""
+        if not isinstance(action, _disk_image.Prove):
+            _images.save(action)
+        elif self.runner.is_held(self.wanted.device):
+            raise HaError("device: %s is in use; expected one that nothing writes to. Nothing was written."
+                          % self.wanted.device)
+
+
+def main():
+    module = AnsibleModule(supports_check_mode=True, argument_spec={
+        "device": {"type": "path", "required": True}, "directory": {"type": "path", "required": True},
+        "name": {"type": "str", "required": True}})
+    wanted = _disk_image.Wanted(module.params["device"], module.params["directory"], module.params["name"])
+    try:
+        _disk_image.check_wanted(wanted)
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    disk = Disk(Runner(module), wanted)
+    reconcile(module, read=disk.read, plan=lambda state: _disk_image.plan_image(state, wanted), perform=disk.perform,
+              describe=lambda state: _disk_image.describe(state, wanted),
+              report=lambda state: _disk_image.report(state, wanted))
+
+
+if __name__ == "__main__":
+    main()

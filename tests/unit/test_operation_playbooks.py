@@ -1,0 +1,49 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Operations refuse what cannot be meant, with name, value and what is expected, before they look at a host."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# nobody listens on port 1
+INVENTORY = """
+all:
+  vars: {ansible_host: 127.0.0.1, ansible_port: 1}
+  children:
+    web_pair: {hosts: {one: , two: }}
+    lvs_farm: {hosts: {three: }}
+"""
+
+
+@pytest.mark.parametrize(("playbook", "variables", "told"), [
+    ("split_brain", [], "cluster: not given; expected a group"),
+    ("split_brain", ["cluster=web_pair", "keep=three", "save_to=/root"], "keep: three, save_to: /root; expected"),
+    ("split_brain", ["cluster=web_pair", "keep=one"], "save_to: not given; expected one of the two nodes one, two"),
+    ("split_brain", ["cluster=web_pair", "keep=one", "save_to=here"], "save_to: here; expected one of"),
+    ("split_brain", ["cluster=web_pair", "resource=no"], "resource: no; expected one of drbd_failover_resources"),
+    ("rotate_secrets", ["cluster=nowhere"], "cluster: nowhere; expected a group"),
+    ("rotate_secrets", ["cluster=lvs_farm"], "cluster: lvs_farm; three has no heartbeat_nodes, expected a cluster"),
+    ("replace_node", ["cluster=web_pair"], "node: not given; expected one of one, two"),
+    ("replace_node", ["cluster=web_pair", "node=three"], "node: three; expected one of one, two"),
+    ("replace_node", ["cluster=lvs_farm", "node=three"], "cluster: lvs_farm; expected web_pair"),
+])
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, playbook: str, variables: list[str], told: str) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(INVENTORY, encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    argv = [program, "-i", inventory, ROOT / f"playbooks/{playbook}.yml"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(
+        [*argv, *(word for variable in variables for word in ("-e", variable))],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )
+    assert done.returncode == 2
+    assert told in " ".join(done.stdout.split()), done.stdout
+    assert "unreachable=1" not in done.stdout
