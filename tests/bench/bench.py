@@ -56,7 +56,7 @@ def fresh(machines: Iterable[str], inventory: str = "inventories/lab") -> Lab:
 def seconds(work: Callable[[], object], times: int = 1) -> float:
     """Return the least time that some work took."""
     took = []
-    for _ in range(times):
+    for _time in range(times):
         began = time.monotonic()
         work()
         took.append(time.monotonic() - began)

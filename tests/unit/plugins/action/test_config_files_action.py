@@ -26,7 +26,11 @@ def run(monkeypatch):
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
         action = ActionModule.__new__(ActionModule)
         action._task = SimpleNamespace(args=arguments, async_val=0)
-        module = lambda **told: sent.append(told["module_args"]) or {"changed": True}  # noqa: E731
+
+        def module(module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
+            sent.append(module_args)
+            return {"changed": True}
+
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         return action.run(task_vars={}), sent
 

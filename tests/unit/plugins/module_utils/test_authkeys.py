@@ -84,7 +84,7 @@ def test_a_secret_that_all_have_already_changes_nothing() -> None:
 
 def test_numbers_take_turns() -> None:
     state, numbers = START, []
-    for _ in range(4):
+    for _turn in range(4):
         state = room.plan_rotation(state, None, room.Key("sha1", "secret%d" % len(numbers))).drop
         numbers.append(state["a"].used)
     assert numbers == [2, 1, 2, 1]
