@@ -12,7 +12,7 @@ lab = faults.lab
 def whole() -> bool:
     """Tell whether all nodes are members and the group runs as a whole, with what runs on every node."""
     owner = faults.owners()
-    everywhere = all(len(found.split()) == 4 for found in faults.pids().values())
+    everywhere = all(len(found.splitlines()) == 4 for found in faults.pids().values())
     return faults.whole() and everywhere and len(owner) == 1 and faults.runs_on(owner[0])
 
 
