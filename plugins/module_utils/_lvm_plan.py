@@ -47,9 +47,14 @@ def plan_groups(current: State, wanted: Wanted) -> Plan:
         steps: List[Callable[[State], Step]] = [lambda one, group=group: _group(one, wanted, group)]  # type: ignore
         steps += [lambda one, group=group, volume=volume: _volume(one, wanted, group, volume)  # type: ignore
                   for volume in group.volumes]
+        before, own = state, []  # type: Tuple[State, List[Any]]
         for step in steps:
             more, state = step(state)
-            actions += more
+            own += more
+        if own and find_vg(before, group.name):
+            locks, state = _locks(before, state, wanted, group)
+            own = locks + own
+        actions += own
     return Plan(tuple(actions), state)
 
 
@@ -129,10 +134,10 @@ def _check_device(state: State, wanted: Wanted, group: Group, path: str) -> None
 def _group(state: State, wanted: Wanted, group: Group) -> Step:
     vg, unused = find_vg(state, group.name), _unused(state, group)
     if vg and not unused:
-        return _locks(state, wanted, group)
+        return [], state
     if not wanted.creator:        # the creator does it first
-        return _locks(_with_devices(state, wanted, group, unused) if vg else state, wanted, group)
-    ready, state = _locks(state, wanted, group) if vg else ([_ready(wanted, group)], state)
+        return [], _with_devices(state, wanted, group, unused) if vg else state
+    ready = [] if vg else [_ready(wanted, group)]
     verb = "extend" if vg else "make"
     actions = ready + [Prove("make sure once more that %s hold nothing" % ", ".join(unused), "devices", group.name),
                        Command("%s the volume group %s with %s" % (verb, group.name, ", ".join(unused)),
@@ -174,13 +179,16 @@ def _with_devices(state: State, wanted: Wanted, group: Group, unused: List[str])
     return state._replace(real=real, vgs=others + (vg,), pvs=tuple(pvs), started=started)
 
 
-def _locks(state: State, wanted: Wanted, group: Group) -> Step:
-    """Start the locks of a group on this host; the host that makes it starts them by that."""
-    if wanted.locking != "lvmlockd" or group.name in state.started:
+def _locks(before: State, state: State, wanted: Wanted, group: Group) -> Step:
+    """Start the locks of a group on a host that is to change it; the host that makes it starts them by that.
+
+    Nowhere else, or every boot would be followed by a change: the cluster's agent starts them where it needs them.
+    """
+    if wanted.locking != "lvmlockd" or group.name in before.started:
         return [], state
     return [_ready(wanted, group),
             Command("start the locks of %s" % group.name, ("vgchange", "--lock-start", group.name), seconds=300)
-            ], state._replace(started=state.started + (group.name,))
+            ], state._replace(started=before.started + (group.name,))
 
 
 # --- volumes ----------------------------------------------------------------------------------------------------------

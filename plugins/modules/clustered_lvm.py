@@ -17,7 +17,7 @@ description:
   - A group or volume that is there is kept. Nothing is made smaller, moved, converted or removed.
   - A filesystem is only made on a volume that this module made and that has none yet, or that is empty. What is on a
     volume is read from beneath it, so that nothing has to be activated to look.
-  - It runs on all hosts of the cluster. One of them, the O(creator), makes what is missing; the others start the locks.
+  - It runs on all hosts of the cluster. One of them, the O(creator), makes what is missing; the others look.
     A volume is grown where it is active.
 options:
   volume_groups:

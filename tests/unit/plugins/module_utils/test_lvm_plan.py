@@ -48,10 +48,20 @@ def test_the_creator_makes_everything_after_proving_again_that_it_may():
     assert done(BARE, wish()) == ["[locking]", "[devices]", CREATE, LVCREATE] + MKFS + [OFF, UNTAG]
 
 
-def test_the_others_only_start_the_locks():
-    for state in (BARE, DONE._replace(started=())):
-        assert done(state, wish(creator=False)) == ["[locking]", START]
-    assert done(DONE, wish(creator=False)) == []
+def test_the_others_do_nothing():
+    for state in (BARE, DONE, DONE._replace(started=())):
+        assert done(state, wish(creator=False)) == []
+
+
+def test_a_boot_is_followed_by_no_change():
+    assert done(DONE._replace(started=()), wish()) == []
+
+
+def test_locks_are_started_where_something_is_changed():
+    grown = wish(group(200 * MIB))
+    assert done(DONE._replace(started=()), grown) == ["[locking]", START, *done(DONE, grown)]
+    plan = room.plan_groups(DONE._replace(started=()), grown)
+    assert (plan.predicted.started, room.plan_groups(plan.predicted, grown).actions) == (("magi_vg",), ())
 
 
 def test_nothing_is_done_when_all_is_as_declared():
