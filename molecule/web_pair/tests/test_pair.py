@@ -76,7 +76,7 @@ def test_nothing_but_heartbeat_mounts_the_replicated_filesystem(host):
 def test_only_root_can_read_the_key(host):
     key = host.file("/etc/ha.d/authkeys")
     assert (key.mode, key.user) == (0o600, "root")
-    assert re.search(r"^1 sha1 \S{20,}$", key.content_string, re.MULTILINE)
+    assert re.fullmatch(r"auth ([12])\n\1 sha1 \S{20,}\n", key.content_string)  # 2 after every other rotation
 
 
 def test_both_machines_have_the_same_configuration():
