@@ -389,18 +389,18 @@ def split_brain() -> None:
         before = sides()
         shown = pair.play("playbooks/split_brain.yml", cluster="web_pair")
         crowded = pair.play("playbooks/split_brain.yml", save_to="/run/lock", **choice)
-        forecast = pair.play("playbooks/split_brain.yml", "--check", save_to="/root", **choice)
+        forecast = pair.play("playbooks/split_brain.yml", "--check", save_to="/var/backups", **choice)
         untouched = sides() == before
         with pair.visitors() as probe:
-            killed = kill_at("playbooks/split_brain.yml", moment, save_to="/root", **choice)
+            killed = kill_at("playbooks/split_brain.yml", moment, save_to="/var/backups", **choice)
             began = time.monotonic()
-            run = pair.play("playbooks/split_brain.yml", save_to="/root", **choice)
+            run = pair.play("playbooks/split_brain.yml", save_to="/var/backups", **choice)
             seconds = time.monotonic() - began
         if run.returncode or forecast.returncode or shown.returncode:
             sys.exit(shown.stdout + forecast.stdout + run.stdout)
-        again = pair.play("playbooks/split_brain.yml", save_to="/root", **choice)
-        image = lab.ssh(victim, f"ls -t /root/{RESOURCE}-{victim}-*.img.gz").split()[0]
-        lab.ssh(victim, f"zcat {image} > /root/image")
+        again = pair.play("playbooks/split_brain.yml", save_to="/var/backups", **choice)
+        image = lab.ssh(victim, f"ls -t /var/backups/{RESOURCE}-{victim}-*.img.gz").split()[0]
+        lab.ssh(victim, f"zcat {image} > /var/backups/image")
         seen[name] = {
             "victim": victim,
             "kept": kept,
@@ -411,14 +411,14 @@ def split_brain() -> None:
             "crowded": message(crowded.stdout),
             "untouched": untouched,
             "image": image,
-            "image_checksum": lab.ssh(victim, "sha256sum", "/root/image").split()[0],
-            "image_files": lab.ssh(victim, "debugfs -R 'ls -p /' /root/image"),
+            "image_checksum": lab.ssh(victim, "sha256sum", "/var/backups/image").split()[0],
+            "image_files": lab.ssh(victim, "debugfs -R 'ls -p /' /var/backups/image"),
             "image_mode": lab.ssh(victim, "stat", "-c", "%a", image).strip(),
             "serving": serving(),
             "after": written(serving()),
             "changed_again": sum(changed_by(again.stdout).values()),
         }
-        lab.ssh(victim, f"rm /root/image /root/{RESOURCE}-*.img.gz*")
+        lab.ssh(victim, f"rm /var/backups/image /var/backups/{RESOURCE}-*.img.gz*")
         print(f"{name}: {seen[name]}", flush=True)
     pair.record("split_brain", **seen)
 

@@ -41,9 +41,8 @@ LONGEST_FUNCTION = 40
 LONGEST_FILE = 400
 # Standard library modules that reach outside the process. Only the workshop (_runner) may.
 REACHING_OUT = {"subprocess", "socket", "shutil", "tempfile", "multiprocessing", "urllib", "http", "os"}
-# A room whose check on the controller has to look at a file that the user names.
-# And what looks at files for the modules.
-LOOKS_AT_FILES = {"_heartbeat", "_file_look"}  # heartbeat_secret_file
+# Rooms that look at files: at one that the user names (heartbeat_secret_file), and at those that modules write.
+LOOKS_AT_FILES = {"_heartbeat", "_file_look"}
 
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 UTILS = sorted(path.stem for path in MODULE_UTILS.glob("*.py"))
