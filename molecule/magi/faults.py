@@ -393,6 +393,90 @@ def changes() -> None:
     magi.record("changes", **seen)
 
 
+# --- a filesystem on every node -------------------------------------------------------------------------------------
+
+SHARED = "/mnt/magi/shared"
+# Appends lines to one file, each under a lock that counts on all nodes, and each on the disk before the next.
+APPEND = "for i in $(seq {count}); do flock {file} sh -c 'echo {node} '$i' >> {file}; sync {file}'; done"
+
+
+def with_shared(size: str = "120M") -> dict[str, Any]:
+    """Return the variables with a volume more, and a group that mounts it on every node."""
+    (volumes,) = declared(NODES[0], "clvm_volume_groups")
+    (group,) = declared(NODES[0], "rhcs_cman_groups")
+    mebibytes = lab.ssh(owners()[0], "lvs", "--noheadings", "--nosuffix", "--units", "m", "-o", "lv_size", VOLUME)
+    gfs2 = {"type": "gfs2", "lock_table": "magi:shared", "journals": len(NODES), "options": ["-J", "8"]}
+    shared = {"name": "shared_lv", "size": size, "filesystem": gfs2}
+    first = {**volumes["volumes"][0], "size": f"{float(mebibytes):.0f}M"}
+    mount = {"device": "/dev/magi_vg/shared_lv", "mountpoint": SHARED, "fstype": "gfs2"}
+    resources = [{"lvm": {"group": "magi_vg", "volume": "shared_lv"}}, {"filesystem": mount}]
+    everywhere = {"name": "shared", "everywhere": True, "after": ["locking"], "resources": resources}
+    return {
+        "clvm_volume_groups": [{**volumes, "volumes": [first, shared]}],
+        "rhcs_cman_groups": [group, everywhere],
+    }
+
+
+def has_shared(node: str) -> bool:
+    """Tell whether a node has the shared filesystem mounted."""
+    return f" {SHARED} gfs2 " in lab.ssh(node, "cat", "/proc/mounts", check=False, seconds=20)
+
+
+def append(nodes: tuple[str, ...], count: int) -> list[str]:
+    """Have nodes append lines to one file at the same time; return all lines that are in it."""
+    file = f"{SHARED}/lines"
+    writers = [
+        subprocess.Popen(lab.ssh_argv(node, f"touch {file}; " + APPEND.format(count=count, file=file, node=node)))
+        for node in nodes
+    ]
+    if any(writer.wait(timeout=magi.limit) for writer in writers):
+        sys.exit("a writer has failed")
+    return lab.ssh(nodes[0], "cat", file).splitlines()
+
+
+def gfs2() -> None:
+    """Give all nodes one filesystem at once: each writes, one loses its power, the others write on."""
+    magi.wait_until("the cluster is whole", whole)
+    before, variables = lifetimes(), with_shared()
+    for node in NODES:
+        lab.ssh(node, "mkdir", "-p", SHARED)
+    foretold = magi.play("site.yml", "--check", "--diff", **variables)
+    real = play("site.yml", **variables)
+    magi.wait_until("all nodes have it mounted", lambda: all(map(has_shared, NODES)))
+    kept = lifetimes() == before
+    again = changed_by(play("site.yml", **variables).stdout)
+    lines = append(NODES, 20)
+    bigger_one = magi.play("site.yml", **with_shared("160M"))
+    owner = owners()
+    victim = next(node for node in NODES if node not in owner)
+    others = tuple(node for node in NODES if node != victim)
+    began = power_off((victim,))
+    later = append(others, 5)
+    stall = time.monotonic() - began
+    lab.power_on(victim)
+    magi.wait_until("all nodes have it mounted again", lambda: whole() and all(map(has_shared, NODES)))
+    seen = {node: lab.ssh(node, "cat", f"{SHARED}/lines").splitlines() == later for node in NODES}
+    stayed = owners() == owner
+    (group, _shared) = variables["rhcs_cman_groups"]
+    play("site.yml", **{**variables, "rhcs_cman_groups": [group, {"name": "shared", "state": "absent"}]})
+    magi.record(
+        "gfs2",
+        check=foretold.returncode,
+        changed=changed_by(real.stdout),
+        kept=kept,
+        again=again,
+        lines=len(lines),
+        whole_lines=sorted(lines) == sorted(f"{node} {number}" for node in NODES for number in range(1, 21)),
+        refused=bigger_one.returncode != 0 and "is not grown under them here" in bigger_one.stdout + bigger_one.stderr,
+        stall=round(stall, 1),
+        lost=[line for line in lines if line not in later],
+        new=len(later) - len(lines),
+        seen=seen,
+        stayed=stayed,
+        unmounted=not any(map(has_shared, NODES)),
+    )
+
+
 magi = Scenario("magi_nodes", "", tell_state, limit=420.0)
 lab = magi.lab
 
