@@ -5,6 +5,7 @@ The list of a cluster's edits is molecule/KIND/edits.yml; its head says what the
 
 import copy
 import fnmatch
+import os
 import re
 import subprocess
 import time
@@ -34,11 +35,19 @@ class Edit(NamedTuple):
     proofs: Mapping[str, str] = {}
     undo: Sequence[str] = ()
     refusal: str = ""
+    on: Sequence[str] = ()  # the nodes on which the proofs must hold; all when there are none
+
+
+def nothing_moves() -> Any:
+    """Stand for the moves of a cluster that has no edits of the class move."""
+    raise LabError("an edit has the class move, and the cluster's edits.py does not say how to move")
 
 
 class Cluster(NamedTuple):
     """What the edits have to know of a kind of cluster.
 
+    scenario: gives the variables to a playbook, and has visitors; where these fetch no page, or the variables are not
+    the same on all machines, a scenario of its own does it in another way.
     machines, playbooks: as for lab.chaos; the last playbook is the one that makes the edits.
     inventory: the variables that the inventory declares.
     state: commands by name; what they print on each node is what runs.
@@ -56,15 +65,15 @@ class Cluster(NamedTuple):
     state: Mapping[str, str]
     whole: Callable[[], bool]
     disagreements: Callable[[], list[str]]
-    move: Callable[[], None]
-    bare_move: Callable[[], float]
+    move: Callable[[], None] = nothing_moves
+    bare_move: Callable[[], float] = nothing_moves
 
 
 def edits_from(entries: Sequence[Mapping[str, Any]]) -> list[Edit]:
     """Read the entries of an edits.yml; LabError when one of them makes no sense."""
     edits: list[Edit] = []
     for entry in entries:
-        unknown = set(entry) - {"name", "class", "patch", "changes", "proofs", "undo", "refusal"}
+        unknown = set(entry) - {"name", "class", "patch", "changes", "proofs", "undo", "refusal", "on"}
         edit = Edit(
             entry["name"],
             entry["class"],
@@ -73,6 +82,7 @@ def edits_from(entries: Sequence[Mapping[str, Any]]) -> list[Edit]:
             entry.get("proofs", {}),
             entry.get("undo", ()),
             entry.get("refusal", ""),
+            entry.get("on", ()),
         )
         if unknown or edit.kind not in CLASSES or (edit.kind == "full_stop") != bool(edit.refusal):
             raise LabError(f"edit '{edit.name}': unknown keys {sorted(unknown)}, class {edit.kind} or refusal is wrong")
@@ -141,13 +151,16 @@ def changes(before: Look, after: Look) -> dict[str, list[str]]:
 
 
 def undeclared(changed: Mapping[str, Sequence[str]], patterns: Sequence[str]) -> list[str]:
-    """Return what changed though no pattern names it. A copy that is kept of a declared file is declared too."""
+    """Return what changed though no pattern names it, as NAME or as NODE: NAME.
+
+    A copy that is kept of a declared file is declared too.
+    """
     allowed = [*patterns, *(f"{pattern}.*~" for pattern in patterns)]
     return [
         f"{node}: {name}"
         for node, names in changed.items()
         for name in names
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)
+        if not any(fnmatch.fnmatchcase(text, pattern) for text in (name, f"{node}: {name}") for pattern in allowed)
     ]
 
 
@@ -174,7 +187,9 @@ def finish(cluster: Cluster, edit: Edit) -> None:
 def unproven(cluster: Cluster, edit: Edit) -> list[str]:
     """Return which of an edit's proofs do not hold on some node."""
     answers = {
-        (node, ask): cluster.scenario.lab.ssh(node, ask, check=False) for node in cluster.nodes for ask in edit.proofs
+        (node, ask): cluster.scenario.lab.ssh(node, ask, check=False)
+        for node in edit.on or cluster.nodes
+        for ask in edit.proofs
     }
     return [
         f"{node}: '{ask}' says '{answer.strip()[:120]}', expected {edit.proofs[ask]}"
@@ -264,14 +279,25 @@ def everything_back(edits: Sequence[Edit]) -> Edit:
     )
 
 
+def make_chosen(cluster: Cluster, few: str, rate: float = 20.0) -> None:
+    """Make the edits that the environment's EDITS chooses by their names, or a few, and put everything back."""
+    cluster.scenario.wait_until("the cluster is whole", cluster.whole)
+    chosen = [edit for edit in cluster.edits if re.search(os.environ.get("EDITS", few), edit.name)]
+    done = Edits(cluster._replace(edits=chosen))
+    done.run(rate)
+    cluster.scenario.record("edits", made=done.made)
+    print(table(done.made))
+
+
 def table(made: Sequence[Mapping[str, Any]]) -> str:
     """Return what the edits did, one line for each."""
-    lines = [f"{'edit':42} {'class':9} {'fetches':>7} {'failed':>6} {'outage s':>8} {'bare s':>6}  changed"]
+    head = f"{'edit':42} {'class':9} {'run s':>6} {'fetches':>7} {'failed':>6} {'outage s':>8} {'bare s':>6}  changed"
+    lines = [head]
     for each in made:
         names = {re.sub(r"\.\d+\.[^/]*~$", ".*~", name) for names in each["changed"].values() for name in names}
         bare = f"{each['bare_move']:6.2f}" if each["class"] == "move" else f"{'-':>6}"
         lines.append(
-            f"{each['name']:42} {each['class']:9} {each['fetches']:7} {each['failed']:6} {each['outage']:8.2f} {bare}  "
-            + (", ".join(sorted(names)) or "nothing")
+            f"{each['name']:42} {each['class']:9} {each['seconds']:6.1f} {each['fetches']:7} {each['failed']:6} "
+            f"{each['outage']:8.2f} {bare}  " + (", ".join(sorted(names)) or "nothing")
         )
     return "\n".join([*lines, "bare: a switchover by the cluster manager's own program, just before"])

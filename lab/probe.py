@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPResponse
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -113,3 +113,19 @@ class Probe:
         failed = sum(f.status != 200 for f in self.fetches)
         times = ", ".join(f"{o.seconds:.1f} s" for o in self.outages()) or "none"
         return f"{len(self.fetches)} fetches, {failed} failed; outages: {times}"
+
+
+def fetches_from(visits: Sequence[tuple[float, float]], rate: float) -> list[Fetch]:
+    """Return visits of which only the good ones are known (began, done) as fetches, with those that failed between.
+
+    A visit may take ``LIMIT``; so a time without any, in which nobody was slow, is as long or shorter.
+    """
+    found: list[Fetch] = []
+    last = None
+    for began in sorted(began for began, done in visits if done - began <= LIMIT):
+        if last is not None and began - last > LIMIT + 1 / rate:
+            missed = int((began - last) * rate) - 1
+            found += [Fetch(last + number / rate, 0, "nobody there") for number in range(1, missed + 1)]
+        found.append(Fetch(began, 200, ""))
+        last = began
+    return found

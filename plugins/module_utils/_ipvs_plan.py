@@ -173,7 +173,7 @@ def _change_servers(key: Key, have: Dict[ServerName, Server], want: WantedServic
         if old is None:
             servers[name] = _add(key, server, steps)
         elif old is not server and old[2:4] != server[2:4] or server.upper is not None:
-            new = _merged(old, server, context.wanted.keep_weights)
+            new = _merged(old, server, context.wanted)
             if new != old:
                 servers[name] = _edit(key, old, new, steps)
     leaving = [name for name in want.absent if name in have]
@@ -217,10 +217,11 @@ def _complete(server: Server) -> Server:
     return server if server.upper is not None else server._replace(upper=0, lower=0)
 
 
-def _merged(old: Server, new: Server, keep_weights: bool) -> Server:
+def _merged(old: Server, new: Server, wanted: Wanted) -> Server:
     """Return what a server is to become; what is not said stays."""
+    kept = wanted.keep_weights or wanted.keep_quiesced and not old.weight
     return new._replace(
-        weight=old.weight if keep_weights else new.weight,
+        weight=old.weight if kept else new.weight,
         upper=old.upper if new.upper is None else new.upper,
         lower=old.lower if new.lower is None else new.lower,
         tunnel=old.tunnel if new.forward == old.forward else "")

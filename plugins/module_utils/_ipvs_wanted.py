@@ -71,6 +71,7 @@ class Wanted(NamedTuple):
     keep_weights: bool = False
     wait: bool = True
     drain_limit: int = 300
+    keep_quiesced: bool = False
     spared: FrozenSet[_ipvs.Key] = frozenset()  # never purged: somebody else keeps them
 
 
@@ -89,7 +90,7 @@ def parse_wanted(params: Mapping) -> Wanted:
                               "sync_daemon.state absent" % checker.mixed)
     raise_faults(checker.faults)
     return Wanted(services, timeouts, sync, bool(params.get("purge")), bool(params.get("keep_weights")),
-                  bool(params.get("wait", True)), limit)
+                  bool(params.get("wait", True)), limit, bool(params.get("keep_quiesced")))
 
 
 def packed(services: Any) -> Any:

@@ -34,12 +34,27 @@ NIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 STATES = ("master", "backup")
 SYNC_LIMITS = (("syncid", 1, 255), ("port", 1, 65535), ("ttl", 1, 255), ("maxlen", 1, 65535))
 
+# Perl loads these only when they are used for the first time, in a check of http. A check that is given up after
+# negotiatetimeout in the middle of that leaves them broken, and every later one fails: with a machine that was busy as
+# ldirectord started, its real servers stayed out for good, although they all answered.
+PERL_MODULES = " ".join("-M" + name for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser",
+                                                 "IO::Uncompress::Gunzip"))
+
 # heartbeat looks for "running" on the standard output, where ldirectord does not say it, and Debian's own script in
-# /etc/init.d knows no configuration. A name of a file says which ldirectord is meant.
+# /etc/init.d knows no configuration. A name of a file says which ldirectord is meant. Without that file ldirectord
+# fails whatever it is asked; but a service that is taken away loses its file before heartbeat stops what ran it.
 AGENT_TEXT = """#!/bin/sh
 %s# heartbeat calls it as: ldirectord CONFIGURATION start|stop|status
+# Stopping is what ldirectord itself does, without its configuration, which may be gone by now.
+if [ "$2" = stop ]; then
+    pid=$(cat "/run/ldirectord.${1##*/}.pid" 2>/dev/null)
+    grep -qs ldirectord "/proc/${pid:-none}/cmdline" && kill "$pid"
+    exit 0
+fi
+# Loaded now, not in the middle of a check that may be given up.
+export PERL5OPT="%s"
 exec /usr/sbin/ldirectord "$@" 2>&1
-""" % HEAD
+""" % (HEAD, PERL_MODULES)
 
 BOOT_TEXT = HEAD + """# One for each service: lvs-ldirectord@www.service reads /etc/ha.d/www.cf.
 [Unit]
@@ -50,6 +65,8 @@ After=network-online.target systemd-modules-load.service systemd-sysctl.service
 
 [Service]
 Type=forking
+# Loaded now, not in the middle of a check that may be given up.
+Environment="PERL5OPT=""" + PERL_MODULES + """"
 ExecStart=/usr/sbin/ldirectord %i.cf start
 ExecReload=/usr/sbin/ldirectord %i.cf reload
 ExecStop=/usr/sbin/ldirectord %i.cf stop
@@ -336,8 +353,8 @@ def plan_director(goal: Goal, host: Host) -> Steps:
         settings=tuple("%s=%s" % pair for pair in sorted(goal.sysctls.items()) if in_force[pair[0]] != pair[1]),
         disable=(PACKAGED_UNIT,) if packaged.get("UnitFileState") == "enabled" else (),
         enable=(TABLE_UNIT,) if _fills_table(goal) and table_unit.get("UnitFileState") != "enabled" else (),
-        table=tuple(_lvs_table.table_of([service for service in goal.services
-                                         if goal.static or RUNNING % service["name"] not in host.files]))
+        table=tuple(_lvs_table.table_of([service for service in goal.services if goal.static or service["name"] in gone
+                                         or RUNNING % service["name"] not in host.files]))
         if _fills_table(goal) else (),
         start=tuple(([SYNC_UNIT] if sync else []) + boot),
         reload=tuple(name for name in names if CONFIG % name in changed and CONFIG % name in host.files),

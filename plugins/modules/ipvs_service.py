@@ -51,6 +51,10 @@ options:
     description: Leave the weights of servers that are there as they are, because a monitor sets them.
     type: bool
     default: false
+  keep_quiesced:
+    description: Leave those of weight 0 as they are, because a monitor that does not run now found them dead.
+    type: bool
+    default: false
   drain_limit:
     description: Seconds to wait for the connections of drained servers to end. They are then removed all the same.
     type: int
@@ -75,8 +79,8 @@ extends_documentation_fragment:
   - linuxha.cluster.attributes
 notes:
   - ldirectord changes what its configuration files name. A service that is in one of them (beneath C(/etc/ha.d) or
-    C(/etc/ldirectord*), as numbers) and in O(services) gives a warning; with O(keep_weights) only when it had to be
-    changed while C(ldirectord) runs with that file.
+    C(/etc/ldirectord*), as numbers) and in O(services) gives a warning; with O(keep_weights) or O(keep_quiesced) only
+    when it had to be changed while C(ldirectord) runs with that file.
   - With persistence, a drained server goes on getting new connections of its known clients, unless the sysctl
     C(net.ipv4.vs.expire_quiescent_template) is 1.
   - With direct routing the kernel remembers a closed connection for two minutes. A client that uses its port again
@@ -219,7 +223,8 @@ class Table:
         for key, path in self.claims.items():
             want = self.wanted.services.get(key)
             changes = state.services.get(key) is not plan.predicted.services.get(key)
-            if want and (not self.wanted.keep_weights or changes and self._is_kept_now(path)):
+            left = self.wanted.keep_weights or self.wanted.keep_quiesced
+            if want and (not left or changes and self._is_kept_now(path)):
                 self.module.warn(
                     "services: %s is also kept by ldirectord (%s), which brings its own servers and weights back; "
                     "expected it in one of the two (keep_weights: true leaves at least the weights to ldirectord)"
@@ -318,6 +323,7 @@ def main():
             "services": {"type": "raw", "default": []},
             "purge": {"type": "bool", "default": False},
             "keep_weights": {"type": "bool", "default": False},
+            "keep_quiesced": {"type": "bool", "default": False},
             "drain_limit": {"type": "int", "default": 300},
             "wait": {"type": "bool", "default": True},
             "timeouts": {"type": "dict"},

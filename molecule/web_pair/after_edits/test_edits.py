@@ -1,4 +1,4 @@
-"""The running pair was edited: visitors noticed no more than they had to, and only what was declared has changed."""
+"""The running cluster was edited: visitors noticed no more than they had to, and only what was declared has changed."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from lab import Lab
 
-MARGIN = 2.0  # seconds that a move by the playbook may take longer than one by heartbeat's own program
+MARGIN = 2.0  # seconds that a move by the playbook may take longer than one by the cluster manager's own program
 measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["edits"]
 every_edit = pytest.mark.parametrize("edit", measured["made"], ids=lambda edit: edit["name"])
 

@@ -1,6 +1,7 @@
 """Edits: patches of the inventory's variables, what they changed on the machines, and what nobody declared."""
 
 import copy
+import re
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,12 @@ def test_what_was_not_declared_is_told_and_the_copy_of_a_declared_file_is_not():
     assert edits.undeclared(changed, ["/etc/ha.d/ha.cf"]) == ["a: /etc/ha.d/authkeys", "b: drbd"]
 
 
+def test_a_change_may_be_declared_for_some_machines_only():
+    changed = {"reel1": ["/etc/site"], "frontal1": ["/etc/site", "/etc/site.42.now~", "table"]}
+    declared = ["reel?: /etc/site", "frontal*: table"]
+    assert edits.undeclared(changed, declared) == ["frontal1: /etc/site", "frontal1: /etc/site.42.now~"]
+
+
 RUN = """
 TASK [linuxha.cluster.heartbeat : Configure | Put heartbeat's files in place] ****
 --- before: /etc/ha.d/ha.cf
@@ -101,6 +108,26 @@ def test_the_lists_are_right(file: Path):
     known = edits.edits_from(yaml.safe_load(file.read_text()))
     assert len({edit.name for edit in known}) == len(known)
     assert all(step["path"].startswith("/") for edit in known for step in edit.patch)
+    assert all(re.compile(pattern) for edit in known for pattern in edit.proofs.values())
+
+
+def declared(kind: str) -> dict:
+    """Return the variables of a kind's cluster, as its edits.py hands them over."""
+    files = {file.stem: yaml.safe_load(file.read_text()) for file in CHECKOUT.glob("inventories/lab/group_vars/*.yml")}
+    return files if kind == "lvs_farm" else files[{"magi": "magi_nodes"}.get(kind, kind)]
+
+
+@pytest.mark.parametrize("kind", ["lvs_farm", "magi", "web_pair"])
+def test_all_edits_of_a_list_can_be_made_in_its_order_and_change_something(kind: str):
+    known = edits.edits_from(yaml.safe_load((CHECKOUT / f"molecule/{kind}/edits.yml").read_text()))
+    in_force: list[edits.Edit] = []
+    before = declared(kind)
+    for edit in known:
+        wanted = [other for other in in_force if other.name not in edit.undo] + [edit]
+        after = {**declared(kind), **edits.variables_of(declared(kind), wanted)}
+        assert after != before, edit.name
+        if not edit.refusal:
+            in_force, before = wanted, after
 
 
 def test_the_last_edit_takes_everything_back():
@@ -174,7 +201,9 @@ def test_edits_are_made_measured_and_taken_back():
     assert (refused["codes"], refused["refused"]) == ([2, 2, 0], True)
     assert refused["changed"] == back["changed"] == {"a": [], "b": []}
     assert off["undeclared"] == ["a: /etc/ha.cf", "b: /etc/ha.cf"]
-    assert edits.table(done.made).splitlines()[1].split() == [
+    row = edits.table(done.made).splitlines()[1].split()
+    assert float(row.pop(3)) >= 0  # the seconds of the run
+    assert row == [
         "beats",
         "2",
         "reload",
@@ -205,3 +234,26 @@ def test_a_proof_that_does_not_hold_is_told_for_each_node():
     assert edits.unproven(cluster(Pair(), [edit]), edit) == [
         f"{node}: 'other' says '1', expected ^2$" for node in ("a", "b")
     ]
+
+
+def test_a_proof_may_be_for_some_machines_only():
+    edit = edits.Edit("a", "live", proofs={"other": "^2$"}, on=["b"])
+    assert edits.unproven(cluster(Pair(), [edit]), edit) == ["b: 'other' says '1', expected ^2$"]
+
+
+def test_an_edit_that_moves_wants_a_cluster_that_knows_how():
+    still = edits.Cluster(**{**cluster(Pair(), [keepalive(2, "move")])._asdict(), "bare_move": edits.nothing_moves})
+    with pytest.raises(LabError, match="how to move"):
+        edits.Edits(still).run()
+
+
+@pytest.mark.parametrize(("chosen", "made"), [(None, ["beats 3"]), (".", ["beats 2", "beats 3"])])
+def test_a_few_edits_are_made_unless_others_are_chosen(monkeypatch, capsys, chosen, made):
+    monkeypatch.delenv("EDITS", raising=False)
+    if chosen:
+        monkeypatch.setenv("EDITS", chosen)
+    pair, kept = Pair(), {}
+    pair.record = lambda fault, **figures: kept.update({fault: figures})
+    edits.make_chosen(cluster(pair, [keepalive(2), keepalive(3)]), "3$")
+    assert [each["name"] for each in kept["edits"]["made"]] == [*made, "all as the inventory has it"]
+    assert "beats 3" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.probe import Fetch, Outage, Probe
+from lab.probe import Fetch, Outage, Probe, fetches_from
 
 
 def probe_with(fetches):
@@ -54,3 +54,19 @@ def test_a_page_and_a_refusal_are_told_apart():
     assert [(f.status, f.text) for f in probe.fetches] == [(200, "hello")]
     probe.run(0.05)
     assert probe.fetches[-1].status == 0
+
+
+def test_visits_that_failed_are_put_between_those_that_are_known():
+    steady = [(number / 20, number / 20 + 0.01) for number in range(20)]
+    slow = [(10.0, 10.9), (10.95, 10.96)]  # slow, but in time
+    fetches = fetches_from([*slow, *steady], 20.0)
+    good = [fetch for fetch in fetches if fetch.status == 200]
+    assert len(good) == 22
+    assert len(fetches) - len(good) == int((10.0 - 0.95) * 20) - 1
+    assert all(0.95 < fetch.began < 10.0 for fetch in fetches if fetch.status == 0)
+
+
+def test_a_visit_that_took_too_long_has_failed():
+    fetches = fetches_from([(0.0, 0.1), (0.1, 1.5), (1.6, 1.7)], 10.0)
+    assert [fetch.status for fetch in fetches] == [200, *[0] * 15, 200]
+    assert fetches_from([(0.1, 1.5)], 10.0) == []

@@ -100,14 +100,14 @@ def test_a_plan_leads_to_what_is_wanted_and_never_leaves_a_service_without_serve
     assert kernel.table == goal.table
 
 
-@given(farms(), farms(), st.booleans(), st.booleans(), st.booleans())
-def test_what_is_predicted_needs_no_second_run(before, after, purge, keep_weights, wait):
+@given(farms(), farms(), st.booleans(), st.sampled_from(["", "keep_weights", "keep_quiesced"]), st.booleans())
+def test_what_is_predicted_needs_no_second_run(before, after, purge, keep, wait):
     services = {}
     for key, service in after.items():
         names = list(service.servers)
         staying = dict(list(service.servers.items())[2:])
         services[key] = WantedService(service._replace(servers=staying), True, tuple(names[:1]), tuple(names[1:2]))
-    wanted = Wanted(services, purge=purge, keep_weights=keep_weights, wait=wait)
+    wanted = Wanted(services, purge=purge, wait=wait, **{keep: True} if keep else {})
     state = State(before, active={(key, name): 3 for key, have in before.items() for name in have.servers})
     plan = _ipvs_plan.plan_table(state, wanted)
     assert _ipvs_plan.plan_table(plan.predicted, wanted).actions == ()
@@ -122,7 +122,8 @@ FARM = Service("wlc", (), 0, "", "", False, {
 
 
 def plan_web(service: Service, have: Service = FARM, active: Any = None, **values: Any) -> Any:
-    options = {name: values.pop(name) for name in ("keep_weights", "wait", "drain_limit", "purge") if name in values}
+    names = ("keep_weights", "keep_quiesced", "wait", "drain_limit", "purge")
+    options = {name: values.pop(name) for name in names if name in values}
     return _ipvs_plan.plan_table(State({WEB: have}, active=active or {}),
                                  Wanted({WEB: WantedService(service, **values)}, **options))
 
@@ -141,6 +142,13 @@ def test_weights_that_a_monitor_owns_stay_but_new_servers_get_theirs():
     plan = plan_web(with_servers(Server("10.0.0.2", 80, "gate", 50, None, None), Server("10.0.0.3", 80, weight=7)),
                     keep_weights=True)
     assert lines_of(plan.actions) == ["-a -t 192.168.0.3:80 -r 10.0.0.3:80 -g -w 7"]
+
+
+def test_a_server_that_a_monitor_found_dead_stays_so_and_the_others_get_their_weights():
+    have = with_servers(Server("10.0.0.1", 80, weight=0), Server("10.0.0.2", 80, weight=5))
+    plan = plan_web(with_servers(Server("10.0.0.1", 80, weight=3), Server("10.0.0.2", 80, weight=0)), have,
+                    keep_quiesced=True)
+    assert lines_of(plan.actions) == ["-e -t 192.168.0.3:80 -r 10.0.0.2:80 -g -w 0"]
 
 
 def test_servers_that_are_not_named_stay_without_purge():

@@ -3,6 +3,10 @@
 """Directors: what is refused, what is written and started, and that a right host is left alone."""
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director as room
 from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_table
@@ -130,6 +134,44 @@ def test_a_service_that_goes_is_stopped_and_its_file_removed():
     assert steps.stop == ("www",)
     assert steps.remove == ("/etc/ha.d/www.cf", room.SYNC_FILE)
     assert steps.stop_sync
+
+
+def test_a_service_that_goes_leaves_nothing_in_the_kernels_table_of_the_director_that_runs_it():
+    steps = plan(change(services=[{**WWW, "state": "absent"}]), running(WWW, GOOD))
+    assert steps.stop == ("www",)
+    assert steps.table == ({"address": "192.168.0.3", "port": 80, "protocol": "tcp", "state": "absent"},)
+
+
+def agent(folder, *arguments):
+    """Run the agent with another /run and another ldirectord, which fails without its configuration."""
+    (folder / "ldirectord").write_text("#!/bin/sh\necho asked; exit 1\n")
+    (folder / "ldirectord").chmod(0o755)
+    text = room.AGENT_TEXT.replace("/run/", "%s/" % folder).replace("/usr/sbin/", "%s/" % folder)
+    done = subprocess.run(["sh", "-c", text, "agent", *arguments], stdout=subprocess.PIPE, check=False)
+    return done.stdout, done.returncode
+
+
+@pytest.mark.parametrize("config", ["second.cf", "/etc/ha.d/second.cf"])
+def test_the_agent_stops_ldirectord_without_its_configuration(tmp_path, config):
+    with subprocess.Popen(["ldirectord", "60"], executable=shutil.which("sleep")) as running:
+        (tmp_path / "ldirectord.second.cf.pid").write_text("%d\n" % running.pid)
+        assert agent(tmp_path, config, "stop") == (b"", 0)
+        assert running.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("pid", [None, "", "1\n", "999999999\n"])
+def test_the_agent_stops_nothing_but_ldirectord(tmp_path, pid):
+    if pid is not None:
+        (tmp_path / "ldirectord.second.cf.pid").write_text(pid)
+    assert agent(tmp_path, "second.cf", "stop") == (b"", 0)
+    assert agent(tmp_path, "second.cf", "status") == (b"asked\n", 1)
+
+
+def test_what_a_check_needs_is_loaded_before_it_can_be_given_up():
+    for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser", "IO::Uncompress::Gunzip"):
+        assert "-M" + name in room.PERL_MODULES
+    assert '\nEnvironment="PERL5OPT=%s"\n' % room.PERL_MODULES in room.BOOT_TEXT
+    assert '\nexport PERL5OPT="%s"\nexec ' % room.PERL_MODULES in room.AGENT_TEXT
 
 
 def test_one_director_starts_ldirectord_itself():

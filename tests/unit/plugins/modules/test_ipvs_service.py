@@ -278,16 +278,17 @@ def test_a_server_that_is_never_idle_is_removed_at_the_limit_and_named(leave):
     assert host.table == FARM[:2]
 
 
-@pytest.mark.parametrize(("keep_weights", "table", "runs", "warned"), [
+@pytest.mark.parametrize("keep", ["keep_weights", "keep_quiesced"])
+@pytest.mark.parametrize(("kept", "table", "runs", "warned"), [
     (False, FARM, False, True), (True, FARM, True, False), (True, FARM[:2], True, True),
     (True, FARM[:2], False, False)])
-def test_a_service_with_two_masters_is_told_of(leave, tmp_path, monkeypatch, keep_weights, table, runs, warned):
+def test_a_service_with_two_masters_is_told_of(leave, tmp_path, monkeypatch, keep, kept, table, runs, warned):
     (tmp_path / "www.cf").write_text("virtual = 192.168.0.3:80\n")
     monkeypatch.setattr(door, "MONITOR_PID", f"{tmp_path}/ldirectord.%s.pid")
     if runs:
         (tmp_path / "ldirectord.www.cf.pid").write_text("4711\n")
     host = Host(table)
-    assert leave(host, keep_weights=keep_weights)["claimed"] == ["tcp 192.168.0.3:80"]
+    assert leave(host, **{keep: kept})["claimed"] == ["tcp 192.168.0.3:80"]
     assert bool(host.warnings) == warned
     assert not warned or "www.cf" in host.warnings[0]
 
