@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import is_settled
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.modules.config_files import argument_spec, wanted_from
+from ansible_collections.linuxha.cluster.plugins.filter.files_settled import files_settled
 
 
 class ActionModule(ActionBase):
@@ -20,17 +17,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         seen = arguments.pop("seen", None)
-        if seen and _nothing_to_do(arguments, seen):
+        if seen and files_settled(arguments, seen):
             result.update(changed=False, actions=[], written=[], pending=False)
         else:
             result.update(self._execute_module(
                 module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val))
         return result
-
-
-def _nothing_to_do(arguments: dict[str, Any], seen: dict[str, Any]) -> bool:
-    asked = ArgumentSpecValidator(argument_spec()).validate(arguments)
-    try:
-        return not asked.error_messages and is_settled(seen, wanted_from(asked.validated_parameters))
-    except HaError:  # the module says what is wrong
-        return False

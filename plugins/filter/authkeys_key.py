@@ -31,11 +31,12 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import SecretError, parse_keys, signing_key
 
 
 def authkeys_key(text: str) -> dict:
     """Return the key in use."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import SecretError, parse_keys, signing_key
+
     try:
         keys = parse_keys(text)
     except SecretError as error:

@@ -45,17 +45,17 @@ _value:
   type: dict
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import (
-    Key,
-    SecretError,
-    parse_keys,
-    plan_rotation,
-    render_keys,
-)
-
 
 def authkeys_rotation(texts: dict, method: str, given: str, fresh: str) -> dict:
     """Return the texts by step and node."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import (
+        Key,
+        SecretError,
+        parse_keys,
+        plan_rotation,
+        render_keys,
+    )
+
     try:
         nodes = {node: parse_keys(text) for node, text in texts.items()}
         rotation = plan_rotation(nodes, Key(method, given) if given else None, Key(method, fresh))

@@ -42,12 +42,12 @@ _value:
   type: dict
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_host, _look
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-
 
 def cman_host(settings: dict, seen: dict, host: str, hosts: list[str]) -> dict:
     """Return the steps of a host as a dictionary."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_host, _look
+    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+
     try:
         cluster = _cluster.parse_cluster(settings)
         me = next(node for node in cluster.nodes if _cluster.host_of(node, hosts) == host)

@@ -35,8 +35,6 @@ _value:
   type: dict
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_plan, _look
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 
 # What goes wrong is said as a refusal: the task that settles the steps shows nothing, as they hold passwords.
 EMPTY = {"changes": [], "text": "", "version": 0, "write": [], "through": "", "running": [], "stop": {}, "start": {}}
@@ -44,6 +42,9 @@ EMPTY = {"changes": [], "text": "", "version": 0, "write": [], "through": "", "r
 
 def cman_plan(settings: dict, seen: dict) -> dict:
     """Return the steps of the whole cluster as a dictionary."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_plan, _look
+    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+
     hosts = []
     for name, raw in seen.items():
         try:

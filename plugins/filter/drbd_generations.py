@@ -36,15 +36,16 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
-    DrbdError,
-    compare_generations,
-    parse_generation,
-)
 
 
 def drbd_generations(here: str, other: str) -> str:
     """Return one word."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
+        DrbdError,
+        compare_generations,
+        parse_generation,
+    )
+
     try:
         mine, theirs = parse_generation(here), parse_generation(other)
     except DrbdError as error:

@@ -34,11 +34,12 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director, _lvs_realserver
 
 
 def lvs_look(settings: dict, role: str) -> dict:
     """Return what ``role`` has to look at."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director, _lvs_realserver
+
     if role == "lvs_director":
         goal = _lvs_director.goal_of(settings)
         return {"files": _lvs_director.list_files(goal), "units": _lvs_director.list_units(goal)}

@@ -57,12 +57,13 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils import _look, _lvs_director, _lvs_realserver
 
 
 def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, family: str = "Debian",
              manager_knows_lo: bool = False) -> dict:
     """Return the steps of ``role`` as a dictionary."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _look, _lvs_director, _lvs_realserver
+
     try:
         look = _look.parse_files(files), _look.parse_units(units), _look.parse_addresses(addresses)
     except _look.LookError as error:
@@ -81,12 +82,14 @@ def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, 
 
 def _plain(value: Any, secret: tuple) -> Any:
     """Return what templates can read: a list instead of a tuple, and files as the module config_files takes them."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _look
+
     if not isinstance(value, tuple):
         return value
     return [_file(item, item.dest in secret) if isinstance(item, _look.Wanted) else item for item in value]
 
 
-def _file(file: _look.Wanted, secret: bool) -> dict:
+def _file(file: Any, secret: bool) -> dict:
     return dict(file._asdict(), check=file.check.split(), owner="root", group="root", secret=secret,
                 backup=file.dest.endswith(".cf") and not secret)
 

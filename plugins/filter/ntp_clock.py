@@ -46,11 +46,12 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
 
 
 def ntp_clock(text: str, daemon: str, own_clock: bool = False) -> dict:
     """Return the state of the clock and of its sources."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
+
     if daemon not in _ntp.PARSERS:
         raise AnsibleFilterError(f"ntp_clock: '{daemon}' is no time daemon; expected one of {', '.join(_ntp.PARSERS)}")
     clock = _ntp.PARSERS[daemon](text)

@@ -52,11 +52,12 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
 
 
 def ntp_daemon(services: str | dict, wanted: str, daemons: dict, rivals: list | None = None) -> dict:
     """Return the choice of the time daemon."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
+
     units = _ntp.parse_units(services) if isinstance(services, str) else _ntp.parse_services(services)
     try:
         choice = _ntp.plan_daemon(wanted, units, daemons, rivals or [])

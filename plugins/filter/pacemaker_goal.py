@@ -35,16 +35,16 @@ _value:
   type: dict
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _cluster,
-    _pacemaker_plan,
-    _pacemaker_rules,
-    _sbd,
-)
-
 
 def pacemaker_goal(settings: dict, family: str = "Debian") -> dict:
     """Return what follows from the variables."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import (
+        _cluster,
+        _pacemaker_plan,
+        _pacemaker_rules,
+        _sbd,
+    )
+
     cluster = _cluster.parse_cluster(settings)
     goal = _pacemaker_plan.Goal(cluster, family)
     sbd = _sbd.sbd_of(cluster)

@@ -45,12 +45,13 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _look, _pacemaker_plan
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 
 
 def pacemaker_plan(settings: dict, host: str, looks: dict, family: str = "Debian") -> dict:
     """Return the steps of one host as a dictionary."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _look, _pacemaker_plan
+    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+
     try:
         hosts = {name: _pacemaker_plan.Host(
             _look.parse_units(look["units"]), _look.parse_files(look["files"]),

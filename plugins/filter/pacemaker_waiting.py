@@ -38,11 +38,11 @@ _value:
   elements: str
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _pacemaker_plan
-
 
 def pacemaker_waiting(text: str, nodes: list[str]) -> list[str]:
     """Return what is not there yet."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import _pacemaker_plan
+
     return list(_pacemaker_plan.list_waiting(text, nodes))
 
 

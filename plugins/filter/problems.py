@@ -20,10 +20,6 @@ options:
     description: Name of the role.
     type: str
     required: true
-  specification:
-    description: Content of the role's C(meta/argument_specs.yml).
-    type: dict
-    required: true
   hosts:
     description: Names of the hosts of the play.
     type: list
@@ -34,11 +30,10 @@ options:
 EXAMPLES = r"""
 - name: Show what is wrong with the variables of the role heartbeat
   ansible.builtin.debug:
-    msg: "{{ settings | linuxha.cluster.problems('heartbeat', specification, ansible_play_hosts_all) }}"
+    msg: "{{ settings | linuxha.cluster.problems('heartbeat', ansible_play_hosts_all) }}"
   vars:
     settings: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
     names: "{{ query('ansible.builtin.varnames', '^heartbeat_') }}"
-    specification: "{{ lookup('ansible.builtin.file', 'roles/heartbeat/meta/argument_specs.yml') | from_yaml }}"
 """
 
 RETURN = r"""
@@ -51,9 +46,12 @@ _value:
 """
 
 import difflib
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
@@ -64,20 +62,28 @@ CHECKERS = {"apache": "_apache", "clvm": "_clvm", "drbd_failover": "_drbd_settin
             "rhcs_cman": "_rhcs_cman"}
 
 
-def problems(settings: dict, role: str, specification: dict, hosts: list[str]) -> list[str]:
+def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
     """Return one sentence for each problem of ``settings``.
 
     The semantic rules are looked at once names and types are right.
     """
     if role not in CHECKERS:
         raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
-    options = specification["argument_specs"]["main"]["options"]
+    options = _options_of(role)
     unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
     known = {name: _plain(settings[name]) for name in settings if name in options}
     result = ArgumentSpecValidator(options).validate(known)
     if unknown or result.error_messages:
         return unknown + [_readable(error) for error in result.errors]
     return import_module(ROOMS + CHECKERS[role]).check_settings(result.validated_parameters, list(hosts))
+
+
+@lru_cache(maxsize=None)
+def _options_of(role: str) -> dict:
+    """Return the role's argument specification."""
+    file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
+    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
 
 
 def _plain(value: Any) -> Any:

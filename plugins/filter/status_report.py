@@ -44,18 +44,18 @@ _value:
   type: dict
 """
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _status_clusters,
-    _status_of_clusters,
-    _status_of_hosts,
-    _status_text,
-)
-from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import plain
-from ansible_collections.linuxha.cluster.plugins.module_utils._status import CRITICAL, host_of
-
 
 def status_report(looks: dict, groups: dict | None = None, moment: str = "now") -> dict:
     """Return the report as text and as data."""
+    from ansible_collections.linuxha.cluster.plugins.module_utils import (
+        _status_clusters,
+        _status_of_clusters,
+        _status_of_hosts,
+        _status_text,
+    )
+    from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import plain
+    from ansible_collections.linuxha.cluster.plugins.module_utils._status import CRITICAL, host_of
+
     hosts = [host_of(name, result) for name, result in sorted(looks.items()) if not result.get("skipped")]
     clusters = _status_clusters.join_clusters(hosts, groups or {})
     by_name = {host.name: host for host in hosts}

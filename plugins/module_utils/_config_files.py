@@ -115,6 +115,59 @@ def check_wanted(wanted: Wanted) -> None:
         raise HaError("\n".join(faults))
 
 
+def argument_spec() -> Dict[str, Any]:
+    """Return the options of the module config_files."""
+    owners = {"owner": {"type": "str", "default": ""}, "group": {"type": "str", "default": ""}}
+    strings = {"type": "list", "elements": "str", "default": []}
+    return {
+        # The host's log, which is written before anything else, does not get the files: there may be secrets in them.
+        "files": {"type": "list", "elements": "dict", "default": [], "no_log": True, "options": dict(
+            owners, dest={"type": "path", "required": True}, content={"type": "str"}, check=strings,
+            mode={"type": "str", "default": "0644"}, backup={"type": "bool", "default": False},
+            secret={"type": "bool", "default": False}, once={"type": "bool", "default": False},
+            mount={"type": "str", "default": ""})},
+        "directories": {"type": "list", "elements": "dict", "default": [], "options": dict(
+            owners, path={"type": "path", "required": True}, mode={"type": "str"})},
+        "daemon": {"type": "str", "default": ""},
+        "take_over": {"type": "dict", "options": {
+            "argv": strings,
+            "accepted": {"type": "list", "elements": "int", "default": [0]},
+            "running": strings, "timeout": {"type": "int", "default": 120}}},
+        "due": {"type": "bool", "default": False},
+        "seen": {"type": "dict"},
+    }
+
+
+def file_from(asked: Mapping[str, Any]) -> File:
+    """Turn one element of the option files into what is wanted."""
+    return File(
+        path=posixpath.normpath(asked["dest"]), content=asked["content"],
+        mode=parse_mode(asked["mode"], asked["dest"] + ": mode"), owner=asked["owner"],
+        group=asked["group"], check=tuple(asked["check"]), backup=asked["backup"], secret=asked["secret"],
+        once=asked["once"], mount=asked["mount"])
+
+
+def folder_from(asked: Mapping[str, Any]) -> Folder:
+    """Turn one element of the option directories into what is wanted."""
+    mode = asked["mode"]
+    return Folder(
+        posixpath.normpath(asked["path"]), None if mode is None else parse_mode(
+            mode, asked["path"] + ": mode"), asked["owner"], asked["group"])
+
+
+def wanted_from(params: Mapping[str, Any]) -> Wanted:
+    """Turn the module's parameters into what is wanted."""
+    how = params["take_over"]
+    wanted = Wanted(
+        files=tuple(file_from(asked) for asked in params["files"]),
+        folders=tuple(folder_from(asked) for asked in params["directories"]), daemon=params["daemon"],
+        take_over=how and TakeOver(
+            tuple(how["argv"]), tuple(how["accepted"]), how["timeout"], tuple(how["running"])),
+        due=params["due"])
+    check_wanted(wanted)
+    return wanted
+
+
 def seen_from(found: Found) -> Dict[str, Any]:
     """Return what was found as Ansible may keep it: with the digest of a file's text, which may be secret."""
     return dict(found._asdict(), content=_digest(found.content))

@@ -7,7 +7,7 @@ Private to linuxha.cluster; nothing outside may import it.
 import glob
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import (
     _agents,
@@ -143,3 +143,32 @@ class Heartbeat:
         services = [{"name": unit.name, "active": unit.active, "at_boot": starts_at_boot(unit)}
                     for unit in units if unit.known]
         return {"running": bool(state.holding), "holding": state.holding, "services": services}
+
+
+class Quiet:
+    """Stands in for the module where the engine is only asked; keeps what it would warn of."""
+
+    check_mode = True
+
+    def __init__(self, params: Dict[str, Any]) -> None:
+        self.params = params
+        self.warnings: List[str] = []
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(text)
+
+
+def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
+    """Say whether ha_resources would find heartbeat at work and its groups in order, and do nothing."""
+    quiet = Quiet({"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
+                   "path": None, "missing": "fail", "wait": 0})
+    engine = Heartbeat(quiet, runner)
+    try:
+        state = engine.read()
+        plan = engine.plan(state)
+        services = engine.report(state)["services"]
+    except HaError:  # the module says what is wrong
+        return False
+    steady = state.holding not in ("", "transition")
+    return steady and not plan.actions and not quiet.warnings and not any(each["at_boot"] for each in services)

@@ -170,67 +170,13 @@ pending:
   type: bool
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.linuxha.cluster.plugins.module_utils import _config_files
+from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import argument_spec, wanted_from
 from ansible_collections.linuxha.cluster.plugins.module_utils._file_look import look
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, PutFile, RemoveFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
-
-
-def argument_spec():
-    """Return the options."""
-    owners = {"owner": {"type": "str", "default": ""}, "group": {"type": "str", "default": ""}}
-    strings = {"type": "list", "elements": "str", "default": []}
-    return {
-        # The host's log, which is written before anything else, does not get the files: there may be secrets in them.
-        "files": {"type": "list", "elements": "dict", "default": [], "no_log": True, "options": dict(
-            owners, dest={"type": "path", "required": True}, content={"type": "str"}, check=strings,
-            mode={"type": "str", "default": "0644"}, backup={"type": "bool", "default": False},
-            secret={"type": "bool", "default": False}, once={"type": "bool", "default": False},
-            mount={"type": "str", "default": ""})},
-        "directories": {"type": "list", "elements": "dict", "default": [], "options": dict(
-            owners, path={"type": "path", "required": True}, mode={"type": "str"})},
-        "daemon": {"type": "str", "default": ""},
-        "take_over": {"type": "dict", "options": {
-            "argv": strings,
-            "accepted": {"type": "list", "elements": "int", "default": [0]},
-            "running": strings, "timeout": {"type": "int", "default": 120}}},
-        "due": {"type": "bool", "default": False},
-        "seen": {"type": "dict"},
-    }
-
-
-def file_from(asked):
-    """Turn one element of the option files into what is wanted."""
-    return _config_files.File(
-        path=os.path.normpath(asked["dest"]), content=asked["content"],
-        mode=_config_files.parse_mode(asked["mode"], asked["dest"] + ": mode"), owner=asked["owner"],
-        group=asked["group"], check=tuple(asked["check"]), backup=asked["backup"], secret=asked["secret"],
-        once=asked["once"], mount=asked["mount"])
-
-
-def folder_from(asked):
-    """Turn one element of the option directories into what is wanted."""
-    mode = asked["mode"]
-    return _config_files.Folder(
-        os.path.normpath(asked["path"]), None if mode is None else _config_files.parse_mode(
-            mode, asked["path"] + ": mode"), asked["owner"], asked["group"])
-
-
-def wanted_from(params):
-    """Turn the module's parameters into what is wanted."""
-    how = params["take_over"]
-    wanted = _config_files.Wanted(
-        files=tuple(file_from(asked) for asked in params["files"]),
-        folders=tuple(folder_from(asked) for asked in params["directories"]), daemon=params["daemon"],
-        take_over=how and _config_files.TakeOver(
-            tuple(how["argv"]), tuple(how["accepted"]), how["timeout"], tuple(how["running"])),
-        due=params["due"])
-    _config_files.check_wanted(wanted)
-    return wanted
 
 
 class Files:

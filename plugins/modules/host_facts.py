@@ -24,6 +24,36 @@ options:
     type: list
     elements: path
     default: []
+  drbd:
+    description:
+      - DRBD resources to look at, with what M(linuxha.cluster.drbd_resource) would be given. Nothing is done to them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name of the resource., type: str, required: true}
+      disk: {description: Its backing device on this host., type: path}
+      destroy: {description: Backing devices whose content may be destroyed., type: list, elements: path, default: []}
+      initial_sync:
+        description: Where the first synchronisation comes from.
+        type: dict
+        suboptions:
+          from: {description: Name of the host., type: str, required: true}
+          skip_if_blank: {description: Whether two sides of zeros need none., type: bool, default: false}
+      filesystem:
+        description: What is to be on it.
+        type: dict
+        suboptions:
+          type: {description: Type of the filesystem., type: str, required: true}
+          options: {description: Options of mkfs., type: list, elements: str, default: []}
+  heartbeat:
+    description:
+      - The groups of heartbeat, with what M(linuxha.cluster.ha_resources) would be given. Nothing is done to them.
+    type: dict
+    suboptions:
+      groups: {description: The groups., type: list, elements: dict, default: []}
+      nodes: {description: The nodes of the cluster., type: list, elements: str}
+      auto_failback: {description: Whether groups go back to their first node., type: bool}
 extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
@@ -37,7 +67,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: Distribution, platform, service manager and package manager, as M(ansible.builtin.setup) gathers them.
+  description:
+    - Distribution, names, service manager and package manager, as M(ansible.builtin.setup) gathers them.
+    - On other hosts than Debian and Ubuntu with systemd, M(ansible.builtin.setup) itself is asked, in the same task.
   returned: success
   type: dict
 answers:
@@ -47,61 +79,23 @@ answers:
       taken files over.
   returned: success
   type: dict
-  sample: {apache: "/usr/sbin/apache2ctl\n"}
+  sample: {apache: "/usr/sbin/apache2ctl\n", idle: {drbd: true, heartbeat: true}}
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.facts import ansible_collector
-from ansible.module_utils.facts.namespace import PrefixFactNamespace
-from ansible.module_utils.facts.system.distribution import DistributionFactCollector
-from ansible.module_utils.facts.system.pkg_mgr import PkgMgrFactCollector
-from ansible.module_utils.facts.system.platform import PlatformFactCollector
-from ansible.module_utils.facts.system.service_mgr import ServiceMgrFactCollector
-from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import NOTES, seen_from
-from ansible_collections.linuxha.cluster.plugins.module_utils._file_look import look
+from ansible_collections.linuxha.cluster.plugins.module_utils._host_look import answer, argument_spec
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
-
-# Only what is used: the whole of setup is ten times as much to send and to import.
-COLLECTORS = [PlatformFactCollector, DistributionFactCollector, ServiceMgrFactCollector, PkgMgrFactCollector]
-
-
-def gather(module):
-    """Return the facts as setup would."""
-    names = [collector.name for collector in COLLECTORS]
-    collector = ansible_collector.get_ansible_collector(
-        all_collector_classes=COLLECTORS, namespace=PrefixFactNamespace("ansible", "ansible_"),
-        gather_subset=["!all", "!min"] + names, minimal_gather_subset=frozenset())
-    facts = collector.collect(module=module)
-    return {name: value for name, value in facts.items() if name not in ("ansible_gather_subset", "gather_subset",
-                                                                         "module_setup", "ansible_module_setup")}
-
-
-def ask(runner, questions):
-    """Return what each program prints."""
-    return {name: runner.run([str(part) for part in argv], accepted=tuple(range(256))).out
-            if runner.has(str(argv[0])) else "" for name, argv in questions.items()}
-
-
-def look_at(paths):
-    """Return what config_files wants to know of files."""
-    notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
-    return {"files": {path: seen_from(look(path)) for path in map(os.path.normpath, paths)},
-            "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
 def main():
     """Ask, and report."""
-    module = AnsibleModule(
-        argument_spec={"questions": {"type": "dict", "default": {}},
-                       "files": {"type": "list", "elements": "path", "default": []}},
-        supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    asked = dict(module.params)
+    del module.params["heartbeat"]  # nothing of the groups is told, so no answer needs to be censored
+    module.no_log_values = set()
     try:
-        answers = ask(Runner(module), module.params["questions"])
-        module.exit_json(changed=False, ansible_facts=gather(module),
-                         answers=dict(answers, files=look_at(module.params["files"])))
+        module.exit_json(**answer(Runner(module), asked))
     except HaError as error:
         module.fail_json(msg=str(error))
 

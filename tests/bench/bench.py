@@ -1,7 +1,8 @@
 """Measure what the collection costs, as ratios within one run, and write docs/benchmarks.md.
 
-Usage: python3 tests/bench/bench.py [PART...], parts: pair, failover, bulk, growth (default: all). Every part boots
-machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what was measured last.
+Usage: python3 tests/bench/bench.py [PART...], parts: pair, article, failover, bulk, growth (default: all). Every part
+boots machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what was measured
+last.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -55,12 +57,19 @@ def fresh(machines: Iterable[str], inventory: str = "inventories/lab") -> Lab:
 
 def seconds(work: Callable[[], object], times: int = 1) -> float:
     """Return the least time that some work took."""
-    took = []
-    for _time in range(times):
-        began = time.monotonic()
-        work()
-        took.append(time.monotonic() - began)
-    return round(min(took), 2)
+    return min(_timed(work) for _time in range(times))
+
+
+def alternate(times: int, **works: Callable[[], object]) -> dict[str, float]:
+    """Do several works in turn, some times; return the median of the time that each took."""
+    took = [{name: _timed(work) for name, work in works.items()} for _time in range(times)]
+    return {name: statistics.median(each[name] for each in took) for name in works}
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return round(time.monotonic() - began, 2)
 
 
 def play(playbook: str, *options: str) -> str:
@@ -126,34 +135,36 @@ def fetch(lab: Lab) -> Path:
 def pair() -> dict[str, Any]:
     """Measure the first and the following runs on the web pair."""
     lab = fresh(["web_pair"])
-    script = seconds(lambda: by_script(lab))
-    lab = fresh(["web_pair"])
 
     def converge() -> None:
         play("site.yml", "--limit", "web_pair")
         serve(lab)
 
-    first = seconds(converge)
-    unchanged("site.yml", "--limit", "web_pair")()
-    again = seconds(unchanged("site.yml", "--limit", "web_pair"), 3)
-    options = ("-e", json.dumps({"fetched": str(fetch(lab)), "site": SITE}))
-    plain_run = unchanged(str(HERE / "plain.yml"), *options)
-    plain_run()
-    plain = seconds(plain_run, 2)
-    tasks = len(re.findall(r"^(?:ok|changed): \[debian1\]", play(str(HERE / "plain.yml"), *options), re.M))
-    bare = seconds(lambda: on_all(lab, NODES, "python3", "-c", "pass"), 5)
-    empty = seconds(lambda: play(str(HERE / "no_module.yml")), 3)
-    module = seconds(lambda: play(str(HERE / "one_module.yml")), 3) - empty
-    return {
-        "script": script,
-        "first": first,
-        "again": again,
-        "plain": plain,
-        "plain_tasks": tasks,
-        "bare_ssh": bare,
-        "module": round(module, 2),
-        "empty": empty,
-    }
+    return {"first": seconds(converge), **following(lab)}
+
+
+def following(lab: Lab, times: int = 5) -> dict[str, Any]:
+    """Measure runs on a pair that is built, with nothing to do: ours, and the same state in plain tasks."""
+    plain = (str(HERE / "plain.yml"), "-e", json.dumps({"fetched": str(fetch(lab)), "site": SITE}))
+    ours = unchanged("site.yml", "--limit", "web_pair")
+    ours()
+    tasks = len(re.findall(r"^ok: \[debian1\]", play(*plain), re.M))
+    # One after the other, since the machine may be busier in one minute than in the next.
+    took = alternate(
+        times,
+        bare_ssh=lambda: on_all(lab, NODES, "python3", "-c", "pass"),
+        again=ours,
+        plain=unchanged(*plain),
+        empty=lambda: play(str(HERE / "no_module.yml")),
+        module=lambda: play(str(HERE / "one_module.yml")),
+    )
+    return {"plain_tasks": tasks, **took, "module": round(took["module"] - took["empty"], 2)}
+
+
+def article() -> dict[str, Any]:
+    """Measure the article's own commands on bare machines."""
+    lab = fresh(["web_pair"])
+    return {"script": seconds(lambda: by_script(lab))}
 
 
 def failover() -> dict[str, Any]:
@@ -189,10 +200,10 @@ def growth() -> dict[str, Any]:
         play(str(HERE / "time.yml"), *options)
         run = seconds(unchanged(str(HERE / "time.yml"), *options), 2)
         found[str(size)] = {"run": run, "bare_ssh": seconds(partial(on_all, lab, chosen, "python3", "-c", "pass"), 3)}
-    return found
+    return {"sizes": found}
 
 
-PARTS = {"pair": pair, "failover": failover, "bulk": bulk, "growth": growth}
+PARTS = {"pair": pair, "article": article, "failover": failover, "bulk": bulk, "growth": growth}
 
 
 def machine() -> str:
@@ -219,11 +230,12 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
         add("web pair, unchanged run", found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], "10")
         beside = f"the same state in {found['plain_tasks']} plain tasks"
         add("web pair, unchanged run", found["again"], beside, found["plain"], "0.33")
+    if "pair" in results and "article" in results:
         add(
             "web pair, first run until the page is served and both copies are whole",
-            found["first"],
+            results["pair"]["first"],
             "the article's commands as a shell script",
-            found["script"],
+            results["article"]["script"],
         )
     if "failover" in results:
         found = results["failover"]
@@ -238,7 +250,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
         size = f"IPVS, {results['bulk']['lines']} services and servers, "
         add(size + "first run", took["first"], "`ipvsadm --restore`", took["restore"], "1.3")
         add(size + "unchanged run", took["unchanged"], "`ipvsadm --save -n`", took["save"], "1.5")
-    for size, found in results.get("growth", {}).items():
+    for size, found in results.get("growth", {}).get("sizes", {}).items():
         add(
             f"role ntp on {size} machines, unchanged run",
             found["run"],
@@ -255,16 +267,17 @@ def page(results: dict[str, Any], where: str) -> str:
     lines += [
         f"| {what} | {mine} | {beside} | {ratio:.2f} | {goal} |" for what, mine, beside, ratio, goal in rows(results)
     ]
+    loads = ", ".join(f"{part} {found['load']}" for part, found in results.items())
+    lines += ["", f"Mean load of the machine in the quarter of an hour until the end of each part: {loads}."]
+    lines += ["Where it is above the number of CPUs, something else ran too, and the ratios say less."]
     if "pair" in results:
         found = results["pair"]
         lines += [
             "",
             f"A playbook without a module takes {found['empty']:.2f} s here, and each module on both machines",
+            f"adds {found['module']:.2f} s: Ansible sends a program, and Python starts and reads it. The unchanged",
+            "run of the web pair asks each machine once.",
         ]
-        lines += [
-            f"adds {found['module']:.2f} s: Ansible sends a program, and Python starts and reads it. The unchanged"
-        ]
-        lines += ["run of the web pair is made of these."]
     return "\n".join(lines) + "\n"
 
 
@@ -277,6 +290,7 @@ def main() -> None:
     for part in chosen:
         try:
             results[part] = PARTS[part]()
+            results[part]["load"] = round(os.getloadavg()[2], 1)
         finally:
             Lab.open().destroy()
         RESULTS.parent.mkdir(parents=True, exist_ok=True)

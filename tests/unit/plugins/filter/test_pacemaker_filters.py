@@ -65,14 +65,13 @@ def test_an_answer_that_is_none_waits_for_all():
 
 
 def test_the_lab_passes_the_checks_and_a_cluster_without_fencing_does_not():
-    specification = yaml.safe_load((ROOT / "roles/rhcs_cman/meta/argument_specs.yml").read_text())
     variables = yaml.safe_load((ROOT / "inventories/lab/group_vars/magi_nodes.yml").read_text())
     settings = {"rhcs_cman_stack": "pacemaker",
                 **{name: value for name, value in variables.items() if name.startswith("rhcs_cman_")}}
     hosts = ["balthasar", "casper", "melchior"]
-    assert problems.problems(settings, "rhcs_cman", specification, hosts) == []
-    found = problems.problems({**settings, "rhcs_cman_sbd": None}, "rhcs_cman", specification, hosts)
+    assert problems.problems(settings, "rhcs_cman", hosts) == []
+    found = problems.problems({**settings, "rhcs_cman_sbd": None}, "rhcs_cman", hosts)
     assert len(found) == 3
     assert "nothing fences balthasar" in found[0]
     assert "there is no such key" in problems.problems(
-        {**settings, "rhcs_cman_sbd": {"disk": "/dev/x"}}, "rhcs_cman", specification, hosts)[0]
+        {**settings, "rhcs_cman_sbd": {"disk": "/dev/x"}}, "rhcs_cman", hosts)[0]

@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.linuxha.cluster.plugins.filter import problems as front_door
 
@@ -16,8 +15,7 @@ problems = front_door.FilterModule().filters()["problems"]
 
 
 def check(settings, role="ntp"):
-    specification = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
-    return problems(settings, role, specification, ["debian1", "debian2"])
+    return problems(settings, role, ["debian1", "debian2"])
 
 
 def test_right_variables_have_no_problem_and_defaults_fill_the_rest():
@@ -53,7 +51,7 @@ def test_all_wrong_names_and_types_are_told_at_once():
 
 def test_unknown_role_is_a_mistake_of_the_caller():
     with pytest.raises(AnsibleFilterError, match="there is no role 'sundial'; expected one of .*ntp"):
-        problems({}, "sundial", {}, [])
+        problems({}, "sundial", [])
 
 
 @pytest.mark.parametrize("role, room", sorted(front_door.CHECKERS.items()))

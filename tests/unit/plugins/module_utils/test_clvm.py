@@ -1,14 +1,10 @@
 """What the variables of the role clvm may say."""
 import copy
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
 from ansible_collections.linuxha.cluster.plugins.module_utils import _clvm as room
 
-SPECIFICATION = yaml.safe_load(
-    (Path(__file__).parents[4] / "roles" / "clvm" / "meta" / "argument_specs.yml").read_text())
 HOSTS = ["balthasar", "casper", "melchior"]
 IQN = "iqn.2010-09.localdomain:iscsi.cluster.c3fa22"
 DISK = "/dev/disk/by-id/wwn-0x600000000000000000000000c3fa2202"
@@ -32,7 +28,7 @@ def filesystem(**changes):
 
 
 def found(settings):
-    return problems(copy.deepcopy(settings), "clvm", SPECIFICATION, HOSTS)
+    return problems(copy.deepcopy(settings), "clvm", HOSTS)
 
 
 def groups(*given):

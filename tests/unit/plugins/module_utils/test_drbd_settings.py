@@ -1,14 +1,10 @@
 """What the variables of the role drbd_failover may say."""
 import copy
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
 from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_settings as room
 
-SPECIFICATION = yaml.safe_load(
-    (Path(__file__).parents[4] / "roles" / "drbd_failover" / "meta" / "argument_specs.yml").read_text())
 HOSTS = ["debian1", "debian2"]
 
 
@@ -36,7 +32,7 @@ def nodes(**changes):
 
 def found(*resources, **settings):
     settings["drbd_failover_resources"] = list(resources)
-    return problems(copy.deepcopy(settings), "drbd_failover", SPECIFICATION, HOSTS)
+    return problems(copy.deepcopy(settings), "drbd_failover", HOSTS)
 
 
 def test_the_articles_resource_is_accepted():

@@ -32,7 +32,7 @@ def found(**changes: Any) -> list[str]:
         "heartbeat_groups": [GROUP],
     }
     settings.update({"heartbeat_" + name: value for name, value in changes.items()})
-    return problems(settings, "heartbeat", SPECIFICATION, HOSTS)
+    return problems(settings, "heartbeat", HOSTS)
 
 
 GOOD: list[dict[str, Any]] = [

@@ -3,6 +3,7 @@ import json
 from collections import namedtuple
 
 import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_host as reader
 from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_plan
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError, WriteFile
 from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as door
@@ -153,7 +154,7 @@ class PretendedModule:
 
 @pytest.fixture(name="go")
 def fixture_go(monkeypatch):
-    monkeypatch.setattr(door.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(reader.time, "sleep", lambda seconds: None)
 
     def go(host, check_mode=False, **params):
         monkeypatch.setattr(door, "AnsibleModule", lambda **kwargs: PretendedModule(params, check_mode))
@@ -250,17 +251,17 @@ def test_a_filesystem_seen_only_through_drbd_is_not_overwritten(go):
     host = PretendedHost()
     go(host, **FIRST)
     host.live["role"] = "Secondary"
-    door_read = door.Host.read_device
+    door_read = reader.Host.read_device
 
     def read_device(self, path, start):
         device = door_read(self, path, start)
         kind = _drbd_plan.Signature("xfs", "", "", 0)
         return device._replace(signatures=(kind,)) if path == "/dev/drbd0" else device
-    door.Host.read_device = read_device
+    reader.Host.read_device = read_device
     try:
         assert "xfs" in go(host, **SECOND)["msg"]
     finally:
-        door.Host.read_device = door_read
+        reader.Host.read_device = door_read
     assert not any(line.startswith("mkfs") for line in host.ran)
 
 
@@ -273,6 +274,31 @@ def running():
     return host
 
 
+def asked(host, monkeypatch, **more):
+    monkeypatch.setattr(reader.os, "uname", lambda: namedtuple("Name", "nodename")("debian1"))
+    return reader.is_idle(host, dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"}}, **more))
+
+
+def test_a_look_says_whether_there_is_anything_to_do(go, monkeypatch):
+    host = running()
+    assert asked(host, monkeypatch)
+    assert not go(host, **FIRST)["changed"] and host.ran == []
+    host.pending = "drbdsetup-84 disk-options 0 --resync-rate=10M"
+    assert not asked(host, monkeypatch)                          # there is something to do
+    host.pending = ""
+    assert not asked(host, monkeypatch, filesystem={"type": "xfs"})
+    host.files["/etc/fstab"] = "/dev/drbd0 /mnt/repl ext4 defaults 0 0\n"
+    assert not asked(host, monkeypatch)                          # this the module has to explain
+    del host.files["/etc/fstab"]
+    host.live.update(replication="SyncSource", peer="Inconsistent")
+    assert not asked(host, monkeypatch)                          # there is something to wait for
+    host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
+    host.pending = "drbdsetup-84 connect repl"
+    assert not asked(host, monkeypatch, initial_sync=None, filesystem=None)
+    assert not asked(PretendedHost(), monkeypatch, disk="/dev/sdb")
+    assert host.ran == []
+
+
 def test_a_split_brain_is_an_error_or_a_report_and_changes_nothing(go):
     host = running()
     host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
@@ -281,6 +307,19 @@ def test_a_split_brain_is_an_error_or_a_report_and_changes_nothing(go):
     assert "discard-my-data" in told["msg"]
     assert go(host, on_standalone="report", **FIRST)["connection"] == "StandAlone"
     assert host.ran == []
+
+
+def test_a_connection_that_was_given_up_for_a_moment_only_is_waited_for(go):
+    host = running()
+    seen = iter(["Connecting", "StandAlone"])
+    read = host.events
+
+    def events():
+        connection = next(seen, "Connected")
+        host.live.update(connection=connection, replication="Established" if connection == "Connected" else "Off")
+        return read()
+    host.events = events
+    assert go(host, **FIRST)["connection"] == "Connected"
 
 
 @pytest.mark.parametrize("how", ["fail", "report"])

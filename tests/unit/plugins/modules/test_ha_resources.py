@@ -144,6 +144,34 @@ def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> 
     assert Host(groups=[]).go()["services"] == []
 
 
+def test_a_look_says_whether_there_is_anything_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def idle(words: list[str], text: str = LINE, **changes: Any) -> bool:
+        host = Host(words, {PATH: text})
+        asked = {name: host.params[name] for name in ("groups", "nodes", "auto_failback")}
+        said = engines.is_idle(host, {**asked, **changes})
+        assert (host.done, host.files[PATH]) == ([], text)
+        return said
+
+    monkeypatch.setattr(engines.glob, "glob", lambda pattern: [])
+    own = [dict(WEB, resources=WEB["resources"][:1])]
+    monkeypatch.setattr(engines, "HARESOURCES", PATH)
+    monkeypatch.setattr(engines, "starts_at_boot", lambda unit: False)
+    assert idle(["all"]) and idle(["foreign"])
+    assert not idle(["stopped"])                                 # it is to be started
+    assert not idle(["transition"])                              # it is not known yet what will be
+    assert not idle(["all"], "")                                 # the groups are to be written
+    assert not idle(["all"], groups=own)
+    assert not idle(["all"], nodes=["debian1", "debian3"])       # and this the module has to explain
+    monkeypatch.setattr(engines, "starts_at_boot", lambda unit: True)
+    assert not idle(["all"])                                     # a service is to be taken out of boot
+
+
+def test_what_the_engine_would_warn_of_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = engines.Quiet({})
+    quiet.warn("an address is in doubt")
+    assert quiet.warnings == ["an address is in doubt"]
+
+
 def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
     assert Host(["transition", "transition", "all"], wait=60).go()["holding"] == "all"
