@@ -118,6 +118,11 @@ def spread() -> None:
     )
 
 
+def message(output: str) -> str:
+    """Return the text of the first failure in a play's output."""
+    return next((line for line in output.splitlines() if "[ERROR]" in line), "")
+
+
 def mac_of(node: str) -> str:
     """Return the MAC address of a machine's first card."""
     return lab.machine(node).nics[0].mac

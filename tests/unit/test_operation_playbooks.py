@@ -18,7 +18,9 @@ all:
   vars: {ansible_host: 127.0.0.1, ansible_port: 1}
   children:
     web_pair: {hosts: {one: , two: }}
-    lvs_farm: {hosts: {three: }}
+    lvs_farm:
+      children: {lvs_directors: {hosts: {three: }}, lvs_realservers: {hosts: {four: }}, others: {hosts: {five: }}}
+    magi_nodes: {hosts: {six: , seven: }, vars: {rhcs_cman_nodes: [{name: six.example, id: 1}]}}
 """
 
 
@@ -33,6 +35,19 @@ all:
     ("replace_node", ["cluster=web_pair"], "node: not given; expected one of one, two"),
     ("replace_node", ["cluster=web_pair", "node=three"], "node: three; expected one of one, two"),
     ("replace_node", ["cluster=lvs_farm", "node=three"], "cluster: lvs_farm; expected web_pair"),
+    ("rolling_upgrade", [], "cluster: not given; expected a group"),
+    ("rolling_upgrade", ["cluster=web_pair", "packages=Heart"], "packages: Heart, reboot: needed; expected names"),
+    ("rolling_upgrade", ["cluster=web_pair", "reboot=now"], "packages: all, reboot: now; expected names of packages"),
+    ("add_node", ["cluster=web_pair", "node=two"], "knows exactly two nodes, none can come or go."),
+    ("add_node", ["cluster=others", "node=five"], "cluster: others; expected lvs_farm or magi_nodes"),
+    ("add_node", ["cluster=lvs_farm", "node=one"], "node: one; expected one of three, four, five"),
+    ("add_node", ["cluster=lvs_farm", "node=five"], "node: five; expected a host of lvs_realservers or lvs_directors"),
+    ("add_node", ["cluster=magi_nodes", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
+    ("remove_node", ["cluster=web_pair", "node=two"], "knows exactly two nodes, none can come or go."),
+    ("remove_node", ["cluster=lvs_farm"], "node: not given; expected one of three, four, five"),
+    ("remove_node", ["cluster=lvs_farm", "node=three"], "node: three is a director; heartbeat knows exactly two"),
+    ("remove_node", ["cluster=lvs_farm", "node=four", "dead=true"], "address: not given; a dead four cannot be asked"),
+    ("remove_node", ["cluster=magi_nodes", "node=six"], "rhcs_cman_nodes: six.example; expected the list without six"),
 ])
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, playbook: str, variables: list[str], told: str) -> None:
     inventory = tmp_path / "hosts.yml"

@@ -22,7 +22,7 @@ FLOORS = (
     {"_plan"},
     {"_agents", "_apache", "_authkeys", "_cib", "_clustat", "_cman_look", "_conf_xml", "_config_files", "_crm",
      "_disk_image", "_drbd_devices", "_drbd_settings", "_facts", "_fields", "_ipvs", "_iscsi", "_ldirectord", "_look",
-     "_lvm_conf", "_ntp", "_qdisk_format", "_reading", "_status"},
+     "_lvm_conf", "_ntp", "_packages", "_qdisk_format", "_reading", "_status"},
     {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_file_look",
      "_groups", "_ipvs_kernel", "_ipvs_wanted", "_lvm", "_lvs_realserver", "_lvs_table", "_qdisk",
      "_status_clusters", "_status_of_clusters", "_status_of_hosts", "_status_text"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import fake_hosts as fake
@@ -612,3 +613,19 @@ def test_drbd_that_is_not_equal_is_always_found(order, first, second):
     looks = pair(first, second)
     equal = all(row["equal"] for look in looks.values() for row in look["drbd"]["resources"])
     assert bool(found({name: looks[name] for name in order})) is not equal
+
+
+def test_operations_tell_a_node_that_may_be_away_by_these_words():
+    # playbooks/tasks/whole.yml leaves such sentences out for whole_without, and no others
+    director = fake.lvs_farm()["frontal1"]
+    director["clustat"] = fake.heartbeat("frontal1", "all", fake.FARM, frontal2="dead")
+    nodes = fake.magi()["debian1"]
+    for node in nodes["clustat"]["nodes"]:
+        if node["name"] == "debian3":
+            node.update(online=False, member=False, resource_manager=False)
+        if node["name"] == "debian2":
+            node.update(standby=True)
+    said = make({"frontal1": director})["problems"]["frontal1"]
+    said += make({"debian1": nodes})["problems"]["debian1"]
+    assert sorted(re.match(r"[^:]+: (\w+) is (offline|in standby)", sentence)[1] for sentence in said) == [
+        "debian2", "debian3", "frontal2"]
