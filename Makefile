@@ -52,8 +52,8 @@ clusters: test-environment ## The farm and the magi, built and broken too: more 
 KIND ?= web_pair
 COUNT ?= 20
 
-chaos: environment ## Break a cluster at random: make chaos KIND=magi COUNT=20 SEED=7 (of a run to be repeated)
-	@$(PYTHON) -m lab.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
+chaos: environment ## Break a cluster at random: make chaos KIND=magi COUNT=20 SEED=7 ONLY=12 (of a run to be repeated)
+	@$(PYTHON) -m lab.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 kills: environment ## Kill runs that edit a cluster at random moments: make kills COUNT=20 SEED=7
 	@$(PYTHON) -m lab.kills $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))

@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("host", metavar="HOST")
     for name in ("cut", "mend", "degrade"):
         made[name].add_argument("nic", metavar="NIC")
+    made["cut"].add_argument(
+        "--only", choices=("to_guest", "from_guest"), default="", help="lose what goes this way and nothing else"
+    )
     made["degrade"].add_argument(
         "--loss", type=float, default=0.0, metavar="PERCENT", help="share of frames that get lost"
     )
@@ -78,8 +81,10 @@ def run(lab: Lab, options: argparse.Namespace) -> None:
     simple = {"power-off": lab.power_off, "power-on": lab.power_on, "pause": lab.pause, "resume": lab.resume}
     if options.command in simple:
         simple[options.command](options.host)
-    elif options.command in ("cut", "mend"):
-        (lab.cut if options.command == "cut" else lab.mend)(options.host, options.nic)
+    elif options.command == "cut":
+        lab.cut(options.host, options.nic, options.only)
+    elif options.command == "mend":
+        lab.mend(options.host, options.nic)
     elif options.command == "degrade":
         lab.degrade(options.host, options.nic, options.loss / 100, options.delay / 1000)
     elif options.command == "up":

@@ -110,9 +110,15 @@ class Lab:
         """Let a paused machine go on."""
         self._keeper.ask("resume", name=self.machine(name).name)
 
-    def cut(self, name: str, nic: str) -> None:
-        """Pull the cable of ``nic``."""
-        self._keeper.ask("cut", name=self.machine(name).name, nic=nic)
+    def cut(self, name: str, nic: str, only: str = "") -> None:
+        """Pull the cable of ``nic``; with ``only``, to_guest or from_guest, what goes that way is lost and no more."""
+        if only not in ("", "to_guest", "from_guest"):
+            raise LabError(f"cut: only is '{only}'; expected to_guest or from_guest")
+        if not only:
+            self._keeper.ask("cut", name=self.machine(name).name, nic=nic)
+            return
+        ways = {way: [float(way == only), 0.0] for way in ("to_guest", "from_guest")}
+        self._keeper.ask("degrade", name=self.machine(name).name, nic=nic, **ways)
 
     def mend(self, name: str, nic: str) -> None:
         """Put the cable of ``nic`` back in, and a good one."""

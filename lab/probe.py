@@ -54,8 +54,13 @@ class Probe:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Fetch no more, and wait for what is under way; nothing is when it has not begun."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def run(self, seconds: float) -> None:
         """Fetch for ``seconds`` (or until stopped): at the fixed rate, whether or not earlier fetches have ended."""

@@ -1,12 +1,18 @@
 """What a campaign of random faults (lab.chaos) has to know of the magi."""
 
+from collections.abc import Sequence
+
 import faults
 
-from lab import chaos
+from lab import chaos, damage, witnesses
 
 WATCHDOG = 10.0  # seconds; as in the inventory
+TAKEOVER = 120.0  # seconds: the token, fencing by message (20), and what the group needs to start
+BOOT = 300.0  # and as long as all nodes need from the beginning of a boot
+# What runs on every node. dlm_controld is two processes; any of them may be hit.
+DAEMONS = ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld", "lvmlockd")
 
-lab = faults.lab
+lab, magi, NODES = faults.lab, faults.magi, faults.NODES
 
 
 def whole() -> bool:
@@ -16,24 +22,40 @@ def whole() -> bool:
     return faults.whole() and everywhere and len(owner) == 1 and faults.runs_on(owner[0])
 
 
+def look_on() -> Sequence[witnesses.Witness]:
+    """Return a writer; the group has no page."""
+    lab.ssh(faults.owners()[0], "rm", "-f", f"{faults.MOUNT}/records")
+    return [witnesses.Writers(lab, NODES, faults.MOUNT, counts=True)]
+
+
+def apart() -> list[witnesses.Fault]:
+    """Return the faults of the cable. Its node is fenced: the service is away for one takeover."""
+    return [each._replace(lasts=False) for each in damage.cable_cuts(lab, "eth0", TAKEOVER)]
+
+
 CLUSTER = chaos.Cluster(
-    scenario=faults.magi,
+    scenario=magi,
     machines=["magi"],
-    nodes=faults.NODES,
+    nodes=NODES,
     playbooks=["lab/nas.yml", "site.yml --limit magi_nodes"],
-    mount=faults.MOUNT,
     active=faults.owners,
     whole=whole,
+    witnesses=look_on,
     faults=[
-        chaos.power_cut(lab),
+        damage.power_cut(lab, TAKEOVER),
         # The kernel's own watchdog stands still with its machine; a real one, which sbd wants, does not.
-        chaos.freeze(lab, 25.0, WATCHDOG),
-        chaos.cable_cut(lab, "eth0"),
-        chaos.bad_cable(lab, "eth0"),
-        chaos.all_lose_power(lab, faults.NODES),
-        *(
-            chaos.killed(lab, name)
-            for name in ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld", "lvmlockd")
+        damage.freeze(lab, 25.0, TAKEOVER, WATCHDOG),
+        *apart(),
+        damage.bad_cable(lab, "eth0", TAKEOVER),
+        damage.all_lose_power(lab, NODES, BOOT),
+        damage.reboot(lab, "reboot", [], TAKEOVER),
+        damage.reboot(lab, "reboot of all", NODES, BOOT),
+        *(damage.killed(lab, name, f"pidof {name}", TAKEOVER, lambda: NODES) for name in DAEMONS),
+        damage.clock_jump(lab, "chrony", 30.0),
+        damage.full(lab, faults.MOUNT, TAKEOVER, on=faults.owners),
+        damage.full(lab, "/var", TAKEOVER),
+        damage.killed_run(
+            magi, "site.yml", lambda: [faults.groups_with({"ip": {"address": "192.168.0.210/24"}})], TAKEOVER
         ),
     ],
 )

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = {"heartbeat_logfile": "/var/log/heartbeat/log", "heartbeat_debugfile": "/var/log/heartbeat/debug"}
@@ -33,3 +35,46 @@ def test_the_logs_are_rotated_in_the_order_in_which_they_are_given(seed):
 def test_without_such_logs_the_file_is_taken_away():
     found = rendered(1, heartbeat_logfile="/var/log/ha-log", heartbeat_debugfile="")
     assert found == {"dest": "/etc/logrotate.d/heartbeat-logs"}
+
+
+# --- what systemd does when heartbeat has ended -----------------------------------------------------------------------
+
+def run_line(tmp_path: Path, name: str, result: str = "", mark: bool = True) -> str:
+    """Run a line of the unit; return what it asked of the programs that end or wait, "" for nothing."""
+    variables = yaml.safe_load((ROOT / "roles/heartbeat/vars/main.yml").read_text(encoding="utf-8"))
+    text = variables["__heartbeat_unit_text"].replace("{{ __heartbeat_mark }}", str(tmp_path / "mark"))
+    text = text.replace("\\\n", " ")  # lines that go on, as systemd reads them
+    line = next(line for line in text.splitlines() if line.startswith(name + "="))
+    argv = [word.replace("$$", "$") for word in shlex.split(line.partition("=")[2])]
+    argv[-1] = argv[-1].replace("/etc/ha.d/ha.cf", str(tmp_path / "ha.cf"))
+    if mark:
+        (tmp_path / "mark").touch()
+    for program in ("systemctl", "sleep"):
+        (tmp_path / program).write_text('#!/bin/sh\necho %s "$@" > %s/asked\n' % (program, tmp_path))
+        (tmp_path / program).chmod(0o755)
+    subprocess.run(argv, env={"SERVICE_RESULT": result, "PATH": "%s:/usr/bin:/bin" % tmp_path}, check=True)
+    asked = tmp_path / "asked"
+    return asked.read_text().strip() if asked.exists() else ""
+
+
+@pytest.mark.parametrize("result", ["signal", "core-dump", "oom-kill"])
+def test_a_node_whose_heartbeat_was_killed_boots_anew(tmp_path, result):
+    assert run_line(tmp_path, "ExecStopPost", result) == "systemctl reboot --force --force"
+    assert (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("result", ["success", "exit-code", "timeout", "protocol", "start-limit-hit"])
+def test_a_node_whose_heartbeat_was_stopped_or_does_not_start_stays_up(tmp_path, result):
+    assert run_line(tmp_path, "ExecStopPost", result) == ""
+    assert (tmp_path / "mark").exists() == (result != "success")
+
+
+@pytest.mark.parametrize(("line", "seconds"), [("deadtime 10", "15"), ("deadtime 8500ms", "13.5"), ("", "35")])
+def test_a_node_that_died_waits_until_the_other_one_has_noticed(tmp_path, line, seconds):
+    (tmp_path / "ha.cf").write_text("keepalive 1\n%s\ndeadping 77\n" % line)
+    assert run_line(tmp_path, "ExecStartPre") == "sleep " + seconds
+
+
+def test_a_node_that_was_stopped_in_good_order_does_not_wait(tmp_path):
+    (tmp_path / "ha.cf").write_text("deadtime 10\n")
+    assert run_line(tmp_path, "ExecStartPre", mark=False) == ""

@@ -1,17 +1,23 @@
 """A campaign of random faults sees a lost record, a record of two nodes, and two nodes that are active."""
 from __future__ import annotations
 
+import http.server
 import itertools
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import chaos
+from lab import chaos, damage, who_has, witnesses
+from lab.api import Lab
 from lab.errors import LabError
 
 
@@ -22,22 +28,22 @@ def lines_of(words: list[str]) -> list[str]:
 @given(st.lists(st.sampled_from(["casper.1", "casper.2", "melchior.1"])), st.data())
 def test_records_that_are_all_there_are_right(words, data):
     known = {number: word for number, word in enumerate(words) if data.draw(st.booleans())}
-    assert chaos.compare(known, lines_of(words)) == []
+    assert witnesses.compare(known, lines_of(words)) == []
 
 
 @given(st.lists(st.sampled_from(["casper.1", "melchior.1"]), min_size=2, max_size=30), st.data())
 def test_a_record_that_is_lost_swapped_or_doubled_is_seen(words, data):
     known, lines = dict(enumerate(words)), lines_of(words)
     at = data.draw(st.integers(0, len(words) - 2))
-    assert chaos.compare(known, lines[:-1])
-    assert chaos.compare(known, [*lines[:at], lines[at], *lines[at:]])
-    assert chaos.compare(known, [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]])
-    assert chaos.compare(known, [*lines[:at], f"{at} balthasar.1", *lines[at + 1 :]])
+    assert witnesses.compare(known, lines[:-1])
+    assert witnesses.compare(known, [*lines[:at], lines[at], *lines[at:]])
+    assert witnesses.compare(known, [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]])
+    assert witnesses.compare(known, [*lines[:at], f"{at} balthasar.1", *lines[at + 1 :]])
 
 
 def write(path: Path, word: str, records: int) -> list[int]:
     """Run the writer until it has acknowledged some records, then kill it."""
-    argv = [sys.executable, "-u", "-c", chaos.WRITER.replace("time.sleep(0.05)", "pass"), str(path), word]
+    argv = [sys.executable, "-u", "-c", witnesses.WRITER.replace("time.sleep(0.05)", "pass"), str(path), word]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = [int(line) for line in itertools.islice(process.stdout, records)]
@@ -55,22 +61,24 @@ def test_a_writer_goes_on_after_the_last_whole_record(tmp_path):
     assert first == [0, 1, 2, 3, 4]
     assert second[0] == whole
     lines = path.read_text().split("\n")[:-1]
-    assert chaos.compare({**dict.fromkeys(first, "a.1"), **dict.fromkeys(second, "b.1")}, lines) == []
+    assert witnesses.compare({**dict.fromkeys(first, "a.1"), **dict.fromkeys(second, "b.1")}, lines) == []
 
 
 class Pair:
     """A cluster of two without machines: its scenario and its lab at the same time."""
 
     def __init__(self) -> None:
-        self.lab, self.on, self.records = self, ["a"], Path()
+        self.lab, self.on, self.records, self.asked = self, ["a"], Path(), []
 
-    def wait_until(self, _what, condition):
+    def wait_until(self, what, condition):
         deadline = time.monotonic() + 10
         while not condition():
-            assert time.monotonic() < deadline
+            if time.monotonic() > deadline:
+                sys.exit(f"still not: {what}")
             time.sleep(0.01)
 
-    def ssh(self, _node, *command):
+    def ssh(self, node, *command, check=True, seconds=0):
+        self.asked.append((node, " ".join(command)))
         return self.records.read_text() if command[0] == "cat" else ""
 
     def ssh_argv(self, node, _command):
@@ -81,43 +89,333 @@ class Pair:
         return "running"
 
 
-def campaign(tmp_path, inflict) -> tuple[chaos.Campaign, Pair]:
+def campaign(tmp_path, inflict, count=1, rested=lambda: [], **more) -> tuple[chaos.Campaign, Pair]:
+    """Run some faults of one kind on a pair without machines."""
     pair = Pair()
     pair.records = tmp_path / "records"
-    fault = chaos.Fault("test", lambda *_: inflict(pair))
-    cluster = chaos.Cluster(pair, [], ["a", "b"], [], "/mnt", lambda: list(pair.on), lambda: True, [fault])
-    return chaos.Campaign(cluster, 7), pair
+    fault = chaos.Fault("test", lambda *_: inflict(pair), **more)
+    cluster = chaos.Cluster(
+        pair,
+        [],
+        ["a", "b"],
+        [],
+        lambda: list(pair.on),
+        lambda: True,
+        [fault],
+        lambda: [witnesses.Writers(pair, ["a", "b"], "/mnt", counts=True)],
+        rested=rested,
+    )
+    run = chaos.Campaign(cluster)
+    run.run(chaos.plan([fault], count, 7), 1)
+    return run, pair
 
 
 def test_a_campaign_of_faults_that_hurt_nobody(tmp_path):
-    run, _ = campaign(tmp_path, lambda pair: None)
-    run.run(2, 1)
+    run, _ = campaign(tmp_path, lambda pair: None, 2)
     assert run.broken == []
     assert [each.name for each in run.done] == ["test", "test"]
     assert run.table().splitlines()[1].split()[:2] == ["test", "2"]
 
 
 def test_a_campaign_ends_when_records_are_lost(tmp_path):
-    def forget(pair):
-        pair.records.write_text("0 a.1\n")
-
-    run, _ = campaign(tmp_path, forget)
-    run.run(9, 1)
+    run, _ = campaign(tmp_path, lambda pair: pair.records.write_text("0 a.1\n"), 9)
     assert "lost" in " ".join(run.broken) or "line" in " ".join(run.broken)
-    assert len(run.done) == 1
+    assert (len(run.done), run.number) == (1, 1)
+
+
+def split(pair):
+    """Have both nodes active for a while."""
+    pair.on = ["a", "b"]
+    time.sleep(2.5)
+    pair.on = ["a"]
 
 
 def test_two_nodes_that_are_active_are_seen(tmp_path):
-    def split(pair):
-        pair.on = ["a", "b"]
-        time.sleep(2.5)
-        pair.on = ["a"]
-
     run, _ = campaign(tmp_path, split)
-    run.run(1, 1)
     assert any("a and b are active at the same time" in line for line in run.broken)
+
+
+def test_two_nodes_may_be_active_while_they_do_not_hear_each_other(tmp_path):
+    run, _ = campaign(tmp_path, split, apart=True)
+    assert not any("active at the same time" in line for line in run.broken)
+
+
+def test_a_service_that_is_away_for_too_long_is_seen(tmp_path):
+    run, _ = campaign(tmp_path, lambda pair: time.sleep(0.5), bound=0.001)
+    assert "at most 0.0 s were to be expected" in run.broken[-1]
+
+
+def test_what_does_not_hold_at_rest_ends_the_campaign(tmp_path):
+    run, _ = campaign(tmp_path, lambda pair: None, chaos.ROUND + 1, rested=lambda: ["the copies differ"])
+    assert run.broken == ["the copies differ"]
+    assert len(run.done) == chaos.ROUND
+
+
+def fail(_pair):
+    raise LabError("not undone")
+
+
+@pytest.mark.parametrize("inflict", [fail, lambda _: sys.exit("not undone")])
+def test_a_fault_that_cannot_be_undone_is_told_with_the_others(tmp_path, inflict):
+    run, _ = campaign(tmp_path, inflict)
+    assert run.broken == ["not undone"]
+    assert run.number == 1
+
+
+# --- what is chosen -------------------------------------------------------------------------------------------------
+
+FAULTS = [chaos.Fault(name, lambda *_: None, (1.0, 9.0)) for name in "abcde"]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 30))
+def test_the_seed_tells_the_faults_and_each_kind_comes_before_one_comes_again(seed, count):
+    chosen = chaos.plan(FAULTS, count, seed)
+    assert chosen == chaos.plan(FAULTS, count, seed)
+    assert [each.number for each in chosen] == list(range(1, count + 1))
+    assert all(1 <= each.seconds <= 9 and 0 <= each.share < 1 for each in chosen)
+    for first in range(0, count, len(FAULTS)):
+        names = [each.fault.name for each in chosen[first : first + len(FAULTS)]]
+        assert len(names) == len(set(names))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 20))
+def test_a_shorter_campaign_of_the_same_seed_is_the_beginning_of_a_longer_one(seed, count):
+    assert chaos.plan(FAULTS, count, seed) == chaos.plan(FAULTS, 25, seed)[:count]
+
+
+def test_a_fault_lasts_as_long_as_its_bound_says():
+    assert FAULTS[0]._replace(bound=5.0).allowed(9.0) == 5.0
+    assert FAULTS[0]._replace(bound=lambda: 6.0).allowed(9.0) == 6.0
+    assert FAULTS[0]._replace(bound=5.0, lasts=True).allowed(9.0) == 14.0
+
+
+# --- witnesses ------------------------------------------------------------------------------------------------------
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """A page that is there or not."""
+
+    status = 200
+
+    def do_GET(self):
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@contextmanager
+def site():
+    """Serve the page, as a scenario and its lab."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        pair = Pair()
+        pair.url = f"http://127.0.0.1:{server.server_port}/"
+        pair.connect = lambda address, port, limit: socket.create_connection((address, port), limit)
+        yield pair
+        server.shutdown()
+
+
+def test_visitors_tell_how_long_the_page_was_away(monkeypatch):
+    with site() as pair, witnesses.Visitors(pair) as visitors:
+        visitors.begin()
+        monkeypatch.setattr(Page, "status", 503)
+        time.sleep(1.0)
+        monkeypatch.setattr(Page, "status", 200)
+        pair.wait_until("the page is back", visitors.back())
+        seen = visitors.end(FAULTS[0], "a")
+    assert seen.broken == []
+    assert 0.8 < seen.away < 3
+
+
+def test_a_page_that_is_away_in_the_end_is_seen(monkeypatch):
+    with site() as pair, witnesses.Visitors(pair) as visitors:
+        visitors.begin()
+        monkeypatch.setattr(Page, "status", 503)
+        assert "at the end the page is away" in visitors.end(FAULTS[0], "a").broken[0]
+
+
+class Alive:
+    """A process that runs."""
+
+    returncode = None
+
+    @staticmethod
+    def poll():
+        return None
+
+
+def heard(*lines: str) -> witnesses.OneOwner:
+    """Return a witness that has got some answers."""
+    owner = witnesses.OneOwner(Pair(), "front", "192.0.2.1", {"a": "02:00", "b": "02:01"})
+    owner._process = Alive()
+    owner.begin()
+    for line in lines:
+        owner.hear(line)
+    return owner
+
+
+def test_an_address_that_moves_has_one_owner_at_a_time():
+    assert heard("02:00", "", "02:01").end(FAULTS[0], "b").broken == []
+
+
+def test_two_owners_of_an_address_are_seen_unless_they_do_not_hear_each_other():
+    owner = heard("02:00", "02:00 02:01", "02:01")
+    assert owner.end(FAULTS[0], "b").broken == ["192.0.2.1 was a and b's"]
+    assert owner.end(FAULTS[0]._replace(apart=True), "b").broken == []
+
+
+@pytest.mark.parametrize(("last", "owner"), [("02:00", "a"), ("", "nobody"), ("02:07", "02:07")])
+def test_an_address_that_is_not_the_active_ones_in_the_end_is_seen(last, owner):
+    assert heard("02:01", last).end(FAULTS[0], "b").broken == [f"192.0.2.1 is {owner}'s in the end, not b's"]
+
+
+def test_the_owner_of_an_address_is_who_answers_for_it():
+    mac = bytes.fromhex("020000000005")
+    asked = who_has.question(mac, "192.0.2.254", "192.0.2.1")
+    assert asked[:6] == b"\xff" * 6
+    assert who_has.answerer(asked, "192.0.2.1") == ""
+    answer = who_has.FRAME.pack(
+        mac, mac, who_has.ETH_P_ARP, 1, 0x0800, 6, 4, who_has.REPLY, mac, socket.inet_aton("192.0.2.1"), mac, bytes(4)
+    )
+    assert who_has.answerer(answer, "192.0.2.1") == "02:00:00:00:00:05"
+    assert who_has.answerer(answer, "192.0.2.2") == ""
+    assert who_has.answerer(answer[:20], "192.0.2.1") == ""
+
+
+def test_a_witness_that_does_not_begin_ends_those_before_it():
+    ended = []
+
+    class First(witnesses.Witness):
+        def __exit__(self, *_):
+            ended.append("first")
+
+    class Second(witnesses.Witness):
+        def __enter__(self):
+            raise LabError("no")
+
+    with pytest.raises(LabError), witnesses.all_of([First(), Second()]):
+        pass
+    assert ended == ["first"]
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+
+class Cables:
+    """A lab that writes down what is done to its cables."""
+
+    def __init__(self):
+        self.done = []
+
+    def cut(self, node, nic, only):
+        self.done.append((node, nic, only))
+
+    def mend(self, node, nic):
+        self.done.append((node, nic))
+
+
+def test_a_cable_is_cut_in_both_ways_or_in_one_and_mended():
+    lab = Cables()
+    for fault in damage.cable_cuts(lab, "eth0", 5.0):
+        fault.inflict("a", 0.0)
+    assert lab.done == [
+        ("a", "eth0", ""),
+        ("a", "eth0"),
+        ("a", "eth0", "to_guest"),
+        ("a", "eth0"),
+        ("a", "eth0", "from_guest"),
+        ("a", "eth0"),
+    ]
+
+
+class Keeper:
+    """Writes down what the keeper is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def ask(self, do, **arguments):
+        self.asked.append((do, arguments.get("to_guest"), arguments.get("from_guest")))
+
+
+def wired(tmp_path, monkeypatch) -> tuple[Lab, Keeper]:
+    """Return a lab with one machine that is not there."""
+    lab, keeper = Lab.open(str(tmp_path)), Keeper()
+    monkeypatch.setattr(lab, "_keeper", keeper)
+    monkeypatch.setattr(lab, "machine", lambda name: SimpleNamespace(name=name))
+    return lab, keeper
+
+
+def test_a_cable_that_is_cut_one_way_loses_all_of_that_way_and_nothing_of_the_other(tmp_path, monkeypatch):
+    lab, keeper = wired(tmp_path, monkeypatch)
+    for only in ("", "to_guest", "from_guest"):
+        lab.cut("a", "eth0", only)
+    assert keeper.asked == [
+        ("cut", None, None),
+        ("degrade", [1.0, 0.0], [0.0, 0.0]),
+        ("degrade", [0.0, 0.0], [1.0, 0.0]),
+    ]
+
+
+def test_a_way_that_no_cable_has_is_refused(tmp_path, monkeypatch):
+    lab, keeper = wired(tmp_path, monkeypatch)
+    with pytest.raises(LabError, match="only is 'up'; expected to_guest or from_guest"):
+        lab.cut("a", "eth0", "up")
+    assert keeper.asked == []
+
+
+def test_a_daemon_that_must_be_there_and_is_not_is_told():
+    damage.killed(Pair(), "x", "find", 5.0).inflict("a", 1.0)
+    with pytest.raises(LabError, match="on a there is no x to be killed"):
+        damage.killed(Pair(), "x", "find", 5.0, on=lambda: ["a"]).inflict("a", 1.0)
+
+
+@given(st.floats(0, 9.9))
+def test_one_of_the_processes_of_a_daemon_is_killed(seconds):
+    pair = Pair()
+    pair.ssh = lambda node, *command, check=True: pair.asked.append(command) or "11 12 13\n"
+    damage.killed(pair, "x", "find", 5.0).inflict("a", seconds)
+    assert pair.asked[1][:2] == ("kill", "-9")
+    assert pair.asked[1][2] in ("11", "12", "13")
+
+
+def test_a_filesystem_is_filled_and_freed():
+    pair = Pair()
+    damage.full(pair, "/mnt", 5.0).inflict("a", 0.0)
+    (_, filled), (_, freed) = pair.asked
+    assert "cd /mnt || exit" in filled
+    assert freed == "rm -f /mnt/filler"
+    syntax = subprocess.run(["sh", "-n", "-c", filled], check=False, capture_output=True, text=True)
+    assert (syntax.returncode, syntax.stderr) == (0, "")
+
+
+def test_a_run_after_a_killed_one_that_fails_is_told():
+    class Runs:
+        def play_argv(self, *_, **__):
+            return ["true"]
+
+        def play(self, _):
+            return subprocess.CompletedProcess([], 2, stdout="it is broken", stderr="")
+
+    fault = damage.killed_run(Runs(), "site.yml", lambda: [{"x": 1}], 5.0)
+    with pytest.raises(LabError, match="ended with 2:\nit is broken"):
+        fault.inflict("a", 1.0)
 
 
 def test_a_kind_without_a_campaign_is_refused():
     with pytest.raises(LabError, match="no campaign for 'nothing'; expected one of"):
         chaos.load("nothing")
+
+
+@pytest.mark.parametrize("kind", ["web_pair", "lvs_farm", "magi"])
+def test_every_kind_of_cluster_has_a_campaign_whose_faults_have_names_of_their_own(kind):
+    text = f"from lab import chaos; print(*(fault.name for fault in chaos.load({kind!r}).faults), sep='\\n')"
+    run = subprocess.run([sys.executable, "-c", text], check=False, capture_output=True, text=True, cwd=chaos.CHECKOUT)
+    assert run.returncode == 0, run.stderr
+    names = run.stdout.splitlines()
+    assert len(names) == len(set(names))
+    wanted = ["power cut", "freeze", "cut of eth0", "cut of eth0, inwards", "cut of eth0, outwards", "bad eth0"]
+    wanted += ["power cut of all", "reboot of all", "clock jump", "full /var", "ansible killed"]
+    assert set(wanted) <= set(names)
