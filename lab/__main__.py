@@ -26,6 +26,7 @@ COMMANDS = {
     "cut": "pull the cable of a network card",
     "mend": "put the cable back in, and a good one",
     "degrade": "make a cable lose and delay frames, in both directions",
+    "grow": "put a larger disk in the place of one of a machine that is off",
     "console": "print what a machine wrote on its console",
     "destroy": "end the lab and remove its machines and their disks",
 }
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
     for name in ("up", "down"):
         made[name].add_argument("hosts", metavar="HOST", nargs="*")
-    for name in ("power-off", "power-on", "pause", "resume", "console", "ssh", "cut", "mend", "degrade"):
+    for name in ("power-off", "power-on", "pause", "resume", "console", "ssh", "cut", "mend", "degrade", "grow"):
         made[name].add_argument("host", metavar="HOST")
     for name in ("cut", "mend", "degrade"):
         made[name].add_argument("nic", metavar="NIC")
@@ -54,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made["degrade"].add_argument(
         "--delay", type=float, default=0.0, metavar="MS", help="milliseconds that each frame waits"
     )
+    made["grow"].add_argument("disk", metavar="DISK")
+    made["grow"].add_argument("size", metavar="SIZE", help="such as 384M")
     made["status"].add_argument("--json", action="store_true")
     for name in ("ssh", "exec"):
         made[name].add_argument("words", metavar="CMD", nargs=argparse.REMAINDER)
@@ -87,6 +90,8 @@ def run(lab: Lab, options: argparse.Namespace) -> None:
         lab.mend(options.host, options.nic)
     elif options.command == "degrade":
         lab.degrade(options.host, options.nic, options.loss / 100, options.delay / 1000)
+    elif options.command == "grow":
+        lab.grow(options.host, options.disk, options.size)
     elif options.command == "up":
         lab.up(options.hosts)
     elif options.command == "down":

@@ -124,6 +124,18 @@ class Lab:
         """Put the cable of ``nic`` back in, and a good one."""
         self._keeper.ask("mend", name=self.machine(name).name, nic=nic)
 
+    def grow(self, name: str, disk: str, size: str) -> None:
+        """Put a larger disk in the place of one of a machine that is off, with the same content at its beginning."""
+        machine = self.machine(name)
+        path, wanted = self.paths.disk(name, disk), machines.size_of(f"{name}: {disk}", size)
+        if disk not in machine.disks or not path.exists():
+            raise LabError(f"{name} has no disk '{disk}'; it has: {', '.join(machine.disks) or 'none'}")
+        if self.state(name) != "off":
+            raise LabError(f"{name} is {self.state(name)}; it sees its disks' sizes when it starts, `power-off` it")
+        if wanted < path.stat().st_size:
+            raise LabError(f"{name}: {disk} has {path.stat().st_size} bytes; expected more, not {size}")
+        os.truncate(path, wanted)
+
     def degrade(self, name: str, nic: str, loss: float = 0.0, delay: float = 0.0) -> None:
         """Make the cable of ``nic`` lose a share (0 to 1) of the frames and delay the rest, in both directions."""
         self._keeper.ask(

@@ -142,11 +142,11 @@ def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
         if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value["mac"]) or int(value["mac"][1], 16) & 1:
             raise LabError(f"{where}.mac is '{value['mac']}'; expected a unicast address such as 52:54:00:00:00:01")
         nics.append(Nic(nic, value["segment"], value["mac"], _address(where, value.get("address", ""))))
-    disks = {disk: _size(f"{name}: lab_disks.{disk}", size) for disk, size in variables.get("lab_disks", {}).items()}
+    disks = {disk: size_of(f"{name}: lab_disks.{disk}", size) for disk, size in variables.get("lab_disks", {}).items()}
     for disk in disks:
         if not re.fullmatch(r"ubd[b-h]", disk):
             raise LabError(f"{name}: lab_disks has '{disk}'; expected names from ubdb to ubdh")
-    memory = _size(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
+    memory = size_of(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
     return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management)
 
 
@@ -157,7 +157,8 @@ def _address(where: str, value: str) -> str:
         raise LabError(f"{where}: address is '{value}'; expected something like 192.168.69.14/24") from None
 
 
-def _size(where: str, value: str) -> int:
+def size_of(where: str, value: str) -> int:
+    """Return the bytes of a size such as 256M."""
     found = re.fullmatch(r"(\d+)([KMG])", str(value))
     if not found or int(found[1]) == 0:
         raise LabError(f"{where} is '{value}'; expected a size such as 256M")

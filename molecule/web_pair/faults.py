@@ -9,11 +9,12 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 
 from lab.paths import CHECKOUT
-from lab.scenario import Scenario, changed_by, declared, outage_from
+from lab.scenario import Scenario, changed_by, declared, difference, outage_from
 
 VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
 NODES = ("debian1", "debian2")
@@ -428,7 +429,7 @@ def sides() -> list[str]:
     return [lab.ssh(n, f"drbdadm role {RESOURCE}; drbdadm cstate {RESOURCE}; drbdadm get-gi {RESOURCE}") for n in NODES]
 
 
-def under_visitors(playbook: str, **variables: str) -> "tuple[subprocess.CompletedProcess[str], float, list[float]]":
+def under_visitors(playbook: str, **variables: object) -> "tuple[subprocess.CompletedProcess[str], float, list[float]]":
     """Run an operation; return what it said, its seconds and the visitors' outages."""
     with pair.visitors() as probe:
         began = time.monotonic()
@@ -543,6 +544,261 @@ def replace_node() -> None:
     pair.record("replace_node", status=status.returncode, next_run=changed_by(pair.play("site.yml").stdout), **seen)
 
 
+def grow_storage() -> None:
+    """Put larger disks into both machines, one after the other, and have the pair use them under visitors."""
+    first = other(serving())
+    lab.ssh(serving(), f"dd if=/dev/urandom of={MOUNT}/precious bs=1M count=8 conv=fsync status=none")
+    before = {node: sizes(node) for node in NODES}
+    nothing = pair.play("playbooks/grow_storage.yml", cluster="web_pair")
+    seen, refused = {}, ""
+    for node in (first, other(first)):
+        if serving() == node:
+            pair.play("playbooks/switchover.yml", cluster="web_pair", to=other(node))
+        lab.power_off(node)
+        lab.grow(node, "ubdb", "384M")
+        lab.power_on(node)
+        pair.wait_until("both copies are whole with the larger disk", whole)
+        pair.wait_until("heartbeat runs again", lambda back=node: heartbeat_runs(back))
+        refused = refused or message(pair.play("playbooks/grow_storage.yml", cluster="web_pair").stdout)
+    active = serving()
+    precious, was = lab.ssh(active, "sha256sum", f"{MOUNT}/precious"), started(active)
+    larger = {node: sizes(node) for node in NODES}
+    site = pair.play("site.yml")
+    lab.cut(active, "eth1")
+    pair.wait_until("the replication is interrupted", lambda: drbd(active, "cstate") != "Connected")
+    interrupted = pair.play("playbooks/grow_storage.yml", cluster="web_pair")
+    lab.mend(active, "eth1")
+    pair.wait_until("both copies are whole again", whole)
+    forecast = pair.play("playbooks/grow_storage.yml", "--check", cluster="web_pair", resource=RESOURCE)
+    untouched = {node: sizes(node) for node in NODES} == larger
+    run, seconds, outages = under_visitors("grow_storage", cluster="web_pair", resource=RESOURCE)
+    if run.returncode or forecast.returncode:
+        sys.exit(forecast.stdout + run.stdout)
+    seen["disks of the machines"] = {"seconds": seconds, "outages": outages}
+    again = pair.play("playbooks/grow_storage.yml", cluster="web_pair")
+    pair.record(
+        "grow_storage",
+        nothing=[nothing.returncode, changed_by(nothing.stdout)],
+        refused=refused,
+        interrupted=interrupted.returncode,
+        before=before,
+        larger=larger,
+        after={node: sizes(node) for node in NODES},
+        site=changed_by(site.stdout),
+        untouched=untouched,
+        said=[line for line in run.stdout.splitlines() if "MiB" in line],
+        same_process=started(active) == was,
+        same_content=lab.ssh(active, "sha256sum", f"{MOUNT}/precious") == precious,
+        again=changed_by(again.stdout),
+        online=grow_online(),
+        **seen,
+    )
+
+
+def sizes(node: str) -> list[int]:
+    """Return the KiB of the disk, of the mirrored device, and of the filesystem where it is mounted."""
+    asked = "cat /sys/block/ubdb/size /sys/block/drbd0/size; df -k --output=size " + MOUNT
+    words = lab.ssh(node, asked, check=False).split()
+    return [int(words[0]) // 2, int(words[1]) // 2, int(words[-1]) if drbd(node, "role").startswith("Primary") else 0]
+
+
+def grow_online() -> dict[str, object]:
+    """Mirror a volume of LVM, grow it beneath DRBD while it is in use, and have DRBD and its filesystem use it."""
+    for node in NODES:
+        lab.ssh(node, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lvm2", seconds=300)
+        lab.ssh(node, "dd if=/dev/zero of=/dev/ubdc bs=1M oflag=direct status=none", check=False)  # until it is full
+        lab.ssh(node, "vgcreate -q grow /dev/ubdc; lvcreate -q -n second -L 32M grow; mkdir -p /mnt/second")
+    resources = declared(NODES[0], "drbd_failover_resources")
+    second = json.loads(json.dumps(resources[0]))
+    second |= {"name": "second", "device": "/dev/drbd1", "port": 7789}
+    second["filesystem"] = {"type": "ext4", "mountpoint": "/mnt/second"}
+    for each in second["nodes"]:
+        each["disk"] = "/dev/grow/second"
+    both = [*resources, second]
+    built = pair.play("site.yml", drbd_failover_resources=both)
+    active = serving()
+    lab.ssh(active, "drbdadm primary second; mount /dev/drbd1 /mnt/second")
+    lab.ssh(active, "dd if=/dev/urandom of=/mnt/second/precious bs=1M count=8 conv=fsync status=none")
+    precious = lab.ssh(active, "sha256sum", "/mnt/second/precious")
+    for node in NODES:
+        lab.ssh(node, "lvextend", "-q", "-L", "48M", "grow/second")
+    asked = {"cluster": "web_pair", "resource": "second", "drbd_failover_resources": both}
+    run, seconds, outages = under_visitors("grow_storage", **asked)
+    size = lab.ssh(active, "df -m --output=size /mnt/second").split()[-1]
+    kept = lab.ssh(active, "sha256sum", "/mnt/second/precious") == precious
+    pair.wait_until("the second resource is whole", second_whole)
+    lab.ssh(active, "umount /mnt/second; drbdadm secondary second")
+    told = [line for line in run.stdout.splitlines() if "MiB" in line]
+    for node in NODES:
+        lab.ssh(node, "systemctl disable -q --now drbd@second.target; drbdadm down second; rm /etc/drbd.d/second.res")
+        lab.ssh(node, "rm /var/lib/linuxha/drbd/second.json; vgremove -qf grow; pvremove -q /dev/ubdc")
+    return {
+        "codes": [built.returncode, run.returncode],
+        "seconds": seconds,
+        "outages": outages,
+        "size": int(size),
+        "kept": kept,
+        "said": told,
+    }
+
+
+def config() -> None:
+    """Save the configuration, spoil that of the machine that stands by, and put it back; under visitors."""
+    victim, folder = other(serving()), lab.paths.state / "backups"
+    folder.mkdir(exist_ok=True)
+    pair.play("playbooks/backup_config.yml", "--check", cluster="web_pair", save_to=str(folder))
+    untouched = not list(folder.iterdir())
+    run, seconds, outages = under_visitors("backup_config", cluster="web_pair", save_to=str(folder))
+    if run.returncode:
+        sys.exit(run.stdout)
+    saved = max(folder.iterdir())
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [saved, *saved.iterdir()]}
+    sums = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=saved, check=False).returncode
+    with tarfile.open(saved / f"{victim}.tar.gz") as archive:
+        names = archive.getnames()
+    before = fingerprint(victim)
+    lab.ssh(
+        victim,
+        "sed -i 's/^keepalive .*/keepalive 2/' /etc/ha.d/ha.cf; rm /etc/apache2/sites-enabled/000-cluster.conf; "
+        "echo '# spoilt' >> /etc/chrony/chrony.conf; chmod 666 /etc/drbd.d/repl.res; "
+        "sed -i 's/^  net {/  net {\\n    max-buffers 4000;/' /etc/drbd.d/repl.res",
+    )
+    spoilt = fingerprint(victim)
+    asked = {"cluster": "web_pair", "node": victim, "from": str(saved / f"{victim}.tar.gz")}
+    wrong = pair.play("playbooks/restore_config.yml", **(asked | {"node": other(victim)}))
+    damaged = folder / "damaged.tar.gz"
+    content = bytearray((saved / f"{victim}.tar.gz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    damaged.write_bytes(content)
+    broken = pair.play("playbooks/restore_config.yml", **(asked | {"from": str(damaged)}))
+    forecast = pair.play("playbooks/restore_config.yml", "--check", "--diff", **asked)
+    left = fingerprint(victim) == spoilt
+    restored, restore_seconds, restore_outages = under_visitors("restore_config", **asked)
+    if restored.returncode or forecast.returncode:
+        sys.exit(forecast.stdout + restored.stdout)
+    after, site = fingerprint(victim), pair.play("site.yml")
+    again = pair.play("playbooks/restore_config.yml", **asked)
+    keys = authkeys(victim)
+    pair.play("playbooks/rotate_secrets.yml", cluster="web_pair")
+    old_secret = pair.play("playbooks/restore_config.yml", **asked)
+    kept_secret = authkeys(victim)
+    skipped = pair.play("playbooks/restore_config.yml", **asked, skip=["/etc/ha.d/authkeys"])
+    pair.record(
+        "config",
+        untouched=untouched,
+        backup={"seconds": seconds, "outages": outages},
+        restore={"seconds": restore_seconds, "outages": restore_outages},
+        modes=modes,
+        sums=sums,
+        names=names,
+        refused=[message(wrong.stdout), message(broken.stdout), message(old_secret.stdout)],
+        differences=difference(forecast.stdout),
+        left=left,
+        spoilt=spoilt != before,
+        back=after == before,
+        site=changed_by(site.stdout),
+        again=sum(changed_by(again.stdout).values()),
+        told_secret=keys.split()[-1] in forecast.stdout + restored.stdout + run.stdout,
+        other_secret_kept=kept_secret == authkeys(victim) != keys,
+        skipped=skipped.returncode,
+    )
+
+
+def fingerprint(node: str) -> str:
+    """Return what the files of the cluster are on a machine, with their owners and modes."""
+    folders = "/etc/ha.d /etc/drbd.d /etc/chrony /etc/apache2/sites-enabled"
+    files = f"find {folders} -type f ! -name '*~' | sort"
+    return lab.ssh(node, f"{files} | xargs sha256sum; {files} | xargs stat -c '%n %a %U %G'")
+
+
+def teardown() -> None:
+    """Take the pair apart and build it again around its data; then the same with a machine that is dead."""
+    folder = lab.paths.state / "backups"
+    folder.mkdir(exist_ok=True)
+    active = serving()
+    lab.ssh(active, f"dd if=/dev/urandom of={MOUNT}/precious bs=1M count=8 conv=fsync status=none")
+    asked = {"cluster": "web_pair", "confirm": "web_pair", "save_to": str(folder)}
+    before = data(active)
+    forecast = pair.play("playbooks/teardown.yml", "--check", **asked)
+    untouched = serving() == active and data(active) == before
+    began = time.monotonic()
+    run = pair.play("playbooks/teardown.yml", **asked)
+    seconds = round(time.monotonic() - began, 1)
+    if run.returncode or forecast.returncode:
+        sys.exit(forecast.stdout + run.stdout)
+    saved = sorted(path.name for path in max(folder.iterdir()).iterdir())
+    down = {node: remains(node) for node in NODES}
+    contents = [content(node, "/dev/ubdb", "drbd0", 262100 * 1024) for node in NODES]
+    again = pair.play("playbooks/teardown.yml", **asked)
+    lab.power_off(active)
+    lab.power_on(active)
+    after_boot = remains(active)
+    began = time.monotonic()
+    built = pair.play("site.yml")
+    rebuild = round(time.monotonic() - began, 1)
+    pair.wait_until("the pair serves again", lambda: serving() != "" and whole())
+    after = data(serving())
+    second = pair.play("site.yml")
+    dead = other(serving())
+    lab.power_off(dead)
+    silent = pair.play("playbooks/teardown.yml", **asked)
+    still = serving() == other(dead)
+    left_out = pair.play("playbooks/teardown.yml", **asked, without=dead)
+    alone = remains(other(dead))
+    lab.power_on(dead)
+    pair.wait_until("the machine that was left out serves", lambda: serving() == dead)
+    lives = pair.play("playbooks/teardown.yml", **asked, without=dead)
+    whole_again = pair.play("playbooks/teardown.yml", **asked)
+    rebuilt = pair.play("site.yml")
+    pair.wait_until("the pair serves again", lambda: serving() != "" and whole())
+    pair.record(
+        "teardown",
+        untouched=untouched,
+        seconds=seconds,
+        saved=saved,
+        down=down,
+        equal=len(set(contents)) == 1,
+        again=again.returncode,
+        after_boot=after_boot,
+        rebuild=[built.returncode, rebuild],
+        kept=after == before,
+        next_run=changed_by(second.stdout),
+        silent=message(silent.stdout),
+        still=still,
+        left_out=left_out.returncode,
+        alone=alone,
+        lives=lives.returncode,
+        codes=[whole_again.returncode, rebuilt.returncode],
+        kept_again=data(serving()) == before,
+        told=[line for line in run.stdout.splitlines() if "wipefs" in line],
+    )
+
+
+def data(node: str) -> list[str]:
+    """Return what must outlive a cluster: the filesystem, a file on it, and DRBD's history of the data."""
+    asked = f"blkid -o value -s UUID /dev/drbd0; sha256sum {MOUNT}/precious"
+    return lab.ssh(node, asked).split()
+
+
+def remains(node: str) -> dict[str, object]:
+    """Return what is left of the cluster on a machine."""
+    units = "heartbeat apache2 drbd@repl.target"
+    return {
+        "active": lab.ssh(node, "systemctl", "is-active", units, check=False).split(),
+        "enabled": lab.ssh(node, "systemctl", "is-enabled", units, check=False).split(),
+        "drbd": lab.ssh(node, "drbdsetup", "events2", "--now", check=False).count("exists resource"),
+        "mounted": MOUNT in lab.ssh(node, "cat", "/proc/mounts"),
+        "address": VIP in lab.ssh(node, "ip", "-4", "address"),
+        "files": lab.ssh(
+            node,
+            "ls /etc/ha.d/ha.cf /etc/ha.d/haresources /etc/ha.d/authkeys /etc/drbd.d/repl.res "
+            "/etc/apache2/sites-enabled/000-cluster.conf 2>/dev/null",
+            check=False,
+        ).split(),
+        "note": lab.ssh(node, "ls", "/var/lib/linuxha/drbd").split(),
+    }
+
+
 def divergences() -> None:
     """Let the copies of a second resource diverge again and again: each must be seen on both sides and left alone.
 
@@ -612,10 +868,11 @@ def second_whole() -> bool:
     )
 
 
-def content(node: str, disk: str = "/dev/ubdc", device: str = "drbd1") -> str:
-    """Return the checksum of a side's own data, without DRBD's metadata behind it."""
-    size = f"$(($(cat /sys/block/{device}/size) * 512))"  # DRBD writes past what the kernel keeps of the disk below it
-    return lab.ssh(node, f"sync; dd if={disk} bs=64k iflag=direct,count_bytes count={size} status=none | sha256sum")
+def content(node: str, disk: str = "/dev/ubdc", device: str = "drbd1", size: int = 0) -> str:
+    """Return the checksum of a side's own data, without DRBD's metadata; of ``size`` bytes where it is down."""
+    count = size or f"$(($(cat /sys/block/{device}/size) * 512))"
+    # DRBD writes past what the kernel keeps of the disk below it
+    return lab.ssh(node, f"sync; dd if={disk} bs=64k iflag=direct,count_bytes count={count} status=none | sha256sum")
 
 
 def written(node: str) -> list[str]:

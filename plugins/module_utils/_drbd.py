@@ -103,6 +103,7 @@ class State(NamedTuple):
     mounts: Tuple[str, ...] = ()                # where the DRBD device is mounted here
     at_boot: bool = False                       # /etc/fstab mounts the DRBD device
     others: Tuple[Tuple[str, str], ...] = ()    # (device, resource) of the other resources of this host
+    moved: bool = False                         # the disk has grown, and the metadata is where its end was
 
 
 FRESH = Generation("%016X" % JUST_CREATED, "0" * 16, ("0" * 16, "0" * 16))
@@ -259,6 +260,12 @@ def parse_record(text: Optional[str], path: str) -> Optional[Record]:
 def render_record(record: Record) -> str:
     """Write our own note of a resource."""
     return json.dumps(record._asdict(), sort_keys=True) + "\n"
+
+
+def parse_last_size(text: Optional[str], disk: str) -> int:
+    """Read how many bytes a disk had when DRBD used it last, by a note of drbd-utils; 0: not of this disk."""
+    found = re.match(r"(\d+)\s+(\S+)\s", text or "")
+    return int(found.group(1)) if found and found.group(2) == disk else 0
 
 
 def parse_version(module_version: Optional[str]) -> Optional[str]:

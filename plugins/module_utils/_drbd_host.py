@@ -14,6 +14,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_devic
 from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
 
 SECOND = 1
+NOTES = "/var/lib/drbd"
 
 
 class Host:
@@ -133,7 +134,19 @@ class Host:
         if config and state.generation and not state.record and not state.live:
             everything = self.runner.run(("drbdadm", "dump-xml"), accepted=(0, 1, 10)).out
             state = state._replace(others=_drbd.parse_disks(everything, self.node))
+        if state.record and state.record.meta_disk == "internal" and not state.generation and not state.live:
+            state = state._replace(moved=self._moved(state.disk))
         return state
+
+    def _moved(self, disk: devices.Device) -> bool:
+        """Tell whether the disk was smaller when DRBD used it last, and something is where the metadata was then.
+
+        drbd-utils note a disk by the minor number, which is not known before the resource is described.
+        """
+        notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
+        end = max([0] + [_drbd.parse_last_size(self.runner.read_file(os.path.join(NOTES, note)), disk.path)
+                         for note in notes if note.endswith(".lkbd")]) // 4096 * 4096
+        return bool(4096 <= end < disk.size) and self.runner.first_nonzero(disk.path, end - 4096, end) is not None
 
     def read_device(self, path: str, start: int) -> devices.Device:
         """Look at a block device without changing it."""

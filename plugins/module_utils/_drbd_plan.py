@@ -138,6 +138,8 @@ def _metadata(state: State, wanted: Wanted) -> Step:
             record=note)
     if ours and has_metadata(state):
         return [], state
+    if ours and state.moved:                    # `drbdadm adjust` moves it to the new end, and stops where it cannot
+        return [], state._replace(generation=WRITTEN)
     actions: List[Any] = []
     for device in targets(state, ours):
         if device.path in wanted.destroy:

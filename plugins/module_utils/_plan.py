@@ -94,6 +94,28 @@ class SaveDevice(NamedTuple):
     digest: str         # of what is on the device
 
 
+class Member(NamedTuple):
+    """One file of an archive, with what it had on the host that it comes from."""
+
+    name: str           # in the archive
+    content: bytes = b""
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    owner: str = ""
+    group: str = ""
+    time: int = 0
+    link: str = ""      # where a symbolic link leads to; it has no content
+
+
+class SaveArchive(NamedTuple):
+    """Write a compressed archive that nobody but its owner may read."""
+
+    sentence: str
+    path: str
+    members: Tuple[Member, ...]
+
+
 class Plan(NamedTuple):
     """What is to be done, in order, and the state it leads to.
 

@@ -17,7 +17,7 @@ INVENTORY = """
 all:
   vars: {ansible_host: 127.0.0.1, ansible_port: 1}
   children:
-    web_pair: {hosts: {one: , two: }}
+    web_pair: {hosts: {one: , two: }, vars: {heartbeat_nodes: [one, two], drbd_failover_resources: [{name: repl}]}}
     lvs_farm:
       children: {lvs_directors: {hosts: {three: }}, lvs_realservers: {hosts: {four: }}, others: {hosts: {five: }}}
     magi_nodes: {hosts: {six: , seven: }, vars: {rhcs_cman_nodes: [{name: six.example, id: 1}]}}
@@ -48,6 +48,21 @@ all:
     ("remove_node", ["cluster=lvs_farm", "node=three"], "node: three is a director; heartbeat knows exactly two"),
     ("remove_node", ["cluster=lvs_farm", "node=four", "dead=true"], "address: not given; a dead four cannot be asked"),
     ("remove_node", ["cluster=magi_nodes", "node=six"], "rhcs_cman_nodes: six.example; expected the list without six"),
+    ("grow_storage", ["cluster=no"], "cluster: no; expected a group"),
+    ("grow_storage", ["cluster=lvs_farm"], "cluster: lvs_farm; three has neither drbd_failover_resources nor"),
+    ("grow_storage", ["cluster=web_pair", "resource=no"], "resource: no; expected one of drbd_failover_resources"),
+    ("backup_config", [], "cluster: not given; expected a group"),
+    ("backup_config", ["cluster=web_pair"], "save_to: not given; expected the full path of a directory"),
+    ("backup_config", ["cluster=web_pair", "save_to=tmp"], "save_to: tmp; expected the full path of a directory"),
+    ("backup_config", ["cluster=web_pair", "save_to=/no/where"], "save_to: /no/where; expected the full path"),
+    ("backup_config", ["cluster=web_pair", "save_to=/", "without=six"], "without: six; expected one of one, two"),
+    ("restore_config", ["cluster=web_pair"], "node: not given, from: not given; expected one of one, two"),
+    ("restore_config", ["cluster=web_pair", "node=one", "from=/no"], "node: one, from: /no; expected one of one, two"),
+    ("restore_config", ["cluster=web_pair", "node=one", "from=/etc/hosts"], "/etc/hosts cannot be read"),
+    ("teardown", ["cluster=web_pair"], "confirm: not given; expected the name of the cluster"),
+    ("teardown", ["cluster=web_pair", "confirm=yes"], "confirm: yes; expected the name of the cluster"),
+    ("teardown", ["cluster=web_pair", "confirm=web_pair"], "save_to: not given; expected the full path of a"),
+    ("teardown", ["cluster=lvs_farm", "confirm=lvs_farm", "save_to=/"], "cluster: lvs_farm; none of its nodes has"),
 ])
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, playbook: str, variables: list[str], told: str) -> None:
     inventory = tmp_path / "hosts.yml"

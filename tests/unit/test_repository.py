@@ -20,20 +20,20 @@ PACKAGE = "ansible_collections.linuxha.cluster.plugins.module_utils"
 # Which room stands on which floor. A room may use the rooms below it, never one beside or above it.
 FLOORS = (
     {"_plan"},
-    {"_agents", "_apache", "_authkeys", "_cib", "_clustat", "_cman_look", "_conf_xml", "_config_files", "_crm",
-     "_disk_image", "_drbd_devices", "_drbd_settings", "_facts", "_fields", "_ipvs", "_iscsi", "_ldirectord", "_look",
-     "_lvm_conf", "_ntp", "_packages", "_qdisk_format", "_reading", "_status"},
+    {"_agents", "_apache", "_authkeys", "_cib", "_clustat", "_cman_look", "_conf_xml", "_config_archive",
+     "_config_files", "_crm", "_disk_image", "_drbd_devices", "_drbd_settings", "_facts", "_fields", "_ipvs", "_iscsi",
+     "_ldirectord", "_look", "_lvm_conf", "_ntp", "_packages", "_qdisk_format", "_reading", "_status"},
     {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_file_look",
      "_groups", "_ipvs_kernel", "_ipvs_wanted", "_lvm", "_lvs_realserver", "_lvs_table", "_qdisk",
      "_status_clusters", "_status_of_clusters", "_status_of_hosts", "_status_text"},
-    {"_clustat_pacemaker", "_clvm", "_cman_host", "_cman_votes", "_crm_words", "_drbd_plan", "_heartbeat_words",
-     "_ipvs_plan", "_lvm_plan", "_lvm_setup", "_lvs_director", "_rm", "_sbd", "_status_host"},
+    {"_clustat_pacemaker", "_clvm", "_cman_host", "_cman_votes", "_crm_words", "_drbd_grow", "_drbd_plan",
+     "_heartbeat_words", "_ipvs_plan", "_lvm_plan", "_lvm_setup", "_lvs_director", "_rm", "_sbd", "_status_host"},
     {"_cluster_conf", "_clusvcadm", "_cman_rules", "_corosync_conf", "_crm_groups", "_haresources", "_heartbeat"},
     {"_clustat_heartbeat", "_cman_plan", "_crm_fencing", "_pacemaker_rules"},
     {"_crm_text", "_pacemaker_plan", "_rhcs_cman"},
     {"_crm_plan"},
 )
-MACHINERY = {"_runner", "_reconcile", "_images"}  # what applies and reports; no room may use it
+MACHINERY = {"_archives", "_runner", "_reconcile", "_images"}  # what applies and reports; no room may use it
 # How cluster managers are read and driven, where modules share it or one file would be too long. They are part of the
 # front doors.
 ENGINES = {"_clustat_reader", "_drbd_host", "_engine_heartbeat", "_engine_pacemaker", "_engine_rgmanager",
@@ -111,7 +111,7 @@ def test_engines_use_rooms_and_no_other_engine(engine):
     assert rooms_used_by(engine) <= set().union(*FLOORS)
 
 
-@pytest.mark.parametrize("room", sorted(set(UTILS) - LOOKS_AT_FILES - ENGINES - {"_runner", "_images"}))
+@pytest.mark.parametrize("room", sorted(set(UTILS) - LOOKS_AT_FILES - ENGINES - {"_archives", "_runner", "_images"}))
 def test_only_the_workshop_reaches_outside(room):
     tree = tree_of(MODULE_UTILS / f"{room}.py")
     opened = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call)

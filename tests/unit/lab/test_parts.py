@@ -77,3 +77,25 @@ def test_a_command_that_does_not_end_in_time_has_failed(monkeypatch, tmp_path):
     assert guest.ssh("node", "sleep", "5", check=False, seconds=0.1) == ""
     with pytest.raises(LabError, match="^on node, 'sleep 5' did not end within 0 s$"):
         guest.ssh("node", "sleep", "5", seconds=0.1)
+
+
+def test_a_disk_grows_while_its_machine_is_off_and_never_shrinks(tmp_path, monkeypatch):
+    nic = {"segment": "front", "mac": "52:54:00:00:00:01"}
+    described = {"_meta": {"hostvars": {"a": {"lab_nics": {"eth0": nic}, "lab_disks": {"ubdb": "1M"}}}}}
+    guest = api.Lab(paths.Paths(tmp_path, tmp_path, tmp_path), tmp_path)
+    guest.__dict__["inventory"] = api.machines.parse(described)
+    state = ["off"]
+    monkeypatch.setattr(guest, "state", lambda name: state[0])
+    disk = guest.paths.disk("a", "ubdb")
+    disk.parent.mkdir(parents=True, exist_ok=True)
+    disk.write_bytes(b"precious" + bytes(2**20 - 8))
+    guest.grow("a", "ubdb", "2M")
+    assert disk.stat().st_size == 2**21
+    assert disk.read_bytes()[:8] == b"precious"
+    for change, told in ((("ubdb", "1M"), "expected more, not 1M"), (("ubdc", "4M"), "no disk 'ubdc'; it has: ubdb")):
+        with pytest.raises(LabError, match=told):
+            guest.grow("a", *change)
+    state[0] = "running"
+    with pytest.raises(LabError, match="a is running; it sees its disks' sizes when it starts"):
+        guest.grow("a", "ubdb", "4M")
+    assert disk.stat().st_size == 2**21

@@ -360,3 +360,13 @@ def test_force_is_only_reached_after_a_proof(state, wanted):
         if isinstance(action, Command) and "--force" in action.argv and wanted.state == "up":
             assert isinstance(before, room.Prove) and before.what in ("empty", "fresh")
         before = action
+
+
+def test_a_disk_that_has_grown_gets_its_metadata_moved_and_is_never_made_anew():
+    ext4 = Device("/dev/sdb", size=1 << 25, signatures=EXT4.signatures[1:], first_byte=1024)
+    for device in (ext4, Device("/dev/sdb", size=1 << 25)):  # the data may begin with zeros
+        grown = DAILY._replace(live=None, generation=None, disk=device, moved=True)
+        for wanted in (UP, UP._replace(destroy=("/dev/sdb",))):
+            assert done(grown, wanted) == ["drbdadm adjust"]
+    with pytest.raises(DeviceError, match="ext4"):
+        room.plan_resource(DAILY._replace(live=None, generation=None, disk=ext4), UP)

@@ -411,3 +411,29 @@ def test_down_does_not_look_at_devices(go):
 def test_damaged_evidence_is_an_error(go):
     assert "no generation" in go(running(), **dict(SECOND, peers=[dict(PEER, generation="x")]))["msg"]
     assert issubclass(door.HaError, HaError)
+
+
+@pytest.mark.parametrize(("note", "there", "moved"), [
+    ("8388608\t/dev/sdb\n", 8388608, True), ("8388608\t/dev/sdb\n", None, False), ("16777216\t/dev/sdb\n", 7, False),
+    ("8388608\t/dev/sdc\n", 7, False), ("nonsense\n", 7, False), (None, 7, False)])
+@pytest.mark.parametrize("described", [True, False])
+def test_metadata_is_looked_for_where_the_disk_ended_before_it_grew(
+        go, monkeypatch, tmp_path, note, there, moved, described):
+    host, asked = PretendedHost(), []
+    go(host, **FIRST)
+    go(host, **SECOND)
+    host.live, host.generation, host.signatures = None, "", ["ext4"]
+    host.described = described
+    monkeypatch.setattr(reader, "NOTES", str(tmp_path / "none" if note is None else tmp_path))
+    (tmp_path / "drbd-minor-0.lkbd").touch()
+    (tmp_path / "other").touch()
+    host.files[str(tmp_path / "drbd-minor-0.lkbd")] = note
+
+    def first_nonzero(path, start, end):
+        asked.append((start, end))
+        return there if start else None
+    host.first_nonzero = first_nonzero
+    told = go(host, check_mode=True, disk="/dev/sdb", **FIRST)
+    assert ("bring repl up: attach the disk, connect" in told["actions"]) == moved
+    assert ("ext4" in told.get("msg", "")) != moved
+    assert ((8388608 - 4096, 8388608) in asked) == (note == "8388608\t/dev/sdb\n")

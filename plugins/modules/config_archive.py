@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Front door for backups of a node's configuration."""
+
+DOCUMENTATION = r"""
+module: config_archive
+author:
+  - linuxha.cluster maintainers (@linuxha)
+version_added: "0.1.0"
+short_description: Save the configuration of a cluster's node in an archive, or read one
+description:
+  - Saves files with their owners and modes, and what programs print, in a C(.tar.gz) with a manifest. The archive is
+    read again and compared before it gets its name, and nobody but its owner may read it.
+  - An archive that is there is never replaced.
+  - With O(state=read) it reads an archive and refuses one that does not fit its manifest, or that is of another node.
+    It returns the files as M(linuxha.cluster.config_files) takes them.
+options:
+  path:
+    description: The archive.
+    type: path
+    required: true
+  state:
+    description: Whether it is to be made or read.
+    type: str
+    choices: [made, read]
+    default: made
+  cluster:
+    description: Name of the cluster, for the manifest.
+    type: str
+    required: true
+  node:
+    description: Name of the node, for the manifest.
+    type: str
+    required: true
+  paths:
+    description: Files and folders, also as patterns such as C(/etc/ha.d/*.cf). Those that are not there are left
+      out.
+    type: list
+    elements: str
+    default: []
+  outputs:
+    description:
+      - Programs with their arguments, by the name that their output gets. They are run in check mode too, so they must
+        not change anything. One that is not installed or fails is named in the manifest.
+    type: dict
+    default: {}
+  contents:
+    description: With O(state=read), whether RV(files) is returned. There may be secrets in it, so add C(no_log).
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+extends_documentation_fragment: [linuxha.cluster.attributes]
+"""
+
+EXAMPLES = r"""
+- name: Save heartbeat's files
+  linuxha.cluster.config_archive:
+    path: /root/debian1.tar.gz
+    cluster: web_pair
+    node: debian1
+    paths: [/etc/ha.d]
+    outputs:
+      addresses: [ip, address]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done (would be done in check mode), one sentence each.
+  returned: with O(state=made)
+  type: list
+  elements: str
+saved:
+  description: The files.
+  returned: with O(state=made)
+  type: list
+  elements: str
+outputs:
+  description: The programs whose output is in it.
+  returned: with O(state=made)
+  type: list
+  elements: str
+without:
+  description: The programs that ended with an error.
+  returned: with O(state=made)
+  type: list
+  elements: str
+manifest:
+  description: What the archive says of itself.
+  returned: with O(state=read)
+  type: dict
+files:
+  description: The files that are text, for M(linuxha.cluster.config_files).
+  returned: with O(state=read) and O(contents)
+  type: list
+  elements: dict
+others:
+  description: The files that are not, and symbolic links.
+  returned: with O(state=read)
+  type: list
+  elements: str
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.linuxha.cluster.plugins.module_utils import _archives, _config_archive
+from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
+from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+
+def ask(runner, outputs):
+    """Return what each program prints."""
+    found = []
+    for name, argv in sorted(outputs.items()):
+        words = tuple(str(word) for word in argv)
+        done = runner.run(words, accepted=tuple(range(256))) if runner.has(words[0]) else None
+        found.append(_config_archive.Output(name, words, done.code if done else None, done.out if done else ""))
+    return tuple(found)
+
+
+def read(module, wanted):
+    """Leave the module with what is in an archive."""
+    try:
+        members = _archives.load(wanted.path)
+        manifest = _config_archive.read_manifest(members, wanted)
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    files, others = _config_archive.files_in(manifest, members)
+    module.exit_json(changed=False, manifest=manifest, others=others, **({"files": files} if module.params["contents"]
+                                                                         else {}))
+
+
+def main():
+    """Hand over to the hallway."""
+    module = AnsibleModule(supports_check_mode=True, argument_spec={
+        "path": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["made", "read"], "default": "made"},
+        "cluster": {"type": "str", "required": True}, "node": {"type": "str", "required": True},
+        "paths": {"type": "list", "elements": "str", "default": []}, "outputs": {"type": "dict", "default": {}},
+        "contents": {"type": "bool", "default": False}})
+    params = module.params
+    wanted = _config_archive.Wanted(params["path"], params["cluster"], params["node"],
+                                    time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    try:
+        _config_archive.check_wanted(wanted)
+    except HaError as error:
+        module.fail_json(msg=str(error))
+    if params["state"] == "read":
+        read(module, wanted)
+    runner = Runner(module)
+    reconcile(
+        module, read=lambda: _config_archive.State(
+            _archives.collect(params["paths"], _config_archive.FILES), ask(runner, params["outputs"]),
+            os.path.exists(wanted.path)),
+        plan=lambda state: _config_archive.plan_archive(state, wanted), perform=_archives.save,
+        describe=_config_archive.describe, report=_config_archive.report)
+
+
+if __name__ == "__main__":
+    main()
