@@ -44,11 +44,11 @@ def test_what_goes_while_it_is_looked_at_is_passed_over_and_what_cannot_be_read_
         def lstat(path):
             raise OSError(number, text)
         return lstat
-    monkeypatch.setattr(shelf.os, "lstat", gone(2, "No such file"))
+    monkeypatch.setattr(shelf.glob, "glob", lambda pattern: [pattern])
     monkeypatch.setattr(shelf, "_beneath", lambda place: [place])
+    monkeypatch.setattr(shelf.os, "lstat", gone(2, "No such file"))
     assert shelf.collect([str(tree / "ha.cf")], "files") == ()
     monkeypatch.setattr(shelf.os, "lstat", gone(5, "Input/output error"))
-    monkeypatch.setattr(shelf.glob, "glob", lambda pattern: [pattern])
     with pytest.raises(HaError, match="ha.cf cannot be read: Input/output error"):
         shelf.collect([str(tree / "ha.cf")], "files")
 
