@@ -182,8 +182,9 @@ def _filesystem(state: State, wanted: Wanted, size: int, grows: bool) -> Tuple[L
     if size - state.filesystem_kib <= (LEAST if grows else LEAST_REST):
         return [], state.filesystem_kib
     argv = ("resize2fs", device) if wanted.filesystem in EXT else ("xfs_growfs", state.mounts[0])
-    return [Command("grow the %s on %s from %s to %s" % (wanted.filesystem, state.mounts[0], mib(state.filesystem_kib),
-                                                        mib(size)), argv, seconds=LONG)], size
+    sentence = "grow the %s on %s from %s to %s" % (
+        wanted.filesystem, state.mounts[0], mib(state.filesystem_kib), mib(size))
+    return [Command(sentence, argv, seconds=LONG)], size
 
 
 def describe(state: State) -> str:
