@@ -115,6 +115,8 @@ class Campaign:
     def _round(self, chosen: Sequence[Chosen], deadline: float) -> None:
         """Inflict some faults under witnesses."""
         with all_of(self._cluster.witnesses()) as witnesses:
+            for witness in witnesses:
+                witness.begin()
             self._wait_for(witnesses)
             for each in chosen:
                 if time.monotonic() > deadline or self.broken:

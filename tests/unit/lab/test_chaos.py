@@ -236,6 +236,17 @@ def test_a_page_that_is_away_in_the_end_is_seen(monkeypatch):
         assert "at the end the page is away" in visitors.end(FAULTS[0], "a").broken[0]
 
 
+def test_a_campaign_begins_when_visitors_have_seen_that_all_is_whole():
+    fault = chaos.Fault("test", lambda *_: None)
+    with site() as pair:
+        cluster = chaos.Cluster(
+            pair, [], ["a"], [], lambda: ["a"], lambda: True, [fault], lambda: [witnesses.Visitors(pair)]
+        )
+        run = chaos.Campaign(cluster)
+        run.run(chaos.plan([fault], 1, 7), 1)
+    assert (run.broken, len(run.done)) == ([], 1)
+
+
 class Alive:
     """A process that runs."""
 
