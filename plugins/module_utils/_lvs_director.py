@@ -52,7 +52,7 @@ if [ "$2" = stop ]; then
     exit 0
 fi
 # Loaded now, not in the middle of a check that may be given up.
-export PERL5OPT="%s"
+[ "$2" = start ] && export PERL5OPT="%s"
 exec /usr/sbin/ldirectord "$@" 2>&1
 """ % (HEAD, PERL_MODULES)
 

@@ -171,7 +171,7 @@ def test_what_a_check_needs_is_loaded_before_it_can_be_given_up():
     for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser", "IO::Uncompress::Gunzip"):
         assert "-M" + name in room.PERL_MODULES
     assert '\nEnvironment="PERL5OPT=%s"\n' % room.PERL_MODULES in room.BOOT_TEXT
-    assert '\nexport PERL5OPT="%s"\nexec ' % room.PERL_MODULES in room.AGENT_TEXT
+    assert '\n[ "$2" = start ] && export PERL5OPT="%s"\nexec ' % room.PERL_MODULES in room.AGENT_TEXT
 
 
 def test_one_director_starts_ldirectord_itself():
