@@ -107,9 +107,12 @@ def parse_simulation(text: str) -> Tuple[Tuple[Upgrade, ...], Tuple[str, ...]]:
 
 
 def kept_files(text: str) -> List[str]:
-    """Return the configuration files of which a package had a new version, and that stayed as they were."""
+    """Return the configuration files of which a package had a new version, and that stayed as they were.
+
+    apt runs dpkg on a terminal, whose lines end otherwise.
+    """
     return sorted(set(re.findall(r"^Configuration file '(.*)'$(?:\n ==> .*)*\n ==> (?:Using current old|Keeping old)",
-                                 text, re.MULTILINE)))
+                                 text.replace("\r", ""), re.MULTILINE)))
 
 
 def unfinished(state: State) -> List[str]:

@@ -52,6 +52,7 @@ def test_what_apt_would_do_is_read():
 
 def test_files_that_stay_are_named_and_others_are_not():
     assert room.kept_files(SAID) == ["/etc/ha.d/README.config"]
+    assert room.kept_files(SAID.replace("\n", "\r\n")) == ["/etc/ha.d/README.config"]
 
 
 def test_what_is_installed_is_known():
