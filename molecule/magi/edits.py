@@ -98,7 +98,8 @@ magi = Magi(faults.magi.group, "", faults.tell_state, faults.magi.limit)
 lab = magi.lab
 INVENTORY = inventory_of(NODES[0])
 
-# What runs. A process is known by its number and the moment of its start.
+# What runs. A process is known by its number and the moment of its start. Only one node has the filesystem mounted; the
+# others say nothing (hence `|| true`).
 STATE = {
     "addresses": "ip -br -4 address",
     "cib": "cibadmin --query --scope configuration",

@@ -60,7 +60,7 @@ extends_documentation_fragment: [linuxha.cluster.attributes]
 EXAMPLES = r"""
 - name: Save heartbeat's files
   linuxha.cluster.config_archive:
-    path: /root/debian1.tar.gz
+    path: /var/backups/debian1.tar.gz
     cluster: web_pair
     node: debian1
     paths: [/etc/ha.d]
