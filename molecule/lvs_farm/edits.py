@@ -50,8 +50,8 @@ class Farm(Scenario):
 farm = Farm(faults.farm.group, faults.farm.url, faults.tell_state)
 lab = farm.lab
 
-# What runs. A process is known by its number and the moment of its start. A real server has no balancer: it says nothing
-# there, and nothing is what it says before and after (hence `|| true`).
+# What runs. A process is known by its number and the moment of its start. A real server has no balancer and
+# says nothing there, before and after (hence `|| true`).
 STATE = {
     "addresses": "ip -br -4 address",
     "table": "ipvsadm --save -n 2>/dev/null | sort",
