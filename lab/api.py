@@ -101,6 +101,7 @@ class Lab:
     def power_off(self, name: str) -> None:
         """Take the power away at once, as pulling the plug does. The disks keep what was written."""
         self._keeper.ask("power-off", name=self.machine(name).name)
+        self._hang_up(name)
 
     def pause(self, name: str) -> None:
         """Stop the machine in its tracks."""
@@ -145,6 +146,8 @@ class Lab:
     def destroy(self) -> None:
         """End the lab and remove all that it made, except what all labs share (the cache)."""
         self._keeper.end()
+        for line in self.paths.run.glob("ssh-*"):
+            self._hang_up(line.name.partition("-")[2])
         for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
             shutil.rmtree(folder, ignore_errors=True)
         for name in ("ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "keeper.log", "inventory.json"):
@@ -165,7 +168,8 @@ class Lab:
 
     def state(self, name: str) -> str:
         """Return running, paused or off."""
-        return str(self.status()["machines"][name]["state"])
+        described = self._keeper.ask("status")["machines"] if self._keeper.alive() else {}
+        return str(described.get(self.machine(name).name, {"state": "off"})["state"])
 
     def status(self) -> dict[str, Any]:
         """Return what the lab is: its kernel, its folders and the state of every machine."""
@@ -212,23 +216,40 @@ class Lab:
         return ["ssh", "-F", str(self.paths.ssh_config), self.machine(name).name, *command]
 
     def ssh(self, name: str, *command: str, check: bool = True, seconds: float = 120) -> str:
-        """Run a command on the machine and return what it printed; one that does not end in time has failed."""
+        """Run a command on the machine and return what it printed; one that does not end in time has failed.
+
+        All commands share one connection: a new one costs the machine more than most commands do.
+        """
+        program, *rest = self.ssh_argv(name, *command)
+        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={self._line(name)}"]
         try:
             done = subprocess.run(
-                self.ssh_argv(name, *command),
+                [program, *shared, *rest],
                 capture_output=True,
                 text=True,
                 timeout=seconds,
                 check=False,
                 stdin=subprocess.DEVNULL,
             )
-        except subprocess.TimeoutExpired:  # such as when the machine lost its power meanwhile
+        except subprocess.TimeoutExpired:  # such as when the machine was reset meanwhile, and the connection is dead
+            self._hang_up(name)
             if check:
                 raise LabError(f"on {name}, '{' '.join(command)}' did not end within {seconds:.0f} s") from None
             return ""
         if check and done.returncode:
             raise LabError(f"on {name}, '{' '.join(command)}' ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
+
+    def _line(self, name: str) -> Path:
+        """Return the socket of the ssh whose connection to a machine all commands share."""
+        return self.paths.run / f"ssh-{name}"
+
+    def _hang_up(self, name: str) -> None:
+        """End the shared connection to a machine, if there is one; the next command makes another."""
+        if self._line(name).exists():
+            argv = ["ssh", "-F", "none", "-o", f"ControlPath={self._line(name)}", "-O", "exit", name]
+            subprocess.run(argv, capture_output=True, check=False, timeout=10)  # it may have ended by itself
+            self._line(name).unlink(missing_ok=True)
 
     def exec_argv(self, *command: str) -> list[str]:
         """Return the command line that runs ``command`` on this host, but in the lab's network."""

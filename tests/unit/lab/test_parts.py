@@ -72,7 +72,10 @@ def test_a_host_that_lacks_something_is_told_all_of_it(monkeypatch):
 
 def test_a_command_that_does_not_end_in_time_has_failed(monkeypatch, tmp_path):
     guest = api.Lab(paths.Paths(tmp_path, tmp_path, tmp_path), tmp_path)
-    monkeypatch.setattr(guest, "ssh_argv", lambda _name, *command: list(command))
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nshift 6\nexec "$@"\n')  # without the options of the shared connection
+    ssh.chmod(0o755)
+    monkeypatch.setattr(guest, "ssh_argv", lambda _name, *command: [str(ssh), *command])
     assert guest.ssh("node", "echo", "here") == "here\n"
     assert guest.ssh("node", "sleep", "5", check=False, seconds=0.1) == ""
     with pytest.raises(LabError, match="^on node, 'sleep 5' did not end within 0 s$"):
