@@ -46,4 +46,9 @@ def test_a_dead_node_must_be_named():
     assert measured["still"]
     assert measured["left_out"] == 0
     assert "active" not in measured["alone"]["active"]
-    assert measured["codes"] == [0, 0]
+    assert measured["rebuilt"] == 0
+
+
+def test_a_node_that_lives_is_not_left_out():
+    assert "sees it online, expected a dead node. Nothing was changed." in measured["lives"]
+    assert measured["unharmed"]
