@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import edits
-import faults
+import web
 
 from lab import chaos, damage, witnesses
 from lab.edits import variables_of
 from lab.errors import LabError
 
-lab, pair, NODES = faults.lab, faults.pair, faults.NODES
+lab, pair, NODES = web.lab, web.pair, web.NODES
 DEADTIME = 10.0  # seconds; as in the inventory
 BOOT = 60.0  # seconds from the beginning of a boot until heartbeat has heard nothing for long enough
 # What fails when a disk is dying: reads and writes of data, of the resync and of DRBD's own notes.
@@ -49,14 +49,14 @@ def mounted() -> list[str]:
         node
         for node in NODES
         if lab.state(node) == "running"
-        and f" {faults.MOUNT} " in lab.ssh(node, "cat", "/proc/mounts", check=False, seconds=20)
+        and f" {web.MOUNT} " in lab.ssh(node, "cat", "/proc/mounts", check=False, seconds=20)
     ]
 
 
 def whole() -> bool:
     """Tell whether both machines run heartbeat, both copies are whole, and the page is served by who has the data."""
-    ready = all(lab.state(node) == "running" and faults.heartbeat_runs(node) for node in NODES)
-    return ready and faults.whole() and [faults.serving()] == mounted() and not edits.moving()
+    ready = all(lab.state(node) == "running" and web.heartbeat_runs(node) for node in NODES)
+    return ready and web.whole() and [web.serving()] == mounted() and not edits.moving()
 
 
 def disk_error() -> witnesses.Fault:
@@ -67,13 +67,13 @@ def disk_error() -> witnesses.Fault:
 
     def inflict(node: str, seconds: float) -> None:
         lab.ssh(node, f"cd {PARAMETERS}; echo 1 > fault_devs; echo 100 > fault_rate; echo {ALL_FAULTS} > enable_faults")
-        pair.wait_until("DRBD has given up the disk", lambda: faults.drbd(node, "dstate").startswith("Diskless/"))
+        pair.wait_until("DRBD has given up the disk", lambda: web.drbd(node, "dstate").startswith("Diskless/"))
         status = pair.play("playbooks/status.yml")
         if not status.returncode or "Diskless" not in status.stdout:
             raise LabError(f"the status does not tell that {node} has no disk:\n{status.stdout}")
         time.sleep(seconds)
         lab.ssh(node, f"echo 0 > {PARAMETERS}/enable_faults")
-        lab.ssh(node, "drbdadm", "attach", faults.RESOURCE)
+        lab.ssh(node, "drbdadm", "attach", web.RESOURCE)
 
     return witnesses.Fault("disk error", inflict, (1.0, 20.0), 5.0)
 
@@ -87,19 +87,19 @@ def changes() -> Sequence[Mapping[str, Any]]:
 
 def look_on() -> Sequence[witnesses.Witness]:
     """Return a writer, visitors and one who asks for the address."""
-    lab.ssh(mounted()[0], "rm", "-f", f"{faults.MOUNT}/records")
+    lab.ssh(mounted()[0], "rm", "-f", f"{web.MOUNT}/records")
     macs = {node: lab.machine(node).nics[0].mac for node in NODES}
     return [
-        witnesses.Writers(lab, NODES, faults.MOUNT),
+        witnesses.Writers(lab, NODES, web.MOUNT),
         witnesses.Visitors(pair),
-        witnesses.OneOwner(lab, "front", faults.VIP, macs),
+        witnesses.OneOwner(lab, "front", web.VIP, macs),
     ]
 
 
 def copies() -> list[str]:
     """Tell whether the two copies differ."""
     lab.ssh(mounted()[0], "sync")
-    sums = {node: faults.content(node, "/dev/ubdb", "drbd0") for node in NODES}
+    sums = {node: web.content(node, "/dev/ubdb", "drbd0") for node in NODES}
     return [f"the copies differ: {sums}"] if len(set(sums.values())) > 1 else []
 
 
@@ -132,7 +132,7 @@ CLUSTER = chaos.Cluster(
         damage.killed(lab, "apache2", "systemctl show -P MainPID apache2", 10.0, on=mounted),
         damage.killed(lab, "a child of apache2", "pgrep -P $(systemctl show -P MainPID apache2)", 10.0, on=mounted),
         damage.clock_jump(lab, "chrony", 5.0),
-        damage.full(lab, faults.MOUNT, 5.0, on=mounted),
+        damage.full(lab, web.MOUNT, 5.0, on=mounted),
         damage.full(lab, "/var", 5.0),
         disk_error(),
         damage.killed_run(pair, "site.yml", changes, 5.0),

@@ -8,14 +8,14 @@ import re
 import sys
 from pathlib import Path
 
-import faults
+import web
 import yaml
 
 from lab import agreement
 from lab import edits as campaign
 from lab.scenario import inventory_of
 
-lab, pair, NODES = faults.lab, faults.pair, faults.NODES
+lab, pair, NODES = web.lab, web.pair, web.NODES
 RATE = 20.0  # fetches a second
 FEW = "an address more|the address off again|a second time server|all as the inventory has it"
 
@@ -41,20 +41,20 @@ def addresses(node: str) -> list[str]:
     """Compare the addresses with haresources."""
     here = set(re.findall(r"inet (\S+)", lab.ssh(node, "ip", "-o", "-4", "address", "show", "eth0")))
     wanted = {nic.address for nic in lab.machine(node).nics if nic.name == "eth0"}
-    if faults.drbd(node, "role").startswith("Primary"):
+    if web.drbd(node, "role").startswith("Primary"):
         wanted |= set(re.findall(r"IPaddr2::(\S+)", lab.ssh(node, "cat", "/etc/ha.d/haresources")))
     return [f"has the addresses {sorted(here)}, expected {sorted(wanted)}"] if here != wanted else []
 
 
 def drbd(node: str) -> list[str]:
     """Ask DRBD's own tool what it would have to change."""
-    due = lab.ssh(node, "drbdadm", "--dry-run", "adjust", faults.RESOURCE).strip()
+    due = lab.ssh(node, "drbdadm", "--dry-run", "adjust", web.RESOURCE).strip()
     return [f"DRBD would be changed: {due}"] if due else []
 
 
 def whole() -> bool:
     """Tell whether both copies are whole, and the page is served by the one machine that has the data."""
-    return faults.whole() and [faults.serving()] == faults.primaries() and not moving()
+    return web.whole() and [web.serving()] == web.primaries() and not moving()
 
 
 def moving() -> bool:
@@ -64,17 +64,17 @@ def moving() -> bool:
 
 def move() -> None:
     """Move the group to the other machine as a user does."""
-    done = pair.play("playbooks/switchover.yml", cluster="web_pair", to=faults.other(faults.serving()))
+    done = pair.play("playbooks/switchover.yml", cluster="web_pair", to=web.other(web.serving()))
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
 
 
 def bare_move() -> float:
     """Have heartbeat's own program move the group to the other machine; return the outage."""
-    active = faults.serving()
+    active = web.serving()
     with pair.visitors(RATE) as probe:
         lab.ssh(active, "/usr/share/heartbeat/hb_standby", "all")
-        pair.wait_until("the other machine serves", lambda: faults.serving() == faults.other(active))
+        pair.wait_until("the other machine serves", lambda: web.serving() == web.other(active))
         pair.wait_until("the pair is whole", whole)
     return probe.longest()
 

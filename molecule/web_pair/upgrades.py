@@ -6,7 +6,7 @@ Usage: python3 upgrades.py rolling_upgrade, run by the side effect.
 import sys
 import time
 
-from faults import NODES, kill_at, lab, message, other, pair, serving, started, under_visitors
+from web import NODES, kill_at, lab, message, other, pair, serving, started, under_visitors
 
 from lab import newer
 from lab.scenario import changed_by
