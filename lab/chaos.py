@@ -30,6 +30,7 @@ from lab.scenario import Scenario, changed_by
 from lab.witnesses import Fault, Witness, all_of
 
 ROUND = 10  # faults between two looks at the cluster at rest
+PAUSE = 1.0  # seconds between two looks whether all is whole: they cost the nodes what these need to recover
 
 
 class Chosen(NamedTuple):
@@ -126,7 +127,7 @@ class Campaign:
     def _wait_for(self, witnesses: Sequence[Witness]) -> None:
         """Wait until all is whole, and all witnesses have seen the service since."""
         scenario = self._cluster.scenario
-        scenario.wait_until("all is whole", self._cluster.whole)
+        scenario.wait_until("all is whole", self._cluster.whole, PAUSE)
         back = [witness.back() for witness in witnesses]
         scenario.wait_until("it is seen that all is whole", lambda: all(seen() for seen in back))
 

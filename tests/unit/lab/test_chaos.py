@@ -70,7 +70,7 @@ class Pair:
     def __init__(self) -> None:
         self.lab, self.on, self.records, self.asked = self, ["a"], Path(), []
 
-    def wait_until(self, what, condition):
+    def wait_until(self, what, condition, pause=0.25):
         deadline = time.monotonic() + 10
         while not condition():
             if time.monotonic() > deadline:
