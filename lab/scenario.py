@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -79,6 +80,22 @@ class Scenario:
         """Return the command line of the same."""
         argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
         return [*argv, *(["-e", json.dumps(variables)] if variables else [])]
+
+    def kill_at(self, playbook: str, *tasks: str, **variables: Any) -> bool:
+        """Kill a run of a playbook a second after the last of some tasks began; tell whether it got there."""
+        argv = self.play_argv(playbook, **variables)
+        run = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True)
+        assert run.stdout is not None
+        missing = list(tasks)
+        for line in run.stdout:
+            if missing and line.startswith("TASK [") and missing[0] in line:
+                missing.pop(0)
+            if not missing:
+                time.sleep(1)
+                os.killpg(run.pid, signal.SIGKILL)
+                break
+        run.stdout.close()
+        return run.wait() < 0
 
     def ask(self, *options: str) -> "subprocess.CompletedProcess[str]":
         """Run one module on the cluster."""

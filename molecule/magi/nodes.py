@@ -72,7 +72,7 @@ def make_bare(victim: str) -> None:
 
 
 def nodes() -> None:
-    """Let a node leave in order, let a bare machine join; then one that dies leave, and join again."""
+    """Let a node leave in order, and a bare machine join; one that dies leave, and join again; then replace it."""
     magi.wait_until("the cluster is whole", whole)
     (owner,) = owners()
     victim = next(node for node in reversed(NODES) if node != owner)
@@ -96,6 +96,11 @@ def nodes() -> None:
     make_bare(victim)
     back = step("back", "add_node", victim)
     magi.wait_until("the cluster is whole", whole)
+    lab.power_off(victim)
+    magi.wait_until("it is fenced", lambda: victim not in online(owner))
+    make_bare(victim)
+    replaced = step("replaced", "replace_node", victim)
+    magi.wait_until("the cluster is whole", whole)
     magi.record(
         "nodes",
         group=GROUP,
@@ -108,6 +113,7 @@ def nodes() -> None:
         joined=joined,
         dead=dead,
         back=back,
+        replaced=replaced,
         stayed=owners() == [owner] and runs_on(owner),
         status=magi.play("playbooks/status.yml").returncode,
     )

@@ -8,7 +8,7 @@ import random
 import sys
 import time
 
-from web import MOUNT, NODES, RESOURCE, content, drbd, kill_at, lab, message, other, pair, primaries, serving, whole
+from web import MOUNT, NODES, RESOURCE, content, drbd, lab, message, other, pair, primaries, serving, whole
 
 from lab.scenario import changed_by
 
@@ -75,7 +75,7 @@ def split_brain() -> None:
         forecast = pair.play("playbooks/split_brain.yml", "--check", save_to="/var/backups", **choice)
         untouched = sides() == before
         with pair.visitors() as probe:
-            killed = kill_at("playbooks/split_brain.yml", moment, save_to="/var/backups", **choice)
+            killed = pair.kill_at("playbooks/split_brain.yml", moment, save_to="/var/backups", **choice)
             began = time.monotonic()
             run = pair.play("playbooks/split_brain.yml", save_to="/var/backups", **choice)
             seconds = time.monotonic() - began

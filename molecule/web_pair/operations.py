@@ -11,7 +11,6 @@ from web import (
     authkeys,
     content,
     drbd,
-    kill_at,
     lab,
     message,
     other,
@@ -76,7 +75,7 @@ def rotate_secrets() -> None:
     site = pair.play("site.yml")
     for task in ("know the new secret", "sign with the new secret", "forget the old secret"):
         with pair.visitors() as probe:
-            killed = kill_at("playbooks/rotate_secrets.yml", task, "Write the keys", cluster="web_pair")
+            killed = pair.kill_at("playbooks/rotate_secrets.yml", task, "Write the keys", cluster="web_pair")
             run = pair.play("playbooks/rotate_secrets.yml", cluster="web_pair")
         seen[task] = {"killed": killed, "code": run.returncode, "outages": [o.seconds for o in probe.outages()]}
         print(f"{task}: {seen[task]}", flush=True)

@@ -6,7 +6,7 @@ Usage: python3 upgrades.py rolling_upgrade, run by the side effect.
 import sys
 import time
 
-from web import NODES, kill_at, lab, message, other, pair, serving, started, under_visitors
+from web import NODES, lab, message, other, pair, serving, started, under_visitors
 
 from lab import newer
 from lab.scenario import changed_by
@@ -38,7 +38,7 @@ KILLS = {
 def step(name: str, *killed_at: str, **variables: str) -> dict[str, object]:
     """Run the playbook under visitors, after a run that is killed if so; end the fault when it fails."""
     with pair.visitors() as probe:
-        killed = bool(killed_at) and kill_at(PLAYBOOK, *killed_at, **ASKED)
+        killed = bool(killed_at) and pair.kill_at(PLAYBOOK, *killed_at, **ASKED)
         began = time.monotonic()
         run = pair.play(PLAYBOOK, **ASKED, **variables)
         seconds = round(time.monotonic() - began, 1)

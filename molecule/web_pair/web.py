@@ -1,13 +1,9 @@
 """The web pair of the lab, as its faults and operations see it: looks, a writer, runs of playbooks under visitors."""
 
-import json
-import os
-import signal
 import subprocess
 import threading
 import time
 
-from lab.paths import CHECKOUT
 from lab.scenario import Scenario
 
 VIP, RESOURCE, MOUNT = "192.168.69.100", "repl", "/mnt/repl"
@@ -141,23 +137,6 @@ def under_visitors(playbook: str, **variables: object) -> "tuple[subprocess.Comp
         run = pair.play(f"playbooks/{playbook}.yml", **variables)
         seconds = time.monotonic() - began
     return run, round(seconds, 1), [round(outage.seconds, 1) for outage in probe.outages()]
-
-
-def kill_at(playbook: str, *tasks: str, **variables: str) -> bool:
-    """Kill a run of a playbook a second after the last of some tasks began; tell whether it got there."""
-    argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", pair.group, playbook, "-e", json.dumps(variables)]
-    run = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True)
-    assert run.stdout is not None
-    missing = list(tasks)
-    for line in run.stdout:
-        if missing and line.startswith("TASK [") and missing[0] in line:
-            missing.pop(0)
-        if not missing:
-            time.sleep(1)
-            os.killpg(run.pid, signal.SIGKILL)
-            break
-    run.stdout.close()
-    return run.wait() < 0
 
 
 pair = Scenario("web_pair", f"http://{VIP}/", tell_state)

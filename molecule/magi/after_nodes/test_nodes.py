@@ -17,7 +17,7 @@ def test_a_node_that_lives_is_not_taken_for_dead():
     assert "expected it to be fenced" in " ".join(measured["alive"].split())
 
 
-@pytest.mark.parametrize("name", ["left", "joined", "dead", "back"])
+@pytest.mark.parametrize("name", ["left", "joined", "dead", "back", "replaced"])
 def test_what_runs_does_not_notice(name):
     print(f"\n{name}: {measured[name]['seconds']} s")
     assert measured[name]["kept"]
@@ -31,7 +31,7 @@ def test_a_node_that_left_is_remembered_by_nobody(name):
     assert (len(seen["online"]), seen["arbiter"]) == (2, 1)
 
 
-@pytest.mark.parametrize("name", ["joined", "back"])
+@pytest.mark.parametrize("name", ["joined", "back", "replaced"])
 def test_a_node_that_joined_counts(name):
     seen = measured[name]["seen"]
     assert victim in seen["online"]
