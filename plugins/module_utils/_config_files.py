@@ -37,6 +37,7 @@ class File(NamedTuple):
     owner: str = ""
     group: str = ""
     check: Tuple[str, ...] = ()    # the program that reads the text before it replaces the old one
+    in_place: bool = False         # it finds the text in the place of the old one
     backup: bool = False
     secret: bool = False
     once: bool = False             # one that is there already stays as it is
@@ -119,12 +120,12 @@ def argument_spec() -> Dict[str, Any]:
     """Return the options of the module config_files."""
     owners = {"owner": {"type": "str", "default": ""}, "group": {"type": "str", "default": ""}}
     strings = {"type": "list", "elements": "str", "default": []}
+    flag = {"type": "bool", "default": False}
     return {
         # The host's log, which is written before anything else, does not get the files: there may be secrets in them.
         "files": {"type": "list", "elements": "dict", "default": [], "no_log": True, "options": dict(
             owners, dest={"type": "path", "required": True}, content={"type": "str"}, check=strings,
-            mode={"type": "str", "default": "0644"}, backup={"type": "bool", "default": False},
-            secret={"type": "bool", "default": False}, once={"type": "bool", "default": False},
+            check_in_place=flag, mode={"type": "str", "default": "0644"}, backup=flag, secret=flag, once=flag,
             mount={"type": "str", "default": ""})},
         "directories": {"type": "list", "elements": "dict", "default": [], "options": dict(
             owners, path={"type": "path", "required": True}, mode={"type": "str"})},
@@ -143,8 +144,8 @@ def file_from(asked: Mapping[str, Any]) -> File:
     return File(
         path=posixpath.normpath(asked["dest"]), content=asked["content"],
         mode=parse_mode(asked["mode"], asked["dest"] + ": mode"), owner=asked["owner"],
-        group=asked["group"], check=tuple(asked["check"]), backup=asked["backup"], secret=asked["secret"],
-        once=asked["once"], mount=asked["mount"])
+        group=asked["group"], check=tuple(asked["check"]), in_place=asked["check_in_place"],
+        backup=asked["backup"], secret=asked["secret"], once=asked["once"], mount=asked["mount"])
 
 
 def folder_from(asked: Mapping[str, Any]) -> Folder:

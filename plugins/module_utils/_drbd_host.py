@@ -44,8 +44,7 @@ class Host:
                 at_boot=any(devices.mounted_at_boot(self.runner.read_file("/etc/fstab") or "", alias) for alias in (
                     config.device, "/dev/drbd/by-res/" + name, "/dev/drbd/by-res/%s/0" % name)))
         if config and live:
-            state = state._replace(
-                pending=_drbd.parse_adjust(run(("drbdadm", "--dry-run", "adjust", name)).out))
+            state = state._replace(pending=_drbd.parse_adjust(self._adjust()))
         return self._with_devices(state)
 
     def read_first(self) -> Any:
@@ -54,6 +53,13 @@ class Host:
         if self.wanted.peers is not None and self.wanted.sync_from == self.node:
             state = self.with_blank(state)
         return state
+
+    def _adjust(self) -> str:
+        """Ask what `drbdadm adjust` would run, with the file of the resource as it is about to be."""
+        argv, path = ("drbdadm", "--dry-run", "adjust", self.wanted.name), "/etc/drbd.d/%s.res" % self.wanted.name
+        if self.wanted.description and self.runner.read_file(path) is not None:
+            return str(self.runner.prove(self.wanted.description, argv, path).out)
+        return str(self.runner.run(argv).out)
 
     def read_live(self) -> Any:
         """Read what the kernel runs."""

@@ -55,6 +55,7 @@ class Wanted(NamedTuple):
     filesystem: str = ""
     mkfs_options: Tuple[str, ...] = ()
     report_standalone: bool = False
+    description: str = ""                       # of the resource, as its file is about to be
 
 
 class Prove(NamedTuple):

@@ -29,6 +29,9 @@ PIECE = 4 << 20  # bytes read at a time from a block device
 # ioctl "logical sector size of a block device"; a few architectures number such requests differently
 BLKSSZGET = 0x20001268 if os.uname().machine.startswith(("ppc", "mips", "sparc", "alpha")) else 0x1268
 
+# One file stands in the place of another for one program. Private first: an older unshare shares mounts with the host.
+IN_PLACE = 'mount --make-rprivate / && mount --bind "$0" "$1" && shift && exec "$@"'
+
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -266,12 +269,17 @@ class Runner:
             if os.path.exists(temporary):
                 os.unlink(temporary)
 
-    def prove(self, content: str, argv: Sequence[str]) -> None:
-        """Let a program read a text before it becomes a file; "%s" in ``argv`` stands for the text's place."""
+    def prove(self, content: str, argv: Sequence[str], path: str = "") -> Output:
+        """Let a program read a text before it becomes a file, and return what it said.
+
+        "%s" in ``argv`` stands for the text's place. With ``path``, a file that is there, the program finds the text in
+        the place of that file, while all others still find the old one.
+        """
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=self._module.tmpdir) as file:
             file.write(content)
             file.flush()
-            self.run([part.replace("%s", file.name) for part in argv])
+            wrapper = ["unshare", "--mount", "sh", "-c", IN_PLACE, file.name, path] if path else []
+            return self.run(wrapper + [part.replace("%s", file.name) for part in argv])
 
     def _arrange(self, action: Any) -> None:
         try:

@@ -55,6 +55,10 @@ options:
         type: list
         elements: str
         default: []
+      check_in_place:
+        description: Whether C(check) finds the text in the place of the old file, if there is one. Nobody else does.
+        type: bool
+        default: false
       backup:
         description: Whether a copy of an old file with another text is kept beside it.
         type: bool
@@ -214,7 +218,8 @@ class Files:
     def prove(self, file):
         """Have one text read by the program that knows."""
         try:
-            self.runner.prove(file.content, file.check)
+            place = file.path if file.in_place and look(file.path).kind == "file" else ""
+            self.runner.prove(file.content, file.check, place)
         except HaError as error:
             said = "what %s said may hold a secret" % file.check[0] if file.secret else str(error)
             raise HaError("%s: its new content is not accepted, nothing was changed: %s" % (file.path, said))

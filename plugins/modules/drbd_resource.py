@@ -38,6 +38,11 @@ options:
       - Backing device on this host. The resource file has the last word.
       - Lets check mode look at the device before the resource file is there.
     type: path
+  description:
+    description:
+      - The text that C(/etc/drbd.d/NAME.res) is about to have. What C(drbdadm adjust) would run is asked with it.
+      - So check mode foresees it, and what would take the disk away is refused before the file is written.
+    type: str
   destroy:
     description:
       - Devices on this host whose content may be given up when metadata is created on them or wiped from them.
@@ -223,6 +228,7 @@ def argument_spec():
         "state": {"type": "str", "choices": ["up", "down", "absent"], "default": "up"},
         "node": {"type": "str"},
         "disk": {"type": "path"},
+        "description": {"type": "str", "no_log": True},  # it may hold the shared secret
         "destroy": {"type": "list", "elements": "path", "default": []},
         "initial_sync": {"type": "dict", "options": {
             "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
@@ -247,7 +253,7 @@ def wanted_from(params):
         sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
         peers=None if peers is None else tuple(_drbd.parse_evidence(peer) for peer in peers),
         filesystem=filesystem.get("type") or "", mkfs_options=tuple(filesystem.get("options") or ()),
-        report_standalone=params["on_standalone"] == "report")
+        report_standalone=params["on_standalone"] == "report", description=params["description"] or "")
 
 
 def main():

@@ -35,7 +35,7 @@ all:
     ("rotate_secrets", ["cluster=magi_nodes", "rhcs_cman_stack=cman"], "rhcs_cman_stack: cman; expected pacemaker"),
     ("replace_node", ["cluster=web_pair"], "node: not given; expected one of one, two"),
     ("replace_node", ["cluster=web_pair", "node=three"], "node: three; expected one of one, two"),
-    ("replace_node", ["cluster=lvs_farm", "node=five"], "node: five; expected a host of lvs_realservers or lvs_directors"),
+    ("replace_node", ["cluster=lvs_farm", "node=five"], "node: five; expected a host of lvs_realservers or lvs_"),
     ("replace_node", ["cluster=magi_nodes", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
     ("rolling_upgrade", [], "cluster: not given; expected a group"),
     ("rolling_upgrade", ["cluster=web_pair", "packages=Heart"], "packages: Heart, reboot: needed; expected names"),

@@ -89,6 +89,11 @@ class PretendedHost:
         assert argv[:2] == ("drbdsetup", "events2"), argv
         return Output(0, self.events(), "")
 
+    def prove(self, content, argv, path):
+        """Run a program that finds the file of the resource as it is about to be."""
+        assert (argv, path) == (("drbdadm", "--dry-run", "adjust", "repl"), "/etc/drbd.d/repl.res")
+        return Output(0, self.pending + content, "")
+
     def events(self):
         if not self.live:
             return "exists -\n"
@@ -365,6 +370,18 @@ def test_options_are_adjusted_and_shown_without_the_secret(go):
     host.pending = "drbdsetup-84 net-options x --shared-secret=s3cret\n"
     told = go(host, **FIRST)
     assert "--shared-secret=***" in told["diff"]["before"] and host.ran == ["drbdadm adjust repl"]
+
+
+def test_what_the_coming_file_changes_is_foreseen_and_refused_before_it_is_written(go):
+    host = running()
+    coming = "drbdsetup-84 disk-options 0 --resync-rate=10M\n"
+    assert not go(host, True, description=coming)["actions"]  # the file is somewhere else: the old one is asked
+    host.files["/etc/drbd.d/repl.res"] = "old"
+    foreseen = go(host, True, description=coming)
+    assert foreseen["actions"] and "resync-rate" in foreseen["diff"]["before"]
+    refused = go(host, True, description="drbdsetup-84 detach 0\n")
+    assert refused["failed"] and "takes its disk away" in refused["msg"]
+    assert host.ran == []
 
 
 def test_who_uses_a_device_is_named(go):
