@@ -126,6 +126,8 @@ def teardown() -> None:
     for nic in ("eth0", "eth1"):
         lab.mend(dead, nic)
     rebuilt = pair.play("site.yml")
+    if rebuilt.returncode:
+        sys.exit(rebuilt.stdout + rebuilt.stderr)
     pair.wait_until("the pair serves again", lambda: serving() != "" and whole())
     pair.record(
         "teardown",
