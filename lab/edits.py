@@ -36,6 +36,7 @@ class Edit(NamedTuple):
     undo: Sequence[str] = ()
     refusal: str = ""
     on: Sequence[str] = ()  # the nodes on which the proofs must hold; all when there are none
+    peer_tells: bool = False  # a node tells the others: the run may show once what the forecast shows for each
 
 
 def nothing_moves() -> Any:
@@ -73,7 +74,7 @@ def edits_from(entries: Sequence[Mapping[str, Any]]) -> list[Edit]:
     """Read the entries of an edits.yml; LabError when one of them makes no sense."""
     edits: list[Edit] = []
     for entry in entries:
-        unknown = set(entry) - {"name", "class", "patch", "changes", "proofs", "undo", "refusal", "on"}
+        unknown = set(entry) - {"name", "class", "patch", "changes", "proofs", "undo", "refusal", "on", "peer_tells"}
         edit = Edit(
             entry["name"],
             entry["class"],
@@ -83,6 +84,7 @@ def edits_from(entries: Sequence[Mapping[str, Any]]) -> list[Edit]:
             entry.get("undo", ()),
             entry.get("refusal", ""),
             entry.get("on", ()),
+            entry.get("peer_tells", False),
         )
         if unknown or edit.kind not in CLASSES or (edit.kind == "full_stop") != bool(edit.refusal):
             raise LabError(f"edit '{edit.name}': unknown keys {sorted(unknown)}, class {edit.kind} or refusal is wrong")
@@ -198,10 +200,14 @@ def unproven(cluster: Cluster, edit: Edit) -> list[str]:
     ]
 
 
-def unforeseen(forecast: str, run: str) -> list[str]:
-    """Return the headings under which a forecast and the run show different things; nodes answer in any order."""
+def unforeseen(forecast: str, run: str, peer_tells: bool = False) -> list[str]:
+    """Return the headings under which a forecast and the run show different things; nodes answer in any order.
+
+    With ``peer_tells``, what several nodes show counts once.
+    """
     foretold, shown = (
-        {heading: sorted(lines) for heading, lines in differences(output).items()} for output in (forecast, run)
+        {heading: sorted(set(lines) if peer_tells else lines) for heading, lines in differences(output).items()}
+        for output in (forecast, run)
     )
     return sorted(name for name in foretold.keys() | shown.keys() if foretold.get(name) != shown.get(name))
 
@@ -253,7 +259,7 @@ class Edits:
                 "seconds": round(seconds, 1),
                 "tasks": changed_tasks(run.stdout),
                 "untouched_by_check": untouched,
-                "unforeseen": unforeseen(forecast.stdout, run.stdout),
+                "unforeseen": unforeseen(forecast.stdout, run.stdout, edit.peer_tells),
                 "changed": changed,
                 "undeclared": undeclared(changed, edit.changes),
                 "again": changed_by(again.stdout),
@@ -276,6 +282,7 @@ def everything_back(edits: Sequence[Edit]) -> Edit:
         "reload",
         changes=sorted({pattern for edit in edits for pattern in edit.changes}),
         undo=[edit.name for edit in edits],
+        peer_tells=any(edit.peer_tells for edit in edits),
     )
 
 

@@ -89,6 +89,14 @@ def test_a_forecast_may_differ_in_the_order_of_nodes_only():
     assert edits.unforeseen(RUN.format("a", 2), "") == ["/etc/ha.d/ha.cf"]
 
 
+def test_where_nodes_tell_each_other_a_run_may_show_once_what_the_forecast_shows_for_each():
+    foretold, shown = RUN.format("a", 2) + RUN.format("b", 2), RUN.format("a", 2)
+    assert edits.unforeseen(foretold, shown) == ["/etc/ha.d/ha.cf"]
+    assert edits.unforeseen(foretold, shown, True) == []
+    assert edits.unforeseen(foretold, RUN.format("a", 3), True) == ["/etc/ha.d/ha.cf"]
+    assert edits.unforeseen(foretold, "", True) == ["/etc/ha.d/ha.cf"]
+
+
 @pytest.mark.parametrize(
     "entry",
     [
