@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from lab.errors import LabError
 from lab.scenario import Scenario, changed_by, differences
 
-CLASSES = ("live", "reload", "move", "full_stop")
+CLASSES = ("live", "reload", "restart", "move", "full_stop")
+INTERRUPTS = ("restart", "move")  # classes that cost the outage of a switchover
 MARK = "\x1e"  # separates the answers of one look at a machine
 # Kind, mode, owner and target of all that is in /etc, and the checksum of each file. Times are left out: a file that
 # was written anew with the same text has not changed.
@@ -231,7 +232,7 @@ class Edits:
 
     def _make(self, edit: Edit, rate: float) -> None:
         scenario = self._cluster.scenario
-        bare_move = self._cluster.bare_move() if edit.kind == "move" else 0.0
+        bare_move = self._cluster.bare_move() if edit.kind in INTERRUPTS else 0.0
         wanted = [known for known in self._in_force if known.name not in edit.undo] + [edit]
         variables = variables_of(self._inventory, wanted)
         before = look_at(self._cluster)
@@ -302,7 +303,7 @@ def table(made: Sequence[Mapping[str, Any]]) -> str:
     lines = [head]
     for each in made:
         names = {re.sub(r"\.\d+\.[^/]*~$", ".*~", name) for names in each["changed"].values() for name in names}
-        bare = f"{each['bare_move']:6.2f}" if each["class"] == "move" else f"{'-':>6}"
+        bare = f"{each['bare_move']:6.2f}" if each["class"] in INTERRUPTS else f"{'-':>6}"
         lines.append(
             f"{each['name']:42} {each['class']:9} {each['seconds']:6.1f} {each['fetches']:7} {each['failed']:6} "
             f"{each['outage']:8.2f} {bare}  " + (", ".join(sorted(names)) or "nothing")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab import chaos
-from lab.edits import Cluster, Edit, changes, finish, look_at, undeclared, unproven, variables_of
+from lab.edits import INTERRUPTS, Cluster, Edit, changes, finish, look_at, undeclared, unproven, variables_of
 from lab.errors import LabError
 from lab.paths import CHECKOUT
 from lab.scenario import changed_by
@@ -49,7 +49,8 @@ class Done(NamedTuple):
 def plan(edits: Sequence[Edit], count: int, seed: int) -> list[Kill]:
     """Choose what is killed, and when; never the same edit twice running, the second would change nothing."""
     chance = random.Random(seed)
-    known = [edit for edit in edits if edit.patch and not edit.refusal]
+    # What restarts something is not taken back by the next edit: that would have to be allowed too.
+    known = [edit for edit in edits if edit.patch and not edit.refusal and edit.kind != "restart"]
     kills: list[Kill] = []
     for number in range(1, count + 1):
         edit = chance.choice([edit for edit in known if not kills or edit.name != kills[-1].edit.name])
@@ -136,7 +137,7 @@ class Campaign:
 
     def _prepare(self, edit: Edit) -> None:
         """Measure a bare move before the first edit that needs one."""
-        if edit.kind == "move" and not self._bare_move:
+        if edit.kind in INTERRUPTS and not self._bare_move:
             self._bare_move = self._cluster.bare_move()
             print(f"a bare switchover: {self._bare_move:.2f} s without the page", flush=True)
 
@@ -165,7 +166,7 @@ class Campaign:
             finish(cluster, edit)
         again = changed_by(self._play(edit).stdout)
         failed, outage = sum(fetch.status != 200 for fetch in probe.fetches), probe.longest()
-        if edit.kind != "move" and failed or outage > self._bare_move + MARGIN:
+        if edit.kind not in INTERRUPTS and failed or outage > self._bare_move + MARGIN:
             broken.append(f"{failed} fetches failed, the page was away for {outage:.2f} s")
         if any(again.values()):
             broken.append(f"the run after the next one changes {again}")

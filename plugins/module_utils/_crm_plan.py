@@ -129,13 +129,15 @@ def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Elem
             staying = [each for each in members[place:] if each.get("id") not in names]
             if member.get("id") not in names:
                 continue
-            if not staying:
+            # What starts after it in the group stops with it, and starts again when it is gone.
+            if not staying or (declared.restart and agent_of(member) not in APART):
                 set_value(member, META, "target-role", "Stopped")
             elif agent_of(member) in APART:
                 element.remove(member)
             else:
                 raise CibError("group %s: %s cannot go while %s runs, which starts after it and may lean on it; "
-                               "nothing was done. Expected the group to be disabled first (state: disabled)"
+                               "nothing was done. Expected the group to be disabled first (state: disabled), or "
+                               "restart: true (the role's rhcs_cman_allow_outage)"
                                % (group.name, member.get("id"), staying[0].get("id")))
     _crm_groups.drop_references(new, {each.get("id") for each in resources_of(root)} - {
         each.get("id") for each in resources_of(new)})

@@ -28,6 +28,7 @@ class Declared(NamedTuple):
     groups: Tuple[_groups.Group, ...]
     fencing: Optional[_crm_fencing.Fencing]
     settings: Tuple[Tuple[str, _crm_fencing.Settings], ...]
+    restart: bool = False  # what starts after a resource that goes may start again
 
 
 def secrets_in(value: Any) -> Set[str]:

@@ -92,7 +92,8 @@ class Heartbeat:
         known = [token for line in lines for token in line.tokens]
         found = {token.agent: locate(token.agent) for token in tokens + known}
         scripts = {agent: path for agent, path in found.items() if path}
-        wanted = _haresources.plan_haresources(current, self.groups, self.here, self.path, scripts)
+        wanted = _haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
+                                               self.params["restart"])
         faults = [need.sentence for need in _agents.list_needs(tokens) if not self.is_there(need)]
         faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
         if faults and not self.lenient:
@@ -162,7 +163,7 @@ class Quiet:
 def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
     """Say whether ha_resources would find heartbeat at work and its groups in order, and do nothing."""
     quiet = Quiet({"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
-                   "path": None, "missing": "fail", "wait": 0})
+                   "path": None, "missing": "fail", "restart": False, "wait": 0})
     engine = Heartbeat(quiet, runner)
     try:
         state = engine.read()

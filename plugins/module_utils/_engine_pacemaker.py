@@ -46,7 +46,8 @@ class Pacemaker:
         params = self.params
         self.declared = _crm_text.Declared(
             _groups.parse_groups(params["groups"]), _crm_fencing.parse_fencing(params["fencing"]),
-            tuple((name, _crm_fencing.parse_settings(params[name], name)) for name in _crm_fencing.DICTIONARIES))
+            tuple((name, _crm_fencing.parse_settings(params[name], name)) for name in _crm_fencing.DICTIONARIES),
+            params["restart"])
         until = time.time() + params["wait"]
         while True:
             state = self.look()

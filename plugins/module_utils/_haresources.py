@@ -213,7 +213,8 @@ def _check_order(name: str, old: Sequence[Token], new: Sequence[Token]) -> None:
 def _refusal(group: str, token: Token, staying: Token) -> HaresourcesError:
     return HaresourcesError(
         "group %s: %s cannot be changed or moved without restarting %s, which may lean on it and does not change; "
-        "nothing was done. Stop heartbeat on both nodes, run this again and start it, once the group may be down"
+        "nothing was done. Once the group may be down for a while, allow it (restart: true, the role's "
+        "heartbeat_allow_outage)"
         % (group, render_token(token), render_token(staying)))
 
 
@@ -229,37 +230,71 @@ def _command(group: str, token: Token, verb: str, scripts: Dict[str, str]) -> Co
                    _ENVIRONMENT + (path,) + token.arguments + (verb,), seconds=300)
 
 
-def plan_live(changes: Sequence[Change], here: str, holding: str, scripts: Dict[str, str]) -> Tuple[Command, ...]:
+class Item(NamedTuple):
+    """One resource that a group loses or gets. ``again``: of a group that starts again from there on."""
+
+    group: str
+    token: Token
+    again: bool = False
+
+
+def _again(old: Sequence[Token], new: Sequence[Token]) -> int:
+    """Return from which place on the resources of a group start again: where its two lists part."""
+    place = 0
+    while place < min(len(old), len(new)) and _has([old[place]], new[place]):
+        place += 1
+    return place
+
+
+def _difference(change: Change, restart: bool) -> Tuple[List[Item], List[Item]]:
+    """Return what a group on a running node loses and gets; refuse what would need a restart, unless it is allowed."""
+    was, will = (change.old.tokens if change.old else ()), (change.new.tokens if change.new else ())
+    try:
+        _check_order(change.group, was if will else (), will if was else ())
+    except HaresourcesError:
+        if not restart:
+            raise
+        place = _again(was, will)
+        return ([Item(change.group, token, True) for token in was[place:]],
+                [Item(change.group, token, True) for token in will[place:]])
+    return ([Item(change.group, token) for token in was if not _has(will, token)],
+            [Item(change.group, token) for token in will if not _has(was, token)])
+
+
+def plan_live(changes: Sequence[Change], here: str, holding: str, scripts: Dict[str, str],
+              restart: bool = False) -> Tuple[Command, ...]:
     """Plan what this node starts and stops: heartbeat's own account says which groups it holds, by preferred node.
 
     A new group starts on the node that holds the groups of its preferred node: another one would be outside of
-    heartbeat's account. The other node only gets the file.
+    heartbeat's account. The other node only gets the file. With ``restart``, what leans on a change starts again.
     """
-    lost: Dict[bool, List[Tuple[str, Token]]] = {True: [], False: []}
-    gained: Dict[bool, List[Tuple[str, Token]]] = {True: [], False: []}
+    lost: Dict[bool, List[Item]] = {True: [], False: []}
+    gained: Dict[bool, List[Item]] = {True: [], False: []}
     for change in changes:
         old, new = change.old, change.new
         mine = [holding in ("all", "local" if line.node.lower() == here.lower() else "foreign")
                 for line in (old, new) if line]
         if mine[0] != mine[-1]:
             raise _elsewhere(change.group, "its preferred node cannot change while both nodes hold groups")
-        if old and new and mine[0]:
-            _check_order(change.group, old.tokens, new.tokens)
-        was, will = (old.tokens if old else ()), (new.tokens if new else ())
-        lost[mine[0]] += [(change.group, token) for token in was if not _has(will, token)]
-        gained[mine[0]] += [(change.group, token) for token in will if not _has(was, token)]
+        less, more = _difference(change, restart or not mine[0])
+        lost[mine[0]] += less
+        gained[mine[0]] += more
     for ours in (True, False):
-        for group, token in gained[ours]:
-            if _has([each for _name, each in lost[not ours]], token):
-                raise _elsewhere(group, "%s cannot come from a group that the other node holds" % render_token(token))
-    stops = [item for item in reversed(lost[True]) if not _has([each for _name, each in gained[True]], item[1])]
-    starts = [item for item in gained[True] if not _has([each for _name, each in lost[True]], item[1])]
-    return tuple(_command(group, token, "stop", scripts) for group, token in stops) + tuple(
-        _command(group, token, "start", scripts) for group, token in starts)
+        for item in gained[ours]:
+            if _has([each.token for each in lost[not ours]], item.token):
+                raise _elsewhere(item.group, "%s cannot come from a group that the other node holds"
+                                 % render_token(item.token))
+    # What goes from one of our groups to another runs on.
+    stops = [item for item in reversed(lost[True])
+             if item.again or not _has([each.token for each in gained[True] if not each.again], item.token)]
+    starts = [item for item in gained[True]
+              if item.again or not _has([each.token for each in lost[True] if not each.again], item.token)]
+    return tuple(_command(item.group, item.token, "stop", scripts) for item in stops) + tuple(
+        _command(item.group, item.token, "start", scripts) for item in starts)
 
 
 def plan_haresources(current: State, groups: Sequence[_groups.Group], here: str, path: str,
-                     scripts: Dict[str, str]) -> Plan:
+                     scripts: Dict[str, str], restart: bool = False) -> Plan:
     """Plan the file and, where heartbeat runs, the resources.
 
     The file comes last: when a start fails, it still is as it was, and the next run sees all that is to be done.
@@ -273,5 +308,5 @@ def plan_haresources(current: State, groups: Sequence[_groups.Group], here: str,
         if current.holding == "transition":
             raise HaresourcesError("heartbeat is moving groups between the nodes right now; nothing was done. Run this "
                                    "again when cl_status rscstatus does not say transition any more")
-        live = plan_live(changes, here, current.holding, scripts)
+        live = plan_live(changes, here, current.holding, scripts, restart)
     return Plan(live + (WriteFile("write %s" % path, path, text),), State(text, current.holding))

@@ -31,7 +31,6 @@ BLKSSZGET = 0x20001268 if os.uname().machine.startswith(("ppc", "mips", "sparc",
 
 # One file stands in the place of another for one program. Private first: an older unshare shares mounts with the host.
 IN_PLACE = 'mount --make-rprivate / && mount --bind "$0" "$1" && shift && exec "$@"'
-
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -70,23 +69,21 @@ class Runner:
         self._environment = dict(os.environ, LC_ALL="C", LANGUAGE="C", PATH=path.lstrip(":"))
 
     def run(self, argv: Sequence[str], accepted: Tuple[int, ...] = (0,), seconds: int = 120,
-            stdin: Optional[str] = None) -> Output:
+            stdin: Optional[str] = None, wrapper: Sequence[str] = ()) -> Output:
         """Run ``argv`` and return what it printed; raise CommandError unless its exit code is in ``accepted``."""
         shown = " ".join(argv)
         # files, not pipes: a daemon that a program leaves behind keeps its output open, and we would wait for it
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             try:
                 done = subprocess.run(
-                    list(argv), env=self._environment, timeout=seconds, stdout=out, stderr=err,
+                    [*wrapper, *argv], env=self._environment, timeout=seconds, stdout=out, stderr=err,
                     input=(stdin or "").encode("utf-8"), check=False)
             except FileNotFoundError:
                 raise CommandError("'%s' is not installed on this host (needed to run: %s)" % (argv[0], shown))
             except subprocess.TimeoutExpired:
                 raise CommandError("'%s' did not end within %d s" % (shown, seconds))
-            out.seek(0)
-            err.seek(0)
-            output = Output(done.returncode, out.read().decode("utf-8", "replace"),
-                            err.read().decode("utf-8", "replace"))
+            printed = [file.read().decode("utf-8", "replace") for file in (out, err) if file.seek(0) == 0]
+            output = Output(done.returncode, *printed)
         if output.code not in accepted:
             said = (output.err.strip() or output.out.strip() or "it printed nothing")
             raise CommandError("'%s' ended with exit code %d: %s" % (shown, output.code, said))
@@ -237,8 +234,7 @@ class Runner:
             try:
                 found = _read_at(handle, offset, len(content))
                 if len(found) < len(content):
-                    raise CommandError("%s ends before byte %d. Nothing was written to it." % (
-                        path, offset + len(content)))
+                    raise CommandError("%s ends before byte %d. Nothing was written." % (path, offset + len(content)))
                 if action.expected is not None and found != action.expected:
                     raise CommandError("%s changed while it was looked at (byte %d): something else writes to it. "
                                        "It was left as it is." % (path, offset + _first_other(found, action.expected)))
@@ -270,16 +266,14 @@ class Runner:
                 os.unlink(temporary)
 
     def prove(self, content: str, argv: Sequence[str], path: str = "") -> Output:
-        """Let a program read a text before it becomes a file, and return what it said.
+        """Let a program read a text before it becomes a file ("%s" in ``argv``), and return what it said.
 
-        "%s" in ``argv`` stands for the text's place. With ``path``, a file that is there, the program finds the text in
-        the place of that file, while all others still find the old one.
+        With ``path``, a file that is there, this program alone finds the text in the place of that file.
         """
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=self._module.tmpdir) as file:
-            file.write(content)
-            file.flush()
+            print(content, end="", file=file, flush=True)
             wrapper = ["unshare", "--mount", "sh", "-c", IN_PLACE, file.name, path] if path else []
-            return self.run(wrapper + [part.replace("%s", file.name) for part in argv])
+            return self.run([part.replace("%s", file.name) for part in argv], wrapper=wrapper)
 
     def _arrange(self, action: Any) -> None:
         try:

@@ -122,6 +122,13 @@ options:
       - The default is V(warn) in check mode, where packages may not be installed yet, and V(fail) otherwise.
     type: str
     choices: [fail, warn]
+  restart:
+    description:
+      - Whether a running group may be interrupted for a change beneath something that stays, such as another disk under
+        a web server. What starts after the first change stops, in order, and starts again. Without it that is refused.
+      - rgmanager decides by itself.
+    type: bool
+    default: false
   wait:
     description: Seconds to wait for the cluster manager to finish what it is doing, or what a change asks for.
     type: int
@@ -264,6 +271,7 @@ def main():
             "nodes": {"type": "list", "elements": "str"},
             "auto_failback": {"type": "bool"},
             "missing": {"type": "str", "choices": ["fail", "warn"]},
+            "restart": {"type": "bool", "default": False},
             "wait": {"type": "int", "default": 300},
         },
         supports_check_mode=True,

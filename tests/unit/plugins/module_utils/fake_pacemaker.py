@@ -67,6 +67,7 @@ class Cluster:
             "resource_defaults": {},
             "operation_defaults": {},
             "missing": None,
+            "restart": False,
             "wait": 0,
             **params,
         }

@@ -293,6 +293,17 @@ def test_the_report_tells_where_groups_are() -> None:
     assert _crm_plan.report_groups(root, RUNNING, declared(WEB))[0]["state"] == "started"
 
 
+def test_what_leans_on_a_resource_that_goes_may_be_restarted_where_that_is_allowed() -> None:
+    wanted = declared(dict(WEB, resources=[IP, TEST]))._replace(restart=True)
+    steps = _crm_plan.plan_cib(made(WEB), RUNNING, wanted)
+    first = steps.changes[0]
+    assert (first.stage, first.names) == ("stop", ("web-Filesystem-mnt-magi",))
+    stopped = _crm_plan.stop(made(WEB), wanted, {"web": ["web-Filesystem-mnt-magi"]})
+    member = _cib.find_id(stopped, "web-Filesystem-mnt-magi")
+    assert _cib.get_value(member, "meta_attributes", "target-role") == "Stopped"
+    assert _cib.find_id(steps.final, "web-Filesystem-mnt-magi") is None
+
+
 def test_what_has_not_stopped_is_told() -> None:
     assert _crm_plan.stopped(NAMES, RUNNING) == list(NAMES)
     assert _crm_plan.stopped(NAMES, STOPPED) == []

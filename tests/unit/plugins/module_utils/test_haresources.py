@@ -36,14 +36,15 @@ def group(name: str = "web", resources: Any = None, nodes: Any = ("debian1", "de
     return {"name": name, "nodes": list(nodes), "resources": RESOURCES if resources is None else resources, **more}
 
 
-def plan(text: str | None, groups: list[Any], holding: str = "", here: str = "debian1") -> room.Plan:
+def plan(text: str | None, groups: list[Any], holding: str = "", here: str = "debian1", **more: bool) -> room.Plan:
+    scripts = {"apache2": "/etc/init.d/apache2"}
     return room.plan_haresources(
-        room.State(text, holding), _groups.parse_groups(groups), here, PATH, {"apache2": "/etc/init.d/apache2"}
+        room.State(text, holding), _groups.parse_groups(groups), here, PATH, scripts, **more
     )
 
 
-def live(text: str, groups: list[Any], holding: str, here: str = "debian1") -> list[str]:
-    actions = plan(text, groups, holding, here).actions
+def live(text: str, groups: list[Any], holding: str, here: str = "debian1", **more: bool) -> list[str]:
+    actions = plan(text, groups, holding, here, **more).actions
     assert isinstance(actions[-1], WriteFile)
     return [action.sentence for action in actions[:-1]]
 
@@ -306,3 +307,45 @@ def test_storage_at_the_end_can_change_live() -> None:
 
 def test_a_mark_alone_does_not_wait_for_heartbeat() -> None:
     assert plan(WEB_LINE.split("\n", maxsplit=1)[1], [group()], "transition").actions
+
+
+NOATIME = {"filesystem": {**FS["filesystem"], "options": "noatime"}}
+
+
+def test_what_leans_on_a_change_starts_again_where_that_is_allowed() -> None:
+    other_mount = [group(resources=[*RESOURCES[:3], NOATIME, *RESOURCES[4:]])]
+    old, new = (f"Filesystem::/dev/drbd0::/mnt/repl::ext3{more}" for more in ("", "::noatime"))
+    assert live(WEB_LINE, other_mount, "all", restart=True) == [
+        "stop MailTo::admin@example.com of group web",
+        "stop apache2 of group web",
+        f"stop {old} of group web",
+        f"start {new} of group web",
+        "start apache2 of group web",
+        "start MailTo::admin@example.com of group web",
+    ]
+    assert live(WEB_LINE, other_mount, "none", restart=True) == []
+
+
+def test_a_restart_is_only_made_where_it_is_needed() -> None:
+    more = with_resources(*RESOURCES, {"ip": {"address": "192.168.69.17/24"}})
+    assert live(WEB_LINE, more, "all", restart=True) == live(WEB_LINE, more, "all")
+    assert live(WEB_LINE, with_resources(*DRBD_LAST), "all", restart=True)[:2] == [
+        "stop MailTo::admin@example.com of group web",
+        "stop apache2 of group web",
+    ]
+
+
+@given(st.permutations(RESOURCES), st.sets(st.sampled_from(range(6)), min_size=1))
+def test_after_any_change_that_may_restart_what_runs_is_what_is_declared(order: list[Any], kept: set[int]) -> None:
+    wanted = with_resources(*(each for place, each in enumerate(order) if place in kept))
+    names = WEB_LINE.split()[4:]
+    result = plan(WEB_LINE, wanted, "all", restart=True)
+    for action in result.actions[:-1]:
+        verb, name = action.sentence.split(" of group ")[0].split(" ", 1)
+        if verb == "stop":
+            names.remove(name)
+        else:
+            assert name not in names
+            names.append(name)
+    lines = [line for line in room.parse_haresources(result.predicted.text) if line.node]
+    assert sorted(names) == sorted(room.render_token(token) for token in lines[0].tokens)

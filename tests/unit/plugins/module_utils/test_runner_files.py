@@ -129,11 +129,11 @@ def test_a_text_is_read_by_its_program_before_it_becomes_a_file(runner, tmp_path
 
 def test_a_program_finds_the_text_where_the_file_is(runner, tmp_path, monkeypatch):
     ran = []
-    monkeypatch.setattr(runner, "run", lambda argv: ran.append((argv, Path(argv[5]).read_text())))
+    monkeypatch.setattr(runner, "run", lambda argv, wrapper: ran.append((wrapper, argv, Path(wrapper[5]).read_text())))
     runner.prove("new", ["apache2ctl", "-t"], "/etc/site.conf")
-    ((argv, text),) = ran
-    assert argv[:4] + argv[6:] == ["unshare", "--mount", "sh", "-c", "/etc/site.conf", "apache2ctl", "-t"]
-    assert text == "new"
+    ((wrapper, argv, text),) = ran
+    assert (wrapper[:4], wrapper[6:]) == (["unshare", "--mount", "sh", "-c"], ["/etc/site.conf"])
+    assert (argv, text) == (["apache2ctl", "-t"], "new")
     # Nothing of it reaches the host, whose mounts an older unshare leaves shared: private first, or not at all.
-    assert argv[4].startswith("mount --make-rprivate / && mount --bind ")
+    assert wrapper[4].startswith("mount --make-rprivate / && mount --bind ")
     assert os.listdir(tmp_path) == []

@@ -56,6 +56,7 @@ class Host:
             "nodes": None,
             "auto_failback": None,
             "missing": None,
+            "restart": False,
             "wait": 0,
             **params,
         }
