@@ -255,6 +255,7 @@ class Edits:
                 "refused": bool(edit.refusal) and edit.refusal in " ".join(run.stdout.split()),
                 "fetches": len(probe.fetches),
                 "failed": sum(fetch.status != 200 for fetch in probe.fetches),
+                "said": sorted({f"{fetch.status} {fetch.text}"[:120] for fetch in probe.fetches if fetch.status != 200}),
                 "outage": round(probe.longest(), 2),
                 "bare_move": round(bare_move, 2),
                 "seconds": round(seconds, 1),

@@ -17,7 +17,7 @@ from lab.scenario import inventory_of
 
 lab, pair, NODES = web.lab, web.pair, web.NODES
 RATE = 20.0  # fetches a second
-FEW = "an address more|the address off again|a slower resync|the site on another port|fewer processes|a second time server"
+FEW = "an address more|the address off|a slower resync|the site on another port|fewer processes|another way to mount"
 
 # What runs. A process is known by its number and the moment of its start.
 STATE = {

@@ -14,7 +14,7 @@ every_edit = pytest.mark.parametrize("edit", measured["made"], ids=lambda edit: 
 @every_edit
 def test_visitors_notice_no_more_than_they_have_to(edit):
     print(f"\n{edit['failed']} of {edit['fetches']} fetches failed, {edit['outage']} s without the page; ", end="")
-    print(f"a bare switchover: {edit['bare_move']} s")
+    print(f"a bare switchover: {edit['bare_move']} s", *edit["said"], sep="\n")
     assert edit["fetches"] > 100
     if edit["class"] in ("restart", "move"):
         assert 0 < edit["outage"] <= edit["bare_move"] + MARGIN
