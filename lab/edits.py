@@ -244,6 +244,7 @@ class Edits:
             seconds = time.monotonic() - began
             finish(self._cluster, edit)
         changed = changes(before, look_at(self._cluster))
+        failed = [fetch for fetch in probe.fetches if fetch.status != 200]
         if edit.kind != "full_stop":
             self._in_force = [known for known in wanted if known.patch]
         again = self._play(variables=variables_of(self._inventory, self._in_force))
@@ -254,8 +255,8 @@ class Edits:
                 "codes": [forecast.returncode, run.returncode, again.returncode],
                 "refused": bool(edit.refusal) and edit.refusal in " ".join(run.stdout.split()),
                 "fetches": len(probe.fetches),
-                "failed": sum(fetch.status != 200 for fetch in probe.fetches),
-                "said": sorted({f"{fetch.status} {fetch.text}"[:120] for fetch in probe.fetches if fetch.status != 200}),
+                "failed": len(failed),
+                "said": sorted({f"{fetch.status} {fetch.text}"[:120] for fetch in failed}),
                 "outage": round(probe.longest(), 2),
                 "bare_move": round(bare_move, 2),
                 "seconds": round(seconds, 1),
