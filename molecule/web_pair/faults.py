@@ -24,6 +24,7 @@ from web import (
     whole,
 )
 
+from lab.damage import booted
 from lab.scenario import changed_by, declared, outage_from
 
 
@@ -143,11 +144,21 @@ def power_return() -> None:
     survivor = serving()
     with pair.visitors() as probe:
         lab.power_on(other(survivor))
+        # It waits until it has been missed; stopped meanwhile, it must not boot once more.
+        before = booted(lab, other(survivor))
+        lab.ssh(other(survivor), "systemctl stop heartbeat; systemctl start --no-block heartbeat")
+        time.sleep(2)
+        same_boot = booted(lab, other(survivor)) == before
         pair.wait_until("both copies are whole again", whole)
         pair.wait_until("heartbeat runs again", lambda: heartbeat_runs(other(survivor)))
         time.sleep(10)  # long enough for an unwanted failback to begin
     pair.record(
-        "power_return", serving=serving(), survivor=survivor, outage=probe.longest(), fetches=len(probe.fetches)
+        "power_return",
+        serving=serving(),
+        survivor=survivor,
+        outage=probe.longest(),
+        fetches=len(probe.fetches),
+        same_boot=same_boot,
     )
 
 

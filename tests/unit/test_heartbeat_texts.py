@@ -39,7 +39,7 @@ def test_without_such_logs_the_file_is_taken_away():
 
 # --- what systemd does when heartbeat has ended -----------------------------------------------------------------------
 
-def run_line(tmp_path: Path, name: str, result: str = "", mark: bool = True) -> str:
+def run_line(tmp_path: Path, name: str, result: str = "", code: str = "", mark: bool = True) -> str:
     """Run a line of the unit; return what it asked of the programs that end or wait, "" for nothing."""
     variables = yaml.safe_load((ROOT / "roles/heartbeat/vars/main.yml").read_text(encoding="utf-8"))
     text = variables["__heartbeat_unit_text"].replace("{{ __heartbeat_mark }}", str(tmp_path / "mark"))
@@ -52,21 +52,26 @@ def run_line(tmp_path: Path, name: str, result: str = "", mark: bool = True) -> 
     for program in ("systemctl", "sleep"):
         (tmp_path / program).write_text('#!/bin/sh\necho %s "$@" > %s/asked\n' % (program, tmp_path))
         (tmp_path / program).chmod(0o755)
-    subprocess.run(argv, env={"SERVICE_RESULT": result, "PATH": "%s:/usr/bin:/bin" % tmp_path}, check=True)
+    subprocess.run(argv, env={"SERVICE_RESULT": result, "EXIT_CODE": code, "PATH": "%s:/usr/bin:/bin" % tmp_path}, check=True)
     asked = tmp_path / "asked"
     return asked.read_text().strip() if asked.exists() else ""
 
 
-@pytest.mark.parametrize("result", ["signal", "core-dump", "oom-kill"])
-def test_a_node_whose_heartbeat_was_killed_boots_anew(tmp_path, result):
-    assert run_line(tmp_path, "ExecStopPost", result) == "systemctl reboot --force --force"
+@pytest.mark.parametrize(("result", "code"), [("signal", "killed"), ("core-dump", "dumped"), ("oom-kill", "exited")])
+def test_a_node_whose_heartbeat_was_killed_boots_anew(tmp_path, result, code):
+    assert run_line(tmp_path, "ExecStopPost", result, code) == "systemctl reboot --force --force"
     assert (tmp_path / "mark").exists()
 
 
 @pytest.mark.parametrize("result", ["success", "exit-code", "timeout", "protocol", "start-limit-hit"])
 def test_a_node_whose_heartbeat_was_stopped_or_does_not_start_stays_up(tmp_path, result):
-    assert run_line(tmp_path, "ExecStopPost", result) == ""
+    assert run_line(tmp_path, "ExecStopPost", result, "exited") == ""
     assert (tmp_path / "mark").exists() == (result != "success")
+
+
+def test_a_node_whose_heartbeat_was_stopped_while_it_waited_stays_up_and_waits_again(tmp_path):
+    assert run_line(tmp_path, "ExecStopPost", "signal") == ""  # systemd knows no exit code: it had not begun
+    assert (tmp_path / "mark").exists()
 
 
 @pytest.mark.parametrize(("line", "seconds"), [("deadtime 10", "15"), ("deadtime 8500ms", "13.5"), ("", "35")])

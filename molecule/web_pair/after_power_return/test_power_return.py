@@ -12,3 +12,7 @@ def test_nothing_moved_and_no_fetch_failed():
     assert measured["serving"] == measured["survivor"]
     assert measured["outage"] == 0
     assert measured["fetches"] > 50
+
+
+def test_a_heartbeat_that_is_stopped_while_it_waits_does_not_boot_the_machine():
+    assert measured["same_boot"]
