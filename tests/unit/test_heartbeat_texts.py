@@ -52,7 +52,8 @@ def run_line(tmp_path: Path, name: str, result: str = "", code: str = "", mark: 
     for program in ("systemctl", "sleep"):
         (tmp_path / program).write_text('#!/bin/sh\necho %s "$@" > %s/asked\n' % (program, tmp_path))
         (tmp_path / program).chmod(0o755)
-    subprocess.run(argv, env={"SERVICE_RESULT": result, "EXIT_CODE": code, "PATH": "%s:/usr/bin:/bin" % tmp_path}, check=True)
+    environment = {"SERVICE_RESULT": result, "EXIT_CODE": code, "PATH": "%s:/usr/bin:/bin" % tmp_path}
+    subprocess.run(argv, env=environment, check=True)
     asked = tmp_path / "asked"
     return asked.read_text().strip() if asked.exists() else ""
 
