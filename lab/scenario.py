@@ -14,7 +14,7 @@ from typing import Any
 
 from lab.api import Lab
 from lab.paths import CHECKOUT
-from lab.probe import Probe
+from lab.probe import LIMIT, Probe
 
 
 class Scenario:
@@ -65,9 +65,9 @@ class Scenario:
         return probe.fetches[0].text if probe.fetches[0].status == 200 else ""
 
     @contextmanager
-    def visitors(self, rate: float = 10.0) -> Iterator[Probe]:
+    def visitors(self, rate: float = 10.0, limit: float = LIMIT) -> Iterator[Probe]:
         """Let visitors fetch the page ``rate`` times a second; before and after the fault for a while too."""
-        with Probe(self.lab.connect, self.url, rate) as probe:
+        with Probe(self.lab.connect, self.url, rate, limit=limit) as probe:
             time.sleep(2)
             yield probe
             time.sleep(3)

@@ -18,7 +18,7 @@ import yaml
 
 from lab import agreement
 from lab import edits as campaign
-from lab.probe import Probe
+from lab.probe import LIMIT, Probe
 from lab.scenario import Scenario, inventory_of
 
 NODES = (*faults.DIRECTORS, *faults.REALS)
@@ -30,9 +30,9 @@ class Farm(Scenario):
     """The farm, whose groups have variables of their own, and a page that is none: the one for bad times."""
 
     @contextmanager
-    def visitors(self, rate: float = 10.0) -> Iterator[Probe]:
+    def visitors(self, rate: float = 10.0, limit: float = LIMIT) -> Iterator[Probe]:
         """Let visitors fetch the page; the maintenance page is not what they came for."""
-        with super().visitors(rate) as probe:
+        with super().visitors(rate, limit) as probe:
             yield probe
         probe.fetches = [fetch if "Served by" in fetch.text else fetch._replace(status=0) for fetch in probe.fetches]
 

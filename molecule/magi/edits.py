@@ -19,7 +19,7 @@ import yaml
 
 from lab import agreement
 from lab import edits as campaign
-from lab.probe import Probe, fetches_from
+from lab.probe import LIMIT, Probe, fetches_from
 from lab.scenario import Scenario, inventory_of
 
 NODES = faults.NODES
@@ -52,9 +52,9 @@ class Magi(Scenario):
     """The magi, who have no page: their visitors ask every node for the service."""
 
     @contextmanager
-    def visitors(self, rate: float = 10.0) -> Iterator[Probe]:
+    def visitors(self, rate: float = 10.0, limit: float = LIMIT) -> Iterator[Probe]:
         """Have every node visit the service while it is there; together they see when it is nowhere."""
-        probe = Probe(self.lab.connect, "", rate)
+        probe = Probe(self.lab.connect, "", rate, limit=limit)
         files = {node: self.lab.paths.state / f"visits.{node}" for node in NODES}
         watchers = []
         for node, file in files.items():
@@ -71,7 +71,7 @@ class Magi(Scenario):
         for watcher in watchers:
             watcher.kill()
             watcher.wait()
-        probe.fetches = fetches_from(visits(files), rate)
+        probe.fetches = fetches_from(visits(files), rate, limit)
 
     def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line of a run. A volume never gets smaller: one that was made bigger is declared so."""

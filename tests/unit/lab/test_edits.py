@@ -159,7 +159,7 @@ class Pair:
     lasting = wait_until
 
     @contextmanager
-    def visitors(self, rate):
+    def visitors(self, rate, limit=1.0):
         probe = Probe(lambda *_: None, "http://192.0.2.1/")
         yield probe
         probe.fetches = [Fetch(0.0, 200, ""), Fetch(1 / rate, 0 if self.away else 200, ""), Fetch(2 / rate, 200, "")]

@@ -95,7 +95,7 @@ class Pair:
         return ["sleep", "60"]
 
     @contextmanager
-    def visitors(self, rate):
+    def visitors(self, rate, limit):
         probe = Probe(lambda *_: None, self.url)
         probe.fetches = [Fetch(number / rate, status, "") for number, status in enumerate(self.fetches)]
         yield probe
