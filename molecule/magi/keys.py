@@ -12,7 +12,7 @@ from faults import NODES, lab, lifetimes, magi, owners, runs_on, whole
 from lab.scenario import changed_by
 
 PLAYBOOK, ASKED = "playbooks/rotate_secrets.yml", {"cluster": "magi_nodes"}
-HALFWAY = "Write the new key beside the old one"
+HALFWAY = "Have the disk keep it"  # all files are written, and corosync does not know
 
 
 def keys() -> dict[str, str]:
