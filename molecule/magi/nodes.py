@@ -23,7 +23,8 @@ def without(victim: str) -> dict[str, Any]:
 
 def seen_by(node: str) -> dict[str, Any]:
     """Return what a node knows of the cluster: members, votes, the nodes that Pacemaker and corosync remember."""
-    look = "cibadmin --query --scope nodes; corosync-cmapctl -g totem.cluster_name; corosync-cmapctl -b nodelist | grep '[.]name '"
+    corosync = "corosync-cmapctl -g totem.cluster_name; corosync-cmapctl -b nodelist | grep '[.]name '"
+    look = f"cibadmin --query --scope nodes; {corosync}"
     return {"online": sorted(online(node)), "arbiter": arbiter_votes(node), "remembered": lab.ssh(node, look)}
 
 
