@@ -270,8 +270,8 @@ class Runner:
 
         With ``path``, a file that is there, this program alone finds the text in the place of that file.
         """
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=self._module.tmpdir) as file:
-            print(content, end="", file=file, flush=True)
+        with tempfile.NamedTemporaryFile(buffering=0, dir=self._module.tmpdir) as file:
+            file.write(content.encode("utf-8"))
             wrapper = ["unshare", "--mount", "sh", "-c", IN_PLACE, file.name, path] if path else []
             return self.run([part.replace("%s", file.name) for part in argv], wrapper=wrapper)
 
