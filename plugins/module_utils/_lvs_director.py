@@ -42,19 +42,25 @@ PERL_MODULES = " ".join("-M" + name for name in ("HTTP::Config", "URI::http", "L
 
 # heartbeat looks for "running" on the standard output, where ldirectord does not say it, and Debian's own script in
 # /etc/init.d knows no configuration. A name of a file says which ldirectord is meant. Without that file ldirectord
-# fails whatever it is asked; but a service that is taken away loses its file before heartbeat stops what ran it.
+# fails whatever it is asked; but a service that is taken away loses its file before heartbeat stops what ran it. So
+# systemd ends the process, as ldirectord itself would.
 AGENT_TEXT = """#!/bin/sh
 %s# heartbeat calls it as: ldirectord CONFIGURATION start|stop|status
-# Stopping is what ldirectord itself does, without its configuration, which may be gone by now.
-if [ "$2" = stop ]; then
-    pid=$(cat "/run/ldirectord.${1##*/}.pid" 2>/dev/null)
+# heartbeat does not watch what it has started. systemd does: an ldirectord that was killed is started again.
+name=${1##*/}
+unit=lvs-ldirectord@${name%%.cf}.service
+case $2 in
+start)
+    exec systemctl start "$unit" ;;
+stop)
+    systemctl stop "$unit"
+    # One that was started without systemd; not by ldirectord itself, whose configuration may be gone by now.
+    pid=$(cat "/run/ldirectord.$name.pid" 2>/dev/null)
     grep -qs ldirectord "/proc/${pid:-none}/cmdline" && kill "$pid"
-    exit 0
-fi
-# Loaded now, not in the middle of a check that may be given up.
-[ "$2" = start ] && export PERL5OPT="%s"
+    exit 0 ;;
+esac
 exec /usr/sbin/ldirectord "$@" 2>&1
-""" % (HEAD, PERL_MODULES)
+""" % HEAD
 
 BOOT_TEXT = HEAD + """# One for each service: lvs-ldirectord@www.service reads /etc/ha.d/www.cf.
 [Unit]
@@ -65,11 +71,11 @@ After=network-online.target systemd-modules-load.service systemd-sysctl.service
 
 [Service]
 Type=forking
+PIDFile=/run/ldirectord.%i.cf.pid
 # Loaded now, not in the middle of a check that may be given up.
 Environment="PERL5OPT=""" + PERL_MODULES + """"
 ExecStart=/usr/sbin/ldirectord %i.cf start
 ExecReload=/usr/sbin/ldirectord %i.cf reload
-ExecStop=/usr/sbin/ldirectord %i.cf stop
 Restart=on-failure
 
 [Install]
@@ -267,9 +273,9 @@ def _wanted_files(goal: Goal) -> List[Wanted]:
     for service in filter(_lvs_table.is_present, goal.services):
         files.append(_config_of(dict(service, real=[each for each in service["real"]
                                                     if not _lvs_table.is_drained(each)]), goal))
-    if goal.boot and goal.services:
+    if goal.services:
         files.append(Wanted(BOOT_FILE, BOOT_TEXT, "0644", ""))
-    elif goal.services:
+    if goal.services and not goal.boot:
         files.append(Wanted(AGENT, AGENT_TEXT, "0755", ""))
     return files
 

@@ -90,7 +90,8 @@ def test_a_bare_director_gets_everything_in_one_go():
     steps = plan(GOOD, host(units={}))
     assert steps.missing
     assert [file.dest for file in steps.files] == [room.MODULES_FILE, room.SYSCTL_FILE, room.SYNC_FILE,
-                                                   room.RULES_FILE, room.TABLE_FILE, "/etc/ha.d/www.cf", room.AGENT]
+                                                   room.RULES_FILE, room.TABLE_FILE, "/etc/ha.d/www.cf",
+                                                   room.BOOT_FILE, room.AGENT]
     assert steps.modules == ("ip_vs", "ip_vs_wlc", "ip_vs_ftp")
     assert steps.settings == ("net.ipv4.ip_forward=1", "net.ipv4.vs.sync_threshold=3 50")
     assert steps.start == (room.SYNC_UNIT,)
@@ -171,7 +172,18 @@ def test_what_a_check_needs_is_loaded_before_it_can_be_given_up():
     for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser", "IO::Uncompress::Gunzip"):
         assert "-M" + name in room.PERL_MODULES
     assert '\nEnvironment="PERL5OPT=%s"\n' % room.PERL_MODULES in room.BOOT_TEXT
-    assert '\n[ "$2" = start ] && export PERL5OPT="%s"\nexec ' % room.PERL_MODULES in room.AGENT_TEXT
+
+
+def test_the_agent_has_systemd_run_ldirectord_which_starts_it_again_when_it_was_killed(tmp_path):
+    (tmp_path / "systemctl").write_text('#!/bin/sh\necho systemctl "$@"\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = {"PATH": "%s:/usr/bin:/bin" % tmp_path}
+    for config in ("www.cf", "/etc/ha.d/www.cf"):
+        for verb in ("start", "stop"):
+            argv = ["sh", "-c", room.AGENT_TEXT, "agent", config, verb]
+            said = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True).stdout.decode()
+            assert said == "systemctl %s lvs-ldirectord@www.service\n" % verb
+    assert "\nRestart=on-failure\n" in room.BOOT_TEXT
 
 
 def test_one_director_starts_ldirectord_itself():
@@ -245,7 +257,7 @@ def test_a_static_director_has_no_ldirectord():
     there = after(plan(GOOD, host()), host())
     steps = plan(change(monitor="static"), there)
     assert steps.stop == ("www",)
-    assert steps.remove == ("/etc/ha.d/www.cf", room.AGENT)
+    assert steps.remove == ("/etc/ha.d/www.cf", room.BOOT_FILE, room.AGENT)
     assert plan(change(monitor="static"), host()).enable == (room.TABLE_UNIT,)
 
 
