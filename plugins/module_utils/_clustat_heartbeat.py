@@ -8,7 +8,8 @@ all or none. So a group is either started here, or this node does not know.
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
-from typing import NamedTuple, Optional, Sequence, Tuple
+import re
+from typing import Any, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import (
     Clustat,
@@ -21,6 +22,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import (
 from ansible_collections.linuxha.cluster.plugins.module_utils._haresources import Line, parse_haresources
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import render_token, without_no_peer
 
+TRANSITION = "heartbeat is moving groups between the nodes at this moment"
 _MEMBERS = ("active", "up")  # "up" is a node that heartbeat has just seen and does not use yet
 
 
@@ -61,6 +63,17 @@ def _groups(found: Heartbeat, holding: str) -> Tuple[Group, ...]:
     return tuple(_group(line, found.here, holding) for line in lines if line.node)
 
 
+def unit_of(resource: Mapping[str, Any]) -> str:
+    """Return the unit of systemd that runs one of a group's resources; "" for one that none does.
+
+    ldirectord is run by a unit for each of its configurations, see the role lvs_director.
+    """
+    agent, _, value = str(resource["name"]).partition("::")
+    if agent == "ldirectord":
+        return "lvs-ldirectord@%s" % re.sub(r"\.cf\Z", "", value.rpartition("/")[2])
+    return "" if value else agent
+
+
 def combine(found: Heartbeat, warnings: Sequence[str]) -> Clustat:
     """Put together what a heartbeat that runs says. It knows no quorum and no votes."""
     told = list(warnings)
@@ -68,7 +81,7 @@ def combine(found: Heartbeat, warnings: Sequence[str]) -> Clustat:
     if found.text is None:
         told.append("there is no haresources on this host; what heartbeat would run is not known")
     if found.holding == "transition":
-        told.append("heartbeat is moving groups between the nodes at this moment")
+        told.append(TRANSITION)
     nodes = tuple(_node(name, status, found.here) for name, status in found.statuses)
     return Clustat("heartbeat", Running(True, None if found.holding is None else True), Cluster(), nodes, (), groups,
                    tuple(told))

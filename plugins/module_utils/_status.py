@@ -10,6 +10,8 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 CRITICAL, DEGRADED = "critical", "degraded"
 SHARED_KINDS = ("clone", "bundle")  # kinds of groups that run on several nodes at once
+# What ssh says of a connection that it shares with earlier commands, and that ended with the host.
+_SHARED = re.compile(r"(mux_client_\w+|mm_(send|receive)_fd|Control ?[Ss]ocket)[^\n]*(\n|\Z)")
 _ADDRESS = re.compile(r"[0-9.]+\Z|.*:")
 
 
@@ -93,7 +95,7 @@ def short(name: str) -> str:
 def host_of(name: str, result: Dict[str, Any]) -> Host:
     """Take what Ansible registered for a host."""
     if result.get("unreachable") or result.get("failed") or "clustat" not in result:
-        message = str(result.get("msg") or "it returned nothing")
+        message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "does not answer" if result.get("unreachable") else "could not be looked at",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
     keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "faults")

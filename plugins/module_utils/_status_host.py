@@ -12,6 +12,7 @@ import re
 from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import (
+    _clustat_heartbeat,
     _drbd,
     _ipvs,
     _ipvs_kernel,
@@ -113,8 +114,8 @@ def address_facts(output: str) -> List[Dict[str, str]]:
 
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
     """Return the services to look at: the known ones, and those that heartbeat starts by their name."""
-    names = [resource["agent"] for group in (clustat or {}).get("groups") or () for resource in group["resources"] or ()
-             if clustat and clustat["engine"] == "heartbeat" and resource["agent"] == resource["name"]]
+    groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None
+    names = [_clustat_heartbeat.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
     return ["%s.service" % name for name in dict.fromkeys(DAEMONS + OTHERS + tuple(names))
             if re.match(r"[\w@.-]+\Z", name)]
 

@@ -9,6 +9,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the filte
 """
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from ansible_collections.linuxha.cluster.plugins.module_utils._clustat_heartbeat import TRANSITION, unit_of
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import (
     CRITICAL,
     DEGRADED,
@@ -41,7 +42,7 @@ def look_at_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         if cluster.engine == "heartbeat" and len(group.owners) == 1:
             found += _held_in_truth(cluster, group, hosts)
     for host in (hosts[name] for name in cluster.hosts):
-        found += _engine(cluster, host, hosts)
+        found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
         found += _node(cluster, node, hosts)
     return found + _devices(cluster)
@@ -108,6 +109,14 @@ def _quorum(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         found.append(_finding(cluster, CRITICAL, "nobody tells what runs where: Pacemaker has no coordinator yet",
                               (), [(_speaker(cluster), "crm_mon -1")]))
     return found
+
+
+def _transition(cluster: Cluster, host: Host) -> List[Finding]:
+    if TRANSITION not in (host.clustat.get("warnings") or ()):
+        return []
+    return [_finding(cluster, DEGRADED, "heartbeat on %s is in transition: it moves groups, or waits until the other "
+                     "node has; look again" % host.name, [host.name], [
+                         (host.name, "cl_status rscstatus"), (host.name, "journalctl -u heartbeat -n 20")])]
 
 
 def _engine(cluster: Cluster, host: Host, hosts: Dict[str, Host]) -> List[Finding]:
@@ -247,8 +256,8 @@ def _held_in_truth(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> Li
             missing += _address_missing(words[1].split("/")[0], name, cluster, hosts)
         elif agent == "drbddisk" and len(words) > 1:
             missing += _not_primary(words[1], said)
-        elif len(words) == 1 and agent in units and units[agent]["state"] not in ("active", "reloading"):
-            missing.append("%s is %s" % (agent, units[agent]["state"]))
+        elif unit_of(resource) in units and units[unit_of(resource)]["state"] not in ("active", "reloading"):
+            missing.append("%s is %s" % (str(resource["name"]).replace("::", " "), units[unit_of(resource)]["state"]))
     if not missing:
         return []
     others = [node for node in cluster.nodes if node.host != name and node.online]

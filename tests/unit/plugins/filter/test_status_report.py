@@ -28,6 +28,11 @@ GROUPS = {
 }
 make = door.FilterModule().filters()["status_report"]
 WIDEST = 92
+SHARED = """Task failed: Data could not be sent to remote host "reel1". Make sure this host can be reached over ssh: \
+mux_client_request_session: read from master failed: Broken pipe
+mm_receive_fd: recvmsg: expected received 1 got 0
+no route
+"""
 
 
 def report(looks: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +143,9 @@ def test_a_host_that_nobody_can_tell_of_is_critical():
     assert found({"reel1": {"failed": True, "msg": "boom"}}) == [("critical", "could not be looked at: boom.")]
     assert found({"reel1": {"unreachable": True, "msg": "x" * 999}}) == [
         ("critical", "does not answer: %s." % ("x" * 200))]
+    assert found({"reel1": {"unreachable": True, "msg": SHARED}}) == [("critical", "does not answer: Data could not be "
+        "sent to remote host \"reel1\". Make sure this host can be reached over ssh: no route.")]
+    assert found({"reel1": {"unreachable": True, "msg": SHARED.partition("no route")[0]}})[0][1].endswith("over ssh.")
     assert found({"reel1": {}}) == [("critical", "could not be looked at: it returned nothing.")]
     assert "reel1 COULD NOT BE LOOKED AT -" in shown({"reel1": {}})
 
@@ -174,6 +182,25 @@ def test_a_heartbeat_that_starts_itself_anew_is_no_stopped_one():
     assert (finding["problem"], steps(finding)) == (
         "heartbeat on debian2 is starting, or hangs; look again", ["debian2# journalctl -u heartbeat -n 20"])
     assert "debian2 STOPPED 2 us off 192.168.69.254" in shown(looks)
+
+
+def test_a_heartbeat_in_transition_is_found():
+    looks = fake.web_pair()
+    looks["debian2"]["clustat"] = fake.heartbeat("debian2", "transition")
+    finding = only(looks)
+    assert finding["problem"] == (
+        "heartbeat on debian2 is in transition: it moves groups, or waits until the other node has; look again")
+    assert steps(finding) == ["debian2# cl_status rscstatus", "debian2# journalctl -u heartbeat -n 20"]
+
+
+def test_an_ldirectord_that_is_held_and_does_not_run_is_found():
+    looks = fake.lvs_farm()
+    looks["frontal2"]["units"] = fake.units(**{"lvs-ldirectord@www": "inactive"})
+    looks["frontal1"]["units"] = fake.units(**{"lvs-ldirectord@www": "active"})
+    assert found(looks) == []
+    looks["frontal1"]["units"] = fake.units(**{"lvs-ldirectord@www": "inactive"})
+    assert only(looks)["problem"].startswith(
+        "heartbeat says that frontal1 holds www, but ldirectord www.cf is inactive; heartbeat does not notice.")
 
 
 def test_a_pair_that_is_stopped_is_still_one_cluster():

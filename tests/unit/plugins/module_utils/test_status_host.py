@@ -64,6 +64,7 @@ def test_services_that_heartbeat_starts_are_looked_at():
     units = room.list_units(fake.heartbeat("debian1", "all", haresources))
     assert "fancy-daemon.service" in units
     assert not [unit for unit in units if "Filesystem" in unit or ";" in unit]
+    assert "lvs-ldirectord@www.service" in room.list_units(fake.heartbeat("frontal1", "none", fake.FARM))
     assert "fancy-daemon.service" not in room.list_units(None)
     assert room.list_units(fake.pacemaker()) == room.list_units(None)
 
