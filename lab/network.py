@@ -3,6 +3,7 @@
 Every function runs ``ip`` in the current network namespace; only the keeper calls them.
 """
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def make_bridge(device: str, address: str) -> None:
     """Make a segment. ``address`` is the lab's own in it, "192.168.69.254/24" or ""."""
     if not exists(device):
         # No multicast snooping: without a querier it would lose cluster multicast and IPVS sync.
-        _ip("link", "add", device, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+        # An address of its own: else a bridge takes over the lowest of its ports', and the lab would change its address
+        # for all machines when the cable of one of them is pulled.
+        mac = ":".join(f"{byte:02x}" for byte in [2, *hashlib.sha256(device.encode()).digest()[:5]])
+        _ip("link", "add", device, "address", mac, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
         _ip("link", "set", device, "up")
     _ip("address", "flush", "dev", device, "scope", "global")
     if address:
