@@ -1,10 +1,12 @@
 """Measure what the collection costs, as ratios within one run, and write docs/benchmarks.md.
 
-Usage: python3 tests/bench/bench.py [PART...], parts: pair, article, failover, bulk, growth (default: all). Every part
-boots machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what was measured
-last.
+Usage: python3 tests/bench/bench.py [PART...], parts: pair, farm, magi, article, failover, bulk, growth (default: all).
+Every part boots machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what
+was measured last.
 """
 
+import base64
+import itertools
 import json
 import os
 import platform
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import ansible.release
+import yaml
 
 from lab.api import Lab
 from lab.demonstrate import NODES, wait_for_page, wait_for_sync
@@ -31,18 +34,8 @@ STATE = CHECKOUT / ".cache/bench"
 RESULTS = CHECKOUT / ".cache/bench.json"
 PAGE = CHECKOUT / "docs/benchmarks.md"
 SIZES = (2, 4, 8, 16)
-SITE = "/etc/apache2/sites-enabled/000-cluster.conf"
-FILES = (
-    "/etc/chrony/chrony.conf",
-    "/etc/modules-load.d/drbd.conf",
-    "/etc/drbd.d/repl.res",
-    "/etc/systemd/system/drbd@.service.d/linuxha.conf",
-    SITE,
-    "/etc/ha.d/ha.cf",
-    "/etc/ha.d/haresources",
-    "/etc/ha.d/authkeys",
-    "/etc/systemd/system/heartbeat.service.d/linuxha.conf",
-)
+# What most people would write a task for: by cluster and hosts the packages, modules, folders, files and services.
+STATES = yaml.safe_load((HERE / "states.yml").read_text())
 
 
 def fresh(machines: Iterable[str], inventory: str = "inventories/lab") -> Lab:
@@ -121,15 +114,53 @@ def by_script(lab: Lab) -> None:
     serve(lab)
 
 
-def fetch(lab: Lab) -> Path:
-    """Copy what the roles wrote on the machines, for the plain tasks to be of the same state."""
-    fetched = STATE / "fetched"
-    for node in NODES:
-        for file in FILES:
-            target = fetched / node / file[1:]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(lab.ssh(node, "cat", file))
-    return fetched
+def fetch(lab: Lab, node: str, file: str) -> None:
+    """Copy a file that the roles wrote on a machine, for the plain tasks to be of the same state."""
+    target = STATE / "fetched" / node / file[1:]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(base64.b64decode(lab.ssh(node, "base64", file)))
+
+
+def plain_tasks(part: dict[str, Any], nodes: Iterable[str], lab: Lab) -> list[dict[str, Any]]:
+    """Return one plain task for each package, module, folder, file and service."""
+    for node, file in itertools.product(nodes, part["files"]):
+        fetch(lab, node, file)
+    source = f"{STATE}/fetched/{{{{ inventory_hostname }}}}"
+    tasks = [{"ansible.builtin.apt": {"name": name, "state": "present"}} for name in part["packages"]]
+    tasks += [{"community.general.modprobe": {"name": name, "state": "present"}} for name in part.get("modules", ())]
+    tasks += [{"ansible.builtin.file": {"path": path, "state": "directory"}} for path in part.get("folders", ())]
+    tasks += [{"ansible.builtin.copy": {"src": source + path, "dest": path}} for path in part["files"]]
+    return tasks + [
+        {"ansible.builtin.systemd_service": {"name": name, **wanted}} for name, wanted in part["services"].items()
+    ]
+
+
+def plain(lab: Lab, kind: str) -> tuple[str, int]:
+    """Write the state of a cluster as most people would; return the playbook and the number of its tasks."""
+    plays: list[dict[str, Any]] = []
+    for hosts, part in STATES[kind].items():
+        tasks = plain_tasks(part, lab.inventory.groups[hosts], lab)
+        plays.append({"name": f"{hosts} in plain tasks", "hosts": hosts, "gather_facts": False, "tasks": tasks})
+    file = STATE / "plain.yml"
+    file.write_text(yaml.safe_dump(plays, sort_keys=False))
+    return str(file), sum(len(each["tasks"]) for each in plays)
+
+
+def following(lab: Lab, kind: str, times: int = 5) -> dict[str, Any]:
+    """Measure runs on a cluster that is built, with nothing to do: ours, and the same state in plain tasks."""
+    playbook, tasks = plain(lab, kind)
+    nodes = [node for hosts in STATES[kind] for node in lab.inventory.groups[hosts]]
+    ours = unchanged("site.yml", "--limit", ",".join(STATES[kind]))
+    ours()
+    play(playbook)
+    # One after the other, since the machine may be busier in one minute than in the next.
+    took = alternate(
+        times,
+        bare_ssh=lambda: on_all(lab, nodes, "python3", "-c", "pass"),
+        again=ours,
+        plain=unchanged(playbook),
+    )
+    return {"machines": len(nodes), "plain_tasks": tasks, **took}
 
 
 def pair() -> dict[str, Any]:
@@ -140,25 +171,28 @@ def pair() -> dict[str, Any]:
         play("site.yml", "--limit", "web_pair")
         serve(lab)
 
-    return {"first": seconds(converge), **following(lab)}
-
-
-def following(lab: Lab, times: int = 5) -> dict[str, Any]:
-    """Measure runs on a pair that is built, with nothing to do: ours, and the same state in plain tasks."""
-    plain = (str(HERE / "plain.yml"), "-e", json.dumps({"fetched": str(fetch(lab)), "site": SITE}))
-    ours = unchanged("site.yml", "--limit", "web_pair")
-    ours()
-    tasks = len(re.findall(r"^ok: \[debian1\]", play(*plain), re.M))
-    # One after the other, since the machine may be busier in one minute than in the next.
-    took = alternate(
-        times,
-        bare_ssh=lambda: on_all(lab, NODES, "python3", "-c", "pass"),
-        again=ours,
-        plain=unchanged(*plain),
+    found = {"first": seconds(converge), **following(lab, "web_pair")}
+    module = alternate(
+        3,
         empty=lambda: play(str(HERE / "no_module.yml")),
         module=lambda: play(str(HERE / "one_module.yml")),
     )
-    return {"plain_tasks": tasks, **took, "module": round(took["module"] - took["empty"], 2)}
+    return {**found, "empty": module["empty"], "module": round(module["module"] - module["empty"], 2)}
+
+
+def farm() -> dict[str, Any]:
+    """Measure an unchanged run on the farm."""
+    lab = fresh(["lvs_farm"])
+    play("site.yml", "--limit", "lvs_farm")
+    return following(lab, "farm")
+
+
+def magi() -> dict[str, Any]:
+    """Measure an unchanged run on the magi."""
+    lab = fresh(["magi"])
+    play("lab/nas.yml")
+    play("site.yml", "--limit", "magi_nodes")
+    return following(lab, "magi")
 
 
 def article() -> dict[str, Any]:
@@ -203,7 +237,17 @@ def growth() -> dict[str, Any]:
     return {"sizes": found}
 
 
-PARTS = {"pair": pair, "article": article, "failover": failover, "bulk": bulk, "growth": growth}
+PARTS = {
+    "pair": pair,
+    "farm": farm,
+    "magi": magi,
+    "article": article,
+    "failover": failover,
+    "bulk": bulk,
+    "growth": growth,
+}
+# The most that an unchanged run may cost: beside a parallel ssh, and beside plain tasks.
+GOALS = {"pair": ("10", "0.33"), "farm": ("", ""), "magi": ("", "")}
 
 
 def machine() -> str:
@@ -225,11 +269,11 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
     def add(what: str, mine: float, beside: str, theirs: float, goal: str = "") -> None:
         table.append((what, f"{mine:.2f} s", f"{beside}: {theirs:.2f} s", mine / theirs, goal))
 
-    if "pair" in results:
-        found = results["pair"]
-        add("web pair, unchanged run", found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], "10")
-        beside = f"the same state in {found['plain_tasks']} plain tasks"
-        add("web pair, unchanged run", found["again"], beside, found["plain"], "0.33")
+    for part in [part for part in GOALS if part in results]:
+        found, goals = results[part], GOALS[part]
+        what = f"{part}, {found['machines']} machines, unchanged run"
+        add(what, found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], goals[0])
+        add(what, found["again"], f"the same state in {found['plain_tasks']} plain tasks", found["plain"], goals[1])
     if "pair" in results and "article" in results:
         add(
             "web pair, first run until the page is served and both copies are whole",
