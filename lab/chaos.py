@@ -59,6 +59,7 @@ class Cluster(NamedTuple):
     witnesses: returns those who look on for a round.
     prepare: makes ready what the witnesses need, and measures what the faults' bounds are made of.
     rested: says what does not hold when nobody uses the cluster.
+    standby: seconds for which the service may be away when a fault hits a node alone that does not have it.
     """
 
     scenario: Scenario
@@ -71,6 +72,7 @@ class Cluster(NamedTuple):
     witnesses: Callable[[], Sequence[Witness]]
     prepare: Callable[[], None] = lambda: None
     rested: Callable[[], list[str]] = lambda: []
+    standby: float = float("inf")
 
 
 def plan(faults: Sequence[Fault], count: int, seed: int) -> list[Chosen]:
@@ -134,7 +136,7 @@ class Campaign:
     def _inflict(self, chosen: Chosen, witnesses: Sequence[Witness]) -> None:
         self.number, fault, seconds = chosen.number, chosen.fault, chosen.seconds
         nodes = fault.on() if fault.on else self._cluster.nodes
-        node, active = nodes[int(chosen.share * len(nodes))], " and ".join(self._cluster.active()) or "none"
+        node, active = nodes[int(chosen.share * len(nodes))], self._cluster.active()
         for witness in witnesses:
             witness.begin()
         what = f"{chosen.number}: {fault.name} on {node} for {seconds} s; active: {active}"
@@ -147,13 +149,20 @@ class Campaign:
         whole = round(time.monotonic() - began, 1)
         now = self._cluster.active()
         seen = [witness.end(fault, now[0] if len(now) == 1 else "nobody") for witness in witnesses]
-        away, allowed = max((each.away for each in seen), default=0.0), fault.allowed(seconds)
+        away, allowed = max((each.away for each in seen), default=0.0), self._allowed(chosen, node in active)
         self.done.append(Done(fault.name, whole, away, allowed))
         self.broken += [what for each in seen for what in each.broken]
         if away > allowed:
             self.broken.append(f"the service was away for {away:.1f} s, at most {allowed:.1f} s were to be expected")
         said = "; ".join([f"whole after {whole} s", *(each.words for each in seen if each.words)])
         print(f"    {said}; {'; '.join(self.broken) or 'all holds'}", flush=True)
+
+    def _allowed(self, chosen: Chosen, on_active: bool) -> float:
+        """Return the seconds for which the service may be away."""
+        fault = chosen.fault
+        of_all = fault.on is not None or fault.breaks or fault.apart  # or of machines that are no nodes
+        most = float("inf") if on_active or of_all else self._cluster.standby
+        return min(most, fault.allowed(chosen.seconds))
 
     def _at_rest(self) -> list[str]:
         """Look at the cluster when nobody uses it."""

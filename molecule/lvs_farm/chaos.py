@@ -133,6 +133,7 @@ CLUSTER = chaos.Cluster(
     whole=whole,
     witnesses=look_on,
     prepare=prepare,
+    standby=2.0,  # a page may come late on a busy host
     faults=[
         damage.power_cut(lab, takeover),
         # It may be back before the other one has noticed.

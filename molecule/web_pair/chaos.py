@@ -115,6 +115,7 @@ CLUSTER = chaos.Cluster(
     witnesses=look_on,
     prepare=prepare,
     rested=copies,
+    standby=2.0,  # a page may come late on a busy host
     faults=[
         damage.power_cut(lab, takeover),
         # It may be back before the other one has noticed.

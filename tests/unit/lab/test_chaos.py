@@ -89,7 +89,7 @@ class Pair:
         return "running"
 
 
-def campaign(tmp_path, inflict, count=1, rested=lambda: [], **more) -> tuple[chaos.Campaign, Pair]:
+def campaign(tmp_path, inflict, count=1, rested=list, standby=float("inf"), **more) -> tuple[chaos.Campaign, Pair]:
     """Run some faults of one kind on a pair without machines."""
     pair = Pair()
     pair.records = tmp_path / "records"
@@ -104,6 +104,7 @@ def campaign(tmp_path, inflict, count=1, rested=lambda: [], **more) -> tuple[cha
         [fault],
         lambda: [witnesses.Writers(pair, ["a", "b"], "/mnt", counts=True)],
         rested=rested,
+        standby=standby,
     )
     run = chaos.Campaign(cluster)
     run.run(chaos.plan([fault], count, 7), 1)
@@ -143,6 +144,14 @@ def test_two_nodes_may_be_active_while_they_do_not_hear_each_other(tmp_path):
 def test_a_service_that_is_away_for_too_long_is_seen(tmp_path):
     run, _ = campaign(tmp_path, lambda pair: time.sleep(0.5), bound=0.001)
     assert "at most 0.0 s were to be expected" in run.broken[-1]
+
+
+@pytest.mark.parametrize(("more", "seen"), [({}, True), ({"breaks": True}, False), ({"on": lambda: ["b"]}, False)])
+def test_a_fault_on_a_standby_alone_must_not_be_noticed(tmp_path, more, seen):
+    run, _ = campaign(tmp_path, lambda pair: time.sleep(0.5), 6, standby=0.001, bound=60.0, **more)
+    assert any("at most 0.0 s were to be expected" in line for line in run.broken) is seen
+    hit = [each.allowed for each in run.done]
+    assert hit == ([60.0] * (len(hit) - 1) + [0.001] if seen else [60.0] * 6)
 
 
 def test_what_does_not_hold_at_rest_ends_the_campaign(tmp_path):
