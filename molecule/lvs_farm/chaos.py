@@ -29,6 +29,14 @@ def boot() -> float:
     return BOOT + takeover()
 
 
+def meeting() -> float:
+    """Return the seconds that directors may need who were both active and hear each other again.
+
+    heartbeat starts anew on both: it gives everything up, waits the deadtime, and once more until it takes something.
+    """
+    return 2 * DEADTIME + takeover()
+
+
 def prepare() -> None:
     """Give the client machine its program, and measure a bare move on this host, beside all else that it does now."""
     faults.put("visitors.py", (faults.HERE / "visitors.py").read_text())
@@ -98,7 +106,7 @@ def real_server_lost() -> witnesses.Fault:
 
 def apart() -> witnesses.Fault:
     """Return the fault of a director that is cut off for longer than the deadtime: both are active for a while."""
-    pulled, *_ = damage.cable_cuts(lab, "eth0", takeover, 60.0)
+    pulled, *_ = damage.cable_cuts(lab, "eth0", meeting, 60.0)
     return pulled._replace(name="long cut of eth0", seconds=(15.0, 60.0), lasts=False, apart=True, breaks=True)
 
 

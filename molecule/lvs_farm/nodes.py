@@ -1,6 +1,7 @@
-"""Let a real server come to the farm and leave it by the playbooks, under visitors; leave the figures for the tests.
+"""Let a real server come to the farm and leave it by the playbooks, and a bare machine be a director in the place of a
+dead one, under visitors; leave the figures for the tests.
 
-Usage: python3 nodes.py nodes, run by the side effect.
+Usage: python3 nodes.py nodes|replace_director, run by the side effects.
 """
 
 import sys
@@ -8,16 +9,19 @@ import time
 from typing import Any
 
 from faults import (
+    DIRECTORS,
     HERE,
     RATE,
     REALS,
     SPARE,
+    VIP,
     Farewell,
     Visitors,
     active,
     farm,
     lab,
     message,
+    other,
     services,
     table,
     without_ports,
@@ -62,8 +66,8 @@ def step(name: str, playbook: str, **variables: Any) -> dict[str, Any]:
 
 def nodes() -> None:
     """Add a real server, let it leave with its connections, and take one out that died."""
-    stayers = Visitors("hold", "192.168.0.3", "50").wait_until_open()
-    comers = Visitors("load", "192.168.0.3", "10", str(RATE)).wait_until_open()
+    stayers = Visitors("hold", VIP, "50").wait_until_open()
+    comers = Visitors("load", VIP, "10", str(RATE)).wait_until_open()
     lab.up(["reel3"])
     bare = lab.ssh("reel3", OURS)
     with_it, drained = services(real=[*REAL, THREE]), services(real=[*REAL, {**THREE, "state": "drained"}])
@@ -73,7 +77,7 @@ def nodes() -> None:
     }
     added = step("added", "add_node", **with_it)
     refused["still_used"] = message(operate("remove_node").stdout)
-    leavers = Visitors("hold", "192.168.0.3", "30").wait_until_open()
+    leavers = Visitors("hold", VIP, "30").wait_until_open()
     farewell = Farewell(SPARE, leavers)
     removed = step("removed", "remove_node", **drained)
     farewell.join()
@@ -99,6 +103,42 @@ def nodes() -> None:
         dead={"seconds": seconds, "table": table(active())},
         status=farm.play("playbooks/status.yml").returncode,
     )
+
+
+def replace_director() -> None:
+    """Let the standby director die, put a bare machine in its place and build it; then the same with the active one."""
+    seen: dict[str, Any] = {}
+    for choose in (lambda: other(active()), active):
+        victim = choose()
+        lab.power_off(victim)
+        farm.wait_until("the other director is active", lambda dead=victim: active() == other(dead))
+        for disk in (lab.paths.state / "disks").glob(f"{victim}*"):
+            disk.unlink()
+        lab.power_on(victim)
+        stayers = Visitors("hold", VIP, "50").wait_until_open()
+        with farm.visitors(RATE) as probe:
+            how = {"cluster": "lvs_farm", "node": victim}
+            foretold = farm.play("playbooks/replace_node.yml", "--check", **how)
+            bare = lab.ssh(victim, "ls /etc/ha.d", check=False) == ""
+            began = time.monotonic()
+            done = farm.play("playbooks/replace_node.yml", **how)
+            seconds = round(time.monotonic() - began, 1)
+        if foretold.returncode or done.returncode:
+            sys.exit(foretold.stdout + done.stdout + done.stderr)
+        seen[victim] = {
+            "seconds": seconds,
+            "fetches": len(probe.fetches),
+            "failed": len(probe.fetches) - len(probe.good()),
+            "stayers": without_ports(stayers.end()),
+            "forecast_touched_nothing": bare,
+            "active": active(),
+            "table": table(victim),
+            "keys": len({lab.ssh(node, "cat", "/etc/ha.d/authkeys") for node in DIRECTORS}) == 1,
+        }
+        print(f"{victim}: {seen[victim]}", flush=True)
+    status = farm.play("playbooks/status.yml").returncode
+    again = farm.play("site.yml", "--limit", "lvs_farm")
+    farm.record("replace_director", status=status, next_run=changed_by(again.stdout), **seen)
 
 
 if __name__ == "__main__":
