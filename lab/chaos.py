@@ -139,7 +139,7 @@ class Campaign:
         node, active = nodes[int(chosen.share * len(nodes))], self._cluster.active()
         for witness in witnesses:
             witness.begin()
-        what = f"{chosen.number}: {fault.name} on {node} for {seconds} s; active: {active}"
+        what = f"{chosen.number}: {fault.name} on {node} for {seconds} s; active: {' and '.join(active) or 'none'}"
         print(f"{time.strftime('%T')} {what}", flush=True)
         began = time.monotonic()
         self._apart = fault.apart

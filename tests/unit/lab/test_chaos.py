@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import http.server
 import itertools
+import re
 import socket
 import subprocess
 import sys
@@ -111,8 +112,9 @@ def campaign(tmp_path, inflict, count=1, rested=list, standby=float("inf"), **mo
     return run, pair
 
 
-def test_a_campaign_of_faults_that_hurt_nobody(tmp_path):
+def test_a_campaign_of_faults_that_hurt_nobody(tmp_path, capsys):
     run, _ = campaign(tmp_path, lambda pair: None, 2)
+    assert re.search(r" 2: test on [ab] for 0.0 s; active: a\n", capsys.readouterr().out)
     assert run.broken == []
     assert [each.name for each in run.done] == ["test", "test"]
     assert run.table().splitlines()[1].split()[:2] == ["test", "2"]
