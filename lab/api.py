@@ -300,6 +300,7 @@ class Lab:
             "# Written by `python3 -m lab up`.\n" + "\n".join(blocks) + "\nHost *\n  User root\n"
             f'  IdentityFile "{key}"\n  IdentitiesOnly yes\n  UserKnownHostsFile "{known}"\n'
             f"  HostKeyAlias {HOST_KEY_ALIAS}\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n"
-            "  ServerAliveInterval 10\n  ServerAliveCountMax 3\n"  # a machine without power says no farewell
+            # A machine without power says no farewell; nor does one that lost it before it said who it is.
+            "  ServerAliveInterval 10\n  ServerAliveCountMax 3\n  ConnectTimeout 60\n"
             f"  ProxyCommand {proxy}\n  ProxyUseFdpass yes\n"
         )
