@@ -41,6 +41,7 @@ CLUSTER = chaos.Cluster(
     active=faults.owners,
     whole=whole,
     witnesses=look_on,
+    standby=5.0,  # nobody but the group's own node writes
     faults=[
         damage.power_cut(lab, TAKEOVER),
         # The kernel's own watchdog stands still with its machine; a real one, which sbd wants, does not.
