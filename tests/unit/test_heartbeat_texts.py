@@ -37,6 +37,30 @@ def test_without_such_logs_the_file_is_taken_away():
     assert found == {"dest": "/etc/logrotate.d/heartbeat-logs"}
 
 
+# --- what its scripts tell heartbeat ----------------------------------------------------------------------------------
+
+def told(tmp_path: Path, line: str) -> bytes:
+    """Have a script send a message to heartbeat by this line of its functions; return what comes in the first read."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = "HA_FIFO=%s\nha_clustermsg() {\n\t%s\n}\nha_clustermsg <<-!MSG\n\tt=resource\n\tinfo=mach_down\n\t!MSG\n"
+    with subprocess.Popen(["sh", "-c", script % (fifo, line)]) as process:
+        reader = os.open(fifo, os.O_RDONLY)
+        first = os.read(reader, 4096)
+        while os.read(reader, 4096):
+            pass
+        os.close(reader)
+    assert process.returncode == 0
+    fifo.unlink()
+    return first
+
+
+@pytest.mark.parametrize("time", range(20))
+def test_a_message_of_its_scripts_reaches_heartbeat_in_one_piece(tmp_path, time):
+    variables = yaml.safe_load((ROOT / "roles/heartbeat/vars/main.yml").read_text(encoding="utf-8"))
+    assert told(tmp_path, variables["__heartbeat_in_one"]) == b">>>\nt=resource\ninfo=mach_down\n<<<\n"
+
+
 # --- what systemd does when heartbeat has ended -----------------------------------------------------------------------
 
 def run_line(tmp_path: Path, name: str, result: str = "", code: str = "", mark: bool = True) -> str:
