@@ -8,8 +8,7 @@ all or none. So a group is either started here, or this node does not know.
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
-import re
-from typing import Any, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import (
     Clustat,
@@ -20,9 +19,12 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import (
     Running,
 )
 from ansible_collections.linuxha.cluster.plugins.module_utils._haresources import Line, parse_haresources
-from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import render_token, without_no_peer
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import (
+    TRANSITION,
+    render_token,
+    without_no_peer,
+)
 
-TRANSITION = "heartbeat is moving groups between the nodes at this moment"
 _MEMBERS = ("active", "up")  # "up" is a node that heartbeat has just seen and does not use yet
 
 
@@ -61,17 +63,6 @@ def _group(line: Line, here: str, holding: str) -> Group:
 def _groups(found: Heartbeat, holding: str) -> Tuple[Group, ...]:
     lines = parse_haresources(found.text or "")
     return tuple(_group(line, found.here, holding) for line in lines if line.node)
-
-
-def unit_of(resource: Mapping[str, Any]) -> str:
-    """Return the unit of systemd that runs one of a group's resources; "" for one that none does.
-
-    ldirectord is run by a unit for each of its configurations, see the role lvs_director.
-    """
-    agent, _, value = str(resource["name"]).partition("::")
-    if agent == "ldirectord":
-        return "lvs-ldirectord@%s" % re.sub(r"\.cf\Z", "", value.rpartition("/")[2])
-    return "" if value else agent
 
 
 def combine(found: Heartbeat, warnings: Sequence[str]) -> Clustat:

@@ -7,13 +7,14 @@ A lower room: shared by the room of haresources and by the one that checks a rol
 Private to linuxha.cluster; nothing outside may import it.
 """
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import _groups
 
 # heartbeat starts nothing before it has heard of another node or has given it up, even where there is none. The role
 # gives a node that is alone this one beside it, which never lives and is not told of.
 NO_PEER = "no-second-node"
+TRANSITION = "heartbeat is moving groups between the nodes at this moment"
 LONGEST_LINE = 4000  # heartbeat reads lines into a buffer of 5120 bytes
 _WORD = re.compile(r"[A-Za-z0-9@%_+=:,./-]+\Z")  # heartbeat's scripts pass words through the shell, unquoted
 
@@ -133,3 +134,14 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
             faults.append("%s.resources: their line would have %d characters; heartbeat reads %d at most"
                           % (where, length, LONGEST_LINE))
     return faults
+
+
+def unit_of(resource: Mapping[str, Any]) -> str:
+    """Return the unit of systemd that runs one of a group's resources; "" for one that none does.
+
+    ldirectord is run by a unit for each of its configurations, see the role lvs_director.
+    """
+    agent, _, value = str(resource["name"]).partition("::")
+    if agent == "ldirectord":
+        return "lvs-ldirectord@%s" % re.sub(r"\.cf\Z", "", value.rpartition("/")[2])
+    return "" if value else agent

@@ -12,8 +12,8 @@ import re
 from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _clustat_heartbeat,
     _drbd,
+    _heartbeat_words,
     _ipvs,
     _ipvs_kernel,
     _ldirectord,
@@ -115,7 +115,7 @@ def address_facts(output: str) -> List[Dict[str, str]]:
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
     """Return the services to look at: the known ones, and those that heartbeat starts by their name."""
     groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None
-    names = [_clustat_heartbeat.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
+    names = [_heartbeat_words.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
     return ["%s.service" % name for name in dict.fromkeys(DAEMONS + OTHERS + tuple(names))
             if re.match(r"[\w@.-]+\Z", name)]
 

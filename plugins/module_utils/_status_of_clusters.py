@@ -9,7 +9,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the filte
 """
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ansible_collections.linuxha.cluster.plugins.module_utils._clustat_heartbeat import TRANSITION, unit_of
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words import TRANSITION, unit_of
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import (
     CRITICAL,
     DEGRADED,
