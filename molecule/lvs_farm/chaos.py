@@ -11,7 +11,7 @@ from lab import chaos, damage, witnesses
 lab, farm, DIRECTORS = faults.lab, faults.farm, faults.DIRECTORS
 WEIGHTS = {"192.168.0.4": 1, "192.168.0.5": 2}  # as in the inventory
 DEADTIME = 10.0  # seconds; as in the inventory
-BOOT = 90.0  # seconds from the beginning of a boot until heartbeat has waited and heard nothing for long enough
+BOOT = 65.0  # seconds from the beginning of a boot until heartbeat has waited and heard nothing for long enough
 CONNECTIONS = 30
 MOST = 6.0  # seconds for which the directors may not hear each other: the deadtime is 10, and they have one way only
 

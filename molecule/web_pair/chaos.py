@@ -18,7 +18,7 @@ from lab.errors import LabError
 
 lab, pair, NODES = web.lab, web.pair, web.NODES
 DEADTIME = 10.0  # seconds; as in the inventory
-BOOT = 90.0  # seconds from the beginning of a boot until heartbeat has waited and heard nothing for long enough
+BOOT = 65.0  # seconds from the beginning of a boot until heartbeat has waited and heard nothing for long enough
 # What fails when a disk is dying: reads and writes of data, of the resync and of DRBD's own notes.
 ALL_FAULTS, PARAMETERS = 0x7F, "/sys/module/drbd/parameters"
 FEW, MINUTES = 6, 4.0

@@ -99,7 +99,7 @@ def test_a_node_whose_heartbeat_was_stopped_while_it_waited_stays_up_and_waits_a
     assert (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize(("line", "seconds"), [("deadtime 10", "40"), ("deadtime 8500ms", "38.5"), ("", "60")])
+@pytest.mark.parametrize(("line", "seconds"), [("deadtime 10", "15"), ("deadtime 8500ms", "13.5"), ("", "35")])
 def test_a_node_that_died_waits_until_the_other_one_has_noticed(tmp_path, line, seconds):
     (tmp_path / "ha.cf").write_text("keepalive 1\n%s\ndeadping 77\n" % line)
     assert run_line(tmp_path, "ExecStartPre") == "sleep " + seconds
