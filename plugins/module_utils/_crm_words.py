@@ -86,7 +86,11 @@ SPELLINGS: Dict[Any, Callable[..., Tuple[str, Dict[str, Any], Tuple[str, ...]]]]
 }
 
 
-def _operations(agent: str, said: _groups.Options, disable: bool) -> Tuple[Tuple[str, Dict[str, str]], ...]:
+# What becomes of a resource when an operation fails, where it is not what Pacemaker does anyhow.
+ON_FAIL = {"disable": (("start", "stop"), ("monitor", "stop")), "fence": (("monitor", "fence"),)}
+
+
+def _operations(agent: str, said: _groups.Options, recovery: Optional[str]) -> Tuple[Tuple[str, Dict[str, str]], ...]:
     """Return the operations by name, with their attributes."""
     usual = TIMES.get(agent, USUAL)
     interval = said.monitor.interval or usual.interval
@@ -94,8 +98,8 @@ def _operations(agent: str, said: _groups.Options, disable: bool) -> Tuple[Tuple
              "stop": {"interval": "0s", "timeout": "%ds" % (said.stop.timeout or usual.stop)}}
     if interval is not None:
         found["monitor"] = {"interval": "%ds" % interval, "timeout": "%ds" % (said.monitor.timeout or usual.monitor)}
-    for name in ("start", "monitor") if disable else ():
-        found.get(name, {})["on-fail"] = "stop"
+    for name, what in ON_FAIL.get(recovery or "", ()):
+        found.get(name, {})["on-fail"] = what
     return tuple(sorted(found.items()))
 
 
@@ -108,7 +112,7 @@ def primitives_of(group: _groups.Group) -> Tuple[Primitive, ...]:
         found.append(Primitive(
             agent, tuple((name, str(value)) for name, value in parameters.items() if value is not None), identity,
             "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(word)).strip("-") for word in words), said.name,
-            _operations(agent, said, group.recovery == "disable")))
+            _operations(agent, said, group.recovery)))
     return tuple(found)
 
 

@@ -30,7 +30,7 @@ FSTYPE = re.compile(r"[a-z0-9_.-]+\Z")
 DEVICE = re.compile(r"(/\S+|(UUID|LABEL)=\S+|[A-Za-z0-9.-]+:/\S*)\Z")
 PATH = re.compile(r"/\S*\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
-RECOVERIES = ("restart", "relocate", "disable")
+RECOVERIES = ("restart", "relocate", "disable", "fence")
 STATES = ("present", "absent", "enabled", "disabled")
 AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(:[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}\Z")
 

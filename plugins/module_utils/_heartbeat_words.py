@@ -121,7 +121,7 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
                           % (where, ", ".join(group.nodes)))
         if group.autostart is False:
             faults.append("%s.autostart: false; heartbeat starts every group, expected true" % where)
-        if group.recovery in ("restart", "disable"):
+        if group.recovery not in (None, "relocate"):
             faults.append("%s.recovery: %s; heartbeat watches no resource, expected relocate" % (where, group.recovery))
         if None not in (group.failback, cluster.auto_failback) and group.failback != cluster.auto_failback:
             faults.append("%s.failback: %s; heartbeat has one auto_failback for all, expected %s like that"

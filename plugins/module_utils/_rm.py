@@ -71,6 +71,9 @@ def _check_group(where: str, group: Group, nodes: Sequence[str]) -> Iterator[str
     if group.after:
         yield ("%s.after: %s; rgmanager cannot keep one service on the node of another, expected one group with all "
                "the resources in their order" % (where, ", ".join(group.after)))
+    if group.recovery == "fence":
+        yield ("%s.recovery: fence; rgmanager fences no node for a service, expected restart, relocate or disable"
+               % where)
     if group.restarts is not None and group.recovery not in (None, "restart"):
         yield "%s.restarts: %d, with recovery %s; expected recovery restart" % (where, group.restarts, group.recovery)
     if group.restart_window is not None and group.restarts is None:

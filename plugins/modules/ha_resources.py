@@ -46,7 +46,7 @@ options:
   groups:
     description:
       - The groups. The keys of each are V(name), V(nodes) (preferred node first), V(resources), V(failback),
-        V(restricted), V(autostart), V(recovery) (V(relocate), V(restart) or V(disable)), V(restarts),
+        V(restricted), V(autostart), V(recovery) (V(relocate), V(restart), V(disable) or V(fence)), V(restarts),
         V(restart_window), V(everywhere), V(after), V(state) (V(present), V(absent), V(enabled) or V(disabled)),
         V(running_on), V(frozen) and V(domain).
       - Each resource is a mapping with one key, its kind, and beside it perhaps the key V(options).
@@ -62,7 +62,8 @@ options:
         stay (INFINITY). V(restricted=true) keeps it off all other nodes (a location rule of -INFINITY).
       - V(recovery=restart) tries the same node V(restarts) times (C(migration-threshold)); without V(restarts), for
         ever. V(relocate) leaves it at the first failure. Failures are forgotten after V(restart_window) seconds
-        (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed (C(on-fail=stop)).
+        (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed (C(on-fail=stop)). V(fence), with
+        pacemaker only, fences the node on which a monitor finds a failure (C(on-fail=fence)).
       - V(autostart=false) makes a new group that is stopped (C(target-role=Stopped)); one that is there is left alone.
       - V(everywhere=true) runs it on all nodes at once (a clone, interleaved). V(after) names groups that must run on
         the same node before (an order and a colocation constraint).

@@ -278,6 +278,7 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         BOTH,
         "SERVER:/EXPORT for nfs",
     ),
+    ("a group that fences", {"groups": group(recovery="fence")}, BOTH, "expected restart, relocate or disable"),
     ("restarts of a relocation", {"groups": group(recovery="relocate", restarts=3)}, BOTH, "expected recovery restart"),
     ("window of nothing", {"groups": group(restart_window=60)}, BOTH, "restart_window: 60, without restarts"),
     ("name of 56 bytes", {"groups": group(name="g" * 56)}, BOTH, "expected at most 55 bytes"),

@@ -291,7 +291,7 @@ def group_lists(draw: Any) -> list[dict[str, Any]]:
             "restricted": draw(st.sampled_from([None, True, False])),
             "failback": draw(st.sampled_from([None, True, False])),
             "autostart": draw(st.sampled_from([None, False])),
-            "recovery": draw(st.sampled_from([None, "restart", "relocate", "disable"])),
+            "recovery": draw(st.sampled_from([None, "restart", "relocate", "disable", "fence"])),
             "everywhere": draw(st.sampled_from([None, True])),
             "state": draw(st.sampled_from(["present", "enabled", "disabled"])),
             "frozen": draw(st.sampled_from([None, True, False])),

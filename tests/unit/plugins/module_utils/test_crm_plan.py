@@ -310,7 +310,8 @@ def test_what_has_not_stopped_is_told() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.permutations([IP, FS, TEST]), st.booleans(), st.sampled_from([None, "restart", "relocate", "disable"]))
+@given(st.permutations([IP, FS, TEST]), st.booleans(),
+       st.sampled_from([None, "restart", "relocate", "disable", "fence"]))
 def test_a_plan_from_what_it_led_to_is_empty(resources: Any, restricted: bool, recovery: str | None) -> None:
     wanted = declared(dict(WEB, resources=resources, restricted=restricted, recovery=recovery))
     final = _crm_plan.plan_cib(_cib.parse_cib(EMPTY), status(), wanted).final

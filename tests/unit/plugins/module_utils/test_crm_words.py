@@ -99,6 +99,8 @@ def test_operations_have_generous_times_unless_said_otherwise() -> None:
     assert "monitor" not in operations({"mail": {"to": "root"}}, recovery="disable")
     disable = operations(service, recovery="disable")
     assert [disable[name].get("on-fail") for name in ("monitor", "start", "stop")] == ["stop", "stop", None]
+    fence = operations(service, recovery="fence")
+    assert [fence[name].get("on-fail") for name in ("monitor", "start", "stop")] == ["fence", None, None]
 
 
 META = [
@@ -109,6 +111,7 @@ META = [
     ({"recovery": "relocate"}, (None, "1", "600s")),
     ({"recovery": "relocate", "restarts": 2, "restart_window": 30}, (None, "2", "30s")),
     ({"recovery": "disable"}, (None, None, None)),
+    ({"recovery": "fence"}, (None, None, None)),
 ]
 
 

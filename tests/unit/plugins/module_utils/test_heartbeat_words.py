@@ -84,6 +84,7 @@ REFUSED = [
     ({"autostart": False}, "groups[0].autostart: false"),
     ({"recovery": "restart"}, "groups[0].recovery: restart"),
     ({"recovery": "disable"}, "groups[0].recovery: disable"),
+    ({"recovery": "fence"}, "groups[0].recovery: fence"),
     ({"failback": True}, "groups[0].failback: True"),
     ({"resources": [{"ip": {"address": "2001:db8::1/64"}}]}, "groups[0].resources[0]: 2001:db8::1 is an IPv6 address"),
     ({"resources": [{"lvm": {"group": "vg", "volume": "lv"}}]}, "groups[0].resources[0].lvm.volume: lv"),
