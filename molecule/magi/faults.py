@@ -273,6 +273,27 @@ def storage_lost() -> None:
     )
 
 
+def locks_lost() -> None:
+    """Kill lvmlockd where the volume is active: its locks must not outlive it, so the node must be fenced."""
+    magi.wait_until("the cluster is whole", whole)
+    (victim,) = owners()
+    others = [node for node in NODES if node != victim]
+    before, written = boot(victim), dates(victim)
+    began = time.monotonic()
+    lab.ssh(victim, "kill -9 $(pidof lvmlockd)")
+    running = magi.wait_until("the group runs elsewhere", lambda: any(map(runs_on, others))) - began
+    (owner,) = owners()
+    back = magi.wait_until("the cluster is whole again", whole) - began
+    magi.record(
+        "locks_lost",
+        running=round(running, 1),
+        back=round(back, 1),
+        reset=boot(victim) != before,
+        kept=dates(owner)[: len(written)] == written,
+        site=changed_by(magi.play("site.yml").stdout),
+    )
+
+
 def kill_two() -> None:
     """Take the power from two nodes at the same instant: the last one must have quorum, with the arbiter's votes."""
     magi.wait_until("the cluster is whole", whole)
