@@ -141,7 +141,7 @@ def unit_of(resource: Mapping[str, Any]) -> str:
 
     ldirectord is run by a unit for each of its configurations, see the role lvs_director.
     """
-    agent, _, value = str(resource["name"]).partition("::")
+    agent, _colons, value = str(resource["name"]).partition("::")
     if agent == "ldirectord":
         return "lvs-ldirectord@%s" % re.sub(r"\.cf\Z", "", value.rpartition("/")[2])
     return "" if value else agent
