@@ -98,5 +98,5 @@ def host_of(name: str, result: Dict[str, Any]) -> Host:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "does not answer" if result.get("unreachable") else "could not be looked at",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
-    keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "faults")
+    keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "unfinished", "faults")
     return Host(name, {key: result.get(key) for key in keys})

@@ -27,6 +27,10 @@ DAEMONS = ("sbd", "corosync-qdevice", "corosync-qnetd", "dlm", "lvmlockd", "ipvs
            "httpd", "nginx")
 OTHERS = ("heartbeat", "corosync", "pacemaker", "cman", "rgmanager", "chrony", "chronyd", "ntpsec", "ntpd", "iscsid",
           "open-iscsi", "drbd", "ldirectord", "lvs-table")
+# Files that are there from the beginning of a step to its end, and the playbook that goes on from them.
+NOTES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
+         ("/var/lib/linuxha/rolling_upgrade", "playbooks/rolling_upgrade.yml"),
+         ("/var/run/linuxha/pending/*", "site.yml"))
 LONGEST_RANGE = 255
 _HOST = r"(?:\[[^\]]+\]|[^\[\]:>-]+)"
 _TARGET = re.compile(r"(?P<first>%s)(?:->(?P<last>%s))?(?::(?P<port>\d+))?\Z" % (_HOST, _HOST))

@@ -32,6 +32,7 @@ def look_at_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Fi
     found += [finding for host in hosts for finding in _ipvs(host, by_name[host.name], hosts)]
     found += [finding for cluster in clusters for finding in _directors([
         host for host in hosts if host.name in cluster.hosts], cluster)]
+    found += [finding for host in hosts for finding in _unfinished(host, by_name[host.name])]
     return found + [finding for host in hosts for look in (_units, _clock, _faults) for finding in look(host)]
 
 
@@ -49,6 +50,19 @@ def _silence(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
     problem = "%s: %s.%s" % (host.silence, error.rstrip("."), told)
     return [Finding(DEGRADED if told else CRITICAL, host.name, problem, (host.name,), (
         Step("", "ansible %s -m ansible.builtin.ping" % host.name),))]
+
+
+def _unfinished(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
+    """Find what killed runs have left: a corosync that starts now may have another key than those that run."""
+    found = []
+    for note in host.said.get("unfinished") or ():
+        operation = note["playbook"].startswith("playbooks/")
+        scope = "-e cluster=%s" % (cluster.title if cluster else "NAME") if operation else "--limit %s" % host.name
+        problem = "%s has begun here and not ended, as %s tells; unless it runs right now, run it again: it goes on " \
+                  "from there" % (note["playbook"], note["file"])
+        step = Step("", "ansible-playbook %s %s" % (note["playbook"], scope))
+        found.append(Finding(DEGRADED, host.name, problem, (host.name,), (step,)))
+    return found
 
 
 def _faults(host: Host) -> List[Finding]:

@@ -77,6 +77,14 @@ units:
   type: dict
   returned: success
   sample: {sbd: {state: active, enabled: true, "off": false}}
+unfinished:
+  description:
+    - What runs that were killed have left on this host, for the next run to go on from; the C(file) that tells, and the
+      C(playbook) to run again.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{file: /etc/corosync/authkey.next, playbook: playbooks/rotate_secrets.yml}]
 faults:
   description: What could not be read, and why, by the name of the part.
   type: dict
@@ -117,7 +125,7 @@ class Host:
         clustat = self.part("clustat", lambda: _clustat_reader.look(self.runner, "auto", self.seconds))
         found = {name: self.part(name, look) for name, look in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
-            ("units", lambda: self.units(clustat)))}
+            ("units", lambda: self.units(clustat)), ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, look):
@@ -156,6 +164,10 @@ class Host:
         if not self.runner.has("systemctl"):
             return None
         return _status_host.unit_facts(self.ask(*UNITS + tuple(_status_host.list_units(clustat))))
+
+    def unfinished(self):
+        return [{"file": path, "playbook": playbook} for pattern, playbook in _status_host.NOTES
+                for path in sorted(glob.glob(pattern))]
 
 
 def main():

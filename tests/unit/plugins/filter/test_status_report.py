@@ -577,6 +577,19 @@ def test_services_that_are_off_are_found():
         "pacemaker does not run on casper", "apache2 does not run (inactive)"]
 
 
+def test_a_run_that_was_killed_is_found_with_the_one_that_goes_on():
+    looks = fake.magi()
+    looks["debian1"]["unfinished"] = [
+        {"file": "/etc/corosync/authkey.next", "playbook": "playbooks/rotate_secrets.yml"}]
+    finding = only(looks)
+    assert finding["problem"].startswith(
+        "playbooks/rotate_secrets.yml has begun here and not ended, as /etc/corosync/authkey.next tells")
+    assert steps(finding) == ["# ansible-playbook playbooks/rotate_secrets.yml -e cluster=magi_nodes"]
+    alone = fake.answer("reel1")
+    alone["unfinished"] = [{"file": "/var/run/linuxha/pending/ntp", "playbook": "site.yml"}]
+    assert steps(only({"reel1": alone})) == ["# ansible-playbook site.yml --limit reel1"]
+
+
 def test_what_could_not_be_read_is_found():
     look = fake.answer("reel1", root=False)
     look.update(clustat=None, faults={"clustat": "'crm_mon' did not end within 30 s"})

@@ -103,6 +103,19 @@ def test_the_files_of_ldirectord_tell_what_is_expected(monkeypatch: pytest.Monke
     assert (unloaded["services"], list(unloaded["expected"])) == ([], ["tcp 192.168.0.3:80"])
 
 
+def test_what_killed_runs_left_is_told(monkeypatch: pytest.MonkeyPatch):
+    left = {
+        "/etc/corosync/authkey.next": ["/etc/corosync/authkey.next"],
+        "/var/run/linuxha/pending/*": ["/var/run/linuxha/pending/ntp", "/var/run/linuxha/pending/heartbeat"],
+    }
+    monkeypatch.setattr(door.glob, "glob", lambda pattern: left.get(pattern, []))
+    assert read({})["unfinished"] == [
+        {"file": "/etc/corosync/authkey.next", "playbook": "playbooks/rotate_secrets.yml"},
+        {"file": "/var/run/linuxha/pending/heartbeat", "playbook": "site.yml"},
+        {"file": "/var/run/linuxha/pending/ntp", "playbook": "site.yml"},
+    ]
+
+
 def test_the_time_daemon_that_answers_is_taken():
     silent = fake.text("chronyc/4.3-no-daemon.txt")
     both = {CHRONY: silent, NTP: fake.text("ntpq/ntpsec-1.2.2-selected.txt")}
