@@ -9,7 +9,7 @@ if [ -n "$(blkid -p /dev/ubdb)" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq -y install chrony drbd-utils heartbeat apache2 bsd-mailx dma >/dev/null
+apt-get -qq -y install chrony drbd-utils heartbeat apache2 bsd-mailx dma net-tools >/dev/null
 
 cat > /etc/drbd.d/repl.res <<'RES'
 resource repl {
