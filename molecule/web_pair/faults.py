@@ -206,6 +206,32 @@ def link_loss() -> None:
     )
 
 
+def front_link_loss() -> None:
+    """Pull the visitors' cable of the machine that serves until the other one does, and put it back."""
+    victim = serving()
+    writer = Writer(victim)
+    with pair.visitors() as probe:
+        began = time.monotonic()
+        lab.cut(victim, "eth0")
+        pair.wait_until("the other machine serves", lambda: serving() == other(victim))
+        mounted = [node for node in NODES if MOUNT in lab.ssh(node, "cat", "/proc/mounts")]
+        outage = round(outage_from(probe, began), 2)
+        lab.mend(victim, "eth0")
+        pair.wait_until("both copies are whole", whole)
+        time.sleep(_deadtime(victim) + 10)  # as long as an unwanted move back would need to begin
+    writer.stop()
+    pair.record(
+        "front_link_loss",
+        victim=victim,
+        serving=serving(),
+        outage=outage,
+        deadtime=_deadtime(victim),
+        mounted=mounted,
+        acknowledged=writer.acknowledged,
+        found=records(other(victim))[-1],
+    )
+
+
 def unchanged_run() -> None:
     """Time a run that has nothing to do."""
     pair.unchanged_run(NODES)
