@@ -384,7 +384,8 @@ def bulk() -> None:
     file = lab.paths.state / "table.json"
     services_ = bulk_table()
     file.write_text(json.dumps(services_))
-    lab.ssh(CLIENT, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install ipvsadm")
+    # The machine may be bare, without lists of packages: the benchmark boots it for this alone.
+    lab.ssh(CLIENT, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install ipvsadm")
     put("timed.py", TIMED)
 
     def play() -> str:
