@@ -9,7 +9,7 @@ if [ -n "$(blkid -p /dev/ubdb)" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq -y install chrony drbd-utils heartbeat apache2 bsd-mailx dma net-tools >/dev/null
+apt-get -qq -y install chrony drbd-utils heartbeat apache2 bsd-mailx dma >/dev/null
 
 cat > /etc/drbd.d/repl.res <<'RES'
 resource repl {
@@ -43,7 +43,8 @@ auth 1
 1 md5 "Icimonsupermotdepasse"
 KEYS
 chmod 0600 /etc/ha.d/authkeys
-echo 'debian1 192.168.69.16 IPaddr::192.168.69.100 drbddisk::repl Filesystem::/dev/drbd0::/mnt/repl::ext4 apache2 MailTo::root' \
+# IPaddr, which a bare address means, needs ifconfig; IPaddr2 is the same with today's programs.
+echo 'debian1 IPaddr2::192.168.69.16 IPaddr2::192.168.69.100 drbddisk::repl Filesystem::/dev/drbd0::/mnt/repl::ext4 apache2 MailTo::root' \
   > /etc/ha.d/haresources
 cat > /etc/ha.d/ha.cf <<'HA'
 logfile /var/log/ha-log

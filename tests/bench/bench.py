@@ -248,6 +248,7 @@ PARTS = {
 }
 # The most that an unchanged run may cost: beside a parallel ssh, and beside plain tasks.
 GOALS = {"pair": ("10", "0.33"), "farm": ("", ""), "magi": ("", "")}
+KINDS = {"pair": "web pair", "farm": "LVS farm", "magi": "magi"}
 
 
 def machine() -> str:
@@ -271,7 +272,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
 
     for part in [part for part in GOALS if part in results]:
         found, goals = results[part], GOALS[part]
-        what = f"{part}, {found['machines']} machines, unchanged run"
+        what = f"{KINDS[part]}, {found['machines']} machines, unchanged run"
         add(what, found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], goals[0])
         add(what, found["again"], f"the same state in {found['plain_tasks']} plain tasks", found["plain"], goals[1])
     if "pair" in results and "article" in results:
@@ -313,7 +314,8 @@ def page(results: dict[str, Any], where: str) -> str:
     ]
     loads = ", ".join(f"{part} {found['load']}" for part, found in results.items())
     lines += ["", f"Mean load of the machine in the quarter of an hour until the end of each part: {loads}."]
-    lines += ["Where it is above the number of CPUs, something else ran too, and the ratios say less."]
+    lines += ["The machines of the cluster themselves make most of it. An unchanged run and what is beside it were"]
+    lines += ["measured in turn, some times; a first run and the article's script once."]
     if "pair" in results:
         found = results["pair"]
         lines += [
