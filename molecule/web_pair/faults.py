@@ -232,6 +232,30 @@ def front_link_loss() -> None:
     )
 
 
+def heartbeat_killed() -> None:
+    """Kill heartbeat's first process where it runs the site: what it had started must not run on."""
+    victim = serving()
+    before = booted(lab, victim)
+    writer = Writer(victim)
+    with pair.visitors() as probe:
+        began = time.monotonic()
+        lab.ssh(victim, "kill -9 $(systemctl show -P MainPID heartbeat)")
+        pair.wait_until("the machine boots anew", lambda: booted(lab, victim) not in ("", before))
+        pair.wait_until("the other machine serves", lambda: serving() == other(victim))
+    writer.stop()
+    pair.wait_until("both copies are whole", whole)
+    pair.wait_until("heartbeat runs again", lambda: heartbeat_runs(victim))
+    pair.record(
+        "heartbeat_killed",
+        victim=victim,
+        serving=serving(),
+        outage=round(outage_from(probe, began), 2),
+        deadtime=_deadtime(victim),
+        acknowledged=writer.acknowledged,
+        found=records(other(victim))[-1],
+    )
+
+
 def unchanged_run() -> None:
     """Time a run that has nothing to do."""
     pair.unchanged_run(NODES)

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,26 @@ def test_a_node_that_died_waits_until_the_other_one_has_noticed(tmp_path, line, 
 def test_a_node_that_was_stopped_in_good_order_does_not_wait(tmp_path):
     (tmp_path / "ha.cf").write_text("deadtime 10\n")
     assert run_line(tmp_path, "ExecStartPre", mark=False) == ""
+
+
+# --- what heartbeat keeps running -------------------------------------------------------------------------------------
+
+def test_what_heartbeat_keeps_running_dies_with_it():
+    variables = yaml.safe_load((ROOT / "roles/heartbeat/vars/main.yml").read_text(encoding="utf-8"))
+    script = "%s sleep 60 & echo $!; wait" % variables["__heartbeat_pdeathsig"]
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as heartbeat:
+        child = Path("/proc", heartbeat.stdout.readline().strip())
+        while "sleep" not in (child / "cmdline").read_text(encoding="utf-8").split("\0"):
+            time.sleep(0.01)  # setpriv has not become it yet
+        heartbeat.kill()
+    deadline = time.monotonic() + 10
+    while child.exists() and "State:\tZ" not in (child / "status").read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_all_that_heartbeat_keeps_running_is_started_so():
+    template = (ROOT / "roles/heartbeat/templates/ha.cf.j2").read_text(encoding="utf-8")
+    lines = [line for line in template.splitlines() if line.startswith("respawn ")]
+    assert len(lines) == 2
+    assert all("{{ __heartbeat_pdeathsig }}" in line for line in lines)
