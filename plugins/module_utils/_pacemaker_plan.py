@@ -190,6 +190,9 @@ def _refuse_host(name: str, host: Host, goal: Goal) -> List[str]:
     elif host.cmap and not _is_default(host) and running != cluster.name:
         found.append("%s runs in the cluster '%s'; expected '%s' or none. A cluster that runs is never built again: "
                      "stop it and remove %s, or give its name" % (name, running, cluster.name, CONF))
+    elif not host.cmap and _active(host, "corosync.service"):
+        found.append("%s runs corosync, which does not say what is in force (corosync-cmapctl); expected its answer or "
+                     "corosync stopped. If it was just started, run again; journalctl -u corosync says more" % name)
     elif not host.cmap and text and written != cluster.name and not _corosync_conf.is_default(places):
         found.append("%s belongs to the cluster '%s' by its %s; expected '%s' or none. Remove the file if that cluster "
                      "is no more" % (name, written, CONF, cluster.name))

@@ -124,6 +124,13 @@ def test_a_cluster_that_is_right_is_left_alone(name):
     assert nothing(plan(magi(), name=name))
 
 
+def test_a_corosync_that_does_not_answer_is_not_taken_for_one_that_is_off():
+    (refusal,) = plan(magi(casper=running("casper", cmap={})), name="casper").refusals
+    assert "casper runs corosync, which does not say what is in force (corosync-cmapctl)" in refusal
+    off = running("casper", cmap={})._replace(units=units("inactive", "enabled"))
+    assert plan(magi(casper=off), name="casper").refusals == ()
+
+
 def test_bare_hosts_get_everything_and_one_of_them_sees_to_the_disks():
     hosts = {name: bare() for name in NAMES}
     steps = [plan(hosts, name=name) for name in NAMES]
@@ -167,7 +174,8 @@ def test_another_cluster_is_refused_whether_it_runs_or_not():
     assert "runs in the cluster 'prod'; expected 'magi'" in plan(
         magi(casper=running("casper", cmap=other)), name="casper").refusals[0]
     text = running("casper").files[room.CONF].replace("cluster_name: magi", "cluster_name: prod")
-    asleep = running("casper", cmap={}, files={room.CONF: text, room.HOSTNAME: "casper"})
+    asleep = running("casper", cmap={}, files={room.CONF: text, room.HOSTNAME: "casper"},
+                     units=units("inactive", "enabled"))
     assert "belongs to the cluster 'prod'" in plan(magi(casper=asleep), name="casper").refusals[0]
 
 
