@@ -57,7 +57,8 @@ def _unfinished(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
     found = []
     for note in host.said.get("unfinished") or ():
         operation = note["playbook"].startswith("playbooks/")
-        scope = "-e cluster=%s" % (cluster.title if cluster else "NAME") if operation else "--limit %s" % host.name
+        scope = "-e cluster=%s" % (cluster.title if cluster else "NAME") if operation else "--limit %s" % ",".join(
+            cluster.hosts if cluster else (host.name,))  # the roles want all nodes of a cluster in one run
         problem = "%s has begun here and not ended, as %s tells; unless it runs right now, run it again: it goes on " \
                   "from there" % (note["playbook"], note["file"])
         step = Step("", "ansible-playbook %s %s" % (note["playbook"], scope))

@@ -585,6 +585,9 @@ def test_a_run_that_was_killed_is_found_with_the_one_that_goes_on():
     assert finding["problem"].startswith(
         "playbooks/rotate_secrets.yml has begun here and not ended, as /etc/corosync/authkey.next tells")
     assert steps(finding) == ["# ansible-playbook playbooks/rotate_secrets.yml -e cluster=magi_nodes"]
+    pair = fake.web_pair()
+    pair["debian2"]["unfinished"] = [{"file": "/var/run/linuxha/pending/heartbeat", "playbook": "site.yml"}]
+    assert steps(only(pair)) == ["# ansible-playbook site.yml --limit debian1,debian2"]
     alone = fake.answer("reel1")
     alone["unfinished"] = [{"file": "/var/run/linuxha/pending/ntp", "playbook": "site.yml"}]
     assert steps(only({"reel1": alone})) == ["# ansible-playbook site.yml --limit reel1"]
