@@ -246,9 +246,8 @@ PARTS = {
     "bulk": bulk,
     "growth": growth,
 }
-# The most that an unchanged run may cost: beside a parallel ssh, and beside plain tasks.
-GOALS = {"pair": ("10", "0.33"), "farm": ("", ""), "magi": ("", "")}
-KINDS = {"pair": "web pair", "farm": "LVS farm", "magi": "magi"}
+# Each kind of cluster, and the most that an unchanged run may cost: beside a parallel ssh, and beside plain tasks.
+KINDS = {"pair": ("web pair", "10", "0.33"), "farm": ("LVS farm", "", ""), "magi": ("magi", "", "")}
 
 
 def machine() -> str:
@@ -270,11 +269,13 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
     def add(what: str, mine: float, beside: str, theirs: float, goal: str = "") -> None:
         table.append((what, f"{mine:.2f} s", f"{beside}: {theirs:.2f} s", mine / theirs, goal))
 
-    for part in [part for part in GOALS if part in results]:
-        found, goals = results[part], GOALS[part]
-        what = f"{KINDS[part]}, {found['machines']} machines, unchanged run"
-        add(what, found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], goals[0])
-        add(what, found["again"], f"the same state in {found['plain_tasks']} plain tasks", found["plain"], goals[1])
+    for part, (kind, beside_ssh, beside_plain) in KINDS.items():
+        if part not in results:
+            continue
+        found = results[part]
+        what = f"{kind}, {found['machines']} machines, unchanged run"
+        add(what, found["again"], "parallel `ssh HOST python3 -c pass`", found["bare_ssh"], beside_ssh)
+        add(what, found["again"], f"the same state in {found['plain_tasks']} plain tasks", found["plain"], beside_plain)
     if "pair" in results and "article" in results:
         add(
             "web pair, first run until the page is served and both copies are whole",
