@@ -59,8 +59,10 @@ def _unfinished(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
         operation = note["playbook"].startswith("playbooks/")
         scope = "-e cluster=%s" % (cluster.title if cluster else "NAME") if operation else "--limit %s" % ",".join(
             cluster.hosts if cluster else (host.name,))  # the roles want all nodes of a cluster in one run
+        what = note["playbook"] if operation else "a change by %s (or by your own playbook of these roles)" % (
+            note["playbook"])
         problem = "%s has begun here and not ended, as %s tells; unless it runs right now, run it again: it goes on " \
-                  "from there" % (note["playbook"], note["file"])
+                  "from there" % (what, note["file"])
         step = Step("", "ansible-playbook %s %s" % (note["playbook"], scope))
         found.append(Finding(DEGRADED, host.name, problem, (host.name,), (step,)))
     return found

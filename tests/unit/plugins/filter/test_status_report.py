@@ -587,7 +587,9 @@ def test_a_run_that_was_killed_is_found_with_the_one_that_goes_on():
     assert steps(finding) == ["# ansible-playbook playbooks/rotate_secrets.yml -e cluster=magi_nodes"]
     pair = fake.web_pair()
     pair["debian2"]["unfinished"] = [{"file": "/var/run/linuxha/pending/heartbeat", "playbook": "site.yml"}]
-    assert steps(only(pair)) == ["# ansible-playbook site.yml --limit debian1,debian2"]
+    finding = only(pair)
+    assert finding["problem"].startswith("a change by site.yml (or by your own playbook of these roles) has begun here")
+    assert steps(finding) == ["# ansible-playbook site.yml --limit debian1,debian2"]
     alone = fake.answer("reel1")
     alone["unfinished"] = [{"file": "/var/run/linuxha/pending/ntp", "playbook": "site.yml"}]
     assert steps(only({"reel1": alone})) == ["# ansible-playbook site.yml --limit reel1"]
