@@ -56,11 +56,11 @@ def _unfinished(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
     """Find what killed runs have left: a corosync that starts now may have another key than those that run."""
     found = []
     for note in host.said.get("unfinished") or ():
-        operation = note["playbook"].startswith("playbooks/")
-        scope = "-e cluster=%s" % (cluster.title if cluster else "NAME") if operation else "--limit %s" % ",".join(
-            cluster.hosts if cluster else (host.name,))  # the roles want all nodes of a cluster in one run
-        what = note["playbook"] if operation else "a change by %s (or by your own playbook of these roles)" % (
-            note["playbook"])
+        if note["playbook"].startswith("playbooks/"):
+            what, scope = note["playbook"], "-e cluster=%s" % (cluster.title if cluster else "NAME")
+        else:  # the roles, by whatever playbook; they want all nodes of a cluster in one run
+            what = "a change by %s (or by your own playbook of these roles)" % note["playbook"]
+            scope = "--limit %s" % ",".join(cluster.hosts if cluster else (host.name,))
         problem = "%s has begun here and not ended, as %s tells; unless it runs right now, run it again: it goes on " \
                   "from there" % (what, note["file"])
         step = Step("", "ansible-playbook %s %s" % (note["playbook"], scope))
