@@ -78,7 +78,8 @@ class Magi(Scenario):
         given = {"clvm_volume_groups": copy.deepcopy(INVENTORY["clvm_volume_groups"]), **variables}
         for group in given["clvm_volume_groups"]:
             for volume in group["volumes"]:
-                volume["size"] = f"{max(megabytes(group['name'], volume['name']), int(volume['size'].rstrip('M')))}M"
+                is_now = faults.megabytes(f"{group['name']}/{volume['name']}")
+                volume["size"] = f"{max(is_now, int(volume['size'].rstrip('M')))}M"
         return super().play_argv(playbook, *options, **given)
 
 
@@ -86,12 +87,6 @@ def visits(files: dict[str, Path]) -> list[tuple[float, float]]:
     """Return when each visit began and was done, on whichever node; the last line may not be whole."""
     lines = [line.split() for file in files.values() for line in file.read_text().split("\n")[:-1]]
     return sorted((float(words[1]), float(words[2])) for words in lines if words[:1] == ["visit"])
-
-
-def megabytes(group: str, volume: str) -> int:
-    """Return how big a volume is."""
-    ask = ("lvs", "--noheadings", "--nosuffix", "--units", "m", "--options", "lv_size", f"{group}/{volume}")
-    return int(float(lab.ssh(NODES[0], *ask)))
 
 
 magi = Magi(faults.magi.group, "", faults.tell_state, faults.magi.limit)

@@ -369,6 +369,12 @@ def groups_with(*resources: dict[str, Any]) -> dict[str, Any]:
     return {"rhcs_cman_groups": [{**group, "resources": [*group["resources"], *resources]}]}
 
 
+def megabytes(volume: str = VOLUME) -> int:
+    """Return how big a volume is."""
+    ask = ("lvs", "--noheadings", "--nosuffix", "--units", "m", "--options", "lv_size", volume)
+    return int(float(lab.ssh(NODES[0], *ask)))
+
+
 def bigger(size: str) -> dict[str, Any]:
     """Return the variable clvm_volume_groups with a bigger volume."""
     (volumes,) = declared(NODES[0], "clvm_volume_groups")
@@ -425,10 +431,9 @@ def with_shared(size: str = "120M") -> dict[str, Any]:
     """Return the variables with a volume more, and a group that mounts it on every node."""
     (volumes,) = declared(NODES[0], "clvm_volume_groups")
     (group,) = declared(NODES[0], "rhcs_cman_groups")
-    mebibytes = lab.ssh(owners()[0], "lvs", "--noheadings", "--nosuffix", "--units", "m", "-o", "lv_size", VOLUME)
     gfs2 = {"type": "gfs2", "lock_table": "magi:shared", "journals": len(NODES), "options": ["-J", "8"]}
     shared = {"name": "shared_lv", "size": size, "filesystem": gfs2}
-    first = {**volumes["volumes"][0], "size": f"{float(mebibytes):.0f}M"}
+    first = {**volumes["volumes"][0], "size": f"{megabytes()}M"}
     mount = {"device": "/dev/magi_vg/shared_lv", "mountpoint": SHARED, "fstype": "gfs2"}
     resources = [{"lvm": {"group": "magi_vg", "volume": "shared_lv"}}, {"filesystem": mount}]
     everywhere = {"name": "shared", "everywhere": True, "after": ["locking"], "resources": resources}

@@ -7,7 +7,21 @@ import sys
 import time
 from typing import Any
 
-from faults import GROUP, NODES, arbiter_votes, boot, lab, lifetimes, magi, online, owners, runs_on, whole
+from faults import (
+    GROUP,
+    NODES,
+    arbiter_votes,
+    bigger,
+    boot,
+    lab,
+    lifetimes,
+    magi,
+    megabytes,
+    online,
+    owners,
+    runs_on,
+    whole,
+)
 
 from lab.scenario import changed_by, declared
 
@@ -37,8 +51,9 @@ def kept(before: dict[str, str], victim: str) -> bool:
 
 
 def operate(playbook: str, *options: str, **variables: Any) -> Any:
-    """Run an operation."""
-    return magi.play(f"playbooks/{playbook}.yml", *options, cluster="magi_nodes", **variables)
+    """Run an operation. A volume never gets smaller: one that an earlier step made bigger is declared so."""
+    sizes = bigger(f"{megabytes()}M")
+    return magi.play(f"playbooks/{playbook}.yml", *options, cluster="magi_nodes", **sizes, **variables)
 
 
 def step(name: str, playbook: str, victim: str, **variables: Any) -> dict[str, Any]:
