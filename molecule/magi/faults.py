@@ -229,6 +229,20 @@ def quick_reboot() -> None:
     )
 
 
+def fenced_by_word() -> None:
+    """Tell a node that is well that it was fenced, as a fencing that ends late does: it must come back by itself."""
+    magi.wait_until("the cluster is whole", whole)
+    owner = owners()
+    victim, teller = (node for node in NODES if node not in owner)
+    before = boot(victim)
+    told = time.monotonic()
+    lab.ssh(teller, "stonith_admin", "--confirm", victim)
+    magi.wait_until("it is no member", lambda: victim not in online(teller), 1)
+    back = magi.wait_until("it is a member again", whole) - told
+    booted = boot(victim) not in ("", before)
+    magi.record("fenced_by_word", victim=victim, back=round(back, 1), booted=booted, stayed=owners() == owner != [])
+
+
 def late_storage() -> None:
     """Boot a node that stands by without its storage until its sbd has given up: it must join by itself later."""
     magi.wait_until("the cluster is whole", whole)

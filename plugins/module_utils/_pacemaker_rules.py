@@ -180,6 +180,10 @@ def cluster_properties(cluster: Cluster) -> Dict[str, str]:
     """Return the cluster properties that the role owns: what fencing needs, and what the user gave."""
     sbd = _sbd.sbd_of(cluster)
     found = {"stonith-enabled": "false" if cluster.without_fencing else "true"}
+    if not cluster.without_fencing:
+        # A node may have booted by itself and joined before its fencing ends. Told of it, pacemaker would stop and stay
+        # down until someone comes; so it boots once more.
+        found["fence-reaction"] = "panic"
     if sbd and sbd.devices:
         # Both agents of sbd want 1.2 times the time that a message needs, and 1.2 times that for the rest.
         found["stonith-timeout"] = "%ds" % max(60, _sbd.full_timeouts(sbd.timeouts)["msgwait"] * 3 // 2)

@@ -91,12 +91,14 @@ def test_each_rule_names_the_variable_the_value_and_what_is_right(variables, say
 
 
 def test_properties_follow_from_fencing():
-    assert room.cluster_properties(cluster()) == {"stonith-enabled": "true", "stonith-timeout": "60s"}
+    assert room.cluster_properties(cluster()) == {
+        "stonith-enabled": "true", "fence-reaction": "panic", "stonith-timeout": "60s"}
     slow = {"devices": [LASTING], "timeouts": {"watchdog": 60}}
     assert room.cluster_properties(cluster(sbd=slow))["stonith-timeout"] == "180s"
     assert room.cluster_properties(cluster(sbd={"timeouts": {"watchdog": 10}}))["stonith-watchdog-timeout"] == "20s"
     assert room.cluster_properties(cluster(sbd=None, without_fencing=True)) == {"stonith-enabled": "false"}
     assert room.cluster_properties(cluster(properties={"stonith-timeout": "99s"}))["stonith-timeout"] == "99s"
+    assert room.cluster_properties(cluster(properties={"fence-reaction": "stop"}))["fence-reaction"] == "stop"
 
 
 def test_sbd_fences_all_nodes_and_is_the_last_resort_of_those_with_levels():
