@@ -1,10 +1,9 @@
 """A node lost its network: the others fenced it and went on, it was reset and came back."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-cut = json.loads((Lab.open().paths.state / "measured.json").read_text())["cut"]
+cut = all_measured(Lab.open())["cut"]
 TOKEN, CONSENSUS, MSGWAIT = 5.65, 6.78, 20.0  # seconds; corosync adds 0.65 s for the third node
 SLACK = 15.0  # starting the agent on a slow machine
 

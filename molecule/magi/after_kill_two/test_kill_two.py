@@ -1,10 +1,9 @@
 """Two of three nodes lost their power at the same instant: the last one has quorum."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-kill = json.loads((Lab.open().paths.state / "measured.json").read_text())["kill_two"]
+kill = all_measured(Lab.open())["kill_two"]
 
 
 def test_the_last_node_has_quorum_and_fenced_the_others():

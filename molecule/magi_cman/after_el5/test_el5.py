@@ -1,13 +1,12 @@
 """What came of the flows of EL5: qdiskd first, changes brought by ccsd, refused with the reason."""
 
-import json
-
 import pytest
 
 from lab import Lab
+from lab.scenario import measured as all_measured
 
 NODES = ("balthasar", "casper", "melchior")
-flows = json.loads((Lab.open().paths.state / "measured.json").read_text())
+flows = all_measured(Lab.open())
 SAID = {
     "ccs_tool_0": "Unable to connect to the CCS daemon: Connection refused",
     "ccs_tool_1": "Proposed updated config file does not have greater version number.",

@@ -1,13 +1,13 @@
 """The running cluster was edited: visitors noticed no more than they had to, and only what was declared has changed."""
 
-import json
 
 import pytest
 
 from lab import Lab
+from lab.scenario import measured as all_measured
 
 MARGIN = 2.0  # seconds that a move by the playbook may take longer than one by the cluster manager's own program
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["edits"]
+measured = all_measured(Lab.open())["edits"]
 every_edit = pytest.mark.parametrize("edit", measured["made"], ids=lambda edit: edit["name"])
 
 

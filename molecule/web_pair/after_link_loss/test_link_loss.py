@@ -1,10 +1,9 @@
 """The replication link was cut for longer than deadtime: one machine went on serving, and the copies healed."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["link_loss"]
+measured = all_measured(Lab.open())["link_loss"]
 standby = next(node for node in measured["alone"] if node != measured["active"])
 
 

@@ -1,12 +1,12 @@
 """A running pair was changed: visitors noticed nothing, and what was not changed was not restarted."""
 
-import json
 
 import pytest
 
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["live_changes"]
+measured = all_measured(Lab.open())["live_changes"]
 
 
 @pytest.mark.parametrize("step", ["address_added", "beats_changed", "all_as_it_was"])

@@ -1,10 +1,9 @@
 """Both machines served for a while without seeing each other: nobody chose whose data is lost but the operator."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["partition"]
+measured = all_measured(Lab.open())["partition"]
 standby = next(node for node in measured["generations"] if node != measured["serving"])
 
 

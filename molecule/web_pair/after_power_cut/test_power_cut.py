@@ -1,10 +1,9 @@
 """The machine that served lost its power: how long the page was away, and whether acknowledged records survived."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())
+measured = all_measured(Lab.open())
 cut, by_hand = measured["power_cut"], measured["by_hand"]
 
 

@@ -1,10 +1,9 @@
 """The machine came back: with auto_failback off nothing moved, and no visitor noticed."""
 
-import json
-
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["power_return"]
+measured = all_measured(Lab.open())["power_return"]
 
 
 def test_nothing_moved_and_no_fetch_failed():

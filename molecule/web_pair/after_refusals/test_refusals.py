@@ -1,12 +1,12 @@
 """Disks that hold something were asked for: each is refused by name and content, and not one byte of it has changed."""
 
-import json
 
 import pytest
 
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())["refusals"]
+measured = all_measured(Lab.open())["refusals"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """An orderly move and the move back: shorter than a power cut, and nothing lost."""
 
-import json
 
 import pytest
 
 from lab import Lab
+from lab.scenario import measured as all_measured
 
-measured = json.loads((Lab.open().paths.state / "measured.json").read_text())
+measured = all_measured(Lab.open())
 
 
 @pytest.mark.parametrize("way", ["switchover", "switchback"])
