@@ -118,6 +118,11 @@ def spread() -> None:
     )
 
 
+def surge() -> None:
+    """Let all who stay fetch at the same instant, as those do who were kept waiting by a takeover."""
+    farm.record("surge", **without_ports(Visitors("surge", VIP, "60", "10").end()))
+
+
 def message(output: str) -> str:
     """Return the text of the first failure in a play's output."""
     return next((line for line in output.splitlines() if "[ERROR]" in line), "")

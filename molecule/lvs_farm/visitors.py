@@ -3,6 +3,7 @@
 count ADDRESS N: N fetches, one after the other, each on a connection of its own.
 hold ADDRESS N: N connections that stay open, with a fetch on each every two seconds,
     until a line comes on standard input.
+surge ADDRESS N TIMES: N connections that stay open, on all of which a fetch begins at the same instant, TIMES times.
 load ADDRESS CLIENTS RATE: CLIENTS visitors who make RATE new connections a second together (0: as many as they can),
     until a line comes on standard input.
 """
@@ -107,6 +108,29 @@ async def hold(address, number):
     }
 
 
+async def surge(address, number, times):
+    """Fetch on all connections at once; say which broke and how."""
+    opened, broken = {}, {}
+
+    async def again(port):
+        try:
+            if server_of(await asyncio.wait_for(fetch(*connections[port], address), PATIENCE)) != opened[port]:
+                broken[port] = "another server answered"
+        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
+            broken[port] = type(error).__name__
+
+    connections = {}
+    for _ in range(int(number)):
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, 80), 30)
+        port = writer.get_extra_info("sockname")[1]
+        connections[port] = reader, writer
+        opened[port] = server_of(await asyncio.wait_for(fetch(reader, writer, address), 30))
+    for _ in range(int(times)):
+        await asyncio.gather(*(again(port) for port in connections if port not in broken))
+        await asyncio.sleep(1)
+    return {"opened": opened, "broken": broken, "alive": [port for port in opened if port not in broken]}
+
+
 async def load(address, clients, rate):
     """Let visitors come until told to stop."""
     stop, seen = asyncio.Event(), collections.Counter()
@@ -135,4 +159,5 @@ async def load(address, clients, rate):
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run({"count": count, "hold": hold, "load": load}[sys.argv[1]](*sys.argv[2:]))), flush=True)
+    programs = {"count": count, "hold": hold, "surge": surge, "load": load}
+    print(json.dumps(asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))), flush=True)
