@@ -60,6 +60,8 @@ class Cluster(NamedTuple):
     prepare: makes ready what the witnesses need, and measures what the faults' bounds are made of.
     rested: says what does not hold when nobody uses the cluster.
     standby: seconds for which the service may be away when a fault hits a node alone that does not have it.
+    settle: seconds for which all must stay whole before the next fault: as long as the cluster may take to notice what
+        the last one did. Two faults at once are another matter, with another bound.
     """
 
     scenario: Scenario
@@ -73,6 +75,7 @@ class Cluster(NamedTuple):
     prepare: Callable[[], None] = lambda: None
     rested: Callable[[], list[str]] = lambda: []
     standby: float = float("inf")
+    settle: float = 0.0
 
 
 def plan(faults: Sequence[Fault], count: int, seed: int) -> list[Chosen]:
@@ -126,12 +129,13 @@ class Campaign:
                     break
                 self._inflict(each, witnesses)
 
-    def _wait_for(self, witnesses: Sequence[Witness]) -> None:
-        """Wait until all is whole, and all witnesses have seen the service since."""
-        scenario = self._cluster.scenario
-        scenario.wait_until("all is whole", self._cluster.whole, PAUSE)
+    def _wait_for(self, witnesses: Sequence[Witness]) -> float:
+        """Wait until all is whole and stays so, and all witnesses have seen the service; return since when."""
+        scenario, settle = self._cluster.scenario, self._cluster.settle
+        scenario.lasting("all is whole", self._cluster.whole, settle, PAUSE)
         back = [witness.back() for witness in witnesses]
-        scenario.wait_until("it is seen that all is whole", lambda: all(seen() for seen in back))
+        seen = scenario.wait_until("it is seen that all is whole", lambda: all(seen() for seen in back))
+        return seen - settle
 
     def _inflict(self, chosen: Chosen, witnesses: Sequence[Witness]) -> None:
         self.number, fault, seconds = chosen.number, chosen.fault, chosen.seconds
@@ -144,9 +148,8 @@ class Campaign:
         began = time.monotonic()
         self._apart = fault.apart
         fault.inflict(node, seconds)
-        self._wait_for(witnesses)
+        whole = round(self._wait_for(witnesses) - began, 1)
         self._apart = False
-        whole = round(time.monotonic() - began, 1)
         now = self._cluster.active()
         seen = [witness.end(fault, now[0] if len(now) == 1 else "nobody") for witness in witnesses]
         away, allowed = max((each.away for each in seen), default=0.0), self._allowed(chosen, node in active)
@@ -156,6 +159,8 @@ class Campaign:
             self.broken.append(f"the service was away for {away:.1f} s, at most {allowed:.1f} s were to be expected")
         said = "; ".join([f"whole after {whole} s", *(each.words for each in seen if each.words)])
         print(f"    {said}; {'; '.join(self.broken) or 'all holds'}", flush=True)
+        if self.broken:
+            self._cluster.scenario.tell_state()
 
     def _allowed(self, chosen: Chosen, on_active: bool) -> float:
         """Return the seconds for which the service may be away."""

@@ -46,16 +46,17 @@ class Scenario:
             time.sleep(pause)
         return time.monotonic()
 
-    def lasting(self, what: str, condition: Callable[[], bool], seconds: float = 15.0) -> float:
+    def lasting(self, what: str, condition: Callable[[], bool], seconds: float = 15.0, pause: float = 0.25) -> float:
         """Wait until ``condition`` has held for ``seconds``; return since when (time.monotonic()) it holds."""
         since = [time.monotonic()]
 
         def held() -> bool:
             if not condition():
                 since[0] = time.monotonic()
-            return time.monotonic() - since[0] > seconds
+                return False
+            return time.monotonic() - since[0] >= seconds
 
-        self.wait_until(what, held)
+        self.wait_until(what, held, pause)
         return since[0]
 
     def page(self) -> str:

@@ -9,6 +9,8 @@ from lab import chaos, damage, witnesses
 WATCHDOG = 10.0  # seconds; as in the inventory
 TAKEOVER = 120.0  # seconds: the token, fencing by message (20), and what the group needs to start
 BOOT = 300.0  # and as long as all nodes need from the beginning of a boot
+# As long as corosync may take to notice a loss and to agree on who is left: totem.token and consensus, for three nodes.
+SETTLE = 12.5
 # What runs on every node. dlm_controld is two processes; any of them may be hit.
 DAEMONS = ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld", "lvmlockd")
 
@@ -42,6 +44,7 @@ CLUSTER = chaos.Cluster(
     whole=whole,
     witnesses=look_on,
     standby=5.0,  # nobody but the group's own node writes
+    settle=SETTLE,
     faults=[
         damage.power_cut(lab, TAKEOVER),
         # The kernel's own watchdog stands still with its machine; a real one, which sbd wants, does not.

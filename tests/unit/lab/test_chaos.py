@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lab import chaos, damage, who_has, witnesses
 from lab.api import Lab
 from lab.errors import LabError
+from lab.scenario import Scenario
 
 
 def lines_of(words: list[str]) -> list[str]:
@@ -71,12 +72,16 @@ class Pair:
     def __init__(self) -> None:
         self.lab, self.on, self.records, self.asked = self, ["a"], Path(), []
 
+    limit = 10.0
+
     def wait_until(self, what, condition, pause=0.25):
-        deadline = time.monotonic() + 10
-        while not condition():
-            if time.monotonic() > deadline:
-                sys.exit(f"still not: {what}")
-            time.sleep(0.01)
+        return Scenario.wait_until(self, what, condition, 0.01)
+
+    def lasting(self, what, condition, seconds, pause):
+        return Scenario.lasting(self, what, condition, seconds)
+
+    def tell_state(self):
+        self.asked.append(("all", "state"))
 
     def ssh(self, node, *command, check=True, seconds=0):
         self.asked.append((node, " ".join(command)))
@@ -90,7 +95,9 @@ class Pair:
         return "running"
 
 
-def campaign(tmp_path, inflict, count=1, rested=list, standby=float("inf"), **more) -> tuple[chaos.Campaign, Pair]:
+def campaign(
+    tmp_path, inflict, count=1, rested=list, standby=float("inf"), whole=lambda _: True, settle=0.0, **more
+) -> tuple[chaos.Campaign, Pair]:
     """Run some faults of one kind on a pair without machines."""
     pair = Pair()
     pair.records = tmp_path / "records"
@@ -101,11 +108,12 @@ def campaign(tmp_path, inflict, count=1, rested=list, standby=float("inf"), **mo
         ["a", "b"],
         [],
         lambda: list(pair.on),
-        lambda: True,
+        lambda: whole(pair),
         [fault],
         lambda: [witnesses.Writers(pair, ["a", "b"], "/mnt", counts=True)],
         rested=rested,
         standby=standby,
+        settle=settle,
     )
     run = chaos.Campaign(cluster)
     run.run(chaos.plan([fault], count, 7), 1)
@@ -154,6 +162,36 @@ def test_a_fault_on_a_standby_alone_must_not_be_noticed(tmp_path, more, seen):
     assert any("at most 0.0 s were to be expected" in line for line in run.broken) is seen
     hit = [each.allowed for each in run.done]
     assert hit == ([60.0] * (len(hit) - 1) + [0.001] if seen else [60.0] * 6)
+
+
+def late(pair):
+    """Have a fault that the cluster notices half a second after it is over, for another half a second."""
+    pair.noticed = time.monotonic() + 0.5
+
+
+def whole_but_for(pair):
+    """Tell whether all is whole with such a fault."""
+    return not 0 <= time.monotonic() - getattr(pair, "noticed", float("inf")) < 0.5
+
+
+@pytest.mark.parametrize(("settle", "waited"), [(0.0, False), (0.8, True)])
+def test_the_next_fault_waits_until_the_cluster_has_noticed_the_last_one(tmp_path, settle, waited):
+    run, _ = campaign(tmp_path, late, whole=whole_but_for, settle=settle)
+    assert run.broken == []
+    assert (run.done[0].whole >= 1.0) is waited
+
+
+def test_the_next_fault_waits_until_all_is_whole(tmp_path):
+    def inflict(pair):
+        pair.noticed = time.monotonic()
+
+    run, _ = campaign(tmp_path, inflict, whole=whole_but_for)
+    assert (run.broken, run.done[0].whole >= 0.5) == ([], True)
+
+
+def test_the_state_is_told_when_something_does_not_hold(tmp_path):
+    _, pair = campaign(tmp_path, lambda pair: time.sleep(0.5), bound=0.001)
+    assert ("all", "state") in pair.asked
 
 
 def test_what_does_not_hold_at_rest_ends_the_campaign(tmp_path):
