@@ -18,10 +18,15 @@ lab, magi, NODES = faults.lab, faults.magi, faults.NODES
 
 
 def whole() -> bool:
-    """Tell whether all nodes are members and the group runs as a whole, with what runs on every node."""
+    """Tell whether all nodes are members and the group runs as a whole, with what runs on every node.
+
+    A fencing that is still under way will end a node that seems well.
+    """
+    if not faults.whole() or faults.fencing(NODES[0]):
+        return False
     owner = faults.owners()
     everywhere = all(len(found.splitlines()) == 4 for found in faults.pids().values())
-    return faults.whole() and everywhere and len(owner) == 1 and faults.runs_on(owner[0])
+    return everywhere and len(owner) == 1 and faults.runs_on(owner[0])
 
 
 def look_on() -> Sequence[witnesses.Witness]:

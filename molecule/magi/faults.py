@@ -55,6 +55,15 @@ def fenced(node: str, victim: str) -> bool:
     return found is not None and (found.get("online"), found.get("unclean")) == ("false", "false")
 
 
+def fencing(node: str) -> list[str]:
+    """Return the nodes that are being fenced, as one of them knows it."""
+    return [
+        found.get("target", "")
+        for found in cluster(node).findall("fence_history/fence_event")
+        if found.get("status") == "pending"
+    ]
+
+
 def owners() -> list[str]:
     """Return the nodes that have the group's filesystem mounted: one, or none while it moves."""
     return [
