@@ -22,7 +22,7 @@ def whole() -> bool:
 
     A fencing that is still under way will end a node that seems well.
     """
-    if not faults.whole() or faults.fencing(NODES[0]):
+    if not faults.whole() or faults.fencing():
         return False
     owner = faults.owners()
     everywhere = all(len(found.splitlines()) == 4 for found in faults.pids().values())

@@ -55,12 +55,13 @@ def fenced(node: str, victim: str) -> bool:
     return found is not None and (found.get("online"), found.get("unclean")) == ("false", "false")
 
 
-def fencing(node: str) -> list[str]:
-    """Return the nodes that are being fenced, as one of them knows it."""
+def fencing() -> list[str]:
+    """Return the nodes that are being fenced, as those know it who asked for it: others may not hear of the end."""
     return [
         found.get("target", "")
+        for node in NODES
         for found in cluster(node).findall("fence_history/fence_event")
-        if found.get("status") == "pending"
+        if (found.get("status"), found.get("origin")) == ("pending", node)
     ]
 
 
