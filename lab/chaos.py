@@ -57,7 +57,8 @@ class Cluster(NamedTuple):
     playbooks: build it; the last one is run again at rest and must change nothing.
     active: returns the nodes that have what one at a time may have; whole: tells whether nothing is missing.
     witnesses: returns those who look on for a round.
-    prepare: makes ready what the witnesses need, and measures what the faults' bounds are made of.
+    prepare: makes ready what the witnesses of a round need, and measures what the faults' bounds are made of: the host
+        may be busier by then.
     rested: says what does not hold when nobody uses the cluster.
     standby: seconds for which the service may be away when a fault hits a node alone that does not have it.
     settle: seconds for which all must stay whole before the next fault: as long as the cluster may take to notice what
@@ -107,10 +108,10 @@ class Campaign:
         watcher = threading.Thread(target=self._watch, daemon=True)
         try:
             self._cluster.scenario.wait_until("all is whole before the first fault", self._cluster.whole)
-            self._cluster.prepare()
             watcher.start()
             for first in range(0, len(chosen), ROUND):
                 if not self.broken and time.monotonic() < deadline:
+                    self._cluster.prepare()
                     self._round(chosen[first : first + ROUND], deadline)
                     self.broken += [] if self.broken else self._at_rest()
         except (LabError, SystemExit) as error:  # a fault that could not be undone, something that did not come back

@@ -95,13 +95,12 @@ class Pair:
         return "running"
 
 
-def campaign(
-    tmp_path, inflict, count=1, rested=list, standby=float("inf"), whole=lambda _: True, settle=0.0, **more
-) -> tuple[chaos.Campaign, Pair]:
-    """Run some faults of one kind on a pair without machines."""
+def campaign(tmp_path, inflict, count=1, whole=lambda _: True, **more) -> tuple[chaos.Campaign, Pair]:
+    """Run some faults of one kind on a pair without machines; ``more`` is of the fault or of the cluster."""
     pair = Pair()
     pair.records = tmp_path / "records"
-    fault = chaos.Fault("test", lambda *_: inflict(pair), **more)
+    of_fault = {name: more.pop(name) for name in chaos.Fault._fields if name in more}
+    fault = chaos.Fault("test", lambda *_: inflict(pair), **of_fault)
     cluster = chaos.Cluster(
         pair,
         [],
@@ -111,9 +110,7 @@ def campaign(
         lambda: whole(pair),
         [fault],
         lambda: [witnesses.Writers(pair, ["a", "b"], "/mnt", counts=True)],
-        rested=rested,
-        standby=standby,
-        settle=settle,
+        **more,
     )
     run = chaos.Campaign(cluster)
     run.run(chaos.plan([fault], count, 7), 1)
@@ -198,6 +195,12 @@ def test_what_does_not_hold_at_rest_ends_the_campaign(tmp_path):
     run, _ = campaign(tmp_path, lambda pair: None, chaos.ROUND + 1, rested=lambda: ["the copies differ"])
     assert run.broken == ["the copies differ"]
     assert len(run.done) == chaos.ROUND
+
+
+def test_what_bounds_are_made_of_is_measured_before_each_round(tmp_path):
+    measured = []
+    run, _ = campaign(tmp_path, lambda pair: None, chaos.ROUND + 1, prepare=lambda: measured.append(True))
+    assert (len(run.done), len(measured)) == (chaos.ROUND + 1, 2)
 
 
 def fail(_pair):
