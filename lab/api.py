@@ -103,6 +103,17 @@ class Lab:
         self._keeper.ask("power-off", name=self.machine(name).name)
         self._hang_up(name)
 
+    def boot_bare(self, name: str) -> None:
+        """Boot a bare machine in the place of one, which loses its power and all its disks; wait for its sshd."""
+        machine = self.machine(name)
+        if self.state(name) != "off":
+            self.power_off(name)
+        system = self.paths.disk(machine.name, "ubda")
+        others = (self.paths.disk(machine.name, disk) for disk in machine.disks)
+        for path in (system, system.with_suffix(".made-of"), *others):
+            path.unlink(missing_ok=True)
+        self.power_on(name)
+
     def pause(self, name: str) -> None:
         """Stop the machine in its tracks."""
         self._keeper.ask("pause", name=self.machine(name).name)

@@ -39,15 +39,6 @@ ARP = "net.ipv4.conf.all.arp_ignore net.ipv4.conf.lo.arp_announce"
 OURS = f"ip -4 -o address show dev lo; sysctl {ARP}; ls /etc/sysctl.d"
 
 
-def boot_bare(machine: str) -> None:
-    """Boot a machine with an empty disk, as a new one has, whatever it was before."""
-    if lab.state(machine) == "running":
-        lab.power_off(machine)
-    for disk in (lab.paths.state / "disks").glob(f"{machine}*"):
-        disk.unlink()
-    lab.power_on(machine)
-
-
 def operate(playbook: str, *options: str, **variables: Any) -> Any:
     """Run an operation on the whole farm."""
     return farm.play(f"playbooks/{playbook}.yml", *WITH_SPARE, *options, cluster="lvs_farm", node="reel3", **variables)
@@ -77,7 +68,7 @@ def nodes() -> None:
     """Add a real server, let it leave with its connections, and take one out that died."""
     stayers = Visitors("hold", VIP, "50").wait_until_open()
     comers = Visitors("load", VIP, "10", str(RATE)).wait_until_open()
-    boot_bare("reel3")
+    lab.boot_bare("reel3")
     bare = lab.ssh("reel3", OURS)
     with_it, drained = services(real=[*REAL, THREE]), services(real=[*REAL, {**THREE, "state": "drained"}])
     refused = {
@@ -121,7 +112,7 @@ def replace_director() -> None:
         victim = choose()
         lab.power_off(victim)
         farm.wait_until("the other director is active", lambda dead=victim: active() == other(dead))
-        boot_bare(victim)
+        lab.boot_bare(victim)
         stayers = Visitors("hold", VIP, "50").wait_until_open()
         with farm.visitors(RATE) as probe:
             how = {"cluster": "lvs_farm", "node": victim}

@@ -79,14 +79,6 @@ def step(name: str, playbook: str, victim: str, **variables: Any) -> dict[str, A
     return figures
 
 
-def make_bare(victim: str) -> None:
-    """Put a bare machine in the place of one that is no node any more."""
-    lab.power_off(victim)
-    for disk in (lab.paths.state / "disks").glob(f"{victim}*"):
-        disk.unlink()
-    lab.power_on(victim)
-
-
 def nodes() -> None:
     """Let a node leave in order, and a bare machine join; one that dies leave, and join again; then replace it."""
     magi.wait_until("the cluster is whole", whole)
@@ -97,7 +89,7 @@ def nodes() -> None:
     left = step("left", "remove_node", victim, **few)
     gone = {"boot": boot(victim), "units": lab.ssh(victim, "systemctl is-active pacemaker corosync sbd", check=False)}
     again = operate("remove_node", node=victim, **few)
-    make_bare(victim)
+    lab.boot_bare(victim)
     joined = step("joined", "add_node", victim)
     magi.wait_until("the cluster is whole", whole)
     alive = operate("remove_node", node=victim, dead=True, **few)
@@ -109,12 +101,12 @@ def nodes() -> None:
         5,
     )
     dead = step("dead", "remove_node", victim, dead=True, **few)
-    make_bare(victim)
+    lab.boot_bare(victim)
     back = step("back", "add_node", victim)
     magi.wait_until("the cluster is whole", whole)
     lab.power_off(victim)
     magi.wait_until("it is fenced", lambda: victim not in online(owner))
-    make_bare(victim)
+    lab.boot_bare(victim)
     replaced = step("replaced", "replace_node", victim)
     magi.wait_until("the cluster is whole", whole)
     magi.record(

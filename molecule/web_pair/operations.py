@@ -119,9 +119,7 @@ def replace_node() -> None:
         refused = pair.play("playbooks/replace_node.yml", cluster="web_pair", node=serving())
         lab.power_off(victim)
         pair.wait_until("the other machine serves", lambda dead=victim: serving() == other(dead))
-        for disk in (lab.paths.state / "disks").glob(f"{victim}*"):
-            disk.unlink()
-        lab.power_on(victim)
+        lab.boot_bare(victim)
         forecast = pair.play("playbooks/replace_node.yml", "--check", cluster="web_pair", node=victim)
         bare = lab.ssh(victim, "ls /etc/ha.d /etc/drbd.d", check=False) == ""
         run, seconds, outages = under_visitors("replace_node", cluster="web_pair", node=victim)

@@ -1,5 +1,6 @@
 """The lab's smaller parts: the cache, the time source, the folders, the check of the host."""
 
+import os
 import struct
 import threading
 import time
@@ -102,3 +103,23 @@ def test_a_disk_grows_while_its_machine_is_off_and_never_shrinks(tmp_path, monke
     with pytest.raises(LabError, match="a is running; it sees its disks' sizes when it starts"):
         guest.grow("a", "ubdb", "4M")
     assert disk.stat().st_size == 2**21
+
+
+def test_a_machine_that_is_booted_bare_has_lost_its_own_disks_alone(tmp_path, monkeypatch):
+    hosts = {name: {"lab_nics": {"eth0": {"segment": "front", "mac": mac}}, "lab_disks": {"ubdb": "1M"}}
+             for name, mac in (("a", "52:54:00:00:00:01"), ("a-b", "52:54:00:00:00:02"))}
+    guest = api.Lab(paths.Paths(tmp_path, tmp_path, tmp_path), tmp_path)
+    guest.__dict__["inventory"] = api.machines.parse({"_meta": {"hostvars": hosts}})
+    asked = []
+    monkeypatch.setattr(guest, "state", lambda _name: "running")
+    for step in ("power_off", "power_on"):
+        monkeypatch.setattr(guest, step, lambda name, step=step: asked.append((step, name, len(os.listdir(folder)))))
+    folder = guest.paths.disk("a", "ubda").parent
+    folder.mkdir(parents=True)
+    for name in ("a-ubda.img", "a-ubda.made-of", "a-ubdb.img", "a-b-ubda.img", "a-b-ubdb.img"):
+        (folder / name).touch()
+    guest.boot_bare("a")
+    assert asked == [("power_off", "a", 5), ("power_on", "a", 2)]
+    assert sorted(path.name for path in folder.iterdir()) == ["a-b-ubda.img", "a-b-ubdb.img"]
+    with pytest.raises(LabError):
+        guest.boot_bare("c")
