@@ -69,10 +69,10 @@ def test_a_writer_goes_on_after_the_last_whole_record(tmp_path):
 class Pair:
     """A cluster of two without machines: its scenario and its lab at the same time."""
 
+    limit = 10.0
+
     def __init__(self) -> None:
         self.lab, self.on, self.records, self.asked = self, ["a"], Path(), []
-
-    limit = 10.0
 
     def wait_until(self, what, condition, pause=0.25):
         return Scenario.wait_until(self, what, condition, 0.01)
