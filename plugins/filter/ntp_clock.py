@@ -50,14 +50,14 @@ from ansible.errors import AnsibleFilterError
 
 def ntp_clock(text: str, daemon: str, own_clock: bool = False) -> dict:
     """Return the state of the clock and of its sources."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
+    from ..module_utils._ntp import clock as ntp
 
-    if daemon not in _ntp.PARSERS:
-        raise AnsibleFilterError(f"ntp_clock: '{daemon}' is no time daemon; expected one of {', '.join(_ntp.PARSERS)}")
-    clock = _ntp.PARSERS[daemon](text)
-    if clock.source == _ntp.OWN_CLOCK and not own_clock:
+    if daemon not in ntp.PARSERS:
+        raise AnsibleFilterError(f"ntp_clock: '{daemon}' is no time daemon; expected one of {', '.join(ntp.PARSERS)}")
+    clock = ntp.PARSERS[daemon](text)
+    if clock.source == ntp.OWN_CLOCK and not own_clock:
         clock = clock._replace(source="")
-    return {"synchronised": bool(clock.source), "source": clock.source, "summary": _ntp.render_clock(clock),
+    return {"synchronised": bool(clock.source), "source": clock.source, "summary": ntp.render_clock(clock),
             "sources": [source._asdict() for source in clock.sources]}
 
 

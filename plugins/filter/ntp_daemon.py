@@ -56,12 +56,12 @@ from ansible.errors import AnsibleFilterError
 
 def ntp_daemon(services: str | dict, wanted: str, daemons: dict, rivals: list | None = None) -> dict:
     """Return the choice of the time daemon."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _ntp
+    from ..module_utils._ntp import clock as ntp
 
-    units = _ntp.parse_units(services) if isinstance(services, str) else _ntp.parse_services(services)
+    units = ntp.parse_units(services) if isinstance(services, str) else ntp.parse_services(services)
     try:
-        choice = _ntp.plan_daemon(wanted, units, daemons, rivals or [])
-    except _ntp.NtpError as error:
+        choice = ntp.plan_daemon(wanted, units, daemons, rivals or [])
+    except ntp.NtpError as error:
         raise AnsibleFilterError(str(error))
     return dict(choice._asdict(), others=list(choice.others))
 

@@ -56,10 +56,10 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-ROOMS = "ansible_collections.linuxha.cluster.plugins.module_utils."
-CHECKERS = {"apache": "_apache", "clvm": "_clvm", "drbd_failover": "_drbd_settings", "heartbeat": "_heartbeat",
-            "lvs_director": "_lvs_director", "lvs_realserver": "_lvs_realserver", "ntp": "_ntp",
-            "rhcs_cman": "_rhcs_cman"}
+# The package and file of plugins/module_utils that checks the variables of each role.
+CHECKERS = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
+            "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
+            "ntp": "_ntp.clock", "rhcs_cman": "_cman.role_settings"}
 
 
 def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
@@ -75,7 +75,8 @@ def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
     result = ArgumentSpecValidator(options).validate(known)
     if unknown or result.error_messages:
         return unknown + [_readable(error) for error in result.errors]
-    return import_module(ROOMS + CHECKERS[role]).check_settings(result.validated_parameters, list(hosts))
+    checker = import_module("..module_utils." + CHECKERS[role], __package__)
+    return checker.check_settings(result.validated_parameters, list(hosts))
 
 
 @lru_cache(maxsize=None)

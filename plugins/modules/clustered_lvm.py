@@ -185,11 +185,12 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_devices as devices
-from ansible_collections.linuxha.cluster.plugins.module_utils import _lvm, _lvm_plan, _lvm_setup
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, Plan
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core import block_devices as devices
+from ..module_utils._core.plan import HaError, Plan
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._storage import lvm, lvm_plan, lvm_setup
 
 DEVICES_FILE = "/etc/lvm/devices/system.devices"
 LOCKS = ("lvmlockctl", "--info")
@@ -226,16 +227,16 @@ def argument_spec():
 def wanted_from(params):
     """Turn the module's parameters into what is wanted."""
     elsewhere = params["elsewhere"]
-    return _lvm.Wanted(
-        tuple(_lvm.parse_group(raw) for raw in params["volume_groups"]), params["locking"], params["settings"],
+    return lvm.Wanted(
+        tuple(lvm.parse_group(raw) for raw in params["volume_groups"]), params["locking"], params["settings"],
         params["device_selection"], tuple(params["filter_accept"]), params["creator"],
         None if elsewhere is None else tuple(elsewhere), params["missing_devices"] == "ignore", params["setup_only"])
 
 
 def plan(current, wanted):
     """Return what leads from ``current`` to ``wanted``: first what LVM sees, then groups and volumes."""
-    setup = _lvm_setup.plan_setup(current, wanted)
-    groups = _lvm_plan.plan_groups(setup.predicted, wanted)
+    setup = lvm_setup.plan_setup(current, wanted)
+    groups = lvm_plan.plan_groups(setup.predicted, wanted)
     return Plan(setup.actions + groups.actions, groups.predicted)
 
 
@@ -249,8 +250,8 @@ class Host:
 
     def read(self):
         """Read everything that is known of the declared groups."""
-        state = _lvm.State(conf=self._text(_lvm_setup.CONF), local=self._text(_lvm_setup.LOCAL))
-        paths = _lvm_setup.devices_of(self.wanted)
+        state = lvm.State(conf=self._text(lvm_setup.CONF), local=self._text(lvm_setup.LOCAL))
+        paths = lvm_setup.devices_of(self.wanted)
         state = state._replace(real={path: os.path.realpath(path) for path in paths})
         if self.runner.has("lvm"):
             state = self._with_lvm(state)
@@ -265,27 +266,27 @@ class Host:
         locks = run(LOCKS, accepted=QUIET).out if self._asks_lvmlockd() else ""
         listed = None
         if self.runner.read_file(DEVICES_FILE) is not None:
-            listed = tuple(_real(path) for path in _lvm.parse_listed(run(("lvmdevices",)).out))
+            listed = tuple(_real(path) for path in lvm.parse_listed(run(("lvmdevices",)).out))
         state = self._with_rows(state._replace(
-            version=_lvm.parse_version(run(("lvm", "version")).out), listed=listed, clvmd=self._runs_clvmd(),
-            started=_lvm.parse_started(locks)))
+            version=lvm.parse_version(run(("lvm", "version")).out), listed=listed, clvmd=self._runs_clvmd(),
+            started=lvm.parse_started(locks)))
         visible = tuple(pv.path for pv in state.pvs if pv.path.startswith("/"))
         state = state._replace(visible=visible)
         if self.wanted.selection != "keep":
             state = state._replace(aliases=self._aliases(visible))
         settles = self.wanted.setup_only or self.wanted.selection != "keep"
         if settles and not set(state.real.values()) <= set(visible):
-            return self._with_rows(state, _lvm.wide_config(self.wanted, listed is not None))
+            return self._with_rows(state, lvm.wide_config(self.wanted, listed is not None))
         return state
 
     def _with_rows(self, state, config=""):
         names = [group.name for group in self.wanted.groups]
-        rows = {program: self.runner.run(_lvm.report_of(program, config), accepted=(0, SKIPPED)).out
-                for program in _lvm.FIELDS}
-        lvs = [lv for lv in _lvm.parse_lvs(rows["lvs"]) if lv.group in names]
+        rows = {program: self.runner.run(lvm.report_of(program, config), accepted=(0, SKIPPED)).out
+                for program in lvm.FIELDS}
+        lvs = [lv for lv in lvm.parse_lvs(rows["lvs"]) if lv.group in names]
         return state._replace(
-            pvs=tuple(pv._replace(path=_real(pv.path)) for pv in _lvm.parse_pvs(rows["pvs"])),
-            vgs=_lvm.parse_vgs(rows["vgs"]),
+            pvs=tuple(pv._replace(path=_real(pv.path)) for pv in lvm.parse_pvs(rows["pvs"])),
+            vgs=lvm.parse_vgs(rows["vgs"]),
             lvs=tuple(lv._replace(first=lv.first and (_real(lv.first[0]),) + lv.first[1:]) for lv in lvs))
 
     def _asks_lvmlockd(self):
@@ -325,13 +326,13 @@ class Host:
 
     def _content(self, state, lv):
         """Read what is on a volume, from the physical volume beneath it: the volume may be active on another host."""
-        place = _lvm.place_of(lv, state.pvs, state.vgs)
+        place = lvm.place_of(lv, state.pvs, state.vgs)
         if not place:
-            return _lvm.Content()
+            return lvm.Content()
         device, start, together = place
         self.runner.forget_cached(device)
-        probe = self.runner.run(_lvm.probe_of(device, start, together), accepted=(0, NOTHING))
-        content = _lvm.Content(_lvm.parse_probe("" if probe.code else probe.out))
+        probe = self.runner.run(lvm.probe_of(device, start, together), accepted=(0, NOTHING))
+        content = lvm.Content(lvm.parse_probe("" if probe.code else probe.out))
         if not content.type:
             end = start + min(devices.LOOKED_AT, together)
             return content._replace(blank=self.runner.first_nonzero(device, start, end) is None)
@@ -342,32 +343,32 @@ class Host:
         number = self.runner.number_of(path)
         points = devices.parse_mounts(self._text("/proc/self/mountinfo"), number, (path, os.path.realpath(path)))
         content = content._replace(mountpoint=points[0] if points else "")
-        if content.type in _lvm.EXT:
-            return content._replace(size=_lvm.parse_ext_size(self.runner.run(("dumpe2fs", "-h", path)).out))
+        if content.type in lvm.EXT:
+            return content._replace(size=lvm.parse_ext_size(self.runner.run(("dumpe2fs", "-h", path)).out))
         if content.type == "xfs" and points:
-            return content._replace(size=_lvm.parse_xfs_size(self.runner.run(("xfs_info", points[0])).out))
+            return content._replace(size=lvm.parse_xfs_size(self.runner.run(("xfs_info", points[0])).out))
         return content
 
     def perform(self, action):
         """Carry out one action of a plan."""
-        if not isinstance(action, _lvm.Prove):
+        if not isinstance(action, lvm.Prove):
             self.runner.perform(action)
         elif action.what == "locking":
             self._wait_for_locking(action.subject)
         elif action.what == "devices":
             group = next(group for group in self.wanted.groups if group.name == action.subject)
-            _lvm_plan.check_group(self.read(), self.wanted, group)
+            lvm_plan.check_group(self.read(), self.wanted, group)
         else:
             state = self.read()
             lv = next((lv for lv in state.lvs if lv.path == action.subject), None)
-            _lvm_plan.check_bare(lv, state.contents.get(action.subject, _lvm.Content()), action.subject)
+            lvm_plan.check_bare(lv, state.contents.get(action.subject, lvm.Content()), action.subject)
 
     def _wait_for_locking(self, group):
         program = {"lvmlockd": LOCKS, "clvmd": ("pidof", "clvmd")}[self.wanted.locking]
         end = time.monotonic() + self.timeout
         while self.runner.run(program, accepted=QUIET).code:
             if time.monotonic() >= end:
-                raise _lvm.LvmError(
+                raise lvm.LvmError(
                     "%s does not run on this host, also not after %d s; the cluster is to start it. Nothing was done "
                     "to %s."
                     % (self.wanted.locking, self.timeout, group))
@@ -376,7 +377,7 @@ class Host:
     def describe(self, state):
         """Render lvm.conf and the groups, for --diff."""
         changed = state.conf if self.wanted.settings or self.wanted.selection != "keep" else ""
-        return changed + _lvm.describe(state, self.wanted.groups)
+        return changed + lvm.describe(state, self.wanted.groups)
 
     def report(self, state):
         """Return the module's own return values."""
@@ -400,7 +401,7 @@ def main():
     waiting = []
 
     def plan_and_wait(current):
-        waiting.extend(_lvm_plan.waiting(current, wanted))
+        waiting.extend(lvm_plan.waiting(current, wanted))
         return plan(current, wanted)
 
     reconcile(module, read=host.read, plan=plan_and_wait, perform=host.perform, describe=host.describe,

@@ -83,9 +83,10 @@ answers:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._host_look import answer, argument_spec
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.runner import Runner
+from ..module_utils._status.host_facts import answer, argument_spec
 
 
 def main():

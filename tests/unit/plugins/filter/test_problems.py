@@ -57,7 +57,7 @@ def test_unknown_role_is_a_mistake_of_the_caller():
 @pytest.mark.parametrize("role, room", sorted(front_door.CHECKERS.items()))
 def test_every_role_has_a_room_that_checks_it(role, room):
     assert (ROLES / role).is_dir()
-    assert callable(import_module(front_door.ROOMS + room).check_settings)
+    assert callable(import_module("ansible_collections.linuxha.cluster.plugins.module_utils." + room).check_settings)
 
 
 def test_containers_are_copied_without_what_hangs_on_them():
