@@ -236,14 +236,14 @@ def _bring_back() -> None:
 def whole_farm(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     """Run the farm's playbook, with the spare machine among the real servers."""
     return farm.play(
-        "playbooks/lvs_farm.yml", "--diff", "-i", str(HERE / "inventory/with_reel3.yml"), *options, **variables
+        "playbooks/lvs_farms.yml", "--diff", "-i", str(HERE / "inventory/with_reel3.yml"), *options, **variables
     )
 
 
 def directors(*options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     """Run the part of the farm's playbook that a change of the services needs."""
     only = ["--limit", "lvs_directors", "--tags", "lvs_director"]
-    return farm.play("playbooks/lvs_farm.yml", "--diff", *only, *options, **variables)
+    return farm.play("playbooks/lvs_farms.yml", "--diff", *only, *options, **variables)
 
 
 def services(**changed: Any) -> dict[str, Any]:
