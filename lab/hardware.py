@@ -97,15 +97,15 @@ class Hardware:
         (share / "this-is-a-lab").touch()
         key = (self.paths.state / "id_ed25519.pub").read_text()
         names = [
-            f"{nic.address.split('/')[0]} {m.name}"
+            f"{nic.address.split('/')[0]} {m.hostname}"
             for m in self._inventory.machines.values()
             for nic in m.nics[:1]
             if nic.address
         ]
         lines = [
             "# Written by the lab at every start of the machine.",
-            f"hostname {machine.name}",
-            f"echo {machine.name} > /etc/hostname",
+            f"hostname {machine.hostname}",
+            f"echo {machine.hostname} > /etc/hostname",
             "cat > /etc/hosts <<'END'",
             "127.0.0.1 localhost",
             "::1 localhost",

@@ -7,6 +7,7 @@ A host that has ``lab_nics`` is a machine of the lab:
     lab_disks: {ubdb: 256M}         # raw disks beside the system disk ubda
     lab_memory: 384M
     lab_release: bookworm
+    lab_hostname: mx1               # what `uname -n` prints, where it is not the inventory name
     lab_autostart: true             # false: `up` starts it only when it is named
 
 ``lab_segments`` (for all hosts) gives the lab's own address in each segment, from which clients reach the machines:
@@ -54,6 +55,7 @@ class Machine(NamedTuple):
     release: str
     autostart: bool
     management: str
+    hostname: str
 
 
 class Inventory(NamedTuple):
@@ -147,7 +149,8 @@ def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
         if not re.fullmatch(r"ubd[b-h]", disk):
             raise LabError(f"{name}: lab_disks has '{disk}'; expected names from ubdb to ubdh")
     memory = size_of(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
-    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management)
+    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management,
+                   variables.get("lab_hostname", name))
 
 
 def _address(where: str, value: str) -> str:

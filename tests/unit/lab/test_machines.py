@@ -74,3 +74,9 @@ def test_two_machines_cannot_share_an_address():
     twin = change(lab_nics={"eth0": {**NIC, "mac": "52:54:00:00:00:02"}})
     with pytest.raises(LabError, match=r"192\.168\.69\.14 belongs to both debian1 eth0 and debian2 eth0"):
         machines.parse(listed(debian1=GOOD, debian2=twin))
+
+
+def test_a_machine_may_print_another_name_than_the_inventory():
+    inventory = machines.parse(listed(mail={**GOOD, "lab_hostname": "mx1"}))
+    assert (inventory.machines["mail"].name, inventory.machines["mail"].hostname) == ("mail", "mx1")
+    assert machines.parse(listed(debian1=GOOD)).machines["debian1"].hostname == "debian1"
