@@ -25,7 +25,7 @@ FLOORS = (
      "_ldirectord", "_look", "_lvm_conf", "_ntp", "_packages", "_qdisk_format", "_reading", "_status"},
     {"_clustat_corosync", "_clustat_rgmanager", "_cluster", "_cman_changes", "_cman_words", "_drbd", "_file_look",
      "_groups", "_ipvs_kernel", "_ipvs_wanted", "_lvm", "_lvs_realserver", "_lvs_table", "_qdisk",
-     "_status_clusters", "_status_of_hosts", "_status_text"},
+     "_status_clusters", "_status_declared", "_status_of_hosts", "_status_text"},
     {"_clustat_pacemaker", "_clvm", "_cman_host", "_cman_votes", "_crm_words", "_drbd_grow", "_drbd_plan",
      "_heartbeat_words", "_ipvs_plan", "_lvm_plan", "_lvm_setup", "_lvs_director", "_rm", "_sbd"},
     {"_cluster_conf", "_clusvcadm", "_cman_rules", "_corosync_conf", "_crm_groups", "_haresources", "_heartbeat",
