@@ -252,3 +252,29 @@ def test_few_rounds_whatever_the_timeout(limit):
     pause = next(task["ansible.builtin.pause"]["seconds"] for task in tasks if "ansible.builtin.pause" in task)
     seconds = int(Environment().from_string(pause).render(healthy_timeout=limit))
     assert limit / seconds <= 121
+
+
+SERIAL = """
+- hosts: GROUP
+  serial: 1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: linuxha.cluster.ROLE}
+"""
+
+
+@pytest.mark.parametrize(("group", "role", "told"), [
+    ("web_pair", "heartbeat", "heartbeat_nodes[1]: 'debian2' is not in the play, or not in this batch of it; expected one"),
+    ("lvs_directors", "heartbeat", "heartbeat_nodes[1]: 'frontal2' is not in the play, or not in this batch of it; exp"),
+    ("web_pair", "drbd_failover", "nodes[1].name is 'debian2', which is not a host of this play, or not in this batch"),
+    ("magi_nodes", "rhcs_cman", "The play does 1 of 3 nodes at a time"),
+])
+def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group, role, told):
+    playbook = tmp_path / "serial.yml"
+    playbook.write_text(SERIAL.replace("GROUP", group).replace("ROLE", role), encoding="utf-8")
+    looks = {**pair(), **farm(), **magi()}
+    done = play(tmp_path, playbook, one(looks), {})
+    assert done.returncode == 2, done.stdout
+    assert told in " ".join(done.stdout.split()), done.stdout
+    assert done.stdout.count("changed=0") == 1  # the next batch is not begun
+    assert "Validate |" in tasks_of(done)[-1]
