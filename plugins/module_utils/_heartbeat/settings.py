@@ -57,7 +57,7 @@ def _check_times(settings: Settings) -> List[str]:
 
 def _check_nodes(settings: Settings, hosts: Sequence[str]) -> List[str]:
     nodes = settings["heartbeat_nodes"]
-    faults = ["heartbeat_nodes[%d]: %r is not in the play; expected one of its hosts (%s)"
+    faults = ["heartbeat_nodes[%d]: %r is not in the play, or not in this batch of it; expected one of its hosts (%s)"
               % (index, node, ", ".join(hosts)) for index, node in enumerate(nodes) if node not in hosts]
     if len(set(nodes)) != len(nodes) or len(nodes) not in (1, 2):
         faults.append("heartbeat_nodes: %s; heartbeat moves groups between two nodes, expected two (or one, alone)"
