@@ -29,6 +29,7 @@ LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
 LONGEST_SHOWN = 120
 CLEAN = "in one line, without control characters and with no digits but 0-9"
+TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
 
 Options = Tuple[Tuple[str, str], ...]
@@ -274,7 +275,7 @@ class ListOf(Field):
             if value is not None and value in seen:
                 place = "%s[%d]" % (where, index)
                 field = self.item.fields[key] if isinstance(self.item, Mapping) and key else self.item
-                faults.append(fault(join(place, key) if key else place, value, "each only once", field.secret))
+                faults.append(fault(join(place, key) if key else place, value, TAKEN, field.secret))
             seen.append(value)
 
 
