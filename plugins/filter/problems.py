@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Check a role's variables on the controller, before anything is changed on any host."""
+"""Validate the variables of a role on the controller, before anything is changed on any host."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -39,13 +39,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One sentence for each problem. It names the variable, its value and what would be right.
-    - Empty when all is well.
+    - One message for each problem, C(VARIABLE: VALUE is not valid; expected X).
+    - Empty when there is none.
   type: list
   elements: str
 """
 
-import difflib
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -53,60 +52,54 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
 
 # The package and file of plugins/module_utils that checks the variables of each role.
 CHECKERS = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
             "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
             "ntp": "_ntp.clock", "rhcs_cman": "_cman.role_settings"}
+MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
 
 
 def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
-    """Return one sentence for each problem of ``settings``.
-
-    The semantic rules are looked at once names and types are right.
+    """Return one message for each problem of ``settings``. The role's rules are applied once names and types are right.
     """
+    from ..module_utils._core import schema
+
     if role not in CHECKERS:
         raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
-    options = _options_of(role)
-    unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
-    known = {name: _plain(settings[name]) for name in settings if name in options}
-    result = ArgumentSpecValidator(options).validate(known)
-    if unknown or result.error_messages:
-        return unknown + [_readable(error) for error in result.errors]
+    fields = _schema_of(role)
+    unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
+               for name in sorted(set(settings) - set(fields.fields))]
+    known = {name: _plain(settings[name]) for name in settings if name in fields.fields}
+    found, faults = schema.read(fields, known)
+    if unknown or faults:
+        return unknown + faults
     checker = import_module("..module_utils." + CHECKERS[role], __package__)
-    return checker.check_settings(result.validated_parameters, list(hosts))
+    return checker.check_settings(found, list(hosts))
 
 
 @lru_cache(maxsize=None)
-def _options_of(role: str) -> dict:
-    """Return the role's argument specification."""
+def _schema_of(role: str):
+    """Return the schema of the role's argument specification."""
+    from ..module_utils._core.argument_spec import schema_of
+
     file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
-    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+    options = yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+    return schema_of(options, MULTILINE)
 
 
 def _plain(value: Any) -> Any:
-    """Return the value without Ansible's lazy containers: the validator would copy all variables with them."""
+    """Return the value in Python's own types, without Ansible's lazy containers and its strings from a vault."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _unknown(name: str, role: str, options: dict) -> str:
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(sorted(options))}"
-    return f"{name} is no variable of the role {role}; {hint}"
-
-
-def _readable(error: Exception) -> str:
-    """Return the error as a sentence; of a name inside a variable, ansible's own text is only the name."""
-    return f"unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """The filters for Jinja."""
 
     def filters(self) -> dict:
         return {"problems": problems}
