@@ -45,57 +45,17 @@ _value:
   elements: str
 """
 
-from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
-import yaml
 from ansible.errors import AnsibleFilterError
 
-# The package and file of plugins/module_utils that checks the variables of each role.
-CHECKERS = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
-            "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
-            "ntp": "_ntp.clock", "rhcs_cman": "_cman.role_settings"}
-MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
+from ..plugin_utils import _roles
 
 
 def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
-    """Return one message for each problem of ``settings``. The role's rules are applied once names and types are right.
-    """
-    from ..module_utils._core import schema
-
-    if role not in CHECKERS:
-        raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
-    fields = _schema_of(role)
-    unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
-               for name in sorted(set(settings) - set(fields.fields))]
-    known = {name: _plain(settings[name]) for name in settings if name in fields.fields}
-    found, faults = schema.read(fields, known)
-    if unknown or faults:
-        return unknown + faults
-    checker = import_module("..module_utils." + CHECKERS[role], __package__)
-    return checker.check_settings(found, list(hosts))
-
-
-@lru_cache(maxsize=None)
-def _schema_of(role: str):
-    """Return the schema of the role's argument specification."""
-    from ..module_utils._core.argument_spec import schema_of
-
-    file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
-    options = yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
-    return schema_of(options, MULTILINE)
-
-
-def _plain(value: Any) -> Any:
-    """Return the value in Python's own types, without Ansible's lazy containers and its strings from a vault."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+    """Return one message for each problem of ``settings``."""
+    try:
+        return _roles.validate(role, _roles.plain(settings), hosts)[1]
+    except _roles.UnknownRole as error:
+        raise AnsibleFilterError(f"problems: {error}")
 
 
 class FilterModule:

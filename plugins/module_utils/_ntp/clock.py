@@ -8,7 +8,7 @@ by the module cluster_info.
 """
 import ipaddress
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .._core.plan import HaError
 
@@ -64,19 +64,16 @@ class Clock(NamedTuple):
 
 # --- which daemon ---------------------------------------------------------------------------------------------------
 
-def parse_units(text: str) -> List[Unit]:
-    """Read `systemctl show --property=Id,LoadState,ActiveState,UnitFileState UNIT...`."""
-    units: Dict[str, Unit] = {}
-    for block in re.split(r"\n\s*\n", text.strip()):
-        pairs = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" not in pairs:
-            continue
-        name = re.sub(r"\.service$", "", pairs["Id"])
-        units[name] = Unit(name=name,
-                           installed=pairs.get("LoadState") not in ("not-found", "masked", None),
-                           active=pairs.get("ActiveState") in ("active", "activating", "reloading"),
-                           enabled=pairs.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"))
-    return list(units.values())
+def units_from(units: Mapping[str, Mapping[str, str]]) -> List[Unit]:
+    """Return the units of systemd, from the properties Id, LoadState, ActiveState and UnitFileState of each."""
+    found = {}
+    for asked, properties in units.items():
+        name = re.sub(r"\.service\Z", "", properties.get("Id", asked))  # an alias has the unit's own Id
+        found[name] = Unit(name=name,
+                           installed=properties.get("LoadState") not in ("not-found", "masked", None),
+                           active=properties.get("ActiveState") in ("active", "activating", "reloading"),
+                           enabled=properties.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"))
+    return list(found.values())
 
 
 def parse_services(services: Dict[str, Dict[str, str]]) -> List[Unit]:
@@ -152,6 +149,12 @@ def _ntpq_source(line: str) -> Source:
 
 
 PARSERS = {"chrony": parse_chronyc, "ntpsec": parse_ntpq, "ntp": parse_ntpq}
+
+
+def read_clock(daemon: str, text: str, own_clock: bool) -> Clock:
+    """Read the output of the daemon's tool; a daemon that follows its own clock counts only where that is allowed."""
+    clock = PARSERS[daemon](text)
+    return clock._replace(source="") if clock.source == OWN_CLOCK and not own_clock else clock
 
 
 def render_clock(clock: Clock) -> str:

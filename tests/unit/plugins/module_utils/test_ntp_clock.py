@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The thinking room for time."""
+"""What time daemons print, and which of them keeps the time of a host."""
 from __future__ import annotations
 
 import re
@@ -24,6 +24,13 @@ def recorded(name: str) -> str:
     return (FIXTURES / name).read_text(encoding="utf-8")
 
 
+def blocks(name: str) -> dict[str, dict[str, str]]:
+    """Return the recorded properties of units, by a name of their own each."""
+    parts = re.split(r"\n\s*\n", recorded(name).strip())
+    return {f"asked{number}.service": dict(line.split("=", 1) for line in part.splitlines())
+            for number, part in enumerate(parts)}
+
+
 def unit(name: str, active: bool = False, enabled: bool = False, installed: bool = True) -> ntp.Unit:
     return ntp.Unit(name=name, installed=installed, active=active, enabled=enabled)
 
@@ -31,13 +38,13 @@ def unit(name: str, active: bool = False, enabled: bool = False, installed: bool
 # --- which daemon ---------------------------------------------------------------------------------------------------
 
 def test_units_are_read_once_each_under_their_real_name():
-    units = {one.name: one for one in ntp.parse_units(recorded("systemctl/252-chrony-and-ntpd.txt"))}
+    units = {one.name: one for one in ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))}
     assert units == {"chronyd": unit("chronyd"), "ntpd": unit("ntpd", active=True, enabled=True),
                      "systemd-timesyncd": unit("systemd-timesyncd", installed=False)}
 
 
 def test_text_that_names_no_unit_gives_no_unit():
-    assert ntp.parse_units("") == []
+    assert ntp.units_from({}) == []
 
 
 def test_services_are_read_from_the_fact():
@@ -47,13 +54,13 @@ def test_services_are_read_from_the_fact():
 
 
 def test_bare_host_gets_the_default_daemon_and_loses_timesyncd():
-    units = ntp.parse_units(recorded("systemctl/252-nothing.txt"))
+    units = ntp.units_from(blocks("systemctl/252-nothing.txt"))
     choice = ntp.plan_daemon("auto", units, {"chrony": "chrony", "ntpsec": "ntpsec"}, RIVALS)
     assert choice == ntp.Choice("chrony", installed=False, ready=False, others=("systemd-timesyncd",))
 
 
 def test_running_daemon_is_kept_rather_than_one_only_installed():
-    units = ntp.parse_units(recorded("systemctl/252-chrony-and-ntpd.txt"))
+    units = ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))
     assert ntp.plan_daemon("auto", units, DAEMONS, RIVALS) == ntp.Choice("ntp", True, True, ())
 
 
