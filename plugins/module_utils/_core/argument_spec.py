@@ -53,8 +53,14 @@ def _field_of(option: Specification, multiline: bool) -> Field:
     return _single(kind, option, multiline)
 
 
+def _default_of(option: Specification) -> Any:
+    """Return the default; None for a template, which only Ansible can resolve."""
+    default = option.get("default")
+    return None if isinstance(default, str) and "{{" in default else default
+
+
 def schema_of(options: Specification, multiline: Sequence[str] = ()) -> Mapping:
     """Return the schema of options by their names. ``multiline`` names those whose text may have several lines."""
-    fields = {name: _field_of(option, name in multiline).default_to(option.get("default"))
+    fields = {name: _field_of(option, name in multiline).default_to(_default_of(option))
               for name, option in options.items()}
     return Mapping(fields, [name for name, option in options.items() if option.get("required")])

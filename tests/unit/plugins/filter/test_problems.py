@@ -44,7 +44,7 @@ def test_unknown_names_and_wrong_types_are_named(settings, words):
 
 def test_rules_of_the_tool_are_checked_once_names_and_types_are_right():
     assert check({"ntp_local_stratum": 99}) == [
-        "ntp_local_stratum is 99; expected 0 (never trust the own clock) or a stratum from 1 to 15"]
+        "ntp_local_stratum: 99 is not valid; expected 0 (never trust the host's own clock) or a stratum from 1 to 15"]
     assert len(check({"ntp_local_stratum": 99, "ntp_serverz": []})) == 1
 
 
