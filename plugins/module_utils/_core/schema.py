@@ -365,3 +365,28 @@ def parse(field: Field, raw: Any, where: str = "", error: Callable[[str], Except
     if faults:
         raise error("\n".join(faults))
     return found
+
+
+class Reader:
+    """Reads values one by one, where it depends on other values what is valid; collects the messages."""
+
+    def __init__(self) -> None:
+        self.faults: List[str] = []
+
+    def fault(self, where: str, value: Any, right: str) -> None:
+        """Keep a message."""
+        self.faults.append(fault(where, value, right))
+
+    def value(self, where: str, raw: Any, field: Field, default: Any = None) -> Any:
+        """Return a value in its right type; ``default`` when it is not given, or not valid."""
+        before = len(self.faults)
+        found = default if raw is None else field.read(where, raw, self.faults)
+        return default if len(self.faults) > before else found
+
+    def mapping(self, where: str, raw: Any, keys: Sequence[str]) -> Dict[str, Any]:
+        """Return the keys that are given; an empty mapping when it is none."""
+        if not isinstance(raw, dict):
+            self.fault(where, raw, "a mapping with the keys " + ", ".join(sorted(keys)))
+            return {}
+        self.faults += [unknown(where, key, keys) for key in raw if key not in keys]
+        return {key: raw[key] for key in keys if raw.get(key) is not None}

@@ -161,6 +161,19 @@ def test_two_equal_secrets_are_named_without_their_value():
         "x[1].password: (not shown) is not valid; expected a value that no other entry has")
 
 
+def test_a_reader_reads_values_that_depend_on_each_other():
+    reader = schema.Reader()
+    assert reader.mapping("x", {"port": "81", "name": None}, ("name", "port")) == {"port": "81"}
+    assert reader.value("x.port", "81", schema.PORT) == 81 and reader.value("x.name", None, WORD, "www") == "www"
+    assert reader.faults == []
+    assert reader.value("x.port", "0", schema.PORT, 80) == 80
+    assert reader.mapping("y", "a", ("name",)) == {} and reader.mapping("z", {"nam": 1}, ("name",)) == {}
+    assert reader.faults == [
+        "x.port: '0' is not valid; expected a whole number, 1 to 65535",
+        "y: 'a' is not valid; expected a mapping with the keys name",
+        "z.nam: there is no such key (did you mean name?); expected one of name"]
+
+
 # --- whatever a user writes -----------------------------------------------------------------------------------------
 
 TEXTS = st.text() | st.sampled_from(["a", "name", "10.0.0.1", "٦٩٤", "²", "a\n", "\x00", "eth0", "/dev/sda", "on", "5"])
