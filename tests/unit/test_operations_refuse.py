@@ -264,9 +264,9 @@ SERIAL = """
 
 
 @pytest.mark.parametrize(("group", "role", "told"), [
-    ("web_pair", "heartbeat", "heartbeat_nodes[1]: 'debian2' is not in the play, or not in this batch of it; exp"),
-    ("lvs_directors", "heartbeat", "heartbeat_nodes[1]: 'frontal2' is not in the play, or not in this batch of it; e"),
-    ("web_pair", "drbd_failover", "nodes[1].name is 'debian2', which is not a host of this play, or not in this batch"),
+    ("web_pair", "heartbeat", "heartbeat_nodes[1]: 'debian2' is not valid; expected a host of this play and batch"),
+    ("lvs_directors", "heartbeat", "heartbeat_nodes[1]: 'frontal2' is not valid; expected a host of this play"),
+    ("web_pair", "drbd_failover", "nodes[1].name: 'debian2' is not valid; expected a host of this play and batch"),
     ("magi_nodes", "rhcs_cman", "The play does 1 of 3 nodes at a time"),
 ])
 def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group, role, told):
