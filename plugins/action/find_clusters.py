@@ -3,6 +3,7 @@
 """Find the clusters of the inventory and select those that a run is for. Runs on the controller only."""
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -28,13 +29,13 @@ class ActionModule(ActionBase):
         selection = inventory.select_clusters(
             clusters, arguments["cluster"], arguments["kinds"],
             {variable: str(node) for variable, node in arguments["nodes"].items()}, arguments["required"])
-        problems = inventory.check_clusters(clusters, groups) + list(selection.problems)
+        hosts = {host: self._host(cluster, host) for cluster in clusters for host in cluster.hosts}
+        problems = inventory.check_clusters(clusters, groups) + inventory.check_parts(
+            {host: found["roles"] for host, found in hosts.items()}) + list(selection.problems)
         if problems:
             return {**result, "failed": True, "msg": "\n".join(problems)}
         if not children:
             self._warn_of_old_names(clusters)
-        hosts = {host: self._host(cluster, host, task_vars["hostvars"])
-                 for cluster in clusters for host in cluster.hosts}
         return {**result, "changed": False, "hosts": hosts,
                 "deprecated": not children, "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
                 "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}
@@ -46,8 +47,12 @@ class ActionModule(ActionBase):
         return {kind: [child.name for child in groups[kind].child_groups]
                 for kind in inventory.KINDS if kind in groups}
 
-    def _host(self, cluster: inventory.InventoryCluster, host: str, hostvars: Any) -> dict[str, Any]:
-        roles = inventory.roles_of(cluster.kind, hostvars.raw_get(host))
+    def _host(self, cluster: inventory.InventoryCluster, host: str) -> dict[str, Any]:
+        # What is given with -e is the same on all hosts, and does not tell what a host is.
+        manager = copy.copy(self._task.get_variable_manager())
+        manager._extra_vars = {}
+        variables = manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
+        roles = inventory.roles_of(cluster.kind, variables)
         return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles)}
 
     def _warn_of_old_names(self, clusters: tuple[inventory.InventoryCluster, ...]) -> None:

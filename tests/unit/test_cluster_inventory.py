@@ -136,6 +136,12 @@ def test_one_cluster_is_selected(tmp_path):
     assert sorted(selected(tmp_path, "-e", "cluster=shop_pair")) == ["shop-a", "shop-b"]
 
 
+def test_what_is_given_with_e_does_not_tell_what_a_host_is(tmp_path):
+    found = selected(tmp_path, "-e", "cluster=shop_farm", "-e", '{"lvs_director_services": [{"name": "www"}]}')
+    assert {host: "lvs_director" in one["roles"] for host, one in found.items()} == {
+        "lb-a": True, "lb-b": True, "web-a": False, "web-b": False}
+
+
 def test_limit_selects_too(tmp_path):
     assert sorted(selected(tmp_path, "--limit", "mail_pair")) == ["mail-a", "mail-b"]
 

@@ -96,7 +96,7 @@ PAIR = [
 REACHABLE = [each for each in PAIR if each[0] is not unreachable]
 FARM = [
     (no_server, "frontal1: tcp 192.168.0.3:80 sends nothing to 192.168.0.5:80"),
-    (group_nowhere, "lvs_directors: www runs nowhere: no node holds it"),
+    (group_nowhere, "lvs_farm: www runs nowhere: no node holds it"),
 ]
 MAGI = [
     (node_offline, "magi_nodes: casper is offline"),
@@ -195,7 +195,8 @@ def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
 
 
 WAIT = """
-- hosts: web_pair
+- ansible.builtin.import_playbook: ROOT/playbooks/parts/select_hosts.yml
+- hosts: linuxha_nodes
   gather_facts: false
   any_errors_fatal: true
   tasks:

@@ -77,6 +77,13 @@ def check_clusters(clusters: Sequence[InventoryCluster], groups: Mapping[str, Se
                        for host, names in sorted(owners.items()) if len(names) > 1]
 
 
+def check_parts(roles: Mapping[str, Sequence[str]]) -> List[str]:
+    """Return what is wrong with the roles of hosts. Variables that a whole farm has would make all of it directors."""
+    return ["%s: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group "
+            "of the directors and in a group of the real servers" % host
+            for host in sorted(roles) if {"lvs_director", "lvs_realserver"} <= set(roles[host])]
+
+
 def select_clusters(clusters: Sequence[InventoryCluster], name: str = "", kinds: Sequence[str] = (),
                     nodes: Optional[Mapping[str, str]] = None, required: bool = True) -> Selection:
     """Return the clusters of these kinds (of all where none is given), or the one of this name.

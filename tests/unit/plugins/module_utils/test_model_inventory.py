@@ -52,6 +52,13 @@ def test_a_host_is_in_one_cluster():
         "two: groups a, b are not valid; expected it in one cluster"]
 
 
+def test_a_host_of_a_farm_has_one_part():
+    roles = inventory.roles_of("lvs_farms", ["lvs_director_services", "lvs_realserver_vips"])
+    assert inventory.check_parts({"a": roles, "b": ["ntp", "lvs_director"], "c": ["ntp", "lvs_realserver"]}) == [
+        "a: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group of the "
+        "directors and in a group of the real servers"]
+
+
 @pytest.mark.parametrize(("arguments", "expected"), [
     ({}, ["mail_pair", "shop_pair", "shop_farm"]),
     ({"name": "shop_pair"}, ["shop_pair"]),
