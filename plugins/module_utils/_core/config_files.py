@@ -14,7 +14,7 @@ import posixpath
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from .plan import Command, HaError, MakeFolder, Plan, PutFile, RemoveFile
+from .plan import Command, HaError, MakeFolder, Plan, RemoveFile, WriteFile
 
 NOTES = "/var/run/linuxha/pending"  # /run itself is not there on every old host
 DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
@@ -232,8 +232,8 @@ def plan_files(state: State, wanted: Wanted) -> Plan:
                    folder.path, folder.mode, folder.owner, folder.group) for folder in folders]
     note = _note(state, wanted, files)
     if note != state.note:
-        actions.append(PutFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
-                               note, 0o600))
+        actions.append(WriteFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
+                                 note, 0o600, False))
     actions += [_action_for(file, state.found[file.path]) for file in files]
     found = dict(state.found)
     found.update({folder.path: _after_folder(folder, state.found[folder.path]) for folder in folders})
@@ -291,7 +291,7 @@ def _action_for(file: File, found: Found) -> Any:
         return RemoveFile("remove " + file.path, file.path, file.backup)
     verb = "write" if not found.kind else "replace" if found.content != file.content else "set owner and mode of"
     backup = file.backup and found.content != file.content
-    return PutFile("%s %s" % (verb, file.path), file.path, file.content, file.mode, file.owner, file.group, backup)
+    return WriteFile("%s %s" % (verb, file.path), file.path, file.content, file.mode, backup, file.owner, file.group)
 
 
 def _after_file(file: File, found: Found) -> Found:

@@ -23,25 +23,15 @@ class Command(NamedTuple):
 
 
 class WriteFile(NamedTuple):
-    """Replace one file in a single step, keeping a copy of what was there."""
+    """Replace one file in a single step that a power cut does not undo by half, keeping a copy of what was there."""
 
     sentence: str
     path: str
     content: str
     mode: int = 0o644
-    backup: bool = True               # False for files that only this collection reads
-
-
-class PutFile(NamedTuple):
-    """Put one file in place with exactly these attributes, in a single step that a power cut does not undo by half."""
-
-    sentence: str
-    path: str
-    content: str
-    mode: int
-    owner: str = ""    # empty: as the old file, or as whoever writes a new one
+    backup: bool = True  # False for files that only this collection reads
+    owner: str = ""      # empty: as the old file, or as whoever writes a new one
     group: str = ""
-    backup: bool = False
 
 
 class RemoveFile(NamedTuple):
