@@ -63,7 +63,9 @@ def expected_of(texts: Sequence[str]) -> Dict[str, List[str]]:
         for part in re.split(r"^(?=virtual)", text, flags=re.MULTILINE)[1:]:
             for key in ipvs.parse_claims(part):
                 found.setdefault(ipvs.name_of(key), []).extend(
-                    name for target in sorted(ldirectord.list_targets(part)) for name in _servers(target, key.port))
+                    name for target in sorted(ldirectord.list_targets(part))
+                    # with a firewall mark, the kernel keeps the port that clients ask for
+                    for name in _servers(target, 0 if key.protocol == "fwmark" else key.port))
     return found
 
 
