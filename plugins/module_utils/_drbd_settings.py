@@ -100,7 +100,8 @@ def _node(where: str, node: Dict[str, Any], hosts: List[str]) -> List[str]:
     problems: List[str] = []
     if node["name"] not in hosts:
         problems.append("%s.name is '%s', which is not a host of this play, or not in this batch of it (%s); both "
-                        "nodes of a resource are set up together" % (where, node["name"], ", ".join(sorted(hosts)) or "it has none"))
+                        "nodes of a resource are set up together" % (
+                            where, node["name"], ", ".join(sorted(hosts)) or "it has none"))
     if not PATH.match(node["disk"]):
         problems.append("%s.disk is '%s'; it is to be the path of a block device, such as /dev/sdb1" % (
             where, node["disk"]))

@@ -13,6 +13,7 @@ from typing import Any
 
 import fake_hosts as fake
 import pytest
+from ansible_collections.linuxha.cluster.plugins.filter import held_groups as held
 from ansible_collections.linuxha.cluster.plugins.filter import status_report as door
 from hypothesis import given
 from hypothesis import strategies as st
@@ -799,3 +800,19 @@ def test_an_operation_wants_a_cluster_manager_on_each_host():
     assert [words for words in sentences if "no cluster manager" in words] == [
         f"{name}: no cluster manager runs here; expected a node of a cluster" for name in ("reel1", "reel2")]
     assert make(looks, GROUPS, "now", None, "", True)["unreachable"] == ["debian1"]
+
+
+@pytest.mark.parametrize(("look", "expected"), [
+    (fake.web_pair()["debian1"], ["web"]),
+    (fake.web_pair()["debian2"], []),
+    (fake.magi()["debian1"], ["test"]),
+    (fake.answer("debian1", fake.heartbeat("debian1", "transition")), None),
+    (fake.answer("debian1", fake.heartbeat("debian1", None)), None),
+    (fake.answer("debian1", fake.stopped("heartbeat")), []),
+    (fake.answer("reel1"), []),
+    ({**fake.answer("debian1"), "clustat": None}, None),
+    (fake.UNREACHABLE, None),
+])
+def test_what_a_host_runs_is_named_or_said_to_be_unknown(look, expected):
+    found_groups = held.FilterModule().filters()["held_groups"](look)
+    assert (found_groups[:1] if found_groups else found_groups) == expected
