@@ -84,7 +84,7 @@ class Finding(NamedTuple):
     problem: str
     hosts: Tuple[str, ...]
     steps: Tuple[Step, ...] = ()
-    absent: str = ""             # the node that does not take part, if that is all; an operation may expect it
+    absent: str = ""             # the node or real server that does not take part, if that is all of it
 
 
 def short(name: str) -> str:

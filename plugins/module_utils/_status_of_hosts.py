@@ -196,9 +196,10 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
                 service["name"], "; its fallback answers" if _alive(service) else ""), (host.name,), _checks(
                     host, missing, hosts)))
         elif missing:
+            addresses = sorted({name.rpartition(":")[0].strip("[]") for name in missing})
             found.append(Finding(DEGRADED, host.name, "%s sends nothing to %s: drained, or found dead" % (
                 service["name"], ", ".join(_named(name, hosts) for name in missing)), (host.name,), _checks(
-                    host, missing, hosts)))
+                    host, missing, hosts), addresses[0] if len(addresses) == 1 else ""))
     lacking = sorted(set(ipvs["expected"]) - {service["name"] for service in ipvs["services"]})
     if lacking and _is_active(host, cluster):
         found.append(Finding(CRITICAL, host.name, "is the active director and does not balance %s" % ", ".join(lacking),

@@ -661,7 +661,7 @@ def test_drbd_that_is_not_equal_is_always_found(order, first, second):
 
 
 def without(looks: dict[str, Any], node: str, variables: dict[str, Any] | None = None) -> list[str]:
-    sentences: list[str] = make(looks, GROUPS, "now", variables, node)["sentences"]
+    sentences: list[str] = make(looks, GROUPS, "now", variables, [node])["sentences"]
     return sentences
 
 
@@ -796,10 +796,10 @@ def test_what_could_not_be_read_is_not_called_missing():
 def test_an_operation_wants_a_cluster_manager_on_each_host():
     looks = {**fake.lvs_farm(), "debian1": fake.UNREACHABLE}
     looks["reel2"]["clustat"] = None
-    sentences = make(looks, GROUPS, "now", None, "", True)["sentences"]
+    sentences = make(looks, GROUPS, "now", None, [], True)["sentences"]
     assert [words for words in sentences if "no cluster manager" in words] == [
         f"{name}: no cluster manager runs here; expected a node of a cluster" for name in ("reel1", "reel2")]
-    assert make(looks, GROUPS, "now", None, "", True)["unreachable"] == ["debian1"]
+    assert make(looks, GROUPS, "now", None, [], True)["unreachable"] == ["debian1"]
 
 
 @pytest.mark.parametrize(("look", "expected"), [
@@ -816,3 +816,11 @@ def test_an_operation_wants_a_cluster_manager_on_each_host():
 def test_what_a_host_runs_is_named_or_said_to_be_unknown(look, expected):
     found_groups = held.FilterModule().filters()["held_groups"](look)
     assert (found_groups[:1] if found_groups else found_groups) == expected
+
+
+def test_an_operation_may_expect_one_real_server_to_get_nothing_and_no_other():
+    looks = farm(fake.TABLE)
+    assert without(looks, "192.168.0.5") == []
+    assert len(without(looks, "192.168.0.4")) == len(without(looks, "reel2")) == 1
+    both = farm(fake.TABLE + fake.SECOND.replace("0005", "0006").replace("  2  ", "  0  "))
+    assert "sends nothing to 192.168.0.5:80 (reel2), 192.168.0.6:80" in without(both, "192.168.0.5")[0]
