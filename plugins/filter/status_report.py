@@ -88,6 +88,7 @@ def status_report(looks: dict, groups: dict | None = None, moment: str = "now", 
     declared = {host.name: _status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
     found += _status_declared.compare(hosts, clusters, declared)
     found += _status_declared.find_unmanaged(hosts, found) if managed else []
+    found = _status_declared.withhold_starts(found, hosts, declared)
     expected = {short(name) for name in without}
     found = [one for one in found if not one.absent or short(one.absent) not in expected]
     found.sort(key=lambda one: one.level != CRITICAL)

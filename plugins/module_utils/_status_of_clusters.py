@@ -13,6 +13,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat_words i
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import (
     CRITICAL,
     DEGRADED,
+    ENGINE_START,
     SHARED_KINDS,
     Cluster,
     Finding,
@@ -23,8 +24,6 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._status import (
     short,
 )
 
-ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
-                "rgmanager": "service cman start && service rgmanager start"}
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
            "rgmanager": "cman_tool status; cman_tool nodes"}
 # the agents of heartbeat that hold an address

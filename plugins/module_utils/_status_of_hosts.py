@@ -20,6 +20,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._status import (
 )
 
 FAR_OFF = 0.5           # seconds
+FULL = 98               # percent
 LONGEST_ERROR = 200
 Row = Tuple[Host, Dict[str, Any]]  # a host, and what it says of one DRBD volume
 
@@ -33,7 +34,7 @@ def look_at_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Fi
     found += [finding for cluster in clusters for finding in _directors([
         host for host in hosts if host.name in cluster.hosts], cluster)]
     found += [finding for host in hosts for finding in _unfinished(host, by_name[host.name])]
-    return found + [finding for host in hosts for look in (_units, _clock, _faults) for finding in look(host)]
+    return found + [finding for host in hosts for look in (_units, _disks, _clock, _faults) for finding in look(host)]
 
 
 # --- is it there ----------------------------------------------------------------------------------------------------
@@ -260,6 +261,20 @@ def _units(host: Host) -> List[Finding]:
     return [Finding(DEGRADED, host.name, "%s does not run (%s)" % (name, host.said["units"][name]["state"]),
                     (host.name,), (Step(host.name, "systemctl status %s" % name),
                                    Step(host.name, "systemctl start %s" % name))) for name in off]
+
+
+def _disks(host: Host) -> List[Finding]:
+    """Find filesystems on which the next line of a log, a state file or the CIB does not fit."""
+    found = []
+    for disk in host.said.get("disks") or ():
+        full = [words % disk[key] for key, words in (
+            ("used_percent", "%d %% full"), ("inodes_percent", "out of inodes (%d %%)"))
+                if (disk[key] or 0) >= FULL]
+        if full:
+            place = disk["mountpoint"]
+            found.append(Finding(DEGRADED, host.name, "%s is %s" % (place, " and ".join(full)), (host.name,), (
+                Step(host.name, "du --one-file-system --max-depth=2 %s | sort -n | tail" % place),)))
+    return found
 
 
 def _clock(host: Host) -> List[Finding]:

@@ -824,3 +824,28 @@ def test_an_operation_may_expect_one_real_server_to_get_nothing_and_no_other():
     assert len(without(looks, "192.168.0.4")) == len(without(looks, "reel2")) == 1
     both = farm(fake.TABLE + fake.SECOND.replace("0005", "0006").replace("  2  ", "  0  "))
     assert "sends nothing to 192.168.0.5:80 (reel2), 192.168.0.6:80" in without(both, "192.168.0.5")[0]
+
+
+@pytest.mark.parametrize(("used", "inodes", "words"), [
+    (98, 5, "/var is 98 % full"),
+    (None, 100, "/var is out of inodes (100 %)"),
+    (100, 99, "/var is 100 % full and out of inodes (99 %)"),
+])
+def test_a_full_disk_is_found(used, inodes, words):
+    looks = {"reel1": fake.answer("reel1", disks=[
+        {"mountpoint": "/", "used_percent": 97, "inodes_percent": None},
+        {"mountpoint": "/var", "used_percent": used, "inodes_percent": inodes}])}
+    assert only(looks)["problem"] == words
+
+
+def test_nobody_is_told_to_start_a_node_that_was_removed():
+    looks = {"debian3": fake.answer("debian3", fake.stopped("pacemaker"))}
+    two = {**MAGI, "rhcs_cman_nodes": MAGI["rhcs_cman_nodes"][:2]}
+    for variables, problem, commands in (
+        (MAGI, "pacemaker does not run on debian3", ["systemctl start corosync pacemaker"]),
+        ({}, "pacemaker does not run on debian3", ["systemctl start corosync pacemaker"]),
+        (two, "pacemaker does not run on debian3; do not start it: rhcs_cman_nodes does not name it", []),
+    ):
+        findings = make(looks, GROUPS, "now", {"debian3": variables})["data"]["findings"]
+        assert [one["problem"] for one in findings] == [problem]
+        assert [step["command"] for step in findings[0]["steps"]] == commands
