@@ -34,7 +34,7 @@ units: test-environment ## Test parsing, planning and the lab's own code; no mac
 	coverage run -m pytest tests/unit
 	coverage report --skip-covered
 	@# Parsing, planning and rendering decide what happens to people's data: every line of them is tested.
-	coverage report --include='plugins/module_utils/*,plugins/filter/*' --fail-under=100 --format=total
+	coverage report --include='plugins/module_utils/**/*,plugins/filter/*' --fail-under=100 --format=total
 
 sanity: test-environment ## Build the collection and run ansible-test sanity on what was built
 	$(VENV)/python tests/run_sanity.py

@@ -16,8 +16,7 @@ from typing import Any
 import faults
 import yaml
 
-from lab import agreement
-from lab import edits as campaign
+from lab import agreement, edits as campaign
 from lab.probe import LIMIT, Probe
 from lab.scenario import Scenario, inventory_of
 

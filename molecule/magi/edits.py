@@ -17,8 +17,7 @@ import chaos
 import faults
 import yaml
 
-from lab import agreement
-from lab import edits as campaign
+from lab import agreement, edits as campaign
 from lab.probe import LIMIT, Probe, fetches_from
 from lab.scenario import Scenario, inventory_of
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import web
 import yaml
 
-from lab import agreement
-from lab import edits as campaign
+from lab import agreement, edits as campaign
 from lab.scenario import inventory_of
 
 lab, pair, NODES = web.lab, web.pair, web.NODES

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.linuxha.cluster.plugins.filter.files_settled import files_settled
+
+from ..filter.files_settled import files_settled
 
 
 class ActionModule(ActionBase):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs_wanted import packed
+
+from ..module_utils._lvs.ipvs_settings import packed
 
 
 class ActionModule(ActionBase):

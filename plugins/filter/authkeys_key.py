@@ -35,7 +35,7 @@ from ansible.errors import AnsibleFilterError
 
 def authkeys_key(text: str) -> dict:
     """Return the key in use."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import SecretError, parse_keys, signing_key
+    from ..module_utils._heartbeat.authkeys import SecretError, parse_keys, signing_key
 
     try:
         keys = parse_keys(text)

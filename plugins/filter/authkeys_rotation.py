@@ -48,13 +48,7 @@ _value:
 
 def authkeys_rotation(texts: dict, method: str, given: str, fresh: str) -> dict:
     """Return the texts by step and node."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils._authkeys import (
-        Key,
-        SecretError,
-        parse_keys,
-        plan_rotation,
-        render_keys,
-    )
+    from ..module_utils._heartbeat.authkeys import Key, SecretError, parse_keys, plan_rotation, render_keys
 
     try:
         nodes = {node: parse_keys(text) for node, text in texts.items()}

@@ -45,13 +45,15 @@ _value:
 
 def cman_host(settings: dict, seen: dict, host: str, hosts: list[str]) -> dict:
     """Return the steps of a host as a dictionary."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_host, _look
-    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+    from ..module_utils._cman import host as _cman_host
+    from ..module_utils._core import host_output as look
+    from ..module_utils._core.plan import HaError
+    from ..module_utils._model import cluster as _cluster
 
     try:
         cluster = _cluster.parse_cluster(settings)
         me = next(node for node in cluster.nodes if _cluster.host_of(node, hosts) == host)
-        there = _cman_host.seen_of(dict(seen, files=_look.parse_files(seen["files"])), cluster)
+        there = _cman_host.seen_of(dict(seen, files=look.parse_files(seen["files"])), cluster)
         steps = _cman_host.plan_host(cluster, me, there, settings)
     except HaError as error:
         # said as a refusal: the task that settles the steps shows nothing, as it sees passwords

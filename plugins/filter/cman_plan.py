@@ -42,17 +42,19 @@ EMPTY = {"changes": [], "text": "", "version": 0, "write": [], "through": "", "r
 
 def cman_plan(settings: dict, seen: dict) -> dict:
     """Return the steps of the whole cluster as a dictionary."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_plan, _look
-    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+    from ..module_utils._cman import plan as _cman_plan
+    from ..module_utils._core import host_output as look
+    from ..module_utils._core.plan import HaError
+    from ..module_utils._model import cluster
 
     hosts = []
     for name, raw in seen.items():
         try:
-            hosts.append(_cman_plan.host_from(name, dict(raw, files=_look.parse_files(raw["files"]))))
+            hosts.append(_cman_plan.host_from(name, dict(raw, files=look.parse_files(raw["files"]))))
         except HaError as error:
             return {**EMPTY, "refusals": [f"{name}: {error}"]}
     try:
-        steps = _cman_plan.plan_cluster(_cluster.parse_cluster(settings), hosts, settings)
+        steps = _cman_plan.plan_cluster(cluster.parse_cluster(settings), hosts, settings)
     except HaError as error:
         return {**EMPTY, "refusals": str(error).split("\n")}
     made = {name: list(value) if isinstance(value, tuple) else value for name, value in steps._asdict().items()}

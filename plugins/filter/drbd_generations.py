@@ -40,11 +40,7 @@ from ansible.errors import AnsibleFilterError
 
 def drbd_generations(here: str, other: str) -> str:
     """Return one word."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
-        DrbdError,
-        compare_generations,
-        parse_generation,
-    )
+    from ..module_utils._drbd.resource import DrbdError, compare_generations, parse_generation
 
     try:
         mine, theirs = parse_generation(here), parse_generation(other)

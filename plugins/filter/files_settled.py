@@ -40,12 +40,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 def files_settled(arguments: dict[str, Any], seen: dict[str, Any]) -> bool:
     """Return whether the module would leave everything as it is."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import (
-        argument_spec,
-        is_settled,
-        wanted_from,
-    )
-    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+    from ..module_utils._core.config_files import argument_spec, is_settled, wanted_from
+    from ..module_utils._core.plan import HaError
 
     asked = ArgumentSpecValidator(argument_spec()).validate(_plain(arguments))
     try:

@@ -36,7 +36,7 @@ _value:
 
 def held_groups(look: dict) -> list[str] | None:
     """Return the groups that the host runs, nothing while that is not known."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils._status_of_clusters import held_groups as names_of
+    from ..module_utils._status.cluster_findings import held_groups as names_of
 
     return names_of(look)
 

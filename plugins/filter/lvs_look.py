@@ -38,14 +38,14 @@ from ansible.errors import AnsibleFilterError
 
 def lvs_look(settings: dict, role: str) -> dict:
     """Return what ``role`` has to look at."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director, _lvs_realserver
+    from ..module_utils._lvs import director as lvs_director, realserver as lvs_realserver
 
     if role == "lvs_director":
-        goal = _lvs_director.goal_of(settings)
-        return {"files": _lvs_director.list_files(goal), "units": _lvs_director.list_units(goal)}
+        goal = lvs_director.goal_of(settings)
+        return {"files": lvs_director.list_files(goal), "units": lvs_director.list_units(goal)}
     if role == "lvs_realserver":
-        return {"files": _lvs_realserver.list_files(_lvs_realserver.goal_of(settings)),
-                "units": list(_lvs_realserver.UNITS)}
+        return {"files": lvs_realserver.list_files(lvs_realserver.goal_of(settings)),
+                "units": list(lvs_realserver.UNITS)}
     raise AnsibleFilterError(f"lvs_look: there is no role '{role}'; expected lvs_director or lvs_realserver")
 
 

@@ -62,7 +62,8 @@ from ansible.errors import AnsibleFilterError
 def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, family: str = "Debian",
              manager_knows_lo: bool = False) -> dict:
     """Return the steps of ``role`` as a dictionary."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _look, _lvs_director, _lvs_realserver
+    from ..module_utils._core import host_output as _look
+    from ..module_utils._lvs import director as lvs_director, realserver as lvs_realserver
 
     try:
         look = _look.parse_files(files), _look.parse_units(units), _look.parse_addresses(addresses)
@@ -70,10 +71,10 @@ def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, 
         raise AnsibleFilterError(str(error))
     steps: Any
     if role == "lvs_director":
-        steps = _lvs_director.plan_director(_lvs_director.goal_of(settings), _lvs_director.Host(*look))
+        steps = lvs_director.plan_director(lvs_director.goal_of(settings), lvs_director.Host(*look))
     elif role == "lvs_realserver":
-        steps = _lvs_realserver.plan_realserver(
-            _lvs_realserver.goal_of(settings), _lvs_realserver.Host(*look, family, manager_knows_lo))
+        steps = lvs_realserver.plan_realserver(
+            lvs_realserver.goal_of(settings), lvs_realserver.Host(*look, family, manager_knows_lo))
     else:
         raise AnsibleFilterError(f"lvs_plan: there is no role '{role}'; expected lvs_director or lvs_realserver")
     secret = getattr(steps, "secret", ())
@@ -82,7 +83,7 @@ def lvs_plan(settings: dict, role: str, files: str, units: str, addresses: str, 
 
 def _plain(value: Any, secret: tuple) -> Any:
     """Return what templates can read: a list instead of a tuple, and files as the module config_files takes them."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _look
+    from ..module_utils._core import host_output as _look
 
     if not isinstance(value, tuple):
         return value

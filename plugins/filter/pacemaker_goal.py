@@ -38,23 +38,19 @@ _value:
 
 def pacemaker_goal(settings: dict, family: str = "Debian") -> dict:
     """Return what follows from the variables."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import (
-        _cluster,
-        _pacemaker_plan,
-        _pacemaker_rules,
-        _sbd,
-    )
+    from ..module_utils._model import cluster as _cluster
+    from ..module_utils._pacemaker import plan as pacemaker_plan, sbd as _sbd, settings as pacemaker_rules
 
     cluster = _cluster.parse_cluster(settings)
-    goal = _pacemaker_plan.Goal(cluster, family)
+    goal = pacemaker_plan.Goal(cluster, family)
     sbd = _sbd.sbd_of(cluster)
-    return {"files": list(_pacemaker_plan.list_files(goal)), "units": list(_pacemaker_plan.list_units(goal)),
+    return {"files": list(pacemaker_plan.list_files(goal)), "units": list(pacemaker_plan.list_units(goal)),
             "nodes": [node.name for node in cluster.nodes],
             "disks": list(sbd.devices) if sbd else [],
             "timeouts": _sbd.full_timeouts(sbd.timeouts) if sbd else {},
             "watchdog": sbd.watchdog if sbd else "",
-            "fencing": _pacemaker_rules.fencing_of(cluster, family),
-            "properties": _pacemaker_rules.cluster_properties(cluster)}
+            "fencing": pacemaker_rules.fencing_of(cluster, family),
+            "properties": pacemaker_rules.cluster_properties(cluster)}
 
 
 class FilterModule:

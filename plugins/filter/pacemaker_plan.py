@@ -49,14 +49,16 @@ from ansible.errors import AnsibleFilterError
 
 def pacemaker_plan(settings: dict, host: str, looks: dict, family: str = "Debian") -> dict:
     """Return the steps of one host as a dictionary."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _look, _pacemaker_plan
-    from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
+    from ..module_utils._core import host_output as _look
+    from ..module_utils._core.plan import HaError
+    from ..module_utils._model import cluster
+    from ..module_utils._pacemaker import plan as _pacemaker_plan
 
     try:
         hosts = {name: _pacemaker_plan.Host(
             _look.parse_units(look["units"]), _look.parse_files(look["files"]),
             _pacemaker_plan.parse_cmap(look["cmap"]), look["key"]) for name, look in looks.items()}
-        goal = _pacemaker_plan.Goal(_cluster.parse_cluster(settings), family,
+        goal = _pacemaker_plan.Goal(cluster.parse_cluster(settings), family,
                                     settings["rhcs_cman_start"], settings["rhcs_cman_allow_outage"],
                                     settings["rhcs_cman_reboot"])
         steps = _pacemaker_plan.plan_host(host, hosts, goal)._asdict()

@@ -41,9 +41,9 @@ _value:
 
 def pacemaker_waiting(text: str, nodes: list[str]) -> list[str]:
     """Return what is not there yet."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import _pacemaker_plan
+    from ..module_utils._pacemaker import plan as pacemaker_plan
 
-    return list(_pacemaker_plan.list_waiting(text, nodes))
+    return list(pacemaker_plan.list_waiting(text, nodes))
 
 
 class FilterModule:

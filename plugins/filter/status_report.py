@@ -70,30 +70,30 @@ _value:
 def status_report(looks: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
                   without: Sequence[str] = (), managed: bool = False) -> dict:
     """Return the report as text and as data."""
-    from ansible_collections.linuxha.cluster.plugins.module_utils import (
-        _status_clusters,
-        _status_declared,
-        _status_of_clusters,
-        _status_of_hosts,
-        _status_text,
+    from ..module_utils._model.cluster_state import plain
+    from ..module_utils._status import (
+        cluster_findings as status_of_clusters,
+        clusters as status_clusters,
+        declared as status_declared,
+        host_findings as status_of_hosts,
+        text as status_text,
     )
-    from ansible_collections.linuxha.cluster.plugins.module_utils._clustat import plain
-    from ansible_collections.linuxha.cluster.plugins.module_utils._status import CRITICAL, host_of, short
+    from ..module_utils._status.report import CRITICAL, host_of, short
 
     hosts = [host_of(name, result) for name, result in sorted(looks.items()) if not result.get("skipped")]
-    clusters = _status_clusters.join_clusters(hosts, groups or {})
+    clusters = status_clusters.join_clusters(hosts, groups or {})
     by_name = {host.name: host for host in hosts}
-    found = [one for cluster in clusters for one in _status_of_clusters.look_at_cluster(cluster, by_name)]
-    found += _status_of_hosts.look_at_hosts(hosts, clusters)
-    declared = {host.name: _status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
-    found += _status_declared.compare(hosts, clusters, declared)
-    found += _status_declared.find_unmanaged(hosts, found) if managed else []
-    found = _status_declared.withhold_starts(found, hosts, declared)
+    found = [one for cluster in clusters for one in status_of_clusters.look_at_cluster(cluster, by_name)]
+    found += status_of_hosts.look_at_hosts(hosts, clusters)
+    declared = {host.name: status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
+    found += status_declared.compare(hosts, clusters, declared)
+    found += status_declared.find_unmanaged(hosts, found) if managed else []
+    found = status_declared.withhold_starts(found, hosts, declared)
     expected = {short(name) for name in without}
     found = [one for one in found if not one.absent or short(one.absent) not in expected]
     found.sort(key=lambda one: one.level != CRITICAL)
     return {
-        "text": _status_text.render_report(moment, hosts, clusters, found),
+        "text": status_text.render_report(moment, hosts, clusters, found),
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
         "sentences": [f"{one.about}: {one.problem}" for one in found],

@@ -224,9 +224,10 @@ ansible_facts:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _clustat_reader
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.runner import Runner
+from ..module_utils._status import cluster_reader as clustat_reader
 
 
 def main():
@@ -239,7 +240,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        facts = _clustat_reader.look(Runner(module), module.params["engine"], module.params["timeout"])
+        facts = clustat_reader.look(Runner(module), module.params["engine"], module.params["timeout"])
     except HaError as error:
         module.fail_json(msg=str(error))
     for warning in facts["warnings"]:

@@ -101,9 +101,10 @@ import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _clustat_reader, _status_host
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.runner import Runner
+from ..module_utils._status import cluster_reader as clustat_reader, host as status_host
 
 ANY = tuple(range(256))  # what a program says counts more than how it ends
 KERNEL_TABLE = "/proc/net/ip_vs"
@@ -130,7 +131,7 @@ class Host:
 
     def read(self):
         """Return all that is known of this host. What cannot be read is told, and is no end."""
-        clustat = self.part("clustat", lambda: _clustat_reader.look(self.runner, "auto", self.seconds))
+        clustat = self.part("clustat", lambda: clustat_reader.look(self.runner, "auto", self.seconds))
         found = {name: self.part(name, look) for name, look in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
             ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
@@ -149,7 +150,7 @@ class Host:
         if driver is None and not self.runner.has("drbdadm"):
             return None
         events = self.ask("drbdsetup", "events2", "--now", "--statistics") if driver else ""
-        return _status_host.drbd_facts(driver.strip() if driver else None, events, self.ask("drbdadm", "dump-xml"),
+        return status_host.drbd_facts(driver.strip() if driver else None, events, self.ask("drbdadm", "dump-xml"),
                                        os.uname().nodename)
 
     def ipvs(self):
@@ -157,27 +158,27 @@ class Host:
         paths = sorted({path for pattern in MONITOR_FILES for path in glob.glob(pattern) if os.path.isfile(path)})
         texts = [self.runner.read_file(path) or "" for path in paths]
         if table is None:  # ip_vs is not loaded; ipvsadm would load it
-            return _status_host.ipvs_facts("", "", texts) if _status_host.expected_of(texts) else None
-        return _status_host.ipvs_facts(table, self.ask("ipvsadm", "-L", "--daemon"), texts)
+            return status_host.ipvs_facts("", "", texts) if status_host.expected_of(texts) else None
+        return status_host.ipvs_facts(table, self.ask("ipvsadm", "-L", "--daemon"), texts)
 
     def clock(self):
-        said = [_status_host.clock_facts(daemon, self.ask(*argv)) for daemon, argv in CLOCKS
+        said = [status_host.clock_facts(daemon, self.ask(*argv)) for daemon, argv in CLOCKS
                 if self.runner.has(argv[0])]
         return next((clock for clock in said if clock["answered"]), said[0] if said else None)
 
     def addresses(self):
-        return _status_host.address_facts(self.ask("ip", "-json", "address", "show")) if self.runner.has("ip") else None
+        return status_host.address_facts(self.ask("ip", "-json", "address", "show")) if self.runner.has("ip") else None
 
     def units(self, clustat):
         if not self.runner.has("systemctl"):
             return None
-        return _status_host.unit_facts(self.ask(*UNITS + tuple(_status_host.list_units(clustat))))
+        return status_host.unit_facts(self.ask(*UNITS + tuple(status_host.list_units(clustat))))
 
     def disks(self):
-        return _status_host.disk_facts(self.ask(*DISKS)) if self.runner.has("df") else None
+        return status_host.disk_facts(self.ask(*DISKS)) if self.runner.has("df") else None
 
     def unfinished(self):
-        return [{"file": path, "playbook": playbook} for pattern, playbook in _status_host.NOTES
+        return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.NOTES
                 for path in sorted(glob.glob(pattern))]
 
 

@@ -109,10 +109,11 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _archives, _config_archive
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._backup import archive as archives, config_archive
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
 
 
 def ask(runner, outputs):
@@ -121,18 +122,18 @@ def ask(runner, outputs):
     for name, argv in sorted(outputs.items()):
         words = tuple(str(word) for word in argv)
         done = runner.run(words, accepted=tuple(range(256))) if runner.has(words[0]) else None
-        found.append(_config_archive.Output(name, words, done.code if done else None, done.out if done else ""))
+        found.append(config_archive.Output(name, words, done.code if done else None, done.out if done else ""))
     return tuple(found)
 
 
 def read(module, wanted):
     """Leave the module with what is in an archive."""
     try:
-        members = _archives.load(wanted.path)
-        manifest = _config_archive.read_manifest(members, wanted)
+        members = archives.load(wanted.path)
+        manifest = config_archive.read_manifest(members, wanted)
     except HaError as error:
         module.fail_json(msg=str(error))
-    files, others = _config_archive.files_in(manifest, members)
+    files, others = config_archive.files_in(manifest, members)
     module.exit_json(changed=False, manifest=manifest, others=others, **({"files": files} if module.params["contents"]
                                                                          else {}))
 
@@ -146,21 +147,21 @@ def main():
         "paths": {"type": "list", "elements": "str", "default": []}, "outputs": {"type": "dict", "default": {}},
         "contents": {"type": "bool", "default": False}})
     params = module.params
-    wanted = _config_archive.Wanted(params["path"], params["cluster"], params["node"],
+    wanted = config_archive.Wanted(params["path"], params["cluster"], params["node"],
                                     time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     try:
-        _config_archive.check_wanted(wanted)
+        config_archive.check_wanted(wanted)
     except HaError as error:
         module.fail_json(msg=str(error))
     if params["state"] == "read":
         read(module, wanted)
     runner = Runner(module)
     reconcile(
-        module, read=lambda: _config_archive.State(
-            _archives.collect(params["paths"], _config_archive.FILES), ask(runner, params["outputs"]),
+        module, read=lambda: config_archive.State(
+            archives.collect(params["paths"], config_archive.FILES), ask(runner, params["outputs"]),
             os.path.exists(wanted.path)),
-        plan=lambda state: _config_archive.plan_archive(state, wanted), perform=_archives.save,
-        describe=_config_archive.describe, report=_config_archive.report)
+        plan=lambda state: config_archive.plan_archive(state, wanted), perform=archives.save,
+        describe=config_archive.describe, report=config_archive.report)
 
 
 if __name__ == "__main__":

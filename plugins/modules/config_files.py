@@ -175,12 +175,13 @@ pending:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _config_files
-from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import argument_spec, wanted_from
-from ansible_collections.linuxha.cluster.plugins.module_utils._file_look import look
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError, PutFile, RemoveFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core import config_files
+from ..module_utils._core.config_files import argument_spec, wanted_from
+from ..module_utils._core.file_state import look
+from ..module_utils._core.plan import HaError, PutFile, RemoveFile
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
 
 
 class Files:
@@ -196,8 +197,8 @@ class Files:
         found = {file.path: look(file.path, file.mount) for file in wanted.files}
         found.update({folder.path: look(folder.path) for folder in wanted.folders})
         question = wanted.take_over.running if wanted.take_over else ()
-        return _config_files.State(
-            found=found, note=look(_config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
+        return config_files.State(
+            found=found, note=look(config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
             running=not question or self.runs(question))
 
     def runs(self, question):
@@ -206,7 +207,7 @@ class Files:
 
     def plan(self, state):
         """Plan the change, and have the new texts checked before any of it."""
-        wanted = _config_files.plan_files(state, self.wanted)
+        wanted = config_files.plan_files(state, self.wanted)
         paths = {action.path for action in wanted.actions if isinstance(action, (PutFile, RemoveFile))}
         self.written = [file.path for file in self.wanted.files if file.path in paths]
         for file in self.wanted.files:
@@ -239,7 +240,7 @@ def main():
     except HaError as error:
         module.fail_json(msg=str(error))
     reconcile(module, read=files.read, plan=files.plan, perform=files.runner.perform,
-              describe=lambda state: _config_files.describe(state, files.wanted), report=files.report)
+              describe=lambda state: config_files.describe(state, files.wanted), report=files.report)
 
 
 if __name__ == "__main__":

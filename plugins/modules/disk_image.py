@@ -71,10 +71,11 @@ used:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _disk_image, _images
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._backup import disk_copy as images, disk_image
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
 
 
 class Disk:
@@ -88,14 +89,14 @@ class Disk:
         wanted = self.wanted
         if not self.runner.is_block_device(wanted.device):
             raise HaError("device: %s is not a block device; expected one" % wanted.device)
-        free, content = _images.room_in(wanted.directory), _images.look_at(wanted.device)
-        saved = _images.look_into(_disk_image.path_of(wanted, content))
-        return _disk_image.State(content, free, saved.digest == content.digest)
+        free, content = images.room_in(wanted.directory), images.look_at(wanted.device)
+        saved = images.look_into(disk_image.path_of(wanted, content))
+        return disk_image.State(content, free, saved.digest == content.digest)
 
     def perform(self, action):
         """Carry out one action."""
-        if not isinstance(action, _disk_image.Prove):
-            _images.save(action)
+        if not isinstance(action, disk_image.Prove):
+            images.save(action)
         elif self.runner.is_held(self.wanted.device):
             raise HaError("device: %s is in use; expected one that nothing writes to. Nothing was written."
                           % self.wanted.device)
@@ -105,15 +106,15 @@ def main():
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "device": {"type": "path", "required": True}, "directory": {"type": "path", "required": True},
         "name": {"type": "str", "required": True}})
-    wanted = _disk_image.Wanted(module.params["device"], module.params["directory"], module.params["name"])
+    wanted = disk_image.Wanted(module.params["device"], module.params["directory"], module.params["name"])
     try:
-        _disk_image.check_wanted(wanted)
+        disk_image.check_wanted(wanted)
     except HaError as error:
         module.fail_json(msg=str(error))
     disk = Disk(Runner(module), wanted)
-    reconcile(module, read=disk.read, plan=lambda state: _disk_image.plan_image(state, wanted), perform=disk.perform,
-              describe=lambda state: _disk_image.describe(state, wanted),
-              report=lambda state: _disk_image.report(state, wanted))
+    reconcile(module, read=disk.read, plan=lambda state: disk_image.plan_image(state, wanted), perform=disk.perform,
+              describe=lambda state: disk_image.describe(state, wanted),
+              report=lambda state: disk_image.report(state, wanted))
 
 
 if __name__ == "__main__":

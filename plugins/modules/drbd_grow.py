@@ -102,11 +102,12 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd, _drbd_grow
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_devices as devices
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core import block_devices as devices
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._drbd import grow as drbd_grow, resource as drbd
 
 PATIENCE = 30  # seconds in which both sides agree on the new size
 
@@ -120,14 +121,14 @@ class Host:
     def read(self):
         """Return what there is."""
         name, run = self.wanted.name, self.runner.run
-        config = _drbd.parse_dump_xml(run(("drbdadm", "dump-xml", name)).out, name, self.node)
+        config = drbd.parse_dump_xml(run(("drbdadm", "dump-xml", name)).out, name, self.node)
         if not self.runner.is_block_device(config.disk):
             raise HaError("%s of %s is not a block device on %s" % (config.disk, name, self.node))
-        live = _drbd.parse_events(
+        live = drbd.parse_events(
             run(("drbdsetup", "events2", "--now", "--statistics", name), accepted=(0, 10)).out, name)
         mounts = devices.parse_mounts(
             self.runner.read_file("/proc/self/mountinfo") or "", "147:%d" % config.minor, (config.device,))
-        return _drbd_grow.State(config, live, self.runner.size_of(config.disk) // 1024, mounts,
+        return drbd_grow.State(config, live, self.runner.size_of(config.disk) // 1024, mounts,
                                 self.filesystem_kib(config, mounts))
 
     def filesystem_kib(self, config, mounts):
@@ -136,15 +137,15 @@ class Host:
         if not mounts or not kind:
             return None
         if kind == "xfs":
-            return _drbd_grow.parse_xfs(self.runner.run(("xfs_info", mounts[0])).out)
-        return _drbd_grow.parse_ext(self.runner.run(("dumpe2fs", "-h", config.device)).out)
+            return drbd_grow.parse_xfs(self.runner.run(("xfs_info", mounts[0])).out)
+        return drbd_grow.parse_ext(self.runner.run(("dumpe2fs", "-h", config.device)).out)
 
     def perform(self, action):
         """Carry out one action."""
-        if not isinstance(action, _drbd_grow.Prove):
+        if not isinstance(action, drbd_grow.Prove):
             self.runner.perform(action)
         elif action.what == "safe":
-            _drbd_grow.check_safe(self.read(), self.wanted)
+            drbd_grow.check_safe(self.read(), self.wanted)
         else:
             self.wait(action.least_kib)
 
@@ -153,10 +154,10 @@ class Host:
         end = time.monotonic() + PATIENCE
         while True:
             state = self.read()
-            if time.monotonic() >= end or not _drbd_grow.is_more(least_kib, state.live.size_kib if state.live else 0):
+            if time.monotonic() >= end or not drbd_grow.is_more(least_kib, state.live.size_kib if state.live else 0):
                 break
             time.sleep(0.5)
-        _drbd_grow.check_grown(state, least_kib, self.wanted)
+        drbd_grow.check_grown(state, least_kib, self.wanted)
 
 
 def main():
@@ -167,16 +168,16 @@ def main():
         "name": {"type": "str", "required": True}, "node": {"type": "str"}, "filesystem": {"type": "str"},
         "peers": {"type": "list", "elements": "dict", "options": side}})
     peers = module.params["peers"]
-    wanted = _drbd_grow.Wanted(
+    wanted = drbd_grow.Wanted(
         module.params["name"], module.params["filesystem"] or "",
-        None if peers is None else tuple(_drbd_grow.parse_side(entry) for entry in peers))
+        None if peers is None else tuple(drbd_grow.parse_side(entry) for entry in peers))
     try:
-        _drbd_grow.check_wanted(wanted)
+        drbd_grow.check_wanted(wanted)
     except HaError as error:
         module.fail_json(msg=str(error))
     host = Host(Runner(module), wanted, module.params["node"] or os.uname().nodename)
-    reconcile(module, read=host.read, plan=lambda state: _drbd_grow.plan_growth(state, wanted), perform=host.perform,
-              describe=_drbd_grow.describe, report=_drbd_grow.report)
+    reconcile(module, read=host.read, plan=lambda state: drbd_grow.plan_growth(state, wanted), perform=host.perform,
+              describe=drbd_grow.describe, report=drbd_grow.report)
 
 
 if __name__ == "__main__":

@@ -215,11 +215,12 @@ evidence:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd, _drbd_plan
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd_host import Host
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._drbd import plan as drbd_plan, resource as drbd
+from ..module_utils._drbd.host import Host
 
 
 def argument_spec():
@@ -248,10 +249,10 @@ def argument_spec():
 def wanted_from(params):
     """Turn the module's parameters into what is wanted."""
     sync, filesystem, peers = params["initial_sync"] or {}, params["filesystem"] or {}, params["peers"]
-    return _drbd_plan.Wanted(
+    return drbd_plan.Wanted(
         name=params["name"], state=params["state"], disk=params["disk"] or "", destroy=tuple(params["destroy"]),
         sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
-        peers=None if peers is None else tuple(_drbd.parse_evidence(peer) for peer in peers),
+        peers=None if peers is None else tuple(drbd.parse_evidence(peer) for peer in peers),
         filesystem=filesystem.get("type") or "", mkfs_options=tuple(filesystem.get("options") or ()),
         report_standalone=params["on_standalone"] == "report", description=params["description"] or "")
 
@@ -264,9 +265,9 @@ def main():
         module.fail_json(msg=str(error))
     host = Host(Runner(module), wanted, module.params["node"] or os.uname().nodename, module.params["timeout"])
     reconcile(
-        module, read=host.read_first, plan=lambda current: _drbd_plan.plan_resource(current, wanted),
-        perform=host.perform, describe=_drbd.describe,
-        report=lambda state: _drbd.report(state, wanted.filesystem),
+        module, read=host.read_first, plan=lambda current: drbd_plan.plan_resource(current, wanted),
+        perform=host.perform, describe=drbd.describe,
+        report=lambda state: drbd.report(state, wanted.filesystem),
         settle=lambda state: host.settle(state, module.params["wait"], module.params["on_timeout"] == "fail"))
 
 

@@ -247,12 +247,13 @@ groups:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._crm_text import secrets_in
-from ansible_collections.linuxha.cluster.plugins.module_utils._engine_heartbeat import Heartbeat
-from ansible_collections.linuxha.cluster.plugins.module_utils._engine_pacemaker import Pacemaker
-from ansible_collections.linuxha.cluster.plugins.module_utils._engine_rgmanager import Rgmanager
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._cman.engine import Rgmanager
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._heartbeat.engine import Heartbeat
+from ..module_utils._pacemaker.cib_text import secrets_in
+from ..module_utils._pacemaker.engine import Pacemaker
 
 ENGINES = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
 

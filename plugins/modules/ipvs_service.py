@@ -154,10 +154,11 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _ipvs, _ipvs_kernel, _ipvs_plan, _ipvs_wanted
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._lvs import ipvs, ipvs_plan, ipvs_settings as ipvs_wanted, proc_ip_vs as ipvs_kernel
 
 KERNEL_TABLE = "/proc/net/ip_vs"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
@@ -183,11 +184,11 @@ class Table:
         """Read the table; what takes longer to read only when it matters."""
         table = self._open_kernel_table()
         if table is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
-            return _ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
+            return ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
         with table:
-            state = _ipvs_kernel.parse_kernel(
+            state = ipvs_kernel.parse_kernel(
                 table, {key: want.service for key, want in self.wanted.services.items()})
-        plain = state is not None and (not state.services or _ipvs_plan.is_plain(self.wanted))
+        plain = state is not None and (not state.services or ipvs_plan.is_plain(self.wanted))
         if plain:
             other = self._list()
             state = state._replace(timeouts=other.timeouts, daemons=other.daemons)
@@ -195,7 +196,7 @@ class Table:
                 return state
         else:
             state = self._list("--save -n")
-        if _ipvs_plan.needs_details(self.plan(state), self.wanted):
+        if ipvs_plan.needs_details(self.plan(state), self.wanted):
             return self._list("--save -n", "-L -n --thresholds")
         return self._list("--save -n") if plain else state
 
@@ -203,17 +204,17 @@ class Table:
         commands = (["-L --timeout"] if self.wanted.timeouts else []) + (
             ["-L --daemon"] if self.wanted.sync else []) + list(commands)
         if not commands:
-            return _ipvs.State({})
+            return ipvs.State({})
         if len(commands) == 1:
             output = self.runner.run(["ipvsadm"] + commands[0].split())
         else:                        # --restore takes any command: all is read by one process
             output = self.runner.run(["ipvsadm", "--restore"], stdin="\n".join(commands) + "\n")
-        return _ipvs.parse_state(output.out)
+        return ipvs.parse_state(output.out)
 
     def plan(self, state):
         """Plan from ``state``; planning twice from the same one costs nothing."""
         if self._planned[0] is not state:
-            self._planned = (state, _ipvs_plan.plan_table(state, self.wanted))
+            self._planned = (state, ipvs_plan.plan_table(state, self.wanted))
         return self._planned[1]
 
     def plan_first(self, state):
@@ -228,14 +229,14 @@ class Table:
                 self.module.warn(
                     "services: %s is also kept by ldirectord (%s), which brings its own servers and weights back; "
                     "expected it in one of the two (keep_weights: true leaves at least the weights to ldirectord)"
-                    % (_ipvs.name_of(key), path))
+                    % (ipvs.name_of(key), path))
             elif self.wanted.purge and not want and key in state.services:
-                self.module.warn("purge: %s is kept by ldirectord (%s) and left as it is" % (_ipvs.name_of(key), path))
+                self.module.warn("purge: %s is kept by ldirectord (%s) and left as it is" % (ipvs.name_of(key), path))
         return plan
 
     def perform(self, action):
         """Carry out one action. What ipvsadm complains of is looked at when the table is read again."""
-        if isinstance(action, _ipvs_plan.WaitDrained):
+        if isinstance(action, ipvs_plan.WaitDrained):
             self._wait(action)
             return
         output = self.runner.run(["ipvsadm", "--restore"], accepted=ANY_CODE, seconds=120 + len(action.lines) // 50,
@@ -247,13 +248,13 @@ class Table:
         end = time.monotonic() + action.limit
         while True:
             with self._open_kernel_table() as table:
-                state = _ipvs_kernel.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
-            left = _ipvs_plan.count_active(state, action.servers)
+                state = ipvs_kernel.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
+            left = ipvs_plan.count_active(state, action.servers)
             if not left or time.monotonic() >= end:
                 break
             time.sleep(SECOND)
         for (key, name), count in left.items():
-            self.undrained.append("%s of %s" % (_ipvs.endpoint_of(*name), _ipvs.name_of(key)))
+            self.undrained.append("%s of %s" % (ipvs.endpoint_of(*name), ipvs.name_of(key)))
             self.module.warn("server %s still has %d active connections after %d s; it is removed now"
                              % (self.undrained[-1], count, action.limit))
 
@@ -270,7 +271,7 @@ class Table:
         actions = self.plan(state).actions
         left = "; ".join(action.sentence for action in actions)
         if actions and self.complaints:
-            raise _ipvs.IpvsError("ipvsadm refused a part of the change, also when it was tried again: %s. Not done: %s"
+            raise ipvs.IpvsError("ipvsadm refused a part of the change, also when it was tried again: %s. Not done: %s"
                                   % ("; ".join(dict.fromkeys("; ".join(self.complaints).splitlines())), left))
         if actions and self.wanted.wait:
             self.module.warn("the table is not as it was left: %s is to be done again. Something else changes it, or "
@@ -279,7 +280,7 @@ class Table:
 
     def describe(self, state):
         """Show what differs, as lines for ipvsadm."""
-        before, after = _ipvs_plan.difference(self.first[0], self.first[1].predicted)
+        before, after = ipvs_plan.difference(self.first[0], self.first[1].predicted)
         return before if state is self.first[0] else after
 
     def report(self, state):
@@ -287,7 +288,7 @@ class Table:
         return {
             "services": len(state.services),
             "servers": sum(len(service.servers) for service in state.services.values()),
-            "claimed": [_ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
+            "claimed": [ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
             "undrained": self.undrained,
         }
 
@@ -310,7 +311,7 @@ class Table:
             except UnicodeDecodeError:
                 self.module.warn("%s is not UTF-8 text; expected it, to see which services ldirectord keeps" % path)
                 continue
-            for key in sorted(_ipvs.parse_claims(text)):
+            for key in sorted(ipvs.parse_claims(text)):
                 claims.setdefault(key, path)
         return claims
 
@@ -332,7 +333,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        wanted = _ipvs_wanted.parse_wanted(module.params)
+        wanted = ipvs_wanted.parse_wanted(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
     table = Table(module, Runner(module), wanted)

@@ -104,10 +104,11 @@ import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _packages
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core import packages as _packages
+from ..module_utils._core.plan import Command, HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
 
 FLAG = "/run/reboot-required"
 

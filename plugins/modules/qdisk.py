@@ -194,12 +194,12 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_devices as devices
-from ansible_collections.linuxha.cluster.plugins.module_utils import _qdisk as room
-from ansible_collections.linuxha.cluster.plugins.module_utils import _qdisk_format as form
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import CommandError, Runner
+
+from ..module_utils._cman import qdisk as room, qdisk_format as form
+from ..module_utils._core import block_devices as devices
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import CommandError, Runner
 
 
 class Host:

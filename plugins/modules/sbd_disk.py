@@ -75,11 +75,12 @@ disks:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_devices as devices
-from ansible_collections.linuxha.cluster.plugins.module_utils import _sbd
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._reconcile import reconcile
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Runner
+
+from ..module_utils._core import block_devices as devices
+from ..module_utils._core.plan import HaError
+from ..module_utils._core.reconcile import reconcile
+from ..module_utils._core.runner import Runner
+from ..module_utils._pacemaker import sbd
 
 
 class Disks:
@@ -94,19 +95,19 @@ class Disks:
                  [os.path.realpath(other) for other in self.paths if other != path]]
         if twins:
             raise HaError("devices: %s are the same disk; expected different ones" % ", ".join(twins))
-        return _sbd.State(tuple(self.read_disk(path) for path in self.paths))
+        return sbd.State(tuple(self.read_disk(path) for path in self.paths))
 
     def read_disk(self, path):
         """Look at one disk without changing it."""
         if not self.runner.is_block_device(path):
             fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
-            return _sbd.Disk(path, None, (), devices.Device(path, fault=fault))
+            return sbd.Disk(path, None, (), devices.Device(path, fault=fault))
         shown = self.runner.run(("sbd", "-d", path, "dump"), accepted=(0, 1))
-        header = _sbd.parse_dump(shown.out)
+        header = sbd.parse_dump(shown.out)
         if header:
             listed = self.runner.run(("sbd", "-d", path, "list")).out
-            return _sbd.Disk(path, header, _sbd.parse_list(listed), devices.Device(path))
-        return _sbd.Disk(path, None, (), self.read_foreign(path))
+            return sbd.Disk(path, header, sbd.parse_list(listed), devices.Device(path))
+        return sbd.Disk(path, None, (), self.read_foreign(path))
 
     def read_foreign(self, path):
         """Look for anything that is not sbd's."""
@@ -142,8 +143,8 @@ def main():
     disks = Disks(runner, asked["devices"])
     given = {name: int(value) for name, value in asked["timeouts"].items()}
     reconcile(module, read=disks.read,
-              plan=lambda state: _sbd.plan_disks(state, asked["nodes"], given, asked["recreate"]),
-              perform=runner.perform, describe=_sbd.render_state, report=report)
+              plan=lambda state: sbd.plan_disks(state, asked["nodes"], given, asked["recreate"]),
+              perform=runner.perform, describe=sbd.render_state, report=report)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def bare(looks: Looks) -> None:
 
 
 def no_server(looks: Looks) -> None:
-    looks["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(fake.TABLE, "", [fake.LDIRECTORD])
+    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE, "", [fake.LDIRECTORD])
 
 
 def node_offline(looks: Looks) -> None:
@@ -212,10 +212,10 @@ def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
     seen = looks()
     if variables.get("node") == "reel1":  # a run before was stopped while it was drained
         drained = (fake.TABLE + fake.SECOND).replace("Route   1", "Route   0")
-        seen["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(drained, "", [fake.LDIRECTORD])
+        seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(drained, "", [fake.LDIRECTORD])
     if variables.get("node") == "reel3":
         text = fake.LDIRECTORD + "    real = 192.168.0.6:80 gate 1\n"
-        seen["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [text])
+        seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [text])
     if variables.get("node") == "melchior":  # it is not there yet, or no more
         for look in seen.values():
             next(node for node in look["clustat"]["nodes"] if node["name"] == "melchior").update(online=False)

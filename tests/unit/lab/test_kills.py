@@ -5,8 +5,7 @@ import sys
 import time
 from contextlib import contextmanager
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lab import kills
 from lab.edits import Cluster, Edit

@@ -3,8 +3,7 @@
 import socket
 import threading
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lab.probe import Fetch, Outage, Probe, fetches_from
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _clustat,
-    _clustat_corosync,
-    _clustat_heartbeat,
-    _clustat_pacemaker,
-    _clustat_rgmanager,
-    _status_host,
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import state as clustat_rgmanager
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import state as clustat_heartbeat
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as _clustat
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
+    corosync_state as clustat_corosync,
+    state as clustat_pacemaker,
 )
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import host as status_host
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 HARESOURCES = (
@@ -55,30 +55,30 @@ def heartbeat(
 ) -> dict[str, Any]:
     """Return clustat of a heartbeat; the statuses of nodes by name, "active" where not given."""
     nodes = ("frontal1", "frontal2") if here.startswith("frontal") else ("debian1", "debian2")
-    found = _clustat_heartbeat.Heartbeat(
+    found = clustat_heartbeat.Heartbeat(
         here, tuple((name, statuses.get(name, "active")) for name in nodes), holding, haresources
     )
-    return _clustat.to_facts(_clustat_heartbeat.combine(found, []), engines("heartbeat"))
+    return _clustat.to_facts(clustat_heartbeat.combine(found, []), engines("heartbeat"))
 
 
 def pacemaker(monitor: str = "2.1.5-healthy", quorum: str = "healthy", **cluster: Any) -> dict[str, Any]:
     """Return clustat of a Pacemaker with corosync, as recorded."""
-    corosync = _clustat_corosync.Corosync(
-        _clustat_corosync.parse_quorum(text(f"corosync/3.1.7-quorumtool-{quorum}.txt")),
+    corosync = clustat_corosync.Corosync(
+        clustat_corosync.parse_quorum(text(f"corosync/3.1.7-quorumtool-{quorum}.txt")),
         "magi",
-        _clustat_corosync.names_of(_clustat_corosync.parse_cmap(text("corosync/3.1.7-cmapctl-healthy.txt"))),
+        clustat_corosync.names_of(clustat_corosync.parse_cmap(text("corosync/3.1.7-cmapctl-healthy.txt"))),
         cluster.pop("devices", ()),
     )
-    seen = _clustat_pacemaker.parse_monitor(text(f"pacemaker/{monitor}.xml"))
-    return _clustat.to_facts(_clustat_pacemaker.combine(seen, corosync, []), engines("pacemaker"))
+    seen = clustat_pacemaker.parse_monitor(text(f"pacemaker/{monitor}.xml"))
+    return _clustat.to_facts(clustat_pacemaker.combine(seen, corosync, []), engines("pacemaker"))
 
 
 def rgmanager(listing: str = "clustat_x_all_states.xml", status: str = "qdisk") -> dict[str, Any]:
     """Return clustat of an rgmanager, as recorded."""
-    found = _clustat_rgmanager.combine(
-        _clustat_rgmanager.parse_clustat(text(f"rhcs/{listing}")),
-        _clustat_rgmanager.parse_status(text(f"rhcs/cman_tool_status_el6_{status}.txt")),
-        _clustat_rgmanager.parse_members(text("rhcs/cman_tool_nodes_F.txt")),
+    found = clustat_rgmanager.combine(
+        clustat_rgmanager.parse_clustat(text(f"rhcs/{listing}")),
+        clustat_rgmanager.parse_status(text(f"rhcs/cman_tool_status_el6_{status}.txt")),
+        clustat_rgmanager.parse_members(text("rhcs/cman_tool_nodes_F.txt")),
         [],
     )
     return _clustat.to_facts(found, engines("rgmanager"))
@@ -88,11 +88,11 @@ def drbd(here: str, events: str) -> dict[str, Any]:
     """Return the DRBD of a host with the recorded events, or with none."""
     said = text(f"drbd/kernel8.4-events2-{events}.txt") if events else ""
     configured = text("drbd/utils9.22-kernel8.4-dump-xml-internal.txt")
-    return _status_host.drbd_facts("8.4.11" if events else None, said, configured, here)
+    return status_host.drbd_facts("8.4.11" if events else None, said, configured, here)
 
 
 def clock(name: str = "4.3-selected") -> dict[str, Any]:
-    return _status_host.clock_facts("chrony", text(f"chronyc/{name}.txt"))
+    return status_host.clock_facts("chrony", text(f"chronyc/{name}.txt"))
 
 
 def addresses(*found: str) -> list[dict[str, str]]:
@@ -101,7 +101,7 @@ def addresses(*found: str) -> list[dict[str, str]]:
 
 def units(**states: str) -> dict[str, dict[str, Any]]:
     blocks = [f"Id={name}.service\nLoadState=loaded\nActiveState={state}\n" for name, state in states.items()]
-    return _status_host.unit_facts("\n".join(blocks))
+    return status_host.unit_facts("\n".join(blocks))
 
 
 def web_pair() -> dict[str, dict[str, Any]]:
@@ -123,9 +123,9 @@ def lvs_farm() -> dict[str, dict[str, Any]]:
     return {
         "frontal1": answer("frontal1", heartbeat("frontal1", "all", FARM), clock=clock(),
                            addresses=addresses("192.168.0.1", "192.168.0.3"),
-                           ipvs=_status_host.ipvs_facts(TABLE + SECOND, sync, [LDIRECTORD])),
+                           ipvs=status_host.ipvs_facts(TABLE + SECOND, sync, [LDIRECTORD])),
         "frontal2": answer("frontal2", heartbeat("frontal2", "none", FARM), clock=clock(),
-                           addresses=addresses("192.168.0.2"), ipvs=_status_host.ipvs_facts(HEADING, "", [LDIRECTORD])),
+                           addresses=addresses("192.168.0.2"), ipvs=status_host.ipvs_facts(HEADING, "", [LDIRECTORD])),
         "reel1": answer("reel1", clock=clock(), addresses=addresses("192.168.0.4")),
         "reel2": answer("reel2", clock=clock(), addresses=addresses("192.168.0.5")),
     }

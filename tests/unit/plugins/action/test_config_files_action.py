@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.linuxha.cluster.plugins.action.config_files import ActionModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import Found, seen_from
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.config_files import Found, seen_from
 
 FILE = {"dest": "/etc/site", "content": "text\n"}
 SEEN = {"files": {"/etc/site": seen_from(Found("file", "text\n", 0o644, "root", "root"))}, "pending": {}}

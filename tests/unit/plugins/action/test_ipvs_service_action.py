@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.linuxha.cluster.plugins.action.ipvs_service import ActionModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._ipvs_wanted import parse_wanted
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import parse_wanted
 
 FARM = [{"address": f"10.0.{number // 250}.{number % 250 + 1}", "port": 80} for number in range(3000)]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.linuxha.cluster.plugins.filter.files_settled import FilterModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._config_files import Found, seen_from
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.config_files import Found, seen_from
 
 files_settled = FilterModule().filters()["files_settled"]
 FILE = {"dest": "/etc/site", "content": "text\n"}

@@ -3,15 +3,15 @@
 """The check of a role's variables, on the controller."""
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.filter import problems as front_door
+from ansible_collections.linuxha.cluster.plugins.filter import problems as problems_filter
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
-problems = front_door.FilterModule().filters()["problems"]
+problems = problems_filter.FilterModule().filters()["problems"]
 
 
 def check(settings, role="ntp"):
@@ -54,10 +54,10 @@ def test_unknown_role_is_a_mistake_of_the_caller():
         problems({}, "sundial", [])
 
 
-@pytest.mark.parametrize("role, room", sorted(front_door.CHECKERS.items()))
-def test_every_role_has_a_room_that_checks_it(role, room):
+@pytest.mark.parametrize("role", sorted(_roles.ROLES))
+def test_every_role_has_a_validator(role):
     assert (ROLES / role).is_dir()
-    assert callable(import_module(front_door.ROOMS + room).check_settings)
+    assert callable(_roles.domain_of(role).check_settings)
 
 
 def test_containers_are_copied_without_what_hangs_on_them():

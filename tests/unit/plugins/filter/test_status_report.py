@@ -13,10 +13,8 @@ from typing import Any
 
 import fake_hosts as fake
 import pytest
-from ansible_collections.linuxha.cluster.plugins.filter import held_groups as held
-from ansible_collections.linuxha.cluster.plugins.filter import status_report as door
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.filter import held_groups as held, status_report as door
+from hypothesis import given, strategies as st
 
 GROUPS = {
     "all": ["debian1", "debian2", "frontal1", "frontal2", "reel1", "reel2", "debian3"],
@@ -467,7 +465,7 @@ def test_other_volumes_are_shown_with_their_number():
 def farm(table: str, expected: bool = True) -> dict[str, Any]:
     looks = fake.lvs_farm()
     texts = [fake.LDIRECTORD] if expected else []
-    looks["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(table, "", texts)
+    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(table, "", texts)
     return looks
 
 
@@ -506,7 +504,7 @@ def test_an_active_director_that_balances_nothing_is_critical():
 
 
 def test_a_single_director_that_balances_nothing_is_critical():
-    empty = fake._status_host.ipvs_facts("", "", [fake.LDIRECTORD])
+    empty = fake.status_host.ipvs_facts("", "", [fake.LDIRECTORD])
     looks = {"lb": fake.answer("lb", ipvs=empty)}
     assert only(looks)["problem"] == "is the active director and does not balance tcp 192.168.0.3:80"
 
@@ -514,7 +512,7 @@ def test_a_single_director_that_balances_nothing_is_critical():
 def test_directors_that_differ_are_found():
     looks = fake.lvs_farm()
     for name, table in (("frontal1", fake.TABLE), ("frontal2", fake.TABLE.replace("Route   1", "Route   5"))):
-        looks[name]["ipvs"] = fake._status_host.ipvs_facts(table + (fake.SECOND if name == "frontal1" else ""), "", [])
+        looks[name]["ipvs"] = fake.status_host.ipvs_facts(table + (fake.SECOND if name == "frontal1" else ""), "", [])
     assert only(looks)["problem"] == (
         "tcp 192.168.0.3:80 differs: 192.168.0.4:80 has weight 1 on frontal1, 5 on frontal2; "
         "192.168.0.5:80 has weight 2 on frontal1, none on frontal2")
@@ -522,7 +520,7 @@ def test_directors_that_differ_are_found():
 
 def test_directors_that_know_the_same_are_well():
     looks = fake.lvs_farm()
-    looks["frontal2"]["ipvs"] = fake._status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [fake.LDIRECTORD])
+    looks["frontal2"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [fake.LDIRECTORD])
     assert found(looks) == []
 
 
@@ -626,7 +624,7 @@ answers = st.builds(
     lambda node, clustat, parts: {**fake.answer(node), "clustat": clustat, **parts},
     st.sampled_from(NAMES) | words, clustats, st.fixed_dictionaries({
         "drbd": st.none() | st.builds(fake.drbd, st.sampled_from(["debian1", "debian2"]), st.sampled_from(EVENTS)),
-        "ipvs": st.none() | st.builds(lambda table, texts: fake._status_host.ipvs_facts(table, "", texts),
+        "ipvs": st.none() | st.builds(lambda table, texts: fake.status_host.ipvs_facts(table, "", texts),
                                       st.sampled_from(TABLES),
                                       st.sampled_from([[], [fake.LDIRECTORD]])),
         "clock": st.none() | st.builds(lambda name, offset: {**fake.clock(name), "offset": offset}, st.sampled_from(
@@ -702,10 +700,10 @@ def test_a_service_by_firewall_mark_is_well():
     table = fake.HEADING + "FWM  00000001 wrr \n  -> C0A80004:0000      Route   1      3          7         \n"
     text = "checkinterval = 2\n\nvirtual = 1\n    real = 192.168.0.4 gate 1\n    protocol = fwm\n"
     looks = fake.lvs_farm()
-    looks["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(table, "", [text])
+    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(table, "", [text])
     assert found(looks) == []
     assert "fwmark 1" in report(looks)["text"]
-    looks["frontal1"]["ipvs"] = fake._status_host.ipvs_facts(table.replace("0004", "0005"), "", [text])
+    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(table.replace("0004", "0005"), "", [text])
     assert only(looks)["problem"] == "fwmark 1 has no real server that gets connections; its fallback answers"
 
 
@@ -764,7 +762,7 @@ def test_a_static_table_that_is_declared_is_looked_for():
     static = {"lvs_director_services": [{"name": "www"}], "lvs_director_monitor": "static"}
     assert missing(bare("lb"), static) == [
         "lb: the kernel balances no service; lvs_director_services declares 1"]
-    table = fake._status_host.ipvs_facts(fake.TABLE, "", [])
+    table = fake.status_host.ipvs_facts(fake.TABLE, "", [])
     assert missing({"lb": fake.answer("lb", ipvs=table)}, static) == []
 
 

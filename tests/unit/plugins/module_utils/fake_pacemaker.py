@@ -7,9 +7,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cib
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import HaError
-from ansible_collections.linuxha.cluster.plugins.module_utils._runner import Output
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import cib
 
 NODES = ("casper", "melchior", "balthasar")
 EMPTY = """<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="5" num_updates="3"><configuration>
@@ -24,7 +24,7 @@ PARAMETERS = {  # the first one is required
 
 def apply_patch(root: Any, text: str) -> Any:
     """Apply a patch of format 2 in the order in which Pacemaker does: what is created comes last, by position."""
-    new = _cib.copy_of(root)
+    new = cib.copy_of(root)
     patch = ET.fromstring(text)
     source, target = patch.find("version/source"), patch.find("version/target")
     assert source is not None and target is not None
@@ -58,7 +58,7 @@ class Cluster:
     _diff = True  # as with --diff
 
     def __init__(self, text: str = EMPTY, check_mode: bool = False, **params: Any) -> None:
-        self.root = _cib.parse_cib(text)
+        self.root = cib.parse_cib(text)
         self.check_mode = check_mode
         self.params = {
             "groups": [],
@@ -108,7 +108,7 @@ class Cluster:
     def cibadmin(self, argv: list[str], stdin: str) -> Output:
         if argv[1] == "--query":
             self.root.find("status")[:] = [self._status()]
-            return Output(0, _cib.render_cib(self.root), "")
+            return Output(0, cib.render_cib(self.root), "")
         if self.intruders:
             self.intruders -= 1
             self.root.set("epoch", str(int(self.root.get("epoch")) + 1))
@@ -186,7 +186,7 @@ class Cluster:
             each = ET.SubElement(resources, "resource", {"id": name, "active": word[name in self.active]})
             if name in self.active:
                 ET.SubElement(each, "node", {"name": self.active[name]})
-        return Output(0, _cib.render_cib(root), "")
+        return Output(0, cib.render_cib(root), "")
 
     def crm_verify(self, _argv: list[str], _stdin: str) -> Output:
         return Output(0, "", "")
@@ -206,7 +206,7 @@ class Cluster:
             for place, name in enumerate(PARAMETERS.get(argv[2].split(":")[-1], ())):
                 required = "0" if place or name == "state" else "1"
                 ET.SubElement(home, "parameter", {"name": name, "required": required})
-            return Output(0, _cib.render_cib(root), "")
+            return Output(0, cib.render_cib(root), "")
         if argv[1] == "--cleanup":
             self.broken = {}
         self.settle()

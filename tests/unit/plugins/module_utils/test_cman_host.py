@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_host
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import host as cman_host
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster as _cluster
 
 FIREWALL = """*filter
 :INPUT ACCEPT [0:0]
@@ -30,7 +31,7 @@ NAMES = {f"{name}.localdomain": f"192.168.0.20{n}" for n, name in enumerate(("ba
 
 def seen(**changes):
     there = {
-        "files": {_cman_host.CMDLINE: "ro quiet\n"},
+        "files": {cman_host.CMDLINE: "ro quiet\n"},
         "packages": (),
         "at_boot": {},
         "services": {},
@@ -38,17 +39,17 @@ def seen(**changes):
         "names": NAMES,
         **changes,
     }
-    return _cman_host.Seen(**there)
+    return cman_host.Seen(**there)
 
 
 def plan(settings, there):
     cluster = _cluster.parse_cluster(settings)
-    return _cman_host.plan_host(cluster, cluster.nodes[0], there, settings)
+    return cman_host.plan_host(cluster, cluster.nodes[0], there, settings)
 
 
 def test_a_bare_host(magi):
     steps = plan(magi(release="el5"), seen(at_boot={"acpid": True}, services={"acpid": True}))
-    assert steps == _cman_host.Steps(
+    assert steps == cman_host.Steps(
         (), ("cman", "openais", "rgmanager"), ("qdiskd", "cman", "rgmanager"), True, True, None, False, None, None
     )
 
@@ -74,38 +75,38 @@ def test_what_is_not_wanted_is_not_done(magi):
                 "acpi": "keep",
             }
         ),
-        seen(at_boot={"acpid": True}, files={_cman_host.IPTABLES: FIREWALL}),
+        seen(at_boot={"acpid": True}, files={cman_host.IPTABLES: FIREWALL}),
     )
     assert steps == ((), ("cman", "corosync", "fence-agents", "fence-virt"), (), False, False, None, False, None, None)
 
 
 def test_the_firewall_is_opened_before_it_turns_away(magi):
-    steps = plan(magi(release="el5"), seen(files={_cman_host.IPTABLES: FIREWALL}))
+    steps = plan(magi(release="el5"), seen(files={cman_host.IPTABLES: FIREWALL}))
     lines = steps.iptables.split("\n")
     first = lines.index("-A RH-Firewall-1-INPUT -p udp -m state --state NEW -m multiport --dports 5404,5405 -j ACCEPT")
     last = lines.index("-A RH-Firewall-1-INPUT -p tcp -m state --state NEW -m multiport --dports 41966:41969 -j ACCEPT")
     assert last - first == 7 and "REJECT" in lines[last + 1]
     assert [line for line in lines if line in FIREWALL.split("\n")] == FIREWALL.split("\n")
     assert steps.rules.split("\n")[1].startswith("-I RH-Firewall-1-INPUT -p tcp") and steps.rules.endswith("COMMIT\n")
-    again = plan(magi(release="el5"), seen(files={_cman_host.IPTABLES: steps.iptables}))
+    again = plan(magi(release="el5"), seen(files={cman_host.IPTABLES: steps.iptables}))
     assert (again.iptables, again.rules) == (None, None)
 
 
 def test_a_firewall_that_turns_nobody_away(magi):
     cluster = _cluster.parse_cluster(magi({"multicast": {"port": 6809}}))
-    text, _rules = _cman_host.plan_firewall("*nat\nCOMMIT\n*filter\n:INPUT DROP [0:0]\nCOMMIT\n", cluster, "el6")
+    text, _rules = cman_host.plan_firewall("*nat\nCOMMIT\n*filter\n:INPUT DROP [0:0]\nCOMMIT\n", cluster, "el6")
     assert "-A INPUT -p udp -m state --state NEW -m multiport --dports 6808,6809 -j ACCEPT\n" in text
     assert text.endswith("-j ACCEPT\nCOMMIT\n") and text.startswith("*nat\nCOMMIT\n*filter\n:INPUT DROP")
-    assert _cman_host.plan_firewall("*filter", cluster, "el6")[0].startswith("*filter\n-A INPUT")
-    assert _cman_host.plan_firewall("", cluster, "el6") == (None, None)
+    assert cman_host.plan_firewall("*filter", cluster, "el6")[0].startswith("*filter\n-A INPUT")
+    assert cman_host.plan_firewall("", cluster, "el6") == (None, None)
 
 
 def test_acpi_is_switched_off_in_every_boot_entry(magi):
     settings = magi({"acpi": "boot"})
-    steps = plan(settings, seen(files={_cman_host.GRUB: GRUB, _cman_host.CMDLINE: "ro\n"}))
+    steps = plan(settings, seen(files={cman_host.GRUB: GRUB, cman_host.CMDLINE: "ro\n"}))
     assert steps.grub == GRUB.replace("root=LABEL=/", "root=LABEL=/ acpi=off")
     assert steps.reboot and not steps.acpid_off
-    steps = plan(settings, seen(files={_cman_host.GRUB: steps.grub, _cman_host.CMDLINE: "ro acpi=off\n"}))
+    steps = plan(settings, seen(files={cman_host.GRUB: steps.grub, cman_host.CMDLINE: "ro acpi=off\n"}))
     assert (steps.grub, steps.reboot) == (None, False)
 
 
@@ -154,6 +155,6 @@ def test_what_the_role_registers_is_read(magi):
         "addresses": "2: eth0 inet 192.168.0.201/24",
         "names": {"rc": 0, "stdout": "\n".join(NAMES.values())},
     }
-    there = _cman_host.seen_of(raw, _cluster.parse_cluster(magi()))
+    there = cman_host.seen_of(raw, _cluster.parse_cluster(magi()))
     assert there.packages == ("cman", "corosync") and there.services == {"acpid": True, "rgmanager": False}
     assert there.at_boot == {"cman": True} and there.addresses == ("192.168.0.201",)

@@ -8,20 +8,18 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import (
-    _cluster,
-    _cluster_conf,
-    _cman_look,
-    _cman_plan,
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import (
+    cluster_conf,
+    plan as cman_plan,
+    tools as cman_look,
 )
-from hypothesis import given
-from hypothesis import settings as settings_of_tests
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster
+from hypothesis import given, settings as settings_of_tests, strategies as st
 
 HOSTS = ["balthasar", "casper", "melchior"]
 NAMES = [f"{host}.localdomain" for host in HOSTS]
 MORE = [{"name": "more", "nodes": ["casper"], "resources": [{"service": {"name": "more"}}]}]
-STATUS = _cman_look.parse_status(
+STATUS = cman_look.parse_status(
     0,
     (Path(__file__).resolve().parents[2] / "fixtures/rhcs/cman_tool_status_el6_qdisk.txt").read_text(encoding="utf-8"),
     "",
@@ -30,13 +28,13 @@ ALL_RUN = {"rgmanager": True, "clvmd": True, "qdiskd": False, "acpid": False}
 
 
 def text_of(settings, version=1):
-    text = _cluster_conf.plan_conf(_cluster.parse_cluster(settings), settings, None).text
+    text = cluster_conf.plan_conf(cluster.parse_cluster(settings), settings, None).text
     return text.replace('config_version="1"', f'config_version="{version}"')
 
 
 def host(name, text=None, version=0, **changes):
     status = STATUS._replace(version=version) if version else None
-    return _cman_plan.Host(
+    return cman_plan.Host(
         name,
         text,
         status,
@@ -47,7 +45,7 @@ def host(name, text=None, version=0, **changes):
 
 
 def plan(settings, hosts):
-    return _cman_plan.plan_cluster(_cluster.parse_cluster(settings), hosts, settings)
+    return cman_plan.plan_cluster(cluster.parse_cluster(settings), hosts, settings)
 
 
 @pytest.mark.parametrize(
@@ -179,10 +177,10 @@ def test_what_the_role_registers_is_read():
         "chkconfig": "",
         "status": {"rc": 1, "stdout": "", "stderr": "Cannot open connection to cman, is it running ?"},
     }
-    assert _cman_plan.host_from("casper", raw) == _cman_plan.Host(
+    assert cman_plan.host_from("casper", raw) == cman_plan.Host(
         "casper", "x", None, {"balthasar.localdomain": True}, {"clvmd": False}, {}
     )
-    assert _cman_plan.host_from("casper", dict(raw, status={}, files={})).text is None
+    assert cman_plan.host_from("casper", dict(raw, status={}, files={})).text is None
 
 
 @pytest.mark.parametrize("release", ["el5", "el6"])

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _cluster, _cman_votes
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import votes as cman_votes
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster
+from hypothesis import given, strategies as st
 
 
 def disk(**given):
-    return _cluster.QuorumDisk(
+    return cluster.QuorumDisk(
         **{
             "label": "q",
             "device": None,
@@ -37,18 +37,18 @@ def disk(**given):
     ],
 )
 def test_qdiskd_of_el6_wants_these_tokens(interval, tko, token, failover, least):
-    timing = _cman_votes.timing_of(disk(interval=interval, tko=tko), token, "el6")
+    timing = cman_votes.timing_of(disk(interval=interval, tko=tko), token, "el6")
     assert (timing.failover, timing.least_token) == (failover, least)
 
 
 def test_el5_wants_more_than_twice_the_disks_time():
-    assert _cman_votes.timing_of(disk(interval=3, tko=20), 10000, "el5").least_token == 120001
-    assert _cman_votes.timing_of(disk(), 10000, "el5")[:3] == (1, 10, 17000)
+    assert cman_votes.timing_of(disk(interval=3, tko=20), 10000, "el5").least_token == 120001
+    assert cman_votes.timing_of(disk(), 10000, "el5")[:3] == (1, 10, 17000)
 
 
 def test_what_the_user_says_of_the_waits_counts():
     said = disk(interval=1, tko=10, options=(("tko_up", "2"), ("upgrade_wait", "4"), ("master_wait", "1")))
-    assert _cman_votes.timing_of(said, 20000, "el5").failover == (10 + 3 + 4) * 1000
+    assert cman_votes.timing_of(said, 20000, "el5").failover == (10 + 3 + 4) * 1000
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_what_the_user_says_of_the_waits_counts():
     ],
 )
 def test_the_name_gives_the_address(name, number, address):
-    assert (_cman_votes.cluster_id(name), _cman_votes.group_address(name)) == (number, address)
+    assert (cman_votes.cluster_id(name), cman_votes.group_address(name)) == (number, address)
 
 
 @given(st.integers(2, 16))
 def test_with_the_disk_the_last_node_has_quorum_and_half_of_the_nodes_without_it_have_not(count):
     total = 2 * count - 1
-    assert 1 + (count - 1) >= _cman_votes.quorum_of(total, 1 + count - 1)
-    assert count // 2 < _cman_votes.quorum_of(total, count // 2)
-    assert count >= _cman_votes.quorum_of(total, count)
+    assert 1 + (count - 1) >= cman_votes.quorum_of(total, 1 + count - 1)
+    assert count // 2 < cman_votes.quorum_of(total, count // 2)
+    assert count >= cman_votes.quorum_of(total, count)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_with_the_disk_the_last_node_has_quorum_and_half_of_the_nodes_without_it
     ],
 )
 def test_what_is_not_said_follows(magi, changes, votes):
-    assert _cman_votes.votes_of(_cluster.parse_cluster(magi(changes))) == votes
+    assert cman_votes.votes_of(cluster.parse_cluster(magi(changes))) == votes

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd as drbd
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_grow as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import grow as room, resource as drbd
+from hypothesis import given, strategies as st
 
 MIB = 1024
 CONFIG = drbd.Config("debian1", 0, "/dev/drbd0", "/dev/sdb", "internal", None, "10.0.0.1:7788", "debian2",

@@ -1,11 +1,9 @@
 """What is done to a resource, and above all what is not."""
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd as drbd
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_plan as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd_devices import Device, DeviceError, Signature
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import Command, HaError, WriteFile
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import plan as room, resource as drbd
+from hypothesis import assume, given, strategies as st
 
 CONFIG = drbd.Config("debian1", 0, "/dev/drbd0", "/dev/sdb", "internal", None, "10.0.0.1:7788", "debian2",
                      "10.0.0.2:7788")

@@ -3,7 +3,7 @@ import copy
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
-from ansible_collections.linuxha.cluster.plugins.module_utils import _drbd_settings as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as room
 
 HOSTS = ["debian1", "debian2"]
 

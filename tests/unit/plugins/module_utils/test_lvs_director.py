@@ -8,9 +8,8 @@ import signal
 import subprocess
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_director as room
-from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_table
-from ansible_collections.linuxha.cluster.plugins.module_utils._look import Address
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.host_output import Address
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import director as room, services as lvs_table
 
 WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
        "real": [{"address": "192.168.0.4"}]}
@@ -230,7 +229,7 @@ STATIC = [
 
 
 def test_a_static_table_for_the_module():
-    table = _lvs_table.table_of(STATIC)
+    table = lvs_table.table_of(STATIC)
     assert table[0]["servers"] == [
         {"address": "192.168.0.%d" % number, "port": 80, "forward": "gate", "weight": 2, "lower_threshold": 5,
          "upper_threshold": 9} for number in (4, 5)]
@@ -242,7 +241,7 @@ def test_a_static_table_for_the_module():
 
 
 def test_a_static_table_for_the_next_boot():
-    assert _lvs_table.render_rules(STATIC).splitlines() == [
+    assert lvs_table.render_rules(STATIC).splitlines() == [
         "-A -t 192.168.0.3:80 -s wlc -p 60 -M 255.255.255.0",
         "-a -t 192.168.0.3:80 -r 192.168.0.4:80 -g -w 2 -x 9 -y 5",
         "-a -t 192.168.0.3:80 -r 192.168.0.5:80 -g -w 2 -x 9 -y 5",
@@ -323,8 +322,8 @@ def test_where_ldirectord_does_not_run_the_table_says_what_is_to_be_drained():
 
 
 def test_the_table_of_the_next_boot_has_no_drained_server():
-    assert "192.168.0.5" not in _lvs_table.render_rules([LEAVING])
-    assert "192.168.0.4" in _lvs_table.render_rules([LEAVING])
+    assert "192.168.0.5" not in lvs_table.render_rules([LEAVING])
+    assert "192.168.0.4" in lvs_table.render_rules([LEAVING])
 
 
 def test_what_a_killed_run_left_untold_counts_as_changed():

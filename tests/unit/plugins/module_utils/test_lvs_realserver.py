@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _lvs_realserver as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._look import Address
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.host_output import Address
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import realserver as room
+from hypothesis import given, strategies as st
 
 GOOD = {"lvs_realserver_state": "present", "lvs_realserver_vips": ["192.168.0.3", "2001:db8::3"],
         "lvs_realserver_method": "loopback", "lvs_realserver_redirects": [], "lvs_realserver_network": "auto",

@@ -6,11 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _corosync_conf, _pacemaker_rules
-from ansible_collections.linuxha.cluster.plugins.module_utils import _pacemaker_plan as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._cluster import parse_cluster
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import parse_cluster
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
+    corosync_conf,
+    plan as room,
+    settings as pacemaker_rules,
+)
+from hypothesis import given, strategies as st
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/corosync"
 DEFAULT_CMAP = room.parse_cmap((FIXTURES / "3.1.7-cmapctl-default.txt").read_text())
@@ -45,9 +47,9 @@ def bare():
 def running(name, **changes):
     """Return a node of the magi that is as the plain goal wants it."""
     cluster = goal().cluster
-    files = {room.CONF: _corosync_conf.render_conf(cluster), room.HOSTNAME: name + "\n", **SOFTDOG,
-             "/etc/default/sbd": _pacemaker_rules.render_sbd(cluster),
-             _pacemaker_rules.SBD_UNIT: _pacemaker_rules.render_sbd_unit(cluster, True)}
+    files = {room.CONF: corosync_conf.render_conf(cluster), room.HOSTNAME: name + "\n", **SOFTDOG,
+             "/etc/default/sbd": pacemaker_rules.render_sbd(cluster),
+             pacemaker_rules.SBD_UNIT: pacemaker_rules.render_sbd_unit(cluster, True)}
     return room.Host(units("active", "enabled"), files, MAGI_CMAP, "a2V5")._replace(**changes)
 
 
@@ -74,7 +76,7 @@ def nothing(steps):
 def in_force(wanted):
     """Return what corosync says of itself when it uses the goal's file."""
     cmap = {f"runtime.members.{node.id}.status": "joined" for node in wanted.cluster.nodes}
-    places = _corosync_conf.parse_conf(_corosync_conf.render_conf(wanted.cluster))
+    places = corosync_conf.parse_conf(corosync_conf.render_conf(wanted.cluster))
     for number, node in enumerate(wanted.cluster.nodes):
         cmap[f"nodelist.node.{number}.nodeid"] = str(node.id)
         own = f"node.{node.id}."
@@ -115,7 +117,7 @@ def test_one_step_leads_to_the_goal(before, variables):
     for name in hosts:
         steps = plan(hosts, wanted, name)
         written = {file.dest: file.content for file in steps.files}
-        assert {**hosts[name].files, **written}[room.CONF] == _corosync_conf.render_conf(wanted.cluster)
+        assert {**hosts[name].files, **written}[room.CONF] == corosync_conf.render_conf(wanted.cluster)
         assert not (steps.stop and steps.reload)
 
 
@@ -137,7 +139,7 @@ def test_bare_hosts_get_everything_and_one_of_them_sees_to_the_disks():
     assert [step.disks for step in steps] == [True, False, False]
     assert all(step.missing and step.fresh and step.key_missing and step.softdog for step in steps)
     assert {step.key_from for step in steps} == {""}
-    assert [file.dest for file in steps[0].files] == [room.CONF, "/etc/default/sbd", _pacemaker_rules.SBD_UNIT]
+    assert [file.dest for file in steps[0].files] == [room.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
     assert steps[0].files[0].check == room.CHECK
     assert steps[0].start == ("corosync.service", "pacemaker.service", "corosync-qdevice.service")  # it starts sbd
     assert steps[0].enable == ("corosync.service", "pacemaker.service", "sbd.service", "corosync-qdevice.service")
@@ -202,7 +204,7 @@ def test_a_live_change_is_taken_over_by_one_node_for_all():
     steps = [plan(magi(), wanted, name) for name in NAMES]
     assert [step.reload for step in steps] == [True, False, False]
     # a longer token makes a node that comes back wait longer, which sbd asks at its next start only
-    assert all([file.dest for file in step.files] == [room.CONF, "/etc/default/sbd", _pacemaker_rules.SBD_UNIT]
+    assert all([file.dest for file in step.files] == [room.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
                for step in steps)
     assert not any(step.stop or step.start or step.refusals for step in steps)
 
@@ -231,7 +233,7 @@ def test_a_change_that_needs_a_stop_is_refused_unless_it_is_allowed():
 
 def test_another_delay_at_boot_leaves_the_running_sbd_alone():
     steps = plan(magi(), goal(sbd={**SBD, "delay_start": 60}))
-    assert [file.dest for file in steps.files] == ["/etc/default/sbd", _pacemaker_rules.SBD_UNIT]
+    assert [file.dest for file in steps.files] == ["/etc/default/sbd", pacemaker_rules.SBD_UNIT]
     assert not (steps.refusals or steps.stop or steps.reload or steps.start)
 
 

@@ -5,8 +5,8 @@ import stat
 import struct
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _runner as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import WriteBlocks
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import runner as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import WriteBlocks
 
 OLD, NEW = b"old!" * 1024, b"new." * 1024
 

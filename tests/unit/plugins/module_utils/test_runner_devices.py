@@ -2,8 +2,8 @@
 import os
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _runner as room
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import runner as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import WriteFile
 
 
 @pytest.fixture(name="disk")

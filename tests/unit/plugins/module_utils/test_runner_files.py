@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _runner
-from ansible_collections.linuxha.cluster.plugins.module_utils._plan import MakeFolder, PutFile, RemoveFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import runner as _runner
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import MakeFolder, PutFile, RemoveFile
 
 
 class Module:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import fake_hosts as fake
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _status_host as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import host as room
 
 
 def test_drbd_is_known_by_its_peer():

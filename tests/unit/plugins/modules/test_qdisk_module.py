@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils import _qdisk_format as form
-from ansible_collections.linuxha.cluster.plugins.module_utils import _runner
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import qdisk_format as form
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import runner
 from ansible_collections.linuxha.cluster.plugins.modules import qdisk as door
 
 REAL = gzip.decompress(
@@ -41,7 +41,7 @@ class PretendedModule:
         raise Ended(dict(results, failed=True))
 
 
-class PretendedHost(_runner.Runner):
+class PretendedHost(runner.Runner):
     """A real runner on a host whose disks are files: sda, sdb and so on, each with another name beneath it."""
 
     def __init__(self, folder):
@@ -79,11 +79,11 @@ class PretendedHost(_runner.Runner):
 
     def read_bytes(self, path, start, count):
         if Path(path).resolve().name in self.broken:
-            raise _runner.CommandError("%s cannot be read: No medium found" % path)
+            raise runner.CommandError("%s cannot be read: No medium found" % path)
         return super().read_bytes(path, start, count)
 
     def block_devices(self):
-        return tuple(_runner.BlockDevice(
+        return tuple(runner.BlockDevice(
             name, self.number_of(str(self.folder / name)), (self.folder / name).stat().st_size,
             (str(self.folder / ("by-id-" + name)), str(self.folder / name)), tuple(self.holders.get(name, ())),
             name in self.md) for name in sorted(set(self.sectors) - self.hidden))

@@ -1,0 +1,119 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The workshop's shelf: collects files with their owners and modes, writes them as a compressed tar, reads it again.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import errno
+import glob
+import grp
+import gzip
+import io
+import os
+import pwd
+import stat
+import tarfile
+import tempfile
+import zlib
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from .._core.plan import HaError, Member, SaveArchive
+
+LARGEST = 16 << 20  # bytes; what is larger is no configuration
+
+
+def collect(patterns: Sequence[str], prefix: str) -> Tuple[Member, ...]:
+    """Return the files and symbolic links that patterns such as /etc/ha.d/*.cf stand for, and those in folders.
+
+    Their names begin with ``prefix``. Copies that editors and Ansible leave beside a file (``~``) are passed over.
+    """
+    found = {path for pattern in patterns for place in glob.glob(pattern) for path in _beneath(place)}
+    members = [_member(path, prefix) for path in sorted(found) if not path.endswith("~")]
+    return tuple(member for member in members if member)
+
+
+def save(action: SaveArchive) -> None:
+    """Write the archive beside its final name, prove that it can be read, and give it the name."""
+    folder, part = os.path.dirname(action.path), ""
+    try:
+        handle, part = tempfile.mkstemp(dir=folder, prefix=os.path.basename(action.path) + ".", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+                for member in action.members:
+                    archive.addfile(_header(member), io.BytesIO(member.content))
+            file.flush()
+            os.fsync(file.fileno())
+        if load(part) != action.members:
+            raise HaError("%s does not hold what was just written to it: the disk is broken" % part)
+        os.rename(part, action.path)
+    except OSError as error:
+        raise HaError("%s cannot be written: %s" % (action.path, error.strerror))
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+
+
+def load(path: str) -> Tuple[Member, ...]:
+    """Return what is in an archive; raise where it cannot be read to its end."""
+    try:
+        with gzip.open(path, "rb") as file:  # to its end, where the checksum is: tarfile stops before it
+            whole = io.BytesIO(file.read())
+        with tarfile.open(fileobj=whole, mode="r:") as archive:
+            return tuple(_from(archive, header) for header in archive)
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise HaError("%s cannot be read: %s" % (path, error))
+
+
+def _beneath(place: str) -> List[str]:
+    if not os.path.isdir(place) or os.path.islink(place):
+        return [place]
+    return [os.path.join(folder, name) for folder, _folders, names in os.walk(place) for name in names]
+
+
+def _member(path: str, prefix: str) -> Optional[Member]:
+    """Read one file or symbolic link; None for what is neither, or has just gone."""
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            content, link = b"", os.readlink(path)
+        elif stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+            link = ""
+            with open(path, "rb") as file:
+                content = file.read()
+        else:
+            return None
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise HaError("%s cannot be read: %s" % (path, error.strerror))
+    return Member(prefix + path, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid,
+                  name_of(pwd.getpwuid, status.st_uid), name_of(grp.getgrgid, status.st_gid),
+                  int(status.st_mtime), link)
+
+
+def name_of(find: Callable[[int], Any], number: int) -> str:
+    """Return the name of a user or group; nothing where it has none."""
+    try:
+        return str(find(number)[0])
+    except KeyError:
+        return ""
+
+
+def _header(member: Member) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(member.name)
+    header.size, header.mode, header.mtime = len(member.content), member.mode, member.time
+    header.uid, header.gid, header.uname, header.gname = member.uid, member.gid, member.owner, member.group
+    if member.link:
+        header.type, header.linkname = tarfile.SYMTYPE, member.link
+    return header
+
+
+def _from(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:
+    file = archive.extractfile(header) if header.isfile() else None
+    return Member(header.name, file.read() if file else b"", header.mode, header.uid, header.gid, header.uname,
+                  header.gname, int(header.mtime), header.linkname if header.issym() else "")
+
+
+def by_name(members: Sequence[Member]) -> Dict[str, Member]:
+    """Return the members of an archive by their names."""
+    return {member.name: member for member in members}

@@ -1,0 +1,281 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Resource groups as rgmanager has them: the element <rm> of cluster.conf with failover domains and service trees.
+
+A chain of resources is a nesting: what starts later stands inside of what starts earlier, and stops before it. Order
+beside each other would follow rgmanager's own order of types, whatever the file says.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import copy
+import xml.etree.ElementTree as ET
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .._model import resource_groups as _groups
+from .._model.resource_groups import Group, Options, Resource
+from .conf_xml import canonical, element
+
+LONGEST_SERVICE = 55   # bytes: 63 are kept of "service:NAME"
+MOST_NODES = 100       # priorities of a failover domain are 1 to 100
+CLUSTER_FILESYSTEMS = ("gfs", "gfs2")
+NETWORK_FILESYSTEMS = ("nfs", "nfs4", "cifs")
+SERVICES = ("service", "vm")
+Pairs = List[Tuple[str, Any]]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+def node_named(name: str, nodes: Sequence[str]) -> Optional[str]:
+    """Return the cluster's name of a node that is given whole or without its domain; None when it is none, or two."""
+    short = [node for node in nodes if node.split(".")[0] == name]
+    if name in nodes:
+        return name
+    return short[0] if len(short) == 1 else None
+
+
+def domain_of(group: Group) -> str:
+    """Return the name of the failover domain of a group."""
+    return group.domain or group.name
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+def check_groups(groups: Sequence[Group], nodes: Sequence[str], name: str,
+                 shared: Sequence[ET.Element] = ()) -> List[str]:
+    """Return one sentence for each thing that rgmanager cannot do, or that does not fit the cluster's nodes."""
+    faults: List[str] = []
+    for index, group in enumerate(groups):
+        where = "%s[%d]" % (name, index)
+        faults += _check_group(where, group, nodes)
+        for place, resource in enumerate(group.resources):
+            spot = "%s.resources[%d]" % (where, place)
+            faults += _check_resource(spot, resource)
+            faults += _check_reference(spot, resource, shared)
+    return faults + list(_check_domains(groups, nodes, name))
+
+
+def _check_group(where: str, group: Group, nodes: Sequence[str]) -> Iterator[str]:
+    if len(group.name.encode("utf-8")) > LONGEST_SERVICE:
+        yield "%s.name: %r; expected at most %d bytes, rgmanager cuts the rest off" % (
+            where, group.name, LONGEST_SERVICE)
+    for index, node in enumerate(group.nodes):
+        if node_named(node, nodes) is None:
+            yield "%s.nodes[%d]: %r is no node of the cluster; expected one of %s" % (
+                where, index, node, ", ".join(nodes))
+    if group.running_on is not None and node_named(group.running_on, nodes) is None:
+        yield "%s.running_on: %r is no node of the cluster; expected one of %s" % (
+            where, group.running_on, ", ".join(nodes))
+    if group.everywhere:
+        yield "%s.everywhere: true; rgmanager runs a service on one node, expected false" % where
+    if group.after:
+        yield ("%s.after: %s; rgmanager cannot keep one service on the node of another, expected one group with all "
+               "the resources in their order" % (where, ", ".join(group.after)))
+    if group.recovery == "fence":
+        yield ("%s.recovery: fence; rgmanager fences no node for a service, expected restart, relocate or disable"
+               % where)
+    if group.restarts is not None and group.recovery not in (None, "restart"):
+        yield "%s.restarts: %d, with recovery %s; expected recovery restart" % (where, group.restarts, group.recovery)
+    if group.restart_window is not None and group.restarts is None:
+        yield "%s.restart_window: %d, without restarts; expected their number" % (where, group.restart_window)
+
+
+def _check_resource(where: str, resource: Resource) -> Iterator[str]:
+    if isinstance(resource, (_groups.Mail, _groups.Ldirectord)):
+        yield ("%s.%s: rgmanager has no agent for it; expected another kind, or a service with a script in /etc/init.d"
+               % (where, type(resource).__name__.lower()))
+    if isinstance(resource, _groups.Ip) and resource.nic:
+        yield ("%s.ip.nic: %r; expected none, rgmanager takes the interface that has an address of the same network"
+               % (where, resource.nic))
+    if isinstance(resource, _groups.Filesystem) and resource.fstype in NETWORK_FILESYSTEMS \
+            and ":/" not in resource.device:
+        yield "%s.filesystem.device: %r; expected SERVER:/EXPORT for %s" % (where, resource.device, resource.fstype)
+    if isinstance(resource, _groups.Agent):
+        if ":" in resource.name or resource.name in SERVICES:
+            yield ("%s.agent.name: %r is no agent of rgmanager; expected the name of one in /usr/share/cluster without "
+                   ".sh, such as fs or script" % (where, resource.name))
+        if resource.arguments:
+            yield "%s.agent.arguments: expected none, agents of rgmanager take parameters" % where
+
+
+def _check_reference(where: str, resource: Resource, shared: Sequence[ET.Element]) -> Iterator[str]:
+    parameters = dict(resource.parameters) if isinstance(resource, _groups.Agent) else {}
+    if "ref" not in parameters:
+        return
+    kind = resource[0]
+    known = [name_of(each) for each in shared if each.tag == kind]
+    if parameters["ref"] not in known:
+        yield ("%s.agent.parameters.ref: %r is no %s of the shared resources; expected one of them (%s)"
+               % (where, parameters["ref"], kind, ", ".join(known) or "there is none"))
+    if len(parameters) > 1:
+        yield "%s.agent.parameters: %s beside ref; expected ref alone, the rest is said where the resource is" % (
+            where, ", ".join(sorted(set(parameters) - {"ref"})))
+
+
+def _check_domains(groups: Sequence[Group], nodes: Sequence[str], name: str) -> Iterator[str]:
+    """Look for groups that share a failover domain and mean different ones."""
+    seen: Dict[str, Tuple[str, Any]] = {}
+    for index, group in enumerate(groups):
+        if group.state == "absent" or not group.nodes:
+            continue
+        mine = canonical(render_domain(group, nodes))
+        other, theirs = seen.setdefault(domain_of(group), (group.name, mine))
+        if theirs != mine:
+            yield ("%s[%d].domain: %r is the domain of %s too, which has other nodes, restricted or failback; expected "
+                   "the same of both" % (name, index, domain_of(group), other))
+
+
+# --- elements -------------------------------------------------------------------------------------------------------
+
+def name_of(resource: ET.Element) -> str:
+    """Return what a resource is called in its type: its name, and an address for ip."""
+    return str(resource.get("address" if resource.tag == "ip" else "name"))
+
+
+def render_domain(group: Group, nodes: Sequence[str]) -> ET.Element:
+    """Return the failover domain of a group: its nodes in order, and whether it may leave them and comes back."""
+    step = 10 if len(group.nodes) * 10 <= MOST_NODES else 1
+    members = [element("failoverdomainnode", [("name", node_named(node, nodes) or node),
+                                              ("priority", step * (place + 1))])
+               for place, node in enumerate(group.nodes)]
+    return element("failoverdomain", [("name", domain_of(group)), ("restricted", bool(group.restricted)),
+                                      ("ordered", True), ("nofailback", group.failback is False)], members)
+
+
+def _filesystem(resource: _groups.Filesystem, name: Optional[str]) -> ET.Element:
+    label = name or resource.mountpoint.strip("/").replace("/", "_") or "root"
+    if resource.fstype in NETWORK_FILESYSTEMS:
+        host, _colon, export = resource.device.partition(":")
+        return element("netfs", [("name", label), ("host", host), ("export", export),
+                                 ("mountpoint", resource.mountpoint), ("fstype", resource.fstype),
+                                 ("options", resource.options or ""), ("force_unmount", 1)])
+    pairs: Pairs = [("name", label), ("device", resource.device), ("mountpoint", resource.mountpoint),
+                    ("fstype", resource.fstype), ("options", resource.options or ""), ("force_unmount", 1),
+                    ("self_fence", 0)]
+    if resource.fstype in CLUSTER_FILESYSTEMS:
+        return element("clusterfs", pairs)
+    return element("fs", pairs + [("force_fsck", 0)])
+
+
+def _leaf(resource: Resource, name: Optional[str]) -> ET.Element:
+    """Return the element of one resource; the rules have let only those pass that rgmanager has an agent for."""
+    if isinstance(resource, _groups.Filesystem):
+        return _filesystem(resource, name)
+    if isinstance(resource, _groups.Ip):
+        prefix = "" if resource.prefix is None else "/%d" % resource.prefix
+        return element("ip", [("address", resource.address + prefix), ("monitor_link", 1)])
+    if isinstance(resource, _groups.Lvm):
+        label = name or "_".join(part for part in resource if part)
+        return element("lvm", [("name", label), ("vg_name", resource.group), ("lv_name", resource.volume)])
+    if isinstance(resource, _groups.Drbd):
+        return element("drbd", [("name", name or resource.resource), ("resource", resource.resource)])
+    if isinstance(resource, _groups.Agent):
+        pairs: Pairs = list(resource.parameters)
+        if not {"name", "ref"} & set(dict(pairs)) and resource.name != "ip":
+            pairs.insert(0, ("name", name or resource.name))
+        return element(resource.name, pairs)
+    service = str(resource[0])
+    return element("script", [("name", name or service), ("file", "/etc/init.d/" + service)])
+
+
+def _actions(said: Options) -> List[ET.Element]:
+    """Return how the operations of a resource are done, as far as it is said."""
+    made = []
+    if said.monitor.interval or said.monitor.timeout:
+        made.append(element("action", [("name", "status"), ("depth", "*"), ("interval", said.monitor.interval),
+                                       ("timeout", said.monitor.timeout)]))
+    return made + [element("action", [("name", name), ("timeout", operation.timeout)])
+                   for name, operation in (("start", said.start), ("stop", said.stop)) if operation.timeout]
+
+
+def render_resource(resource: Resource, said: Options) -> ET.Element:
+    """Return a resource with its operations. A time limit counts only where the resource says so."""
+    made = _leaf(resource, said.name)
+    actions = _actions(said)
+    if any(action.get("timeout") for action in actions):
+        made.set("__enforce_timeouts", "1")
+    made.extend(actions)
+    return made
+
+
+def render_service(group: Group) -> ET.Element:
+    """Return the service of a group, its chain of resources as a nesting."""
+    service = element("service", [
+        ("name", group.name), ("autostart", group.autostart is not False), ("domain", domain_of(group)),
+        ("recovery", group.recovery), ("max_restarts", group.restarts), ("restart_expire_time", group.restart_window)])
+    inside = service
+    said = tuple(group.options) + (Options(),) * (len(group.resources) - len(group.options))
+    for resource, options in zip(group.resources, said):
+        made = render_resource(resource, options)
+        inside.append(made)
+        inside = made
+    return service
+
+
+def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
+    """Return the elements of resources that groups refer to, from the user's list of them."""
+    if not raw:
+        return ()
+    group = _groups.parse_groups([{"name": "shared", "nodes": ["all"], "resources": raw}], name)[0]
+    return tuple(render_resource(resource, said) for resource, said in zip(group.resources, group.options))
+
+
+# --- <rm> as it is to be ----------------------------------------------------------------------------------------------
+
+def _put(parent: ET.Element, made: ET.Element) -> None:
+    """Put an element in the place of the one with its type and name, else at the end; leave an equal one alone."""
+    for place, child in enumerate(parent):
+        if child.tag == made.tag and name_of(child) == name_of(made):
+            if canonical(child) != canonical(made):
+                parent[place] = made
+            return
+    parent.append(made)
+
+
+def _part(manager: ET.Element, tag: str, place: int) -> ET.Element:
+    """Return a child of <rm> that must be there once; make it when it is not."""
+    found = manager.find(tag)
+    if found is None:
+        found = element(tag, [])
+        manager.insert(place, found)
+    return found
+
+
+def _remove_service(manager: ET.Element, name: str) -> None:
+    """Remove a service, and its failover domain when no other service has it."""
+    gone = [child for child in manager if child.tag == "service" and child.get("name") == name]
+    for child in gone:
+        manager.remove(child)
+        domains = manager.find("failoverdomains")
+        used = {each.get("domain") for each in manager if each.tag in SERVICES}
+        for domain in list(domains) if domains is not None else []:
+            if domain.get("name") == child.get("domain") and domain.get("name") not in used:
+                domains.remove(domain)  # type: ignore[union-attr]
+
+
+def merge_rm(manager: Optional[ET.Element], groups: Sequence[Group], nodes: Sequence[str],
+             shared: Sequence[ET.Element] = ()) -> ET.Element:
+    """Return <rm> with the groups in it; services, domains and resources that are not declared stay as they are."""
+    made = copy.deepcopy(manager) if manager is not None else element("rm", [])
+    domains, resources = _part(made, "failoverdomains", 0), _part(made, "resources", 1)
+    for resource in shared:
+        _put(resources, resource)
+    for group in groups:
+        if group.state == "absent":
+            _remove_service(made, group.name)
+        elif group.resources:
+            _put(domains, render_domain(group, nodes))
+            _put(made, render_service(group))
+    return made
+
+
+def check_references(manager: ET.Element) -> List[str]:
+    """Return one sentence for each service whose domain, and each reference whose resource, is not there."""
+    domains = [each.get("name") for each in manager.iter("failoverdomain")]
+    resources = {(each.tag, name_of(each)) for part in manager.findall("resources") for each in part}
+    faults = ["cluster.conf: the service %s has the domain %r; expected one of the file (%s)"
+              % (each.get("name"), each.get("domain"), ", ".join(map(str, domains)) or "there is none")
+              for each in manager if each.tag in SERVICES and each.get("domain") not in [None] + domains]
+    return faults + ["cluster.conf: <%s ref=%r> refers to nothing; expected a resource of that type and name in "
+                     "<resources>" % (each.tag, each.get("ref")) for each in manager.iter()
+                     if each.get("ref") is not None and (each.tag, each.get("ref")) not in resources]

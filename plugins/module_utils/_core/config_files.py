@@ -1,0 +1,323 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Thinking room for configuration files: which of them differ, and whether their reader still has to take them over.
+
+A run may be killed between writing a file and telling the daemon that reads it. So a note is made before the first
+file is replaced, and goes only when the daemon has taken all of them over; the next run finds it and does the rest.
+The note lies where a reboot removes it, since at boot every daemon reads its files.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import hashlib
+import posixpath
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from .plan import Command, HaError, MakeFolder, Plan, PutFile, RemoveFile
+
+NOTES = "/var/run/linuxha/pending"  # /run itself is not there on every old host
+DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+MODE = re.compile(r"0?[0-7]{3,4}\Z")
+
+
+class File(NamedTuple):
+    """One file that is to be in place."""
+
+    path: str
+    content: Optional[str]         # None: it is not to be there
+    mode: int = 0o644
+    owner: str = ""
+    group: str = ""
+    check: Tuple[str, ...] = ()    # the program that reads the text before it replaces the old one
+    in_place: bool = False         # it finds the text in the place of the old one
+    backup: bool = False
+    secret: bool = False
+    once: bool = False             # one that is there already stays as it is
+    mount: str = ""                # only while this is a mount point
+
+
+class Folder(NamedTuple):
+    """One folder that is to be there."""
+
+    path: str
+    mode: Optional[int] = None
+    owner: str = ""
+    group: str = ""
+
+
+class TakeOver(NamedTuple):
+    """How the daemon takes changed files over."""
+
+    argv: Tuple[str, ...]          # none: it has been told by other tasks
+    accepted: Tuple[int, ...] = (0,)
+    seconds: int = 120
+    running: Tuple[str, ...] = ()  # a question; its exit code 0 means that the daemon runs
+
+
+class Wanted(NamedTuple):
+    """All that is asked for."""
+
+    files: Tuple[File, ...] = ()
+    folders: Tuple[Folder, ...] = ()
+    daemon: str = ""
+    take_over: Optional[TakeOver] = None
+    due: bool = False              # an earlier task has changed the files, or would have
+
+
+class Found(NamedTuple):
+    """What is in a place: "" (nothing), "file", "folder", "other", or "unmounted" where its filesystem is not there."""
+
+    kind: str = ""
+    content: str = ""
+    mode: int = 0
+    owner: str = ""
+    group: str = ""
+
+
+class State(NamedTuple):
+    """What there is."""
+
+    found: Dict[str, Found]
+    note: str = ""                 # the files that the daemon has not taken over, one a line
+    running: bool = True
+    taken: str = ""                # the command by which the daemon took the files over
+
+
+def parse_mode(text: str, name: str) -> int:
+    """Read "0644"."""
+    if not MODE.match(str(text)):
+        raise HaError("%s is %r; expected an octal number in quotes, such as '0644'" % (name, text))
+    return int(str(text), 8)
+
+
+def note_of(daemon: str) -> str:
+    """Return the place of a daemon's note."""
+    if not DAEMON.match(daemon):
+        raise HaError("daemon is %r; expected a name such as apache" % daemon)
+    return posixpath.join(NOTES, daemon)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Refuse what makes no sense on any host."""
+    paths = [file.path for file in wanted.files] + [folder.path for folder in wanted.folders]
+    faults = ["%s is named more than once" % path for path in sorted(set(paths)) if paths.count(path) > 1]
+    faults += ["%s is not an absolute path" % path for path in paths if not path.startswith("/")]
+    if (wanted.take_over or wanted.due) and not wanted.daemon:
+        faults.append("take_over and due need daemon, the name of who takes the files over")
+    if faults:
+        raise HaError("\n".join(faults))
+
+
+def argument_spec() -> Dict[str, Any]:
+    """Return the options of the module config_files."""
+    owners = {"owner": {"type": "str", "default": ""}, "group": {"type": "str", "default": ""}}
+    strings = {"type": "list", "elements": "str", "default": []}
+    flag = {"type": "bool", "default": False}
+    return {
+        # The host's log, which is written before anything else, does not get the files: there may be secrets in them.
+        "files": {"type": "list", "elements": "dict", "default": [], "no_log": True, "options": dict(
+            owners, dest={"type": "path", "required": True}, content={"type": "str"}, check=strings,
+            check_in_place=flag, mode={"type": "str", "default": "0644"}, backup=flag, secret=flag, once=flag,
+            mount={"type": "str", "default": ""})},
+        "directories": {"type": "list", "elements": "dict", "default": [], "options": dict(
+            owners, path={"type": "path", "required": True}, mode={"type": "str"})},
+        "daemon": {"type": "str", "default": ""},
+        "take_over": {"type": "dict", "options": {
+            "argv": strings,
+            "accepted": {"type": "list", "elements": "int", "default": [0]},
+            "running": strings, "timeout": {"type": "int", "default": 120}}},
+        "due": {"type": "bool", "default": False},
+        "seen": {"type": "dict"},
+    }
+
+
+def file_from(asked: Mapping[str, Any]) -> File:
+    """Turn one element of the option files into what is wanted."""
+    return File(
+        path=posixpath.normpath(asked["dest"]), content=asked["content"],
+        mode=parse_mode(asked["mode"], asked["dest"] + ": mode"), owner=asked["owner"],
+        group=asked["group"], check=tuple(asked["check"]), in_place=asked["check_in_place"],
+        backup=asked["backup"], secret=asked["secret"], once=asked["once"], mount=asked["mount"])
+
+
+def folder_from(asked: Mapping[str, Any]) -> Folder:
+    """Turn one element of the option directories into what is wanted."""
+    mode = asked["mode"]
+    return Folder(
+        posixpath.normpath(asked["path"]), None if mode is None else parse_mode(
+            mode, asked["path"] + ": mode"), asked["owner"], asked["group"])
+
+
+def wanted_from(params: Mapping[str, Any]) -> Wanted:
+    """Turn the module's parameters into what is wanted."""
+    how = params["take_over"]
+    wanted = Wanted(
+        files=tuple(file_from(asked) for asked in params["files"]),
+        folders=tuple(folder_from(asked) for asked in params["directories"]), daemon=params["daemon"],
+        take_over=how and TakeOver(
+            tuple(how["argv"]), tuple(how["accepted"]), how["timeout"], tuple(how["running"])),
+        due=params["due"])
+    check_wanted(wanted)
+    return wanted
+
+
+def seen_from(found: Found) -> Dict[str, Any]:
+    """Return what was found as Ansible may keep it: with the digest of a file's text, which may be secret."""
+    return dict(found._asdict(), content=_digest(found.content))
+
+
+def arguments_of(wanted: Wanted) -> Dict[str, Any]:
+    """Return the arguments of the module config_files that mean this."""
+    how = wanted.take_over
+    return {
+        "files": [{"dest": file.path, "content": file.content, "mode": "%04o" % file.mode, "owner": file.owner,
+                   "group": file.group, "check": list(file.check), "check_in_place": file.in_place,
+                   "backup": file.backup, "secret": file.secret, "once": file.once, "mount": file.mount}
+                  for file in wanted.files],
+        "directories": [dict({"path": folder.path, "owner": folder.owner, "group": folder.group},
+                             **({} if folder.mode is None else {"mode": "%04o" % folder.mode}))
+                        for folder in wanted.folders],
+        "daemon": wanted.daemon,
+        "take_over": how and {"argv": list(how.argv), "accepted": list(how.accepted), "timeout": how.seconds,
+                              "running": list(how.running)},
+        "due": wanted.due}
+
+
+def predict_changes(facts: Mapping[str, Any], wanted: Wanted) -> List[str]:
+    """Return one sentence for each change that the module would make, from the gathered facts of a role.
+
+    facts: "files" (state with digest by path), "pending" (state files by daemon), "mounts" (bool by path).
+    """
+    found = {}
+    for place in wanted.files + wanted.folders:
+        there = Found(**facts["files"][place.path])
+        mount, text = getattr(place, "mount", ""), getattr(place, "content", None) or ""
+        if mount and not facts["mounts"][mount]:
+            found[place.path] = Found("unmounted")
+        else:
+            same = there.content == _digest(text)
+            found[place.path] = there._replace(content=text if same else text + "\n# other")
+    state = State(found, note=facts["pending"].get(wanted.daemon, ""))
+    return [action.sentence for action in plan_files(state, wanted).actions]
+
+
+def is_settled(seen: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Say whether an earlier look at the host, ``files`` by path and ``pending`` notes, shows nothing to be done."""
+    unseen = {place.path for place in wanted.files + wanted.folders}.difference(seen["files"])
+    if unseen or seen["pending"].get(wanted.daemon) or any(file.mount for file in wanted.files):
+        return False
+    found = {folder.path: Found(**seen["files"][folder.path]) for folder in wanted.folders}
+    for file in wanted.files:
+        there = Found(**seen["files"][file.path])
+        text = file.content or ""
+        found[file.path] = there._replace(content=text if there.content == _digest(text) else text + "\n# other")
+    try:
+        return not plan_files(State(found), wanted).actions
+    except HaError:
+        return False
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def plan_files(state: State, wanted: Wanted) -> Plan:
+    """Plan the files that differ, then their take-over where one is due."""
+    _check_places(state, wanted)
+    folders = [folder for folder in wanted.folders if not _is_right(folder, state.found[folder.path])]
+    files = [file for file in wanted.files if not _is_settled(file, state.found[file.path])]
+    actions: List[Any] = [
+        MakeFolder("%s the folder %s" % ("change" if state.found[folder.path].kind else "make", folder.path),
+                   folder.path, folder.mode, folder.owner, folder.group) for folder in folders]
+    note = _note(state, wanted, files)
+    if note != state.note:
+        actions.append(PutFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
+                               note, 0o600))
+    actions += [_action_for(file, state.found[file.path]) for file in files]
+    found = dict(state.found)
+    found.update({folder.path: _after_folder(folder, state.found[folder.path]) for folder in folders})
+    found.update({file.path: _after_file(file, state.found[file.path]) for file in files})
+    predicted = state._replace(found=found, note=note)
+    if wanted.take_over and (predicted.note or wanted.due):
+        return _with_take_over(actions, predicted, wanted.daemon, wanted.take_over)
+    return Plan(tuple(actions), predicted)
+
+
+def _note(state: State, wanted: Wanted, files: List[File]) -> str:
+    noted = state.note.splitlines()
+    new = [file.path for file in files if file.path not in noted] if wanted.daemon else []
+    return "".join(path + "\n" for path in noted + new)
+
+
+def _with_take_over(actions: List[Any], predicted: State, daemon: str, how: TakeOver) -> Plan:
+    forget = RemoveFile("remove the note, %s %s" % (
+        daemon, "has the files" if predicted.running else "does not run and will read the files when it starts"),
+        note_of(daemon))
+    if not predicted.running or not how.argv:
+        return Plan(tuple(actions) + (forget,), predicted._replace(note=""))
+    command = Command("have %s take changed files over" % daemon, how.argv, how.accepted, how.seconds)
+    return Plan(tuple(actions) + (command, forget), predicted._replace(note="", taken=" ".join(how.argv)))
+
+
+def _check_places(state: State, wanted: Wanted) -> None:
+    kinds = {"folder": "folder", "other": "device, socket or pipe"}
+    faults = ["%s is no file but a %s; it was left as it is" % (file.path, kinds[state.found[file.path].kind])
+              for file in wanted.files if state.found[file.path].kind in kinds]
+    faults += ["%s is no folder; it was left as it is" % folder.path for folder in wanted.folders
+               if state.found[folder.path].kind not in ("", "folder")]
+    if faults:
+        raise HaError("\n".join(faults))
+
+
+def _is_right(wanted: Any, found: Found) -> bool:
+    """Whether a file or folder is there with the owner, group and mode that are asked for."""
+    return bool(found.kind) and wanted.mode in (None, found.mode) and wanted.owner in ("", found.owner) \
+        and wanted.group in ("", found.group)
+
+
+def _is_settled(file: File, found: Found) -> bool:
+    if found.kind == "unmounted":
+        return True
+    if file.content is None:
+        return not found.kind
+    if file.once and found.kind:
+        return True
+    return _is_right(file, found) and found.content == file.content
+
+
+def _action_for(file: File, found: Found) -> Any:
+    if file.content is None:
+        return RemoveFile("remove " + file.path, file.path, file.backup)
+    verb = "write" if not found.kind else "replace" if found.content != file.content else "set owner and mode of"
+    backup = file.backup and found.content != file.content
+    return PutFile("%s %s" % (verb, file.path), file.path, file.content, file.mode, file.owner, file.group, backup)
+
+
+def _after_file(file: File, found: Found) -> Found:
+    if file.content is None:
+        return Found()
+    return Found("file", file.content, file.mode, file.owner or found.owner, file.group or found.group)
+
+
+def _after_folder(folder: Folder, found: Found) -> Found:
+    mode = folder.mode if folder.mode is not None else found.mode if found.kind else 0o755
+    return Found("folder", "", mode, folder.owner or found.owner, folder.group or found.group)
+
+
+def describe(state: State, wanted: Wanted) -> Dict[str, str]:
+    """Return what the difference shows: each file's text and attributes, and what the daemon is told."""
+    shown = {}
+    for file in wanted.files:
+        found = state.found[file.path]
+        if found.kind == "file":
+            same = "the new" if found.content == file.content else "other"
+            shown[file.path] = "(%s content, not shown)\n" % same if file.secret else found.content
+    for place in wanted.files + wanted.folders:
+        found = state.found[place.path]
+        if found.kind in ("file", "folder"):
+            shown[place.path + " (kind, mode, owner, group)"] = "%s %04o %s %s\n" % (
+                found.kind, found.mode, found.owner or "-", found.group or "-")
+    if wanted.daemon:
+        shown["what %s is told" % wanted.daemon] = state.taken + "\n" if state.taken else ""
+    return shown

@@ -1,0 +1,71 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one look at a host shows: many files in one go, the state of services, the addresses of its interfaces.
+
+A remote task is dear, so roles read all they need with ``grep -s -H -Z "" FILE...`` and write only what differs.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import json
+import re
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+from .plan import HaError
+
+
+class LookError(HaError):
+    """What a program of the host printed is not what it prints."""
+
+
+class Address(NamedTuple):
+    """One address of the host. ``label`` is "lo:1", or the interface's own name."""
+
+    nic: str
+    address: str
+    prefix: int
+    label: str
+
+
+class Wanted(NamedTuple):
+    """A file that is to be on the host. ``check`` is a program that reads it first, with %s for its name."""
+
+    dest: str
+    content: str
+    mode: str
+    check: str
+
+
+def parse_files(output: str) -> Dict[str, str]:
+    """Read what ``grep -s -H -Z "" FILE...`` prints: the text of each file that is there and not empty."""
+    found: Dict[str, List[str]] = {}
+    for line in output.split("\n"):
+        name, zero, text = line.partition("\0")
+        if zero:
+            found.setdefault(name, []).append(text)
+    return {name: "".join(text + "\n" for text in lines) for name, lines in found.items()}
+
+
+def parse_units(output: str) -> Dict[str, Dict[str, str]]:
+    """Read the blocks of ``systemctl show --property=Id,... UNIT...``, by unit."""
+    units = {}
+    for block in re.split(r"\n\s*\n", output.strip()):
+        fields = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
+        if fields.get("Id"):
+            units[fields["Id"]] = fields
+    return units
+
+
+def parse_addresses(output: str) -> Tuple[Address, ...]:
+    """Read what ``ip -json address show`` prints."""
+    try:
+        links: Any = json.loads(output or "[]")
+    except ValueError:
+        raise LookError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
+    return tuple(Address(link["ifname"], entry["local"], entry["prefixlen"], entry.get("label", link["ifname"]))
+                 for link in links if link for entry in link.get("addr_info", ()) if "local" in entry)
+
+
+def pick_different(wanted: Sequence[Wanted], files: Dict[str, str]) -> Tuple[Wanted, ...]:
+    """Return the files that the host has not, or with another text."""
+    return tuple(file for file in wanted if files.get(file.dest) != file.content)

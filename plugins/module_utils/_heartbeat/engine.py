@@ -1,0 +1,171 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The engine heartbeat of ha_resources: how the host is read. All thinking is done in _haresources and below.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import glob
+import os
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .._core.plan import HaError, Plan
+from .._model import resource_groups as groups
+from . import agents, haresources, resources as heartbeat_words
+from .resources import Token
+
+CONFIGURATION = "/etc/ha.d/ha.cf"
+HARESOURCES = "/etc/ha.d/haresources"
+
+
+def locate(agent: str) -> Optional[str]:
+    """Return the script that heartbeat would run for an agent, or None."""
+    for directory in haresources.AGENT_DIRECTORIES:
+        path = os.path.join(directory, agent)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def starts_at_boot(unit: agents.Unit) -> bool:
+    """Say whether the system starts a service; one that has only an init script has its links in /etc/rc?.d."""
+    if unit.at_boot == "generated":
+        return bool(glob.glob("/etc/rc[2-5].d/S[0-9][0-9]" + unit.name))
+    return unit.at_boot in ("enabled", "enabled-runtime")
+
+
+class Heartbeat:
+    """What is asked for, and how to read the host. An engine is made of the module and its Runner."""
+
+    def __init__(self, module: Any, runner: Any) -> None:
+        self.module, self.runner, self.params = module, runner, module.params
+        self.here = os.uname().nodename
+        self.lenient = module.params["missing"] == "warn" or (module.params["missing"] is None and module.check_mode)
+        self.groups: Tuple[groups.Group, ...] = ()
+        self.path = module.params["path"] or HARESOURCES
+        self.perform = runner.perform
+
+    def read(self) -> haresources.State:
+        """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
+        self.groups = groups.parse_groups(self.params["groups"])
+        running = self.runner.has("cl_status") and self.runner.run(["cl_status", "hbstatus"], accepted=(0, 1)).code == 0
+        self.check_cluster(running)
+        text = self.runner.read_file(self.path)
+        return haresources.State(text, self.holding() if running else "")
+
+    def holding(self) -> str:
+        """Ask heartbeat what it holds; give a move that is under way the time to end."""
+        until = time.time() + self.params["wait"]
+        while True:
+            word = haresources.parse_holding(self.runner.run(["cl_status", "rscstatus"]).out)
+            if word != "transition" or time.time() >= until:
+                return word
+            time.sleep(1)
+
+    def check_cluster(self, running: bool) -> None:
+        """Compare the groups with the cluster that runs, is configured, or is about to be."""
+        known = heartbeat_words.parse_cluster(self.runner.read_file(CONFIGURATION) or "")
+        nodes = tuple(self.params["nodes"] or known.nodes)
+        failback = known.auto_failback if self.params["auto_failback"] is None else self.params["auto_failback"]
+        if running:
+            live = heartbeat_words.without_no_peer(self.runner.run(["cl_status", "listnodes", "-n"]).out.split())
+            if nodes and sorted(live) != sorted(node.lower() for node in nodes):
+                raise HaError("nodes: %s; heartbeat runs here with %s, expected these. To change them, stop heartbeat "
+                              "on all of them and remove /var/lib/heartbeat/hostcache"
+                              % (", ".join(nodes), ", ".join(live)))
+        faults = heartbeat_words.check_groups(self.groups, heartbeat_words.Cluster(nodes, failback))
+        if nodes and self.here.lower() not in [node.lower() for node in nodes]:
+            faults.append("nodes: %s; this host is %s (uname -n), expected it among them"
+                          % (", ".join(nodes), self.here))
+        if faults:
+            raise HaError("\n".join(faults))
+
+    def plan(self, current: haresources.State) -> Plan:
+        """Plan the change, after a look at whether this host could carry it."""
+        tokens = [heartbeat_words.token_of(resource) for group in self.groups if group.state == "present"
+                  for resource in group.resources]
+        lines = haresources.parse_haresources(current.text or "")
+        known = [token for line in lines for token in line.tokens]
+        found = {token.agent: locate(token.agent) for token in tokens + known}
+        scripts = {agent: path for agent, path in found.items() if path}
+        wanted = haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
+                                               self.params["restart"])
+        faults = [need.sentence for need in agents.list_needs(tokens) if not self.is_there(need)]
+        faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
+        if faults and not self.lenient:
+            raise HaError("\n".join(faults))
+        for fault in faults:
+            self.module.warn(fault)
+        return wanted
+
+    def is_there(self, need: agents.Need) -> bool:
+        """Say whether the host has what an agent needs."""
+        look: Dict[str, Callable[[str], Any]] = {
+            "agent": locate, "tool": self.runner.has, "directory": os.path.isdir, "file": os.path.exists,
+            "device": self.runner.is_block_device}
+        return bool(look[need.kind](need.name))
+
+    def check_new_addresses(self, tokens: Sequence[Token], known: Sequence[Token], holder: bool) -> List[str]:
+        """Look at the addresses that the file does not have yet; warn of doubts and return faults."""
+        old = [haresources.identity(token) for token in known]
+        words = [token.arguments[0] for token in tokens
+                 if token.agent == "IPaddr2" and haresources.identity(token) not in old]
+        if not words or not self.runner.has("ip"):
+            return []
+        addresses = agents.parse_addresses(self.runner.run(["ip", "-json", "-4", "addr", "show"]).out)
+        faults, doubts = agents.check_addresses(words, addresses, holder)
+        for doubt in doubts:
+            self.module.warn(doubt)
+        return faults
+
+    @staticmethod
+    def describe(state: haresources.State) -> str:
+        """Return what the diff shows: the file."""
+        return state.text or ""
+
+    @staticmethod
+    def settle(state: haresources.State) -> haresources.State:
+        """Nothing to wait for: the commands of the plan end when the resources run."""
+        return state
+
+    def report(self, state: haresources.State) -> Dict[str, Any]:
+        """Return the module's own values."""
+        names = [resource.name for group in self.groups for resource in group.resources
+                 if isinstance(resource, groups.Service)]
+        units: Tuple[agents.Unit, ...] = ()
+        if names and self.runner.has("systemctl"):
+            units = agents.parse_units(self.runner.run(
+                ["systemctl", "show", "--property=Id,LoadState,UnitFileState,ActiveState"]
+                + [name + ".service" for name in names]).out)
+        services = [{"name": unit.name, "active": unit.active, "at_boot": starts_at_boot(unit)}
+                    for unit in units if unit.known]
+        return {"running": bool(state.holding), "holding": state.holding, "services": services}
+
+
+class Quiet:
+    """Stands in for the module where the engine is only asked; keeps what it would warn of."""
+
+    check_mode = True
+
+    def __init__(self, params: Dict[str, Any]) -> None:
+        self.params = params
+        self.warnings: List[str] = []
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(text)
+
+
+def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
+    """Say whether ha_resources would find heartbeat at work and its groups in order, and do nothing."""
+    quiet = Quiet({"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
+                   "path": None, "missing": "fail", "restart": False, "wait": 0})
+    engine = Heartbeat(quiet, runner)
+    try:
+        state = engine.read()
+        plan = engine.plan(state)
+        services = engine.report(state)["services"]
+    except HaError:  # the module says what is wrong
+        return False
+    steady = state.holding not in ("", "transition")
+    return steady and not plan.actions and not quiet.warnings and not any(each["at_boot"] for each in services)

@@ -1,0 +1,344 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Resource groups in the CIB: putting them in, changing them, taking them out.
+
+A group owns its <group> with the primitives in it, and the constraints whose ids say so. In these only what is
+declared is set; what an administrator set beside it (target-role, bans, further parameters) stays.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import xml.etree.ElementTree as ET
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+from .._model import resource_groups as _groups
+from . import resources as crm_words
+from .cib import (
+    OWN,
+    CibError,
+    Element,
+    agent_of,
+    canonical,
+    drop_value,
+    elements,
+    find_group,
+    find_id,
+    get_value,
+    own_value,
+    pairs_of,
+    resources_of,
+    section,
+    section_of,
+    set_value,
+)
+
+INSTANCE, META = "instance_attributes", "meta_attributes"
+REFERENCES = ("rsc", "with-rsc", "first", "then")
+ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("directory",),
+             "ocf:heartbeat:LVM-activate": ("vgname", "lvname")}
+
+
+# --- the primitives of a group ----------------------------------------------------------------------------------------
+
+def _stands_for(primitive: Element, wanted: crm_words.Primitive, exactly: bool) -> bool:
+    """Say whether a primitive of the CIB is the wanted one: of the same agent, for the same address or mount point."""
+    parameters = dict(wanted.parameters)
+    names = tuple(parameters) if exactly else wanted.identity
+    return agent_of(primitive) == wanted.agent and all(
+        get_value(primitive, INSTANCE, name) == parameters.get(name) for name in names)
+
+
+def _match(group: str, members: Sequence[Element], wanted: Sequence[crm_words.Primitive]) -> List[Optional[Element]]:
+    """Find the primitive that each wanted one is already, so that it keeps its id and goes on running."""
+    free = list(members)
+    found: List[Optional[Element]] = [None] * len(wanted)
+    for place, each in enumerate(wanted):
+        named = [member for member in free if each.name and member.get("id") == each.name]
+        if named and agent_of(named[0]) != each.agent:
+            raise CibError("group %s: the resource %s is a %s, which cannot become a %s; expected another name for it"
+                           % (group, each.name, agent_of(named[0]), each.agent))
+        if named:
+            found[place] = named[0]
+            free.remove(named[0])
+    for exactly in (True, False):
+        for place, each in enumerate(wanted):
+            fitting = [member for member in free if found[place] is None and not each.name
+                       and _stands_for(member, each, exactly)]
+            if fitting:
+                found[place] = fitting[0]
+                free.remove(fitting[0])
+    return found
+
+
+def _new_id(root: Element, group: str, wanted: crm_words.Primitive, given: Set[str]) -> str:
+    if wanted.name:
+        if find_id(root, wanted.name) is not None:
+            raise CibError("group %s: the name %s is taken by another part of the cluster; expected one that is free"
+                           % (group, wanted.name))
+        return wanted.name
+    names = ["%s-%s" % (group, wanted.stem)]
+    while names[-1] in given or find_id(root, names[-1]) is not None:
+        names.append("%s-%d" % (names[0], len(names) + 1))
+    return names[-1]
+
+
+def set_operations(primitive: Element, wanted: Sequence[Tuple[str, Dict[str, str]]]) -> None:
+    """Set the operations: our own, else the first of that name, else a new one. Others stay."""
+    home = primitive.find("operations")
+    if home is None:
+        home = ET.SubElement(primitive, "operations")
+    said = dict(wanted)
+    for name in ("start", "stop", "monitor"):
+        mine = "%s%s%s" % (primitive.get("id"), OWN, name)
+        known = [each for each in elements(home, "op") if each.get("name") == name and not each.get("role")]
+        known = [each for each in known if each.get("id") == mine] or known
+        if name in said:
+            found = known[0] if known else ET.SubElement(home, "op", {"id": mine, "name": name})
+            found.attrib.update(said[name])
+            if found.get("id") == mine and "on-fail" not in said[name]:
+                found.attrib.pop("on-fail", None)
+        elif known and known[0].get("id") == mine:
+            home.remove(known[0])
+
+
+def set_parameters(primitive: Element, parameters: Dict[str, str]) -> None:
+    """Set the declared parameters of a primitive, and take away those that were declared once."""
+    for name, value in parameters.items():
+        own_value(primitive, INSTANCE, name, value)
+    for pair in pairs_of(primitive, INSTANCE):
+        name = pair.get("name")
+        if pair.get("id") == "%s%s%s" % (primitive.get("id"), OWN, name) and name not in parameters:
+            drop_value(primitive, INSTANCE, name, pair.get("id"))
+
+
+def new_primitive(name: str, agent: str) -> Element:
+    """Return a primitive with nothing in it."""
+    words = agent.split(":")
+    attributes = {"id": name, "class": words[0]}
+    if len(words) > 2:
+        attributes["provider"] = words[1]
+    return ET.Element("primitive", dict(attributes, type=words[-1]))
+
+
+def _borrow(root: Element, wanted: crm_words.Primitive, lenders: Sequence[str]) -> Optional[Element]:
+    """Take a resource that the user named out of another declared group; None when there is none."""
+    homes = [find_group(root, lender)[0] for lender in lenders] if wanted.name else []
+    for home in [each for each in homes if each is not None]:
+        for primitive in elements(home, "primitive"):
+            if primitive.get("id") == wanted.name and agent_of(primitive) == wanted.agent:
+                home.remove(primitive)
+                return primitive
+    return None
+
+
+def _set_members(root: Element, element: Element, group: _groups.Group, lenders: Sequence[str]) -> None:
+    """Give a group its primitives in their order; what else is in it keeps its place."""
+    members = elements(element, "primitive")
+    wanted = crm_words.primitives_of(group)
+    chain: List[Element] = []
+    for each, found in zip(wanted, _match(group.name, members, wanted)):
+        primitive = found if found is not None else _borrow(root, each, lenders)
+        if primitive is None:
+            primitive = new_primitive(_new_id(root, group.name, each, {one.get("id") for one in chain}), each.agent)
+        set_parameters(primitive, dict(each.parameters))
+        set_operations(primitive, each.operations)
+        chain.append(primitive)
+    rest = iter(list(chain))
+    children = [next(rest, None) if child.tag == "primitive" else child for child in element]
+    kept = [child for child in children if child is not None]
+    last = max([place for place, child in enumerate(kept) if child.tag == "primitive"], default=-1)
+    element[:] = kept[:last + 1] + list(rest) + kept[last + 1:]
+
+
+# --- the group as a whole ---------------------------------------------------------------------------------------------
+
+def _wrap(root: Element, group: _groups.Group, element: Element, clone: Optional[Element]) -> Element:
+    """Put a group into a clone, or take it out of one, as it is declared. Returns the outer one."""
+    resources = section(root, "resources")
+    if group.everywhere and clone is None:
+        name = group.name + "-clone"
+        if find_id(root, name) is not None:
+            raise CibError("group %s: the id %s is taken by another part of the cluster; expected it to be free"
+                           % (group.name, name))
+        clone = ET.Element("clone", {"id": name})
+        resources.insert(list(resources).index(element), clone)
+        resources.remove(element)
+        clone.append(element)
+    elif not group.everywhere and clone is not None:
+        resources.insert(list(resources).index(clone), element)
+        resources.remove(clone)
+        return element
+    if clone is not None:
+        own_value(clone, META, "interleave", "true")
+        return clone
+    return element
+
+
+def put_group(root: Element, group: _groups.Group, lenders: Sequence[str] = ()) -> None:
+    """Bring a group of the CIB to what is declared; make it when it is not there. Its constraints come later.
+
+    ``lenders``: the other declared groups, from which a resource may come by its name.
+    """
+    element, clone = find_group(root, group.name)
+    other = find_id(root, group.name)
+    if element is None and other is not None:
+        raise CibError("group %s: the cluster has a <%s> with that id; expected a <group> or nothing of that name"
+                       % (group.name, other.tag))
+    fresh = element is None
+    if element is None:
+        element = ET.SubElement(section(root, "resources"), "group", {"id": group.name})
+    _set_members(root, element, group, lenders)
+    for name, value in crm_words.meta_of(group).items():
+        own_value(element, META, name, value)
+    outer = _wrap(root, group, element, clone)
+    if fresh and group.autostart is False:
+        set_value(outer, META, "target-role", "Stopped")
+
+
+def set_state(root: Element, group: _groups.Group) -> None:
+    """Start, stop, freeze or release a group, where it is asked for; nothing is touched otherwise."""
+    element, clone = find_group(root, group.name)
+    if element is None:
+        raise CibError("group %s: the cluster has no such group; expected nodes and resources, to make it" % group.name)
+    outer = element if clone is None else clone
+    inside = [outer, element] + elements(element, "primitive")
+    if group.state == "disabled":
+        set_value(outer, META, "target-role", "Stopped")
+    for each in inside if group.state == "enabled" else ():
+        if (get_value(each, META, "target-role") or "").lower() == "stopped":
+            drop_value(each, META, "target-role")
+    if group.frozen and not is_frozen(outer):
+        set_value(outer, META, "maintenance", "true")
+    for each in inside if group.frozen is False else ():
+        for name, word in (("maintenance", "true"), ("is-managed", "false")):
+            if get_value(each, META, name) == word:
+                drop_value(each, META, name)
+
+
+def is_frozen(outer: Element) -> bool:
+    """Say whether the cluster keeps its hands off a group."""
+    return get_value(outer, META, "maintenance") == "true" or get_value(outer, META, "is-managed") == "false"
+
+
+def drop_group(root: Element, name: str) -> None:
+    """Take a group out of the CIB."""
+    element, clone = find_group(root, name)
+    if element is not None:
+        section(root, "resources").remove(element if clone is None else clone)
+
+
+def outer_id(root: Element, name: str) -> Optional[str]:
+    """Return the id that constraints on a group name: the clone's around it, or its own. Any resource may be meant."""
+    element, clone = find_group(root, name)
+    if element is not None:
+        return str((element if clone is None else clone).get("id"))
+    for top in section_of(root, "resources"):
+        if isinstance(top.tag, str) and name in [each.get("id") for each in top.iter()]:
+            return str(top.get("id"))
+    return None
+
+
+# --- constraints ------------------------------------------------------------------------------------------------------
+
+def _location(name: str, rsc: str, node: str, score: str) -> Element:
+    return ET.Element("rsc_location", {"id": name, "rsc": rsc, "node": node, "score": score})
+
+
+def _nowhere_but(name: str, rsc: str, nodes: Sequence[str]) -> Element:
+    """Return the constraint that keeps a resource off all other nodes. They are still looked at for it."""
+    only = ET.Element("rsc_location", {"id": name, "rsc": rsc})
+    rule = ET.SubElement(only, "rule", {"id": name + "-rule", "score": "-INFINITY", "boolean-op": "and"})
+    for node in nodes:
+        ET.SubElement(rule, "expression", {"id": "%s-%s" % (name, node), "attribute": "#uname", "operation": "ne",
+                                           "value": node})
+    return only
+
+
+def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]:
+    """Return the constraints that a described group asks for."""
+    found = [] if group.everywhere else [
+        _location("%s%son-%s" % (group.name, OWN, node), rsc, node, str(score))
+        for node, score in crm_words.scores_of(group)]
+    if group.restricted and group.nodes:
+        found.append(_nowhere_but("%s%sonly" % (group.name, OWN), rsc, group.nodes))
+    for name in group.after:
+        before = outer_id(root, name)
+        if before is None:
+            raise CibError("group %s: it is to start after %s, and the cluster has no such resource; expected one that "
+                           "is there or declared" % (group.name, name))
+        found.append(ET.Element("rsc_order", {"id": "%s%safter-%s" % (group.name, OWN, name), "kind": "Mandatory",
+                                              "first": before, "then": rsc}))
+        found.append(ET.Element("rsc_colocation", {"id": "%s%swith-%s" % (group.name, OWN, name), "score": "INFINITY",
+                                                   "rsc": rsc, "with-rsc": before}))
+    return found
+
+
+def _is_own(constraint: Element, group: _groups.Group) -> bool:
+    start = group.name + OWN
+    mine = (group.name, group.name + "-clone")
+    return str(constraint.get("id")).startswith(start) and (constraint.get("rsc") or constraint.get("then")) in mine
+
+
+def move_id(name: str) -> str:
+    """Return the id of the constraint that moves a group."""
+    return name + OWN + "move"
+
+
+def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> None:
+    """Bring a group's own constraints to what is declared. ``move_to``: a node to hold it on for the moment."""
+    home, rsc = section(root, "constraints"), outer_id(root, group.name)
+    own = [each for each in home if isinstance(each.tag, str) and _is_own(each, group)]
+    wanted: List[Element] = []
+    if rsc is not None and group.state != "absent":
+        wanted = _constraints(root, group, rsc) if group.resources else [
+            each for each in own if each.get("id") != move_id(group.name)]
+        if move_to:
+            # no score for the node itself could win against a group that clings to its own with INFINITY
+            wanted.append(_nowhere_but(move_id(group.name), rsc, (move_to,)))
+    by_id = {each.get("id"): each for each in wanted}
+    for each in own:
+        new = by_id.pop(each.get("id"), None)
+        if new is None:
+            home.remove(each)
+        elif canonical(new) != canonical(each):
+            home[list(home).index(each)] = new
+    home.extend(by_id.values())
+
+
+def drop_references(root: Element, gone: Set[str]) -> None:
+    """Take away the location constraints of resources that are gone; refuse where others depend on them."""
+    home = section(root, "constraints")
+    for each in list(home):
+        if not isinstance(each.tag, str):
+            continue
+        named = {inner.get(key) for inner in each.iter() for key in REFERENCES}
+        named |= {inner.get("id") for inner in each.iter("resource_ref")}
+        if each.tag == "rsc_location" and each.get("rsc") in gone:
+            home.remove(each)
+        elif named & gone:
+            raise CibError("the constraint %s names %s, which is to go; expected the constraint, or the group that has "
+                           "it, to be changed first" % (each.get("id"), ", ".join(sorted(
+                               str(name) for name in named & gone))))
+
+
+# --- what may be only once --------------------------------------------------------------------------------------------
+
+def _meaning(primitive: Element) -> Optional[Tuple[str, ...]]:
+    """Return what a primitive stands for and no other may; None: others may."""
+    agent = agent_of(primitive)
+    if agent.startswith("systemd:"):
+        return (agent,)
+    values = tuple(get_value(primitive, INSTANCE, name) or "" for name in ONLY_ONCE.get(agent, ()))
+    return (agent,) + values if any(values) else None
+
+
+def check_only_once(root: Element, groups: Sequence[_groups.Group]) -> None:
+    """Refuse a resource of a declared group that is somewhere else in the cluster already."""
+    mine = [(group.name, primitive) for group in groups if group.resources and group.state != "absent"
+            for primitive in elements(find_group(root, group.name)[0], "primitive")]
+    everything = [each for each in resources_of(root) if each.tag == "primitive"]
+    for name, primitive in mine:
+        twins = [each for each in everything if each is not primitive and _meaning(each) == _meaning(primitive)]
+        if twins and _meaning(primitive) is not None:
+            raise CibError("group %s: the resource %s of the cluster is %s too; expected it only once: remove that "
+                           "one, or give the group its name" % (name, twins[0].get("id"), " ".join(
+                               word for word in _meaning(primitive) or () if word)))

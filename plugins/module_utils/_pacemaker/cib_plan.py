@@ -1,0 +1,360 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a CIB to the one that is declared: the steps, and what is refused.
+
+What is removed while it runs is stopped first, in order, and is seen stopped: Pacemaker stops resources that have lost
+their definition in no order at all, and would start a filesystem elsewhere while it is still mounted here.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from .._model import resource_groups as groups
+from . import cib_fencing as crm_fencing, cib_groups as crm_groups, resources as crm_words
+from .cib import (
+    CibError,
+    Element,
+    agent_of,
+    canonical,
+    copy_of,
+    elements,
+    find_group,
+    find_id,
+    get_value,
+    resources_of,
+    section_of,
+    set_value,
+)
+from .cib_text import Declared, describe_fencing, describe_group, describe_settings
+from .crm_tools import Part, Status, places_of
+
+META = "meta_attributes"
+APART = ("ocf:heartbeat:IPaddr2", "ocf:heartbeat:MailTo")  # what starts after these does not lean on them
+INFINITY = 1000000
+
+
+class Change(NamedTuple):
+    """One patch of the CIB (``stage``: stop, apply or release), or failures to forget (forget).
+
+    ``names``: what is then looked at.
+    """
+
+    sentence: str
+    stage: str
+    names: Tuple[str, ...] = ()
+
+
+class Steps(NamedTuple):
+    """The changes in order, the CIB that they lead to, and where groups are to be moved."""
+
+    changes: Tuple[Change, ...]
+    final: Element
+    moves: Dict[str, str]
+
+
+def apply(root: Element, declared: Declared, moves: Dict[str, str]) -> Element:
+    """Return the CIB with all that is declared in it. ``moves``: nodes that hold groups for the moment."""
+    new = copy_of(root)
+    for group in declared.groups:
+        if group.state == "absent":
+            crm_groups.drop_group(new, group.name)
+        elif group.resources:
+            crm_groups.put_group(new, group, [each.name for each in declared.groups if each.resources])
+    for group in declared.groups:
+        if group.state != "absent":
+            crm_groups.set_state(new, group)
+        crm_groups.set_constraints(new, group, moves.get(group.name, ""))
+    crm_groups.check_only_once(new, declared.groups)
+    gone = {each.get("id") for each in resources_of(root)} - {each.get("id") for each in resources_of(new)}
+    crm_groups.drop_references(new, gone)
+    if declared.fencing is not None:
+        crm_fencing.put_fencing(new, declared.fencing)
+    for name, settings in declared.settings:
+        crm_fencing.put_settings(new, name, settings)
+    return new
+
+
+def _members(root: Element, name: str) -> List[Element]:
+    """Return the primitives of a group; none when it is not there."""
+    element, _clone = find_group(root, name)
+    return [] if element is None else elements(element, "primitive")
+
+
+def _parts(root: Element, name: str, status: Status) -> List[List[Part]]:
+    """Return the instances of each primitive of a group."""
+    places = places_of(status)
+    return [places.get(each.get("id"), []) for each in _members(root, name)]
+
+
+def _runs(root: Element, name: str, status: Status) -> bool:
+    """Say whether all of a group is active somewhere."""
+    return all(any(part.nodes for part in each) for each in _parts(root, name, status))
+
+
+# --- what goes --------------------------------------------------------------------------------------------------------
+
+def _going(root: Element, final: Element, declared: Declared, status: Status) -> Dict[str, List[str]]:
+    """Return by group the primitives that go and are active now."""
+    places = places_of(status)
+    found: Dict[str, List[str]] = {}
+    for group in declared.groups:
+        for primitive in _members(root, group.name):
+            name = primitive.get("id")
+            if find_id(final, name) is None and any(part.nodes for part in places.get(name, [])):
+                found.setdefault(group.name, []).append(name)
+    return found
+
+
+def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Element:
+    """Return the CIB in which all that goes is stopped: whole groups, the ends of groups, and what none leans on."""
+    new = copy_of(root)
+    for group in declared.groups:
+        names = going.get(group.name, [])
+        element, clone = find_group(new, group.name)
+        if element is None or not names:
+            continue
+        outer = element if clone is None else clone
+        if crm_groups.is_frozen(outer):
+            raise CibError("group %s: it is frozen (maintenance or is-managed), so that %s cannot be stopped; expected "
+                           "it to be released first (frozen: false)" % (group.name, ", ".join(names)))
+        if group.state == "absent":
+            set_value(outer, META, "target-role", "Stopped")
+            continue
+        members = elements(element, "primitive")
+        for place, member in enumerate(members):
+            staying = [each for each in members[place:] if each.get("id") not in names]
+            if member.get("id") not in names:
+                continue
+            # What starts after it in the group stops with it, and starts again when it is gone.
+            if not staying or (declared.restart and agent_of(member) not in APART):
+                set_value(member, META, "target-role", "Stopped")
+            elif agent_of(member) in APART:
+                element.remove(member)
+            else:
+                raise CibError("group %s: %s cannot go while %s runs, which starts after it and may lean on it; "
+                               "nothing was done. Expected the group to be disabled first (state: disabled), or "
+                               "restart: true (the role's rhcs_cman_allow_outage)"
+                               % (group.name, member.get("id"), staying[0].get("id")))
+    crm_groups.drop_references(new, {each.get("id") for each in resources_of(root)} - {
+        each.get("id") for each in resources_of(new)})
+    return new
+
+
+# --- moving a group ---------------------------------------------------------------------------------------------------
+
+def is_on(root: Element, name: str, node: str, status: Status) -> bool:
+    """Say whether a whole group runs on a node."""
+    parts = _parts(root, name, status)
+    return bool(parts) and all([part.nodes for part in each] == [(node,)] for each in parts)
+
+
+def _score(text: Optional[str]) -> int:
+    word = (text or "0").strip()
+    if word.lstrip("+-").upper() == "INFINITY":
+        return -INFINITY if word.startswith("-") else INFINITY
+    return max(-INFINITY, min(INFINITY, int(word))) if word.lstrip("+-").isdigit() else 0
+
+
+def _clings(root: Element, element: Element) -> int:
+    """Return how much a group clings to the node that it is on: its stickiness counts for each resource in it."""
+    own = get_value(element, META, "resource-stickiness")
+    default = get_value(section_of(root, "rsc_defaults"), META, "resource-stickiness")
+    return min(INFINITY, _score(own if own is not None else default) * len(elements(element, "primitive")))
+
+
+def _only_nodes(location: Element) -> List[str]:
+    """Return the nodes that a location constraint by rule leaves to a resource; none: it is another kind of rule."""
+    rules = elements(location, "rule")
+    tests = list(location.iter("expression"))
+    if len(rules) != 1 or _score(rules[0].get("score")) != -INFINITY or any(
+            (each.get("attribute"), each.get("operation")) != ("#uname", "ne") for each in tests):
+        return []
+    return [each.get("value") for each in tests]
+
+
+def _scores(where: str, root: Element, names: Sequence[str], node: str) -> Dict[str, int]:
+    """Return what the constraints give each node; refuse those that forbid this one, or hold the group elsewhere."""
+    scores: Dict[str, int] = {}
+    for each in elements(section_of(root, "constraints"), "rsc_location"):
+        if each.get("rsc") not in names:
+            continue
+        only, there, score = _only_nodes(each), each.get("node"), _score(each.get("score"))
+        if only and node not in only:
+            raise CibError("%s: the constraint %s lets it run on %s only; expected one of them"
+                           % (where, each.get("id"), ", ".join(only)))
+        if there == node and score == -INFINITY or there not in (node, None) and score == INFINITY:
+            raise CibError("%s: the constraint %s %s; expected it to be cleared first (crm_resource --clear)" % (
+                where, each.get("id"), "bans it from there" if there == node else "holds it on " + there))
+        if there:
+            scores[there] = max(-INFINITY, min(INFINITY, scores.get(there, 0) + score))
+    return scores
+
+
+def _check_move(root: Element, group: groups.Group, node: str, status: Status) -> None:
+    """Refuse a relocation that would not happen, or would not last; and a change after which a group goes elsewhere."""
+    element, clone = find_group(root, group.name)
+    where = "group %s: it cannot be relocated to %s" % (group.name, node)
+    online = [each.name for each in status.members if each.online]
+    able = [each.name for each in status.members if each.online and not each.standby and not each.maintenance]
+    if node not in able:
+        raise CibError("%s, which is %s; expected a node that is online, not in standby and not in maintenance"
+                       % (where, "in standby or maintenance" if node in online else "no member now"))
+    if clone is not None:
+        raise CibError("%s: it is everywhere; expected a group that is on one node" % where)
+    if crm_groups.is_frozen(element) or status.maintenance:
+        raise CibError("%s: it, or the whole cluster, is frozen (maintenance); expected it to be released" % where)
+    if (get_value(element, META, "target-role") or "").lower() == "stopped":
+        raise CibError("%s: it is disabled (target-role=Stopped); expected state: enabled, to start it too" % where)
+    names = [group.name] + [each.get("id") for each in elements(element, "primitive")]
+    scores = _scores(where, root, names, node)
+    best = max(able, key=lambda name: scores.get(name, 0))
+    if scores.get(best, 0) > scores.get(node, 0) + _clings(root, element):
+        raise CibError("%s: it would go back to %s, which it prefers; expected failback: false" % (where, best))
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------------
+
+def _sentences(root: Element, final: Element, declared: Declared) -> List[str]:
+    """Say what is changed, thing by thing."""
+    found = []
+    for group in declared.groups:
+        old, new = (find_group(each, group.name)[0] is not None for each in (root, final))
+        if old != new:
+            found.append("%s group %s" % ("add" if new else "remove", group.name))
+        elif describe_group(root, group.name) != describe_group(final, group.name, root):
+            found.append("change group %s" % group.name)
+    if declared.fencing is not None and describe_fencing(root) != describe_fencing(final, root):
+        found.append("change fencing")
+    for name, settings in declared.settings:
+        before, after = (describe_settings(each, name, settings) for each in (root, final))
+        found += ["set " + line for line in after if line not in before]
+        keys, kept = ([line.split(" = ", maxsplit=1)[0] for line in each] for each in (before, after))
+        found += ["take away " + key for key in keys if key not in kept]
+    return found
+
+
+def _check_cluster(root: Element, final: Element, declared: Declared, status: Status) -> None:
+    """Refuse what must not be done to this cluster now."""
+    if not status.quorate or not status.coordinated:
+        raise CibError("this part of the cluster %s; nothing was done. Expected a cluster that can act"
+                       % ("has no quorum" if not status.quorate else "has no coordinator (DC) yet"))
+    for group in declared.groups:
+        outer = [crm_groups.outer_id(each, group.name) for each in (root, final)]
+        if None not in outer and outer[0] != outer[1] and any(
+                part.nodes for each in _parts(root, group.name, status) for part in each):
+            raise CibError("group %s: it runs, and cannot become a group that is %s meanwhile; nothing was done. "
+                           "Expected it to be disabled first (state: disabled)"
+                           % (group.name, "everywhere" if group.everywhere else "on one node"))
+
+
+def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
+    """Plan the way from a CIB, in a cluster where this runs, to what is declared."""
+    faults = crm_words.check_groups(declared.groups, tuple(
+        node.get("uname") or node.get("id") or "" for node in elements(section_of(root, "nodes"), "node")))
+    if faults:
+        raise CibError("\n".join(faults))
+    final = apply(root, declared, {})
+    going = _going(root, final, declared, status)
+    moves = {group.name: group.running_on for group in declared.groups
+             if group.running_on and not is_on(root, group.name, group.running_on, status)}
+    changes: List[Change] = []
+    names = [name for each in going.values() for name in each]
+    if going:
+        stop(root, declared, going)
+        changes.append(Change("stop %s before they are removed" % ", ".join(names), "stop", tuple(names)))
+    sentences = _sentences(root, final, declared) + ["move group %s to %s" % item for item in moves.items()]
+    if sentences or canonical(root.find("configuration")) != canonical(final.find("configuration")):
+        changes.append(Change("; ".join(sentences) or "tidy the constraints of the declared groups", "apply",
+                              tuple(moves)))
+    if moves:
+        changes.append(Change("take away the constraints that moved %s" % ", ".join(moves), "release", tuple(moves)))
+    for group in declared.groups:
+        names = [each.get("id") for each in _members(root, group.name)]
+        if group.state == "enabled" and _failures(names, status) and not _runs(root, group.name, status):
+            changes.append(Change("forget the failures of group %s, so that it is started again" % group.name, "forget",
+                                  (group.name,)))
+    if changes:
+        _check_cluster(root, final, declared, status)
+    for group in declared.groups:
+        if group.running_on and changes:
+            _check_move(final, group, group.running_on, status)
+    return Steps(tuple(changes), final, moves)
+
+
+def after_change(stage: str, root: Element, status: Status, declared: Declared, moves: Dict[str, str]) -> Element:
+    """Return what one change makes of the CIB as it is at that moment."""
+    if stage == "stop":
+        return stop(root, declared, _going(root, apply(root, declared, {}), declared, status))
+    return apply(root, declared, moves if stage == "apply" else {})
+
+
+# --- afterwards -------------------------------------------------------------------------------------------------------
+
+def _failures(names: Sequence[str], status: Status) -> List[str]:
+    return ["%s: %s failed on %s: %s%s" % (each.resource, each.task, each.node, each.status,
+                                           " (%s)" % each.reason if each.reason else "")
+            for each in status.failures if each.resource.split(":")[0] in names]
+
+
+def _is_stopped(element: Element, outer: Element) -> bool:
+    owners = [outer, element] + elements(element, "primitive")
+    return any((get_value(each, META, "target-role") or "").lower() == "stopped" for each in owners)
+
+
+def check_result(root: Element, status: Status, declared: Declared) -> Tuple[List[str], List[str]]:
+    """Look whether the groups that are to run do. Returns faults, and doubts: groups that no node may have now."""
+    faults: List[str] = []
+    doubts: List[str] = []
+    for group in declared.groups:
+        element, clone = find_group(root, group.name)
+        if element is None or group.state in ("absent", "disabled") or status.maintenance:
+            continue
+        outer = element if clone is None else clone
+        if _is_stopped(element, outer) or crm_groups.is_frozen(outer):
+            continue
+        parts = _parts(root, group.name, status)
+        nodes = {node for each in parts for part in each for node in part.nodes}
+        running = _runs(root, group.name, status) and (clone is not None or len(nodes) == 1)
+        said = _failures([each.get("id") for each in elements(element, "primitive")], status)
+        if group.running_on and nodes != {group.running_on}:
+            faults.append("group %s: it is on %s; expected it on %s" % (
+                group.name, ", ".join(sorted(nodes)) or "no node", group.running_on))
+        if not running and (said or group.state == "enabled"):
+            faults.append("group %s: it does not run (%s)" % (group.name, "; ".join(said) or "no node may have it"))
+        elif not running:
+            doubts.append("group %s: it does not run: no node may have it now (standby, bans, groups that it starts "
+                          "after)" % group.name)
+        elif said:
+            doubts.append("group %s: it runs, after failures: %s" % (group.name, "; ".join(said)))
+    devices = [device.id for device in crm_fencing.devices_of(declared.fencing)]
+    places = places_of(status)
+    idle = [name for name in devices if not any(part.nodes for part in places.get(name, []))]
+    for name in idle:
+        why = "; ".join(_failures([name], status)) or "no node may have it"
+        faults.append("fence device %s does not run: %s" % (name, why))
+    return faults, doubts
+
+
+def report_groups(root: Element, status: Status, declared: Declared) -> List[Dict[str, object]]:
+    """Return what became of each declared group."""
+    found: List[Dict[str, object]] = []
+    for group in declared.groups:
+        element, clone = find_group(root, group.name)
+        if element is None:
+            continue
+        outer = element if clone is None else clone
+        parts = _parts(root, group.name, status)
+        nodes: Set[str] = {node for each in parts for part in each for node in part.nodes}
+        whole = bool(nodes) and _runs(root, group.name, status)
+        found.append({"name": group.name, "nodes": sorted(nodes), "frozen": crm_groups.is_frozen(outer),
+                      "state": "started" if whole else "partial" if nodes else "stopped",
+                      "disabled": _is_stopped(element, outer),
+                      "resources": [each.get("id") for each in elements(element, "primitive")],
+                      "failures": _failures([each.get("id") for each in elements(element, "primitive")], status)})
+    return found
+
+
+def stopped(names: Sequence[str], status: Status) -> List[str]:
+    """Return those of these resources that are still active."""
+    places = places_of(status)
+    return [name for name in names if any(part.nodes for part in places.get(name, []))]

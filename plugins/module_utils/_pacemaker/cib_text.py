@@ -1,0 +1,127 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is declared of a CIB, as text that people read: for the diff.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import re
+from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from .._model import resource_groups as _groups
+from . import cib_fencing as crm_fencing
+from .cib import Element, agent_of, elements, find_group, find_id, get_value, pairs_of, section_of
+
+SECRET = re.compile(r"pass|secret|token|community|credential|(^|_)key$|private|snmp_auth", re.IGNORECASE)
+
+
+class Declared(NamedTuple):
+    """All that is asked for. ``settings``: properties and defaults, by the names of their options."""
+
+    groups: Tuple[_groups.Group, ...]
+    fencing: Optional[crm_fencing.Fencing]
+    settings: Tuple[Tuple[str, crm_fencing.Settings], ...]
+    restart: bool = False  # what starts after a resource that goes may start again
+
+
+def secrets_in(value: Any) -> Set[str]:
+    """Return all texts anywhere in the module's parameters that are under a name that tells of a secret."""
+    found: Set[str] = set()
+    if isinstance(value, list):
+        found.update(*[secrets_in(each) for each in value])
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if isinstance(inner, (dict, list)):
+            found |= secrets_in(inner)
+        elif inner not in (None, "") and SECRET.search(str(key)):
+            found.add(str(inner))
+    return found
+
+
+def _value(owner: Element, kind: str, name: str, before: Optional[Element]) -> str:
+    value = get_value(owner, kind, name)
+    if not SECRET.search(name):
+        return str(value)
+    old = None if before is None else get_value(before, kind, name)
+    return "(not shown)" if old in (None, value) else "(not shown, another one)"
+
+
+def _settings(owner: Element, kind: str, indent: str, before: Optional[Element]) -> List[str]:
+    return ["%s%s = %s" % (indent, name, _value(owner, kind, name, before))
+            for name in sorted({str(pair.get("name")) for pair in pairs_of(owner, kind)})]
+
+
+def _primitive(primitive: Element, indent: str, before: Optional[Element]) -> List[str]:
+    old = None if before is None else find_id(before, primitive.get("id"))
+    lines = ["%s%s (%s)" % (indent, primitive.get("id"), agent_of(primitive))]
+    lines += _settings(primitive, "instance_attributes", indent + "  ", old)
+    for kind in ("meta_attributes", "utilization"):
+        lines += _settings(primitive, kind, indent + "  %s: " % kind.split("_", maxsplit=1)[0], old)
+    for home in elements(primitive, "operations"):
+        for each in sorted(elements(home, "op"), key=lambda op: (op.get("name"), op.get("interval"))):
+            lines.append("%s  %s: %s" % (indent, each.get("name"), " ".join(
+                "%s=%s" % pair for pair in sorted(each.attrib.items()) if pair[0] not in ("id", "name"))))
+    return lines
+
+
+def _constraint(each: Element, ids: Sequence[Optional[str]]) -> List[str]:
+    """Return the line of a constraint on these resources."""
+    get = each.get
+    if each.tag == "rsc_location" and get("rsc") in ids:
+        nodes = [rule.get("value", "") for rule in each.iter("expression")]
+        what = "node %s, score %s" % (get("node"), get("score")) if get("node") else (
+            "only on %s" % ", ".join(nodes) if get("id", "").endswith("-ha-only") else "by rule")
+        return ["  location: %s (%s)" % (what, get("id"))]
+    if each.tag == "rsc_order" and get("then") in ids:
+        return ["  starts after %s (%s)" % (get("first"), get("id"))]
+    if each.tag == "rsc_colocation" and get("rsc") in ids:
+        return ["  %s the node of %s (%s)" % ("not on" if get("score", "").startswith("-") else "on", get("with-rsc"),
+                                              get("id"))]
+    return []
+
+
+def describe_group(root: Element, name: str, before: Optional[Element] = None) -> List[str]:
+    """Return the lines of a group; none when it is not there."""
+    element, clone = find_group(root, name)
+    if element is None:
+        return []
+    old_element, old_clone = (None, None) if before is None else find_group(before, name)
+    lines = ["group %s%s" % (name, "" if clone is None else ", everywhere")]
+    for owner, old in ((clone, old_clone), (element, old_element)):
+        lines += [] if owner is None else _settings(owner, "meta_attributes", "  ", old)
+    for each in section_of(root, "constraints"):
+        lines += _constraint(each, [name] if clone is None else [name, clone.get("id")])
+    for primitive in elements(element, "primitive"):
+        lines += _primitive(primitive, "  ", before)
+    return lines
+
+
+def describe_fencing(root: Element, before: Optional[Element] = None) -> List[str]:
+    """Return the lines of all fence devices and levels."""
+    lines = []
+    for each in elements(section_of(root, "resources"), "primitive"):
+        if each.get("class") == "stonith":
+            lines += ["fence device"] + _primitive(each, "  ", before)
+    for each in elements(section_of(root, "fencing-topology"), "fencing-level"):
+        lines.append("fencing level %s of %s: %s" % (each.get("index"), each.get("target") or "a pattern",
+                                                     each.get("devices")))
+    return lines
+
+
+def describe_settings(root: Element, name: str, settings: crm_fencing.Settings) -> List[str]:
+    """Return the lines of the properties or defaults that are declared."""
+    place, kind, _set_id = crm_fencing.DICTIONARIES[name]
+    owner = section_of(root, place)
+    return ["%s %s = %s" % (name.rstrip("s").replace("_", " ").replace("propertie", "property"), key,
+                            _value(owner, kind, key, None))
+            for key, _wanted in settings if get_value(owner, kind, key) is not None]
+
+
+def describe(root: Element, declared: Declared, before: Optional[Element] = None) -> str:
+    """Return all that is declared as it is in a CIB. ``before``: what secrets are compared with."""
+    lines: List[str] = []
+    for group in declared.groups:
+        lines += describe_group(root, group.name, before)
+    if declared.fencing is not None:
+        lines += describe_fencing(root, before)
+    for name, settings in declared.settings:
+        lines += describe_settings(root, name, settings)
+    return "".join(line + "\n" for line in lines)

@@ -1,0 +1,235 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Thinking room for corosync.conf (corosync 3): written from a cluster, read back, compared.
+
+A file is compared as a mapping from places to values: "totem.token" -> "5000", "node.2.ring0_addr" -> "192.168.0.202",
+"interface.0.mcastport" -> "5405", "quorum.device.net.host" -> "nas". Nodes go by their id, links by their number.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import re
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from .._core.plan import HaError
+from .._model.cluster import Arbiter, Cluster, Heuristic, Node
+from . import sbd as _sbd
+
+# What corosync takes over from a file that it reads again (corosync-cfgtool -R). All else is read when it starts.
+LIVE = re.compile(
+    r"totem\.(token|token_coefficient|token_retransmit|token_retransmits_before_loss_const|hold|join|send_join|"
+    r"consensus|merge|downcheck|fail_recv_const|seqno_unchanged_const|window_size|max_messages|miss_count_const|"
+    r"heartbeat_failures_allowed|max_network_delay|knet_pmtud_interval|knet_compression_[a-z]+|block_unlisted_ips)\Z"
+    r"|quorum\.(expected_votes|two_node|device\..*)\Z|node\.[0-9]+\.quorum_votes\Z|logging\.")
+SYNC_TIMEOUT = 30             # seconds: what corosync-qdevice takes when nothing is said
+DEFAULT_NAME = "debian"        # the cluster of one node that Debian's package starts
+TOTEM_KEYS = (
+    "token", "token_coefficient", "token_retransmit", "token_retransmits_before_loss_const", "hold", "join",
+    "send_join", "consensus", "merge", "downcheck", "fail_recv_const", "seqno_unchanged_const", "window_size",
+    "max_messages", "miss_count_const", "netmtu", "heartbeat_failures_allowed", "max_network_delay",
+    "knet_pmtud_interval", "knet_mtu", "knet_compression_model", "knet_compression_threshold",
+    "knet_compression_level", "link_mode", "ip_version", "crypto_model", "crypto_cipher", "crypto_hash",
+    "block_unlisted_ips", "cancel_token_hold_on_retransmit")
+LOGGING_KEYS = ("to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_priority", "syslog_facility", "debug",
+                "timestamp", "fileline", "function_name")
+CRYPTO = (("crypto_cipher", "aes256"), ("crypto_hash", "sha256"))
+
+Entry = Union[Tuple[str, str], "Section"]
+
+
+class ConfError(HaError):
+    """A text is no corosync.conf."""
+
+
+class Section(NamedTuple):
+    """A part of the file: ``name { ... }`` with settings and further sections in their order."""
+
+    name: str
+    entries: Tuple[Entry, ...]
+
+
+class Difference(NamedTuple):
+    """How two files differ. ``stop`` lists the places for which corosync must be started anew, ``live`` the others."""
+
+    live: Tuple[str, ...]
+    stop: Tuple[str, ...]
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+def parse_conf(text: str) -> Dict[str, str]:
+    """Read a corosync.conf into a mapping of places; raise ConfError for a text that corosync would not read."""
+    path: List[str] = []
+    raw: List[Tuple[Tuple[str, ...], List[Tuple[str, str]]]] = [((), [])]
+    stack = [raw[0]]
+    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line.endswith("{"):
+            path.append(line[:-1].strip())
+            stack.append((tuple(path), []))
+            raw.append(stack[-1])
+        elif line == "}" and path:
+            path.pop()
+            stack.pop()
+        elif ":" in line:
+            key, _colon, value = line.partition(":")
+            stack[-1][1].append((key.strip(), value.strip()))
+        else:
+            raise ConfError("corosync.conf: line %d is %r; expected 'name {', 'key: value' or '}'" % (number, line))
+    if path:
+        raise ConfError("corosync.conf: section %s does not end; expected '}'" % ".".join(path))
+    return _places(raw)
+
+
+def _places(raw: Sequence[Tuple[Tuple[str, ...], List[Tuple[str, str]]]]) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    for count, (path, settings) in enumerate(raw):
+        values = dict(settings)
+        if path[-2:] == ("nodelist", "node"):
+            place = "node.%s." % values.pop("nodeid", "unnumbered%d" % count)
+        elif path[-2:] == ("totem", "interface"):
+            place = "interface.%s." % values.pop("linknumber", values.pop("ringnumber", "0"))
+        elif path[-1:] == ("logger_subsys",):
+            place = "logging.%s." % values.pop("subsys", "")
+        else:
+            place = "".join(part + "." for part in path)
+        found.update({place + key: value for key, value in values.items()})
+    return found
+
+
+def node_ids(places: Dict[str, str]) -> Tuple[str, ...]:
+    """Return the ids of the nodes of a file."""
+    return tuple(sorted({place.split(".")[1] for place in places if place.startswith("node.")}))
+
+
+def is_default(places: Dict[str, str]) -> bool:
+    """Tell whether a file is the one of the distribution's package: a cluster of one node that only talks to itself."""
+    return (places.get("totem.cluster_name") == DEFAULT_NAME and len(node_ids(places)) <= 1
+            and {value for place, value in places.items() if place.endswith(".ring0_addr")} <= {"127.0.0.1"})
+
+
+def compare(before: Dict[str, str], after: Dict[str, str]) -> Difference:
+    """Return the places at which two files differ, by what it takes to bring the change into force."""
+    different = sorted(place for place in set(before) | set(after) if before.get(place) != after.get(place))
+    old, new = set(node_ids(before)), set(node_ids(after))
+    live = [place for place in different if LIVE.match(place) or _of_new_node(place, old, new)
+            or (place.endswith(".ring1_addr") and place not in before)]
+    return Difference(tuple(live), tuple(place for place in different if place not in live))
+
+
+def _of_new_node(place: str, old: "set[str]", new: "set[str]") -> bool:
+    """Tell whether a place belongs to a node that comes or goes."""
+    return place.startswith("node.") and place.split(".")[1] in old ^ new
+
+
+# --- writing --------------------------------------------------------------------------------------------------
+
+def transport_of(cluster: Cluster) -> str:
+    """Return the transport that is meant."""
+    return "knet" if cluster.transport == "auto" else cluster.transport
+
+
+def is_two_node(cluster: Cluster) -> bool:
+    """Tell whether the rule for two nodes holds: each may go on alone, for fencing decides who lives."""
+    if cluster.two_node is not None:
+        return cluster.two_node
+    return len(cluster.nodes) == 2 and cluster.arbiter is None
+
+
+def heuristics_of(cluster: Cluster) -> Tuple[Heuristic, ...]:
+    """Return what tells the arbiter that a node is fit: its own, or those of the quorum disk."""
+    own = cluster.arbiter.heuristics if cluster.arbiter else ()
+    return own or (cluster.quorum_disk.heuristics if cluster.quorum_disk else ())
+
+
+def _totem(cluster: Cluster) -> Section:
+    knet = transport_of(cluster) == "knet"
+    values = dict(CRYPTO) if knet else {}
+    values.update({key: str(value) for key, value in cluster.totem.items()})
+    entries: List[Entry] = [("version", "2"), ("cluster_name", cluster.name), ("transport", transport_of(cluster))]
+    entries += [(key, values[key]) for key in TOTEM_KEYS if key in values]
+    multicast, links = cluster.multicast, max(len(cluster.nodes[0].addresses), 1)
+    settings = [("mcastaddr", multicast.address), ("mcastport", multicast.port), ("ttl", multicast.ttl)]
+    given = [(key, str(value)) for key, value in settings if value is not None]
+    if given:
+        # Each link needs its own port: corosync uses this one and the one below it.
+        entries += [Section("interface", tuple([("linknumber", str(link))] + [
+            (key, str(int(value) + 2 * link) if key == "mcastport" else value) for key, value in given]))
+            for link in range(links)]
+    return Section("totem", tuple(entries))
+
+
+def _node(node: Node) -> Section:
+    addresses = node.addresses or (node.name,)
+    entries: List[Entry] = [("ring%d_addr" % link, address) for link, address in enumerate(addresses)]
+    entries += [("name", node.name), ("nodeid", str(node.id))]
+    return Section("node", tuple(entries + ([("quorum_votes", str(node.votes))] if node.votes != 1 else [])))
+
+
+def sync_timeout(cluster: Cluster) -> Optional[int]:
+    """Return how long the arbiter's vote may take while the membership changes, in milliseconds; None: the usual 30 s.
+
+    sbd takes the health of the cluster for nothing when that is longer than its watchdog waits.
+    """
+    sbd = _sbd.sbd_of(cluster)
+    watchdog = _sbd.full_timeouts(sbd.timeouts)["watchdog"] if sbd else SYNC_TIMEOUT
+    return (watchdog - 1) * 1000 if watchdog < SYNC_TIMEOUT else None
+
+
+def _device(cluster: Cluster, arbiter: Arbiter) -> Section:
+    heuristics = heuristics_of(cluster)
+    net: List[Entry] = [("host", arbiter.host), ("algorithm", arbiter.algorithm), ("tls", arbiter.tls)]
+    net += [("port", str(arbiter.port))] if arbiter.port else []
+    net += [("tie_breaker", arbiter.tie_breaker)] if arbiter.tie_breaker else []
+    own = dict(arbiter.options)
+    if sync_timeout(cluster):
+        own.setdefault("sync_timeout", str(sync_timeout(cluster)))
+    net += [(key, own.pop(key)) for key in sorted(own) if key in NET_KEYS]
+    entries: List[Entry] = [("model", "net")]
+    entries += sorted(own.items())
+    # With lms the arbiter has a vote less than there are nodes, unsaid: all but one may fail. With ffsplit exactly one.
+    entries += [("votes", "1")] if arbiter.algorithm == "ffsplit" else []
+    entries.append(Section("net", tuple(net)))
+    if heuristics:
+        interval = max((each.interval or 0) for each in heuristics)
+        entries.append(Section("heuristics", tuple(
+            [("mode", "on")] + ([("interval", str(interval * 1000))] if interval else [])
+            + [("exec_check%d" % count, each.program) for count, each in enumerate(heuristics, 1)])))
+    return Section("device", tuple(entries))
+
+
+NET_KEYS = ("connect_timeout", "force_ip_version", "keep_active_partition_tie_breaker")
+DEVICE_KEYS = ("timeout", "sync_timeout")
+
+
+def _logging(cluster: Cluster) -> Section:
+    values = {"to_syslog": "yes", "to_logfile": "no", "timestamp": "on"}
+    values.update({key: {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+                   for key, value in cluster.logging.items()})
+    return Section("logging", tuple((key, values[key]) for key in LOGGING_KEYS if key in values))
+
+
+def sections_of(cluster: Cluster) -> Tuple[Section, ...]:
+    """Return the whole file as sections."""
+    quorum: List[Entry] = [("provider", "corosync_votequorum")]
+    quorum += [("two_node", "1")] if is_two_node(cluster) else []
+    quorum += [_device(cluster, cluster.arbiter)] if cluster.arbiter else []
+    nodes = sorted(cluster.nodes, key=lambda node: node.id)
+    return (_totem(cluster), Section("nodelist", tuple(_node(node) for node in nodes)),
+            Section("quorum", tuple(quorum)), _logging(cluster))
+
+
+def _lines(section: Section, depth: int) -> List[str]:
+    indent = "\t" * depth
+    lines = ["%s%s {" % (indent, section.name)]
+    for entry in section.entries:
+        lines += (_lines(entry, depth + 1) if isinstance(entry, Section)
+                  else ["%s\t%s: %s" % (indent, entry[0], entry[1])])
+    return lines + [indent + "}"]
+
+
+def render_conf(cluster: Cluster) -> str:
+    """Return the text of corosync.conf, the same for all nodes."""
+    blocks = ["\n".join(_lines(section, 0)) + "\n" for section in sections_of(cluster)]
+    return "# Managed by Ansible: all nodes have the same file.\n" + "\n".join(blocks)

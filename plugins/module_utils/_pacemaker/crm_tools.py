@@ -1,0 +1,176 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What Pacemaker's tools print for machines: crm_mon, crm_simulate, crm_verify, an agent's meta-data.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import xml.etree.ElementTree as ET
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+from .._core.plan import HaError
+
+# what agents' exit codes mean
+CODES = {"1": "error", "2": "invalid parameter", "3": "unimplemented", "4": "insufficient privileges",
+         "5": "not installed", "6": "not configured", "7": "not running", "8": "promoted", "9": "promoted and failed"}
+
+
+class CrmError(HaError):
+    """A tool printed what it should not."""
+
+
+class Member(NamedTuple):
+    """A node of the cluster."""
+
+    name: str
+    online: bool
+    standby: bool
+    maintenance: bool
+
+
+class Part(NamedTuple):
+    """One instance of a primitive resource. ``nodes``: where it is active; more than one is a fault."""
+
+    id: str
+    role: str
+    nodes: Tuple[str, ...]
+    failed: bool
+    blocked: bool
+    managed: bool
+
+
+class Failure(NamedTuple):
+    """An operation that failed. ``reason`` is the agent's own message, where it gave one."""
+
+    resource: str
+    task: str
+    node: str
+    status: str
+    reason: str
+
+
+class Status(NamedTuple):
+    """What runs where."""
+
+    quorate: bool
+    coordinated: bool  # a node has been chosen to coordinate (the DC)
+    maintenance: bool
+    members: Tuple[Member, ...]
+    parts: Tuple[Part, ...]
+    failures: Tuple[Failure, ...] = ()  # from the CIB
+
+
+class Metadata(NamedTuple):
+    """What an agent can be told."""
+
+    known: Tuple[str, ...]
+    required: Tuple[str, ...]
+
+
+def _root(tool: str, text: str) -> Any:
+    """Return the XML that a tool printed; lines before it are its log."""
+    try:
+        return ET.fromstring(text[max(text.find("<"), 0):])
+    except ET.ParseError as error:
+        raise CrmError("%s printed no XML (%s) but %r" % (tool, error, text[:80]))
+
+
+def _true(element: Any, name: str) -> bool:
+    return element is not None and element.get(name) == "true"
+
+
+def failures_in(root: Any) -> Tuple[Failure, ...]:
+    """Return the failed operations that the status section of a CIB remembers, with the messages of the agents.
+
+    crm_mon has them too, but for those of the very first look (probe) at a resource, and without the messages.
+    """
+    found = []
+    for node in root.iterfind("status/node_state"):
+        for resource in node.iter("lrm_resource"):
+            for operation in resource.iterfind("lrm_rsc_op"):
+                if (operation.get("id") or "").endswith("_last_failure_0"):
+                    timed_out = operation.get("op-status") == "2"
+                    code = operation.get("rc-code", "")
+                    found.append(Failure(resource.get("id", "").split(":")[0], operation.get("operation", ""),
+                                         operation.get("on_node") or node.get("uname", ""),
+                                         "timed out" if timed_out else CODES.get(code, "exit code " + code),
+                                         operation.get("exit-reason", "")))
+    return tuple(found)
+
+
+def under_way(root: Any) -> Tuple[str, ...]:
+    """Return the operations that the status section of a CIB tells to be under way.
+
+    ``crm_resource --wait`` takes them for done, and ends before them when nothing else is to follow.
+    """
+    return tuple("%s of %s on %s" % (operation.get("operation"), resource.get("id"), node.get("uname"))
+                 for node in root.iterfind("status/node_state") for resource in node.iter("lrm_resource")
+                 for operation in resource.iterfind("lrm_rsc_op") if operation.get("op-status") == "-1")
+
+
+def parse_status(text: str) -> Status:
+    """Read what ``crm_mon --output-as=xml -1 -r`` prints."""
+    root = _root("crm_mon", text)
+    coordinator, options = root.find("summary/current_dc"), root.find("summary/cluster_options")
+    if coordinator is None:
+        raise CrmError("crm_mon printed no summary of a cluster but %r" % text[:80])
+    members = [Member(node.get("name", ""), _true(node, "online") and not _true(node, "pending"),
+                      _true(node, "standby") or _true(node, "standby_onfail"), _true(node, "maintenance"))
+               for node in root.findall("nodes/node")]
+    parts = [Part(each.get("id", "").split(":")[0], each.get("role", ""),
+                  tuple(node.get("name", "") for node in each.findall("node")) if _true(each, "active") else (),
+                  _true(each, "failed"), _true(each, "blocked"), _true(each, "managed"))
+             for each in root.findall("resources//resource")]
+    return Status(_true(coordinator, "with_quorum"), _true(coordinator, "present"), _true(options, "maintenance-mode"),
+                  tuple(members), tuple(parts))
+
+
+def parse_simulation(text: str) -> Tuple[str, ...]:
+    """Read what ``crm_simulate --run --output-as=xml`` prints: one sentence for all that the cluster will do."""
+    found: List[str] = []
+    for action in _root("crm_simulate", text).findall("actions/*"):
+        get = action.get
+        if action.tag == "node_action":
+            found.append("%s node %s (%s)" % (get("task"), get("node"), get("reason")))
+            continue
+        where = " on %s" % get("node") if get("node") else ""
+        if get("source") and get("dest") and get("source") != get("dest"):
+            where = " from %s to %s" % (get("source"), get("dest"))
+        notes = [word for word in (get("reason"), "blocked" if get("blocked") == "true" else None) if word]
+        found.append("%s %s%s%s" % (get("action", "").lower(), get("resource"), where,
+                                    " (%s)" % ", ".join(notes) if notes else ""))
+    return tuple(found)
+
+
+def parse_complaints(text: str) -> Tuple[str, ...]:
+    """Read what ``crm_verify -V`` says: its errors and warnings, without the function that says so."""
+    found = []
+    for line in text.split("\n"):
+        words = line.split("\t", 1)[-1].strip()
+        if words.split(":")[0] in ("error", "warning"):
+            found.append(words)
+        elif "validity error" in words:
+            found.append("error: " + words)
+    return tuple(found)
+
+
+def parse_metadata(text: str) -> Metadata:
+    """Read what an agent says of its parameters."""
+    parameters = _root("crm_resource --show-metadata", text).findall("parameters/parameter")
+    return Metadata(tuple(each.get("name", "") for each in parameters),
+                    tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")))
+
+
+def check_parameters(where: str, agent: str, given: Sequence[str], metadata: Metadata) -> List[str]:
+    """List parameters that an agent does not have, and those that it lacks."""
+    faults = ["%s: %s has no parameter %s; expected some of %s" % (where, agent, name, ", ".join(metadata.known))
+              for name in given if name not in metadata.known]
+    return faults + ["%s: %s needs the parameter %s; expected it" % (where, agent, name)
+                     for name in metadata.required if name not in given]
+
+
+def places_of(status: Status) -> Dict[str, List[Part]]:
+    """Return the instances of each resource by its id."""
+    found: Dict[str, List[Part]] = {}
+    for part in status.parts:
+        found.setdefault(part.id, []).append(part)
+    return found

@@ -1,0 +1,169 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Resource groups in Pacemaker's words: agents, parameters, operations; and what Pacemaker cannot say of them.
+
+A lower room: shared by the room that edits the CIB and by the one that checks a role's variables.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from .._model import resource_groups as _groups
+from .cib import ID
+
+AGENT = re.compile(r"(ocf:[^:]+:[^:]+|(systemd|service|lsb):[^:]+)\Z")
+HEARTBEAT = "ocf:heartbeat:"
+SCORE_STEP = 10000      # between one preferred node and the next; far below INFINITY, which is 1000000
+FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
+
+
+class Primitive(NamedTuple):
+    """A resource. ``identity`` names the parameters that say what it stands for; ``name`` was chosen by the user.
+
+    ``stem`` is the end of the id that it gets when it has no name and no resource of the group stands for the same.
+    """
+
+    agent: str
+    parameters: Tuple[Tuple[str, str], ...]
+    identity: Tuple[str, ...]
+    stem: str
+    name: Optional[str]
+    operations: Tuple[Tuple[str, Dict[str, str]], ...]
+
+
+class Times(NamedTuple):
+    """Seconds: how often and how long a monitor, how long start and stop. No interval: no monitor."""
+
+    interval: Optional[int]
+    monitor: int
+    start: int
+    stop: int
+
+
+# Pacemaker gives every operation 20 s unless told otherwise, which loaded hosts exceed: a stop that does gets a node
+# fenced. What an agent advises in its meta-data is the least, and counts for idle hosts.
+TIMES = {
+    "ocf:heartbeat:MailTo": Times(None, 60, 120, 120),
+    "ocf:heartbeat:LVM-activate": Times(30, 90, 120, 120),
+    "ocf:heartbeat:lvmlockd": Times(30, 90, 120, 180),
+    "ocf:pacemaker:controld": Times(30, 90, 120, 180),
+}
+USUAL = Times(20, 60, 120, 120)
+
+
+def _ip(resource: _groups.Ip, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
+    parameters = {"ip": resource.address, "cidr_netmask": resource.prefix, "nic": resource.nic}
+    return HEARTBEAT + "IPaddr2", parameters, ("ip",)
+
+
+def _filesystem(resource: _groups.Filesystem, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
+    device = re.sub(r"^UUID=", "-U ", re.sub(r"^LABEL=", "-L ", resource.device))  # as mount(8) and the agent take it
+    return HEARTBEAT + "Filesystem", {"device": device, "directory": resource.mountpoint, "fstype": resource.fstype,
+                                      "options": resource.options}, ("directory",)
+
+
+def _lvm(resource: _groups.Lvm, everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
+    mode = "shared" if everywhere else "exclusive"
+    return HEARTBEAT + "LVM-activate", {"vgname": resource.group, "lvname": resource.volume,
+                                        "vg_access_mode": "lvmlockd", "activation_mode": mode}, ("vgname", "lvname")
+
+
+def _mail(resource: _groups.Mail, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
+    return HEARTBEAT + "MailTo", {"email": ",".join(resource.to), "subject": resource.subject}, ("email",)
+
+
+def _ldirectord(resource: _groups.Ldirectord, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
+    path = resource.config if resource.config.startswith("/") else "/etc/ha.d/" + resource.config
+    return HEARTBEAT + "ldirectord", {"configfile": path}, ("configfile",)
+
+
+SPELLINGS: Dict[Any, Callable[..., Tuple[str, Dict[str, Any], Tuple[str, ...]]]] = {
+    _groups.Ip: _ip, _groups.Filesystem: _filesystem, _groups.Lvm: _lvm, _groups.Mail: _mail,
+    _groups.Ldirectord: _ldirectord,
+    _groups.Service: lambda resource, _everywhere: ("systemd:" + resource.name, {}, ()),
+    _groups.Agent: lambda resource, _everywhere: (resource.name, dict(resource.parameters), ()),
+}
+
+
+# What becomes of a resource when an operation fails, where it is not what Pacemaker does anyhow.
+ON_FAIL = {"disable": (("start", "stop"), ("monitor", "stop")), "fence": (("monitor", "fence"),)}
+
+
+def _operations(agent: str, said: _groups.Options, recovery: Optional[str]) -> Tuple[Tuple[str, Dict[str, str]], ...]:
+    """Return the operations by name, with their attributes."""
+    usual = TIMES.get(agent, USUAL)
+    interval = said.monitor.interval or usual.interval
+    found = {"start": {"interval": "0s", "timeout": "%ds" % (said.start.timeout or usual.start)},
+             "stop": {"interval": "0s", "timeout": "%ds" % (said.stop.timeout or usual.stop)}}
+    if interval is not None:
+        found["monitor"] = {"interval": "%ds" % interval, "timeout": "%ds" % (said.monitor.timeout or usual.monitor)}
+    for name, what in ON_FAIL.get(recovery or "", ()):
+        found.get(name, {})["on-fail"] = what
+    return tuple(sorted(found.items()))
+
+
+def primitives_of(group: _groups.Group) -> Tuple[Primitive, ...]:
+    """Say the resources of a group in Pacemaker's words."""
+    found = []
+    for resource, said in zip(group.resources, group.options):
+        agent, parameters, identity = SPELLINGS[type(resource)](resource, bool(group.everywhere))
+        words = [agent.split(":")[-1]] + [parameters[name] for name in identity if parameters[name]]
+        found.append(Primitive(
+            agent, tuple((name, str(value)) for name, value in parameters.items() if value is not None), identity,
+            "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(word)).strip("-") for word in words), said.name,
+            _operations(agent, said, group.recovery)))
+    return tuple(found)
+
+
+def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
+    """Return the settings of a group: how it clings to its node, and what becomes of it after failures.
+
+    None: not said.
+    """
+    stickiness = {True: "0", False: "INFINITY", None: None}[group.failback]
+    threshold, window = group.restarts, group.restart_window
+    if group.recovery == "relocate":
+        threshold, window = threshold or 1, window or FORGET_RELOCATED
+    return {"resource-stickiness": stickiness,
+            "migration-threshold": str(threshold) if threshold else None,
+            "failure-timeout": "%ds" % window if window else None}
+
+
+def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
+    """Return the nodes of a group with their scores, none of them infinite: staying (failback: false) must win."""
+    step = min(SCORE_STEP, 990000 // max(len(group.nodes), 1))
+    return [(node, step * (len(group.nodes) - place)) for place, node in enumerate(group.nodes)]
+
+
+def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
+    if isinstance(resource, _groups.Drbd):
+        return ["%s.drbd: a promoted resource cannot stand inside of a group of Pacemaker; expected the kinds that "
+                "can, and a promotable clone beside it made by other means" % where]
+    if isinstance(resource, _groups.Filesystem) and not resource.fstype:
+        return ["%s.filesystem.fstype: is missing; Pacemaker's agent needs it, expected one such as ext4" % where]
+    if isinstance(resource, _groups.Agent) and not AGENT.match(resource.name):
+        return ["%s.agent.name: %s; expected its class too, such as ocf:heartbeat:%s or systemd:%s"
+                % (where, resource.name, resource.name.split(":")[-1], resource.name.split(":")[-1])]
+    if isinstance(resource, _groups.Agent) and resource.arguments:
+        return ["%s.agent.arguments: Pacemaker's agents have parameters by name; expected parameters" % where]
+    return []
+
+
+def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), name: str = "groups") -> List[str]:
+    """List what Pacemaker cannot do of what the groups ask for. ``nodes``: the cluster's, when they are known."""
+    faults: List[str] = []
+    for index, group in enumerate(groups):
+        where = "%s[%d]" % (name, index)
+        names = [("name", group.name)] + [("resources[%d].options.name" % place, said.name)
+                                          for place, said in enumerate(group.options) if said.name]
+        faults += ["%s.%s: %s; an id in Pacemaker begins with a letter, expected such a name" % (where, key, word)
+                   for key, word in names if not ID.match(word or "")]
+        for place, resource in enumerate(group.resources):
+            faults += _resource_faults("%s.resources[%d]" % (where, place), resource)
+        if group.state == "absent" or not nodes:
+            continue
+        faults += ["%s.%s: %s is no node of this cluster; expected some of %s"
+                   % (where, "running_on" if node == group.running_on else "nodes", node, ", ".join(nodes))
+                   for node in group.nodes + ((group.running_on,) if group.running_on else ()) if node not in nodes]
+    return faults

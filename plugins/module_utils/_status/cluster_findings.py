@@ -1,0 +1,282 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wrong with a cluster: members, quorum, groups; and the next command to type.
+
+Where a command could do harm on the wrong host or at the wrong moment, the sentence says what to make sure of first.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
+"""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .._heartbeat.resources import TRANSITION, unit_of
+from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
+
+MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
+           "rgmanager": "cman_tool status; cman_tool nodes"}
+# the agents of heartbeat that hold an address
+ADDRESS_AGENTS = ("IPaddr", "IPaddr2")
+MOVING = ("starting", "stopping", "recovering", "migrating", "checking", "uninitialized")
+SETTINGS = "cibadmin --query | grep -E 'maintenance|is-managed'"
+
+
+def look_at_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
+    """Return what is wrong with a cluster, the worst first."""
+    found = _groups_twice(cluster) + _membership(cluster) + _quorum(cluster, hosts)
+    found += _frozen(cluster)
+    for group in cluster.groups or ():
+        found += _group(cluster, group, hosts)
+        if cluster.engine == "heartbeat" and len(group.owners) == 1:
+            found += _held_in_truth(cluster, group, hosts)
+    for host in (hosts[name] for name in cluster.hosts):
+        found += _engine(cluster, host, hosts) + _transition(cluster, host)
+    for node in cluster.nodes:
+        found += _node(cluster, node, hosts)
+    return found + _devices(cluster)
+
+
+def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
+             steps: Sequence[Tuple[str, str]] = ()) -> Finding:
+    """Make a finding of the hosts that are meant, or of the one whose word it is."""
+    asked = tuple(sorted(name for name in set(hosts) if name in cluster.hosts)) or (_speaker(cluster),)
+    return Finding(level, cluster.title, problem, asked, tuple(Step(on, command) for on, command in steps))
+
+
+def _host_of(cluster: Cluster, name: str) -> str:
+    """Return the host that a node is; the node's own name when it was not asked."""
+    found = next((node.host for node in cluster.nodes if short(node.name) == short(name)), None)
+    return found or name
+
+
+def _speaker(cluster: Cluster) -> str:
+    return cluster.speaker or cluster.hosts[0]
+
+
+def _groups_twice(cluster: Cluster) -> List[Finding]:
+    """Find what runs on two nodes: the worst that can happen to its data."""
+    found = []
+    for group in cluster.groups or ():
+        if group.kind not in SHARED_KINDS and len(group.owners) > 1:
+            owners = [_host_of(cluster, owner) for owner in group.owners]
+            problem = "SPLIT BRAIN: %s runs on %s at the same time. Look again, it may have moved just now. " % (
+                group.name, " and ".join(group.owners))
+            if cluster.engine == "heartbeat":
+                problem += "If it is still so, decide which one is to give it up, and type on that one only"
+                steps = [(" OR ".join(owners), "systemctl stop heartbeat")]
+            else:
+                problem += "If it is still so, look who sees whom before anything else"
+                steps = [(owner, MEMBERS[str(cluster.engine)]) for owner in owners]
+            found.append(_finding(cluster, CRITICAL, problem, owners, steps))
+    return found
+
+
+def _membership(cluster: Cluster) -> List[Finding]:
+    """Find nodes that do not agree who is there."""
+    disputed = [node for node in cluster.nodes if len({view for _host, view in node.seen_by}) > 1]
+    if not disputed:
+        return []
+    words = "; ".join("%s is online for %s, offline for %s" % (
+        node.name, " ".join(host for host, view in node.seen_by if view),
+        " ".join(host for host, view in node.seen_by if not view)) for node in disputed)
+    tellers = sorted({host for node in disputed for host, _view in node.seen_by})
+    return [_finding(cluster, CRITICAL, "the nodes do not see each other: %s. Look at the network between them" % words,
+                     tellers, [(host, MEMBERS[str(cluster.engine)]) for host in tellers])]
+
+
+def _quorum(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
+    found = []
+    runs = (hosts[_speaker(cluster)].clustat.get("running") or {}).get("resource_manager")
+    if cluster.quorate is False:
+        votes = cluster.votes
+        found.append(_finding(cluster, CRITICAL, "no quorum: %s of %s votes are there, %s are needed; nothing is "
+                              "started until nodes come back" % tuple("?" if votes.get(name) is None else votes[name]
+                                                                      for name in ("total", "expected", "needed")),
+                              cluster.hosts, [(_speaker(cluster), MEMBERS[str(cluster.engine)])]))
+    if cluster.engine == "pacemaker" and cluster.groups is None and runs:
+        found.append(_finding(cluster, CRITICAL, "nobody tells what runs where: Pacemaker has no coordinator yet",
+                              (), [(_speaker(cluster), "crm_mon -1")]))
+    return found
+
+
+def _transition(cluster: Cluster, host: Host) -> List[Finding]:
+    if TRANSITION not in (host.clustat.get("warnings") or ()):
+        return []
+    return [_finding(cluster, DEGRADED, "heartbeat on %s is in transition: it moves groups, or waits until the other "
+                     "node has; look again" % host.name, [host.name], [
+                         (host.name, "cl_status rscstatus"), (host.name, "journalctl -u heartbeat -n 20")])]
+
+
+def _engine(cluster: Cluster, host: Host, hosts: Dict[str, Host]) -> List[Finding]:
+    """Find cluster managers that do not run on a host that answers."""
+    if not host.said:
+        return []
+    said, engine = host.clustat, str(cluster.engine)
+    several = [name for name, state in (said.get("engines") or {}).items() if state["running"]]
+    if len(several) > 1:
+        return [_finding(cluster, CRITICAL, "%s run on %s at the same time; one of them must go"
+                         % (" and ".join(several), host.name), [host.name], [(host.name, "systemctl status " + " ".join(
+                             several))])]
+    running = said.get("running")
+    if not running or (running["cluster_manager"] and running["resource_manager"]):
+        return []
+    if running["cluster_manager"] and running["resource_manager"] is None:
+        return [_finding(cluster, DEGRADED, "%s on %s does not say what it runs" % (engine, host.name), [host.name],
+                         [(host.name, MEMBERS[engine])])]
+    if ((host.said.get("units") or {}).get(engine) or {}).get("state") in ("active", "activating"):
+        # heartbeat starts itself anew when it meets the other node again after each had thought it dead
+        return [_finding(cluster, DEGRADED, "%s on %s is starting, or hangs; look again" % (engine, host.name),
+                         [host.name], [(host.name, "journalctl -u %s -n 20" % engine)])]
+    return [_finding(cluster, DEGRADED, "%s does not run on %s%s" % (engine, host.name, _caution(cluster, hosts)),
+                     [host.name], [(host.name, ENGINE_START[engine])])]
+
+
+def _caution(cluster: Cluster, hosts: Dict[str, Host]) -> str:
+    """Say what is to be known before anything of this cluster is started."""
+    silent = [name for name in cluster.hosts if not hosts[name].said]
+    rows = [row for name in cluster.hosts for row in (hosts[name].said.get("drbd") or {}).get("resources") or ()]
+    alone = {row["name"] for row in rows if row["connection"] == "StandAlone"}
+    words = ["make sure of what %s does" % " and ".join(silent)] if silent else []
+    words += ["settle DRBD %s" % " and ".join(sorted(alone))] if alone else []
+    return "; first " + " and ".join(words) if words else ""
+
+
+def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]:
+    """Find what is wrong with one node, by the word of the others."""
+    found, on = [], _speaker(cluster)
+    host = hosts.get(node.host or "")
+    tellers = [name for name, _view in node.seen_by]
+    runs = bool(host and host.clustat.get("running", {}).get("cluster_manager"))
+    if "unclean" in node.states:
+        found.append(_finding(cluster, CRITICAL, "%s is unclean: nobody knows what it still does until it is fenced"
+                              % node.name, [node.host or on], [(on, "stonith_admin --history %s" % node.name)]))
+    elif node.online is False and (host is None or runs):
+        # a host that does not answer, or whose cluster manager is off, is told as such
+        found.append(_finding(cluster, DEGRADED, "%s is offline, as %s %s" % (
+            node.name, " and ".join(tellers), "says" if len(tellers) == 1 else "say"), [node.host or on],
+            [(node.host or node.name, ENGINE_START[str(cluster.engine)])])._replace(absent=node.name))
+    wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
+    for state, command in wake.items():
+        # Pacemaker shows a node that is joining in standby too
+        if state in node.states and "pending" not in node.states:
+            one = _finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
+                           [node.host or on], [(on, command % node.name)])
+            found.append(one._replace(absent=node.name if state == "standby" else ""))
+    if "pending" in node.states and "unclean" not in node.states:
+        found.append(_finding(cluster, DEGRADED, "%s is joining and not in yet; look again" % node.name,
+                              [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))
+    if "estranged" in node.states:
+        found.append(_finding(cluster, DEGRADED, "%s is a member that the configuration does not name" % node.name,
+                              [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))
+    return found
+
+
+def _devices(cluster: Cluster) -> List[Finding]:
+    commands = {"qdisk": "mkqdisk -L", "qdevice": "corosync-qdevice-tool -s"}
+    found = []
+    for device in cluster.devices:
+        if device["online"] is False:
+            first = str(device["name"]).split(";", maxsplit=1)[0]
+            found.append(_finding(cluster, DEGRADED, "the quorum device %s (%s) does not answer" % (
+                device["name"], device["kind"]), (), [(_speaker(cluster), commands.get(
+                    device["kind"], "sbd -d %s list" % first))]))
+    return found
+
+
+def _frozen(cluster: Cluster) -> List[Finding]:
+    """Find what the cluster was told to leave alone: often all of it."""
+    frozen = [group for group in cluster.groups or () if "frozen" in group.flags]
+    if not frozen:
+        return []
+    commands = ["clusvcadm -U %s" % group.id for group in frozen] if cluster.engine == "rgmanager" else [SETTINGS]
+    return [_finding(cluster, DEGRADED, "not looked after, as an administrator said: %s" % ", ".join(
+        group.name for group in frozen), (), [(_speaker(cluster), command) for command in commands])]
+
+
+def _cure(engine: Optional[str], group: Group) -> List[str]:
+    """Return the commands for a group that does not run as it should."""
+    if engine == "heartbeat":
+        return ["/usr/share/heartbeat/hb_takeover all"]
+    if engine == "rgmanager":
+        if "partial" in group.flags:
+            return ["clusvcadm -c %s" % group.id]
+        return (["clusvcadm -d %s" % group.id] if group.state == "failed" else []) + ["clusvcadm -e %s" % group.id]
+    if group.state == "disabled":
+        return ["crm_resource --resource %s --meta --delete-parameter target-role" % group.id]
+    if group.failures or group.state == "failed":
+        return ["crm_mon -1 --inactive --failcounts", "crm_resource --cleanup --resource %s" % group.id]
+    return ["crm_resource --why --resource %s" % group.id]
+
+
+def _group(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
+    """Find what is wrong with one group, as its engine tells."""
+    where = _host_of(cluster, group.owners[0]) if group.owners else _speaker(cluster)
+    steps = [(_speaker(cluster), command) for command in _cure(cluster.engine, group)]
+    level, problem = DEGRADED, ""
+    if group.state == "failed":
+        level, problem = CRITICAL, "%s has failed and waits for an administrator" % group.name
+    elif group.state in ("stopped", "recoverable"):
+        level, problem = CRITICAL, "%s runs nowhere" % group.name
+        if cluster.engine == "heartbeat":
+            problem += ": no node holds it; look again, it may be moving" + _caution(cluster, hosts)
+    elif group.state == "disabled":
+        problem = "%s is disabled: an administrator said so" % group.name
+    elif group.state in MOVING:
+        problem = "%s is %s; look again" % (group.name, group.state)
+        steps = [(_speaker(cluster), MEMBERS[str(cluster.engine)])]
+    elif group.state == "unknown" and cluster.engine != "heartbeat":
+        level, problem = CRITICAL, "nobody knows where %s runs, or whether" % group.name
+    elif "partial" in group.flags:
+        level, problem = CRITICAL, "a part of %s does not run" % group.name
+    elif group.failures:
+        count = "for good" if group.failures >= 1000000 else "%d x" % group.failures
+        problem = "%s runs, but has failed %s; clear that once the cause is gone" % (group.name, count)
+    return [_finding(cluster, level, problem, [where], steps)] if problem else []
+
+
+def _held_in_truth(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
+    """Compare what heartbeat's account says with the host itself: heartbeat watches no resource."""
+    name = _host_of(cluster, group.owners[0])
+    said = hosts[name].said if name in hosts else {}
+    units = said.get("units") or {}
+    missing = []
+    for resource in group.resources:
+        agent, words = str(resource["agent"]), str(resource["name"]).split("::")
+        if agent in ADDRESS_AGENTS and len(words) > 1:
+            missing += _address_missing(words[1].split("/")[0], name, cluster, hosts)
+        elif agent == "drbddisk" and len(words) > 1:
+            missing += _not_primary(words[1], said)
+        elif unit_of(resource) in units and units[unit_of(resource)]["state"] not in ("active", "reloading"):
+            missing.append("%s is %s" % (str(resource["name"]).replace("::", " "), units[unit_of(resource)]["state"]))
+    if not missing:
+        return []
+    others = [node for node in cluster.nodes if node.host != name and node.online]
+    problem = "heartbeat says that %s holds %s, but %s; heartbeat does not notice. " % (
+        name, group.name, "; ".join(missing))
+    problem += "This moves it to the other node" if others else "This stops and starts it"
+    return [_finding(cluster, CRITICAL, problem, [name], [
+        (name, "/usr/share/heartbeat/hb_standby all" if others else "systemctl restart heartbeat")])]
+
+
+def _address_missing(address: str, owner: str, cluster: Cluster, hosts: Dict[str, Host]) -> List[str]:
+    holders = [name for name in cluster.hosts if any(
+        each["address"] == address for each in hosts[name].said.get("addresses") or ())]
+    others = [name for name in holders if name != owner]
+    told = ["%s is on %s" % (address, " and ".join(others))] if others else []
+    known = owner in hosts and hosts[owner].said.get("addresses") is not None
+    return (["%s is not there" % address] if known and owner not in holders else []) + told
+
+
+def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
+    drbd = said.get("drbd")
+    rows = [row for row in drbd["resources"] if row["name"] == resource] if isinstance(drbd, dict) else []
+    return sorted({"DRBD %s is %s" % (resource, row["role"] if row["up"] else "not up") for row in rows
+                   if row["role"] != "Primary"})
+
+
+def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:
+    """Return the groups that a host runs; None while nobody knows, such as while heartbeat is in transition."""
+    clustat = result.get("clustat") or {}
+    if clustat.get("groups") is None or TRANSITION in (clustat.get("warnings") or ()):
+        # a host without a cluster manager, or with one that is stopped, runs none
+        return [] if clustat and not (clustat.get("running") or {}).get("cluster_manager") else None
+    return [group["name"] for group in clustat["groups"] if group["owner"] == result["node"]]

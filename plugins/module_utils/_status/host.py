@@ -1,0 +1,146 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one host shows of itself, as plain data: DRBD, the kernel's load balancer, the clock, addresses and services.
+
+Used by the module cluster_info. Its answers travel to the controller as JSON, so all here ends in dictionaries.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import ipaddress
+import re
+from typing import Any, Dict, List, Optional, Sequence
+
+from .._core import host_output as look
+from .._drbd import resource as drbd
+from .._heartbeat import resources as heartbeat_words
+from .._lvs import ipvs, ldirectord, proc_ip_vs as ipvs_kernel
+from .._ntp import clock as ntp
+
+# Services that have to run where they are enabled. Others may end when they have done their work, or wait for a socket;
+# of those only a failure counts.
+DAEMONS = ("sbd", "corosync-qdevice", "corosync-qnetd", "dlm", "lvmlockd", "ipvs-sync", "lvs-realserver", "apache2",
+           "httpd", "nginx")
+OTHERS = ("heartbeat", "corosync", "pacemaker", "cman", "rgmanager", "chrony", "chronyd", "ntpsec", "ntpd", "iscsid",
+          "open-iscsi", "drbd", "ldirectord", "lvs-table")
+# Files that are there from the beginning of a step to its end, and the playbook that goes on from them.
+NOTES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
+         ("/var/lib/linuxha/rolling_upgrade", "playbooks/rolling_upgrade.yml"),
+         ("/var/run/linuxha/pending/*", "site.yml"))
+LONGEST_RANGE = 255
+_HOST = r"(?:\[[^\]]+\]|[^\[\]:>-]+)"
+_TARGET = re.compile(r"(?P<first>%s)(?:->(?P<last>%s))?(?::(?P<port>\d+))?\Z" % (_HOST, _HOST))
+
+
+def drbd_facts(driver: Optional[str], events: str, configured: str, here: str) -> Dict[str, Any]:
+    """Return the resources that run, and those that are configured for this host and do not.
+
+    driver: version of DRBD in the kernel; events: ``drbdsetup events2 --now --statistics``; configured: ``drbdadm
+    dump-xml``.
+    """
+    hosts = drbd.parse_hosts(configured)
+    links = drbd.parse_links(events)
+    found = [_link_facts(link, [name for name in hosts.get(link.name, ()) if name != here]) for link in links]
+    running = {link.name for link in links}
+    off = [dict(_link_facts(drbd.Link(name, 0, "", False, drbd.Live()), [each for each in names if each != here]),
+                up=False) for name, names in hosts.items() if name not in running and here in names]
+    return {"driver": driver, "resources": sorted(found + off, key=lambda each: (each["name"], each["volume"]))}
+
+
+def _link_facts(link: drbd.Link, others: Sequence[str]) -> Dict[str, Any]:
+    facts = dict(link.live._asdict(), name=link.name, volume=link.volume, suspended=link.suspended, up=True,
+                 sync_percent=drbd.percentage(link.live))
+    facts["peer"] = others[0] if len(others) == 1 else link.peer or None  # 8.4 knows no name of the other host
+    facts["syncing"] = link.live.replication in drbd.SYNCING
+    facts["equal"] = drbd.is_uptodate(link.live)
+    return facts
+
+
+def expected_of(texts: Sequence[str]) -> Dict[str, List[str]]:
+    """Return the real servers that configuration files of ldirectord name by number, by service."""
+    found: Dict[str, List[str]] = {}
+    for text in texts:
+        for part in re.split(r"^(?=virtual)", text, flags=re.MULTILINE)[1:]:
+            for key in ipvs.parse_claims(part):
+                found.setdefault(ipvs.name_of(key), []).extend(
+                    name for target in sorted(ldirectord.list_targets(part))
+                    # with a firewall mark, the kernel keeps the port that clients ask for
+                    for name in _servers(target, 0 if key.protocol == "fwmark" else key.port))
+    return found
+
+
+def _servers(target: str, port: int) -> List[str]:
+    """Return a real server, or each of a range; nothing for one that is known by a name only."""
+    match = _TARGET.match(target)
+    if not match:
+        return []
+    try:
+        first, last = (ipaddress.ip_address(text.strip("[]")) for text in (
+            match.group("first"), match.group("last") or match.group("first")))
+    except ValueError:
+        return []
+    return [ipvs.endpoint_of(str(first + step), int(match.group("port") or port))
+            for step in range(min(int(last) - int(first), LONGEST_RANGE) + 1)]
+
+
+def ipvs_facts(table: str, daemons: str, texts: Sequence[str]) -> Dict[str, Any]:
+    """Return the services with weights and connections, beside what ldirectord is to watch.
+
+    table: ``/proc/net/ip_vs``; daemons: ``ipvsadm -L --daemon``; texts: the files of ldirectord.
+    """
+    expected = expected_of(texts)
+    services = [_service_facts(virtual, expected) for virtual in ipvs_kernel.parse_connections(table)]
+    return {"services": services, "expected": expected,
+            "daemons": [daemon._asdict() for daemon in ipvs.parse_state(daemons).daemons]}
+
+
+def _service_facts(virtual: ipvs_kernel.Virtual, expected: Dict[str, List[str]]) -> Dict[str, Any]:
+    family = 6 if ":" in virtual.address else 4
+    name = ipvs.name_of(ipvs.Key(virtual.protocol, virtual.address, virtual.port, family))
+    servers = [dict(real._asdict(), name=ipvs.endpoint_of(real.address, real.port)) for real in virtual.servers]
+    return {"name": name, "scheduler": virtual.scheduler, "servers": servers, "expected": expected.get(name)}
+
+
+def clock_facts(daemon: str, output: str) -> Dict[str, Any]:
+    """Return what a time daemon says; ``sources`` counts those that it knows."""
+    clock = ntp.PARSERS[daemon](output)
+    return {"daemon": daemon, "answered": clock.answered, "source": clock.source or None, "offset": clock.offset,
+            "own": clock.source == ntp.OWN_CLOCK, "sources": len(clock.sources)}
+
+
+def address_facts(output: str) -> List[Dict[str, str]]:
+    """Return the addresses of the interfaces, without those of the loopback."""
+    return [{"address": each.address, "interface": each.nic} for each in look.parse_addresses(output)
+            if each.nic != "lo"]
+
+
+def disk_facts(output: str) -> List[Dict[str, Any]]:
+    """Return how full filesystems are. output: ``df --output=target,pcent,ipcent``, with - for what is not counted."""
+    found = {}
+    for line in output.splitlines()[1:]:
+        words = line.rsplit(None, 2)
+        if len(words) == 3:
+            space, inodes = (int(word[:-1]) if word[:-1].isdigit() else None for word in words[1:])
+            found[words[0]] = {"mountpoint": words[0], "used_percent": space, "inodes_percent": inodes}
+    return list(found.values())
+
+
+def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
+    """Return the services to look at: the known ones, and those that heartbeat starts by their name."""
+    groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None
+    names = [heartbeat_words.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
+    return ["%s.service" % name for name in dict.fromkeys(DAEMONS + OTHERS + tuple(names))
+            if re.match(r"[\w@.-]+\Z", name)]
+
+
+def unit_facts(output: str) -> Dict[str, Dict[str, Any]]:
+    """Return the services that are there, by name. ``off``: it has to run and does not."""
+    found = {}
+    for unit, fields in look.parse_units(output).items():
+        name = re.sub(r"\.service\Z", "", unit)
+        state = fields.get("ActiveState", "")
+        if fields.get("LoadState") == "loaded":
+            enabled = fields.get("UnitFileState", "").startswith("enabled")
+            off = state == "failed" or (name in DAEMONS and enabled and state == "inactive")
+            found[name] = {"state": state, "enabled": enabled, "off": off}
+    return found

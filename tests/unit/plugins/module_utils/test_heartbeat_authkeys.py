@@ -1,0 +1,114 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keys are read as heartbeat reads them, and at no moment of a rotation is a node deaf to the other one."""
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.filter.authkeys_key import FilterModule as KeyFilter
+from ansible_collections.linuxha.cluster.plugins.filter.authkeys_rotation import FilterModule as RotationFilter
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import authkeys as room
+
+OLD, NEW, NEWER = (room.Key("sha1", secret) for secret in ("old-secret", "new-secret", "newer-secret"))
+key_of = KeyFilter().filters()["authkeys_key"]
+rotation_of = RotationFilter().filters()["authkeys_rotation"]
+START = {node: room.Keys(1, ((1, OLD),)) for node in "ab"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "key"),
+    [
+        ("", 0, None),
+        ("# nothing\n", 0, None),
+        ("auth 1\n1 sha1 hello\n", 1, room.Key("sha1", "hello")),
+        ("auth 2\n1 md5 old\n2 sha1 new", 2, room.Key("sha1", "new")),
+        ("auth 1\n1 crc\n", 1, room.Key("crc", "")),
+        ('auth 1\n1 md5 "two words"\n', 1, room.Key("md5", '"two')),
+        ("1 md5 unused\n", 0, None),
+    ],
+)
+def test_the_key_in_use_is_read_as_heartbeat_reads_it(text: str, number: int, key: room.Key | None) -> None:
+    keys = room.parse_keys(text)
+    assert (keys.used, room.signing_key(keys)) == (number, key)
+    assert key_of(text) == {"number": number, "secret": key.secret if key else ""}
+
+
+@pytest.mark.parametrize("text", ["auth 2\n1 md5 s3cret\n", "s3cret\n", "auth\n", "auth s3cret\n"])
+def test_a_broken_authkeys_is_refused_without_saying_what_is_in_it(text: str) -> None:
+    with pytest.raises(room.SecretError) as caught:
+        room.parse_keys(text)
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(Exception, match="authkeys"):
+        key_of(text)
+    told = rotation_of({"a": text}, "sha1", "", "fresh")["problem"]
+    assert "authkeys" in told and "s3cret" not in told
+
+
+def hears(one: room.Keys, other: room.Keys) -> bool:
+    return dict(one.known).get(other.used) == room.signing_key(other)
+
+
+def states(rotation: room.Rotation, start: dict[str, room.Keys]) -> list[dict[str, room.Keys]]:
+    """Return every state of two nodes on the way: within a step, one may be ahead of the other."""
+    found = [start]
+    for step in rotation:
+        before = found[-1]
+        found += [{"a": step["a"], "b": before["b"]}, {"a": before["a"], "b": step["b"]}, step]
+    return found
+
+
+def hear_each_other(state: dict[str, room.Keys]) -> bool:
+    return hears(state["a"], state["b"]) and hears(state["b"], state["a"])
+
+
+def test_the_nodes_hear_each_other_all_the_way_and_end_with_the_new_key_alone() -> None:
+    rotation = room.plan_rotation(START, None, NEW)
+    assert all(hear_each_other(state) for state in states(rotation, START))
+    assert rotation.drop == {node: room.Keys(2, ((2, NEW),)) for node in "ab"}
+
+
+@pytest.mark.parametrize("given", [None, NEWER])
+def test_a_rotation_that_was_killed_anywhere_goes_on_and_ends(given: room.Key | None) -> None:
+    for state in states(room.plan_rotation(START, None, NEW), START)[1:]:
+        again = room.plan_rotation(state, given, NEWER)
+        assert all(hear_each_other(each) for each in states(again, state))
+        begun = given or (NEW if any(len(keys.known) > 1 for keys in state.values()) else NEWER)
+        assert {room.signing_key(keys) for keys in again.drop.values()} == {begun}
+        assert {len(keys.known) for keys in again.drop.values()} == {1}
+
+
+def test_a_secret_that_all_have_already_changes_nothing() -> None:
+    assert all(step == START for step in room.plan_rotation(START, OLD, NEW))
+
+
+def test_numbers_take_turns() -> None:
+    state, numbers = START, []
+    for _turn in range(4):
+        state = room.plan_rotation(state, None, room.Key("sha1", "secret%d" % len(numbers))).drop
+        numbers.append(state["a"].used)
+    assert numbers == [2, 1, 2, 1]
+
+
+def test_what_is_written_is_read_again() -> None:
+    for keys in itertools.chain.from_iterable(step.values() for step in room.plan_rotation(START, None, NEW)):
+        assert room.parse_keys(room.render_keys(keys)) == keys
+
+
+def test_the_filter_returns_texts_by_step_and_node() -> None:
+    texts = dict.fromkeys("ab", "auth 1\n1 sha1 old-secret\n")
+    steps = rotation_of(texts, "sha1", "given-secret", "fresh")
+    assert steps["problem"] == ""
+    assert steps["add"]["a"] == "auth 1\n1 sha1 old-secret\n2 sha1 given-secret\n"
+    assert steps["sign"]["b"] == "auth 2\n1 sha1 old-secret\n2 sha1 given-secret\n"
+    assert steps["drop"] == dict.fromkeys("ab", "auth 2\n2 sha1 given-secret\n")
+    assert rotation_of(texts, "sha1", "", "fresh")["drop"]["a"] == "auth 2\n2 sha1 fresh\n"
+
+
+@pytest.mark.parametrize(("texts", "told"), [
+    ({"a": "auth 1\n1 sha1 s3cret\n", "b": ""}, "b has no key; expected"),
+    ({"a": "auth 1\n1 sha1 s3cret\n", "b": "auth 1\n1 sha1 other\n"}, "key 1 is not the same on all nodes; expected"),
+])
+def test_nodes_that_do_not_hear_each_other_are_refused(texts: dict[str, str], told: str) -> None:
+    problem = rotation_of(texts, "sha1", "", "fresh")["problem"]
+    assert told in problem and "s3cret" not in problem

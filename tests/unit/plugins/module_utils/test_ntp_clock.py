@@ -1,0 +1,189 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What time daemons print, and which of them keeps the time of a host."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import clock as ntp
+from hypothesis import given, strategies as st
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+DAEMONS = {"chrony": "chronyd", "ntp": "ntpd"}
+RIVALS = ["systemd-timesyncd", "openntpd"]
+DEFAULTS = {
+    "ntp_implementation": "auto", "ntp_pools": [], "ntp_servers": [], "ntp_step_threshold": 1.0, "ntp_step_updates": 3,
+    "ntp_rtc_sync": True, "ntp_allow": [], "ntp_local_stratum": 0, "ntp_extra_lines": [], "ntp_require_sync": True,
+    "ntp_sync_timeout": 120,
+}
+
+
+def recorded(name: str) -> str:
+    return (FIXTURES / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> dict[str, dict[str, str]]:
+    """Return the recorded properties of units, by a name of their own each."""
+    parts = re.split(r"\n\s*\n", recorded(name).strip())
+    return {f"asked{number}.service": dict(line.split("=", 1) for line in part.splitlines())
+            for number, part in enumerate(parts)}
+
+
+def unit(name: str, active: bool = False, enabled: bool = False, installed: bool = True) -> ntp.Unit:
+    return ntp.Unit(name=name, installed=installed, active=active, enabled=enabled)
+
+
+# --- which daemon ---------------------------------------------------------------------------------------------------
+
+def test_units_are_read_once_each_under_their_real_name():
+    units = {one.name: one for one in ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))}
+    assert units == {"chronyd": unit("chronyd"), "ntpd": unit("ntpd", active=True, enabled=True),
+                     "systemd-timesyncd": unit("systemd-timesyncd", installed=False)}
+
+
+def test_text_that_names_no_unit_gives_no_unit():
+    assert ntp.units_from({}) == []
+
+
+def test_services_are_read_from_the_fact():
+    services = {"ntpd": {"state": "running", "status": "enabled"},
+                "chronyd.service": {"state": "stopped", "status": "not-found"}}
+    assert ntp.parse_services(services) == [unit("ntpd", True, True), unit("chronyd", installed=False)]
+
+
+def test_bare_host_gets_the_default_daemon_and_loses_timesyncd():
+    units = ntp.units_from(blocks("systemctl/252-nothing.txt"))
+    choice = ntp.plan_daemon("auto", units, {"chrony": "chrony", "ntpsec": "ntpsec"}, RIVALS)
+    assert choice == ntp.Choice("chrony", installed=False, ready=False, others=("systemd-timesyncd",))
+
+
+def test_running_daemon_is_kept_rather_than_one_only_installed():
+    units = ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))
+    assert ntp.plan_daemon("auto", units, DAEMONS, RIVALS) == ntp.Choice("ntp", True, True, ())
+
+
+def test_enabled_daemon_is_kept_rather_than_one_only_installed():
+    units = [unit("chronyd"), unit("ntpd", enabled=True)]
+    assert ntp.plan_daemon("auto", units, DAEMONS, RIVALS).daemon == "ntp"
+
+
+def test_users_choice_wins_and_the_other_daemon_is_stopped():
+    choice = ntp.plan_daemon("chrony", [unit("ntpd", True, True)], DAEMONS, RIVALS)
+    assert choice == ntp.Choice("chrony", False, False, ("ntpd",))
+
+
+def test_daemon_that_the_platform_does_not_offer_is_refused_by_the_variables_name():
+    with pytest.raises(ntp.NtpError, match="ntp_implementation is 'ntpsec'.*chrony, ntp"):
+        ntp.plan_daemon("ntpsec", [], DAEMONS, RIVALS)
+
+
+@given(st.lists(st.builds(ntp.Unit, name=st.sampled_from(["chronyd", "ntpd"] + RIVALS), installed=st.booleans(),
+                          active=st.booleans(), enabled=st.booleans()), unique_by=lambda one: one.name))
+def test_once_the_choice_is_made_true_nothing_is_left_to_do(units):
+    choice = ntp.plan_daemon("auto", units, DAEMONS, RIVALS)
+    settled = [one._replace(active=False, enabled=False) for one in units if one.name in choice.others]
+    settled += [one for one in units if one.name not in choice.others and one.name != DAEMONS[choice.daemon]]
+    settled.append(unit(DAEMONS[choice.daemon], True, True))
+    assert ntp.plan_daemon("auto", settled, DAEMONS, RIVALS) == ntp.Choice(choice.daemon, True, True, ())
+
+
+# --- what the daemon says -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("daemon, fixture, answered, source, states", [
+    ("chrony", "chronyc/4.3-starting.txt", True, "", ["unreachable or not yet measured"] * 2),
+    ("chrony", "chronyc/4.3-selected.txt", True, "192.168.69.254", ["selected", "unreachable or not yet measured"]),
+    ("chrony", "chronyc/4.3-own-clock.txt", True, ntp.OWN_CLOCK, ["unreachable or not yet measured"]),
+    ("chrony", "chronyc/4.3-no-daemon.txt", False, "", []),
+    ("ntpsec", "ntpq/ntpsec-1.2.2-starting.txt", True, "", ["unreachable or not yet measured"] * 3),
+    ("ntpsec", "ntpq/ntpsec-1.2.2-selected.txt", True, "192.168.69.254",
+     ["selected"] + ["unreachable or not yet measured"] * 2),
+    ("ntpsec", "ntpq/ntpsec-1.2.2-own-clock.txt", True, ntp.OWN_CLOCK, ["unreachable or not yet measured"] * 2),
+    ("ntp", "ntpq/ntpsec-1.2.2-no-daemon.txt", False, "", []),
+])
+def test_recorded_answers_are_understood(daemon, fixture, answered, source, states):
+    clock = ntp.PARSERS[daemon](recorded(fixture))
+    assert (clock.answered, clock.source, [one.state for one in clock.sources]) == (answered, source, states)
+
+
+def test_reach_is_the_number_of_answered_questions():
+    clock = ntp.parse_chronyc(recorded("chronyc/4.3-selected.txt"))
+    assert clock.sources[0] == ntp.Source("192.168.69.254", "selected", 3, 4)
+
+
+def test_selected_source_does_not_count_before_ntpd_has_set_the_clock():
+    text = recorded("ntpq/ntpsec-1.2.2-selected.txt").replace("leap=00", "leap=11")
+    assert ntp.parse_ntpq(text).source == ""
+
+
+@pytest.mark.parametrize("fixture, sentence", [
+    ("selected", "the clock follows 192.168.69.254"),
+    ("starting", "no source is selected; tried: 192.168.69.254: unreachable or not yet measured, stratum 3, "
+                 "answered 1 of the last 8 questions; 192.168.69.253: unreachable or not yet measured, stratum 0, "
+                 "answered 0 of the last 8 questions"),
+    ("no-daemon", "the time daemon does not answer"),
+])
+def test_state_of_the_clock_is_said_in_one_sentence(fixture, sentence):
+    assert ntp.render_clock(ntp.parse_chronyc(recorded("chronyc/4.3-%s.txt" % fixture))) == sentence
+
+
+def test_daemon_without_sources_is_said_so():
+    assert "knows no source" in ntp.render_clock(ntp.Clock(True, "", ()))
+
+
+# --- which settings make sense --------------------------------------------------------------------------------------
+
+def test_defaults_are_right():
+    assert ntp.check_settings(DEFAULTS, ["debian1"]) == []
+
+
+@pytest.mark.parametrize("settings", [
+    {"ntp_servers": [{"host": "192.168.69.254", "minpoll": 4, "maxpoll": 4},
+                     {"host": "fd00::1"}, {"host": "ntp-1.lan."}]},
+    {"ntp_pools": ["2.debian.pool.ntp.org"], "ntp_allow": ["10.0.0.0/8", "fd00:1::/64", "0.0.0.0/0"]},
+    {"ntp_local_stratum": 15, "ntp_step_updates": -1, "ntp_extra_lines": ["log tracking"]},
+])
+def test_good_settings_are_accepted(settings):
+    assert ntp.check_settings(dict(DEFAULTS, **settings), []) == []
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"ntp_pools": ["192.0.2.1"]}, r"^ntp_pools\[0\] is '192.0.2.1', an address; .*ntp_servers"),
+    ({"ntp_pools": ["a.example", "pool ntp org"]}, r"^ntp_pools\[1\] is 'pool ntp org'; expected a host name"),
+    ({"ntp_pools": [""]}, r"^ntp_pools\[0\] is ''; expected a host name"),
+    ({"ntp_servers": [{"host": "192.168.69.300"}]}, r"^ntp_servers\[0\].host is '192.168.69.300'; expected"),
+    ({"ntp_servers": [{"host": "-time.example"}]}, r"^ntp_servers\[0\].host is '-time.example'"),
+    ({"ntp_servers": [{"host": "time.example iburst"}]}, r"^ntp_servers\[0\].host is 'time.example iburst'"),
+    ({"ntp_servers": [{"host": "127.0.0.1"}]}, r"^ntp_servers\[0\].host is '127.0.0.1', which is no other machine"),
+    ({"ntp_servers": [{"host": "0.0.0.0"}]}, r"^ntp_servers\[0\].host is '0.0.0.0', which is no other machine"),
+    ({"ntp_servers": [{"host": "224.0.1.1"}]}, r"^ntp_servers\[0\].host is '224.0.1.1', which is no other machine"),
+    ({"ntp_servers": [{"host": "a"}, {"host": "a"}]}, r"^ntp_servers: 'a' is named more than once"),
+    ({"ntp_pools": ["a.b"], "ntp_servers": [{"host": "a.b"}]}, r"^ntp_servers: 'a.b' is named more than once"),
+    ({"ntp_servers": [{"host": "a", "minpoll": 2}]}, r"^ntp_servers\[0\].minpoll is 2; expected 3"),
+    ({"ntp_servers": [{"host": "a", "maxpoll": 64}]}, r"^ntp_servers\[0\].maxpoll is 64; expected 3"),
+    ({"ntp_servers": [{"host": "a", "minpoll": 8, "maxpoll": 6}]}, r"^ntp_servers\[0\].minpoll is 8, above maxpoll 6"),
+    ({"ntp_allow": ["10.0.0.1/8"]}, r"^ntp_allow\[0\] is '10.0.0.1/8', .*: 10.0.0.0/8$"),
+    ({"ntp_allow": ["lan"]}, r"^ntp_allow\[0\] is 'lan'; expected a network such as"),
+    ({"ntp_allow": ["10.0.0.0/33"]}, r"^ntp_allow\[0\] is '10.0.0.0/33'; expected a network"),
+    ({"ntp_local_stratum": 16}, r"^ntp_local_stratum is 16; expected 0"),
+    ({"ntp_local_stratum": -1}, r"^ntp_local_stratum is -1; expected 0"),
+    ({"ntp_step_threshold": 0.0}, r"^ntp_step_threshold is 0.0; expected seconds"),
+    ({"ntp_step_updates": -2}, r"^ntp_step_updates is -2; expected -1"),
+    ({"ntp_sync_timeout": 0}, r"^ntp_sync_timeout is 0; expected seconds"),
+    ({"ntp_extra_lines": ["a\nb"]}, r"^ntp_extra_lines\[0\] is 'a\\nb'; expected one line"),
+    ({"ntp_extra_lines": ["ok", " "]}, r"^ntp_extra_lines\[1\] is ' '; expected one line"),
+])
+def test_wrong_setting_is_named_with_its_value_and_what_would_be_right(settings, message):
+    problems = ntp.check_settings(dict(DEFAULTS, **settings), ["debian1"])
+    assert len(problems) == 1
+    assert re.search(message, problems[0]), problems[0]
+
+
+@pytest.mark.parametrize(("name", "offset"), [
+    ("chronyc/4.3-selected", -0.000002144), ("chronyc/4.3-own-clock", 0.0), ("chronyc/4.3-starting", None),
+    ("chronyc/4.3-no-daemon", None), ("ntpq/ntpsec-1.2.2-selected", 0.000058181), ("ntpq/ntpsec-1.2.2-starting", None)])
+def test_the_offset_of_the_clock_is_in_seconds(name, offset):
+    parser = ntp.PARSERS["chrony" if name.startswith("chronyc") else "ntp"]
+    found = parser((FIXTURES / (name + ".txt")).read_text(encoding="utf-8")).offset
+    assert found == (None if offset is None else pytest.approx(offset))

@@ -1,0 +1,102 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What Pacemaker's tools print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import cib, crm_tools as crm
+
+FIXTURES = Path(__file__).parents[2] / "fixtures/pacemaker"
+
+
+def text_of(name: str) -> str:
+    return (FIXTURES / name).read_text(encoding="utf-8")
+
+
+def test_crm_mon_tells_what_runs_where() -> None:
+    status = crm.parse_status(text_of("crm_mon-2.1.5.xml"))
+    assert (status.quorate, status.coordinated, status.maintenance) == (True, True, False)
+    assert [(each.name, each.online, each.standby) for each in status.members] == [
+        ("debian1", True, False),
+        ("debian2", True, False),
+    ]
+    places = crm.places_of(status)
+    assert [part.nodes for part in places["web-IPaddr2-192.168.69.16"]] == [("debian2",)]
+
+
+def test_instances_of_a_clone_are_told_by_the_name_of_the_primitive() -> None:
+    text = (
+        "<r><summary><current_dc present='false'/></summary><resources><clone><resource id='dlm:0' active='true'>"
+        "<node name='a'/></resource><resource id='dlm:1' active='false'/></clone></resources></r>"
+    )
+    status = crm.parse_status(text)
+    assert [part.nodes for part in crm.places_of(status)["dlm"]] == [("a",), ()]
+    assert (status.quorate, status.coordinated, status.maintenance) == (False, False, False)
+
+
+@pytest.mark.parametrize("text", ["", "crm_mon: error", "<r/>"])
+def test_a_status_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(HaError, match="crm_mon printed no"):
+        crm.parse_status(text)
+
+
+def test_failures_carry_the_message_of_the_agent() -> None:
+    text = text_of("cibadmin-2.1.5-failed-probe.xml")
+    assert crm.failures_in(cib.parse_cib(text)) == (
+        crm.Failure(
+            "web-Filesystem-mnt", "monitor", "debian2", "not installed", "Setup problem: couldn't find command: fuser"
+        ),
+    )
+    late = text.replace('op-status="0"', 'op-status="2"').replace('on_node="debian2" ', "")
+    assert crm.failures_in(cib.parse_cib(late))[0][2:4] == ("debian2", "timed out")
+    odd = text.replace('rc-code="5"', 'rc-code="77"')
+    assert crm.failures_in(cib.parse_cib(odd))[0].status == "exit code 77"
+
+
+def test_operations_under_way_are_seen() -> None:
+    text = text_of("cibadmin-2.1.5-failed-probe.xml")
+    assert crm.under_way(cib.parse_cib(text)) == ()
+    pending = text.replace('op-status="0"', 'op-status="-1"', 1)
+    assert crm.under_way(cib.parse_cib(pending)) == ("monitor of web-Filesystem-mnt on debian2",)
+
+
+def test_the_simulation_is_told_in_sentences() -> None:
+    assert crm.parse_simulation(text_of("crm_simulate-2.1.5.xml")) == (
+        "start web-ip on c",
+        "start web-apache2 on c",
+    )
+    text = """log line
+    <r><actions><node_action task="Fence (reboot)" node="b" reason="peer is no longer part of the cluster"/>
+    <rsc_action action="Move" resource="x" source="a" dest="b"/>
+    <rsc_action action="Stop" resource="y" node="a" blocked="true" reason="node availability"/>
+    <rsc_action action="Restart" resource="z" source="a" dest="a" node="a"/></actions></r>"""
+    assert crm.parse_simulation(text) == (
+        "Fence (reboot) node b (peer is no longer part of the cluster)",
+        "move x from a to b",
+        "stop y on a (node availability, blocked)",
+        "restart z on a",
+    )
+
+
+def test_crm_verify_is_heard() -> None:
+    said = crm.parse_complaints(text_of("crm_verify-2.1.5.txt"))
+    assert "error: CIB did not pass schema validation" in said
+    assert any('references an unknown ID "nope"' in line for line in said)
+    assert crm.parse_complaints("(x) \twarning: beware\nother\n") == ("warning: beware",)
+
+
+def test_parameters_are_compared_with_what_the_agent_takes() -> None:
+    metadata = crm.parse_metadata(
+        '<?xml version="1.0"?>\n<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">\n<resource-agent><parameters>'
+        '<parameter name="ip" required="1"/><parameter name="nic"/></parameters></resource-agent>'
+    )
+    assert metadata == crm.Metadata(("ip", "nic"), ("ip",))
+    assert crm.check_parameters("vip", "IPaddr2", ["ip", "nic"], metadata) == []
+    assert crm.check_parameters("vip", "IPaddr2", ["iq"], metadata) == [
+        "vip: IPaddr2 has no parameter iq; expected some of ip, nic",
+        "vip: IPaddr2 needs the parameter ip; expected it",
+    ]

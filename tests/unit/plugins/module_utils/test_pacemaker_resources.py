@@ -1,0 +1,154 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Groups in Pacemaker's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import resource_groups as _groups
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import resources as crm_words
+
+KINDS: list[tuple[dict[str, Any], str, dict[str, str], str]] = [
+    (
+        {"ip": {"address": "192.168.0.50/24", "nic": "eth0"}},
+        "ocf:heartbeat:IPaddr2",
+        {"ip": "192.168.0.50", "cidr_netmask": "24", "nic": "eth0"},
+        "IPaddr2-192.168.0.50",
+    ),
+    ({"ip": {"address": "2001:db8::1"}}, "ocf:heartbeat:IPaddr2", {"ip": "2001:db8::1"}, "IPaddr2-2001-db8-1"),
+    (
+        {"filesystem": {"device": "UUID=a-b", "mountpoint": "/mnt/x", "fstype": "ext4", "options": "noatime"}},
+        "ocf:heartbeat:Filesystem",
+        {"device": "-U a-b", "directory": "/mnt/x", "fstype": "ext4", "options": "noatime"},
+        "Filesystem-mnt-x",
+    ),
+    (
+        {"filesystem": {"device": "LABEL=data", "mountpoint": "/mnt", "fstype": "xfs"}},
+        "ocf:heartbeat:Filesystem",
+        {"device": "-L data", "directory": "/mnt", "fstype": "xfs"},
+        "Filesystem-mnt",
+    ),
+    (
+        {"lvm": {"group": "magi", "volume": "test"}},
+        "ocf:heartbeat:LVM-activate",
+        {"vgname": "magi", "lvname": "test", "vg_access_mode": "lvmlockd", "activation_mode": "exclusive"},
+        "LVM-activate-magi-test",
+    ),
+    ({"service": {"name": "getty@tty1"}}, "systemd:getty@tty1", {}, "getty-tty1"),
+    (
+        {"mail": {"to": ["root", "a@b.c"], "subject": "moved"}},
+        "ocf:heartbeat:MailTo",
+        {"email": "root,a@b.c", "subject": "moved"},
+        "MailTo-root-a-b.c",
+    ),
+    (
+        {"ldirectord": {"config": "www.cf"}},
+        "ocf:heartbeat:ldirectord",
+        {"configfile": "/etc/ha.d/www.cf"},
+        "ldirectord-etc-ha.d-www.cf",
+    ),
+    (
+        {"ldirectord": {"config": "/etc/www.cf"}},
+        "ocf:heartbeat:ldirectord",
+        {"configfile": "/etc/www.cf"},
+        "ldirectord-etc-www.cf",
+    ),
+    (
+        {"agent": {"name": "ocf:pacemaker:controld", "parameters": {"args": "-s 0"}}},
+        "ocf:pacemaker:controld",
+        {"args": "-s 0"},
+        "controld",
+    ),
+]
+
+
+def group(resource: Any, **more: Any) -> _groups.Group:
+    return _groups.parse_groups([{"name": "g", "nodes": ["a", "b", "c"], "resources": [resource], **more}])[0]
+
+
+@pytest.mark.parametrize(("resource", "agent", "parameters", "stem"), KINDS)
+def test_each_kind_has_its_agent(resource: Any, agent: str, parameters: dict[str, str], stem: str) -> None:
+    (primitive,) = crm_words.primitives_of(group(resource))
+    assert (primitive.agent, dict(primitive.parameters), primitive.stem) == (agent, parameters, stem)
+    assert crm_words.check_groups([group(resource)]) == []
+
+
+def test_a_volume_that_is_everywhere_is_shared() -> None:
+    (primitive,) = crm_words.primitives_of(group({"lvm": {"group": "magi"}}, everywhere=True))
+    assert dict(primitive.parameters)["activation_mode"] == "shared"
+
+
+def operations(resource: Any, **more: Any) -> dict[str, dict[str, str]]:
+    return dict(crm_words.primitives_of(group(resource, **more))[0].operations)
+
+
+def test_operations_have_generous_times_unless_said_otherwise() -> None:
+    service = {"service": {"name": "s"}}
+    assert operations(service) == {
+        "monitor": {"interval": "20s", "timeout": "60s"},
+        "start": {"interval": "0s", "timeout": "120s"},
+        "stop": {"interval": "0s", "timeout": "120s"},
+    }
+    said = {"monitor": {"interval": 5, "timeout": 7}, "start": {"timeout": 8}, "stop": {"timeout": 9}}
+    assert operations(dict(service, options=said)) == {
+        "monitor": {"interval": "5s", "timeout": "7s"},
+        "start": {"interval": "0s", "timeout": "8s"},
+        "stop": {"interval": "0s", "timeout": "9s"},
+    }
+    assert "monitor" not in operations({"mail": {"to": "root"}}, recovery="disable")
+    disable = operations(service, recovery="disable")
+    assert [disable[name].get("on-fail") for name in ("monitor", "start", "stop")] == ["stop", "stop", None]
+    fence = operations(service, recovery="fence")
+    assert [fence[name].get("on-fail") for name in ("monitor", "start", "stop")] == ["fence", None, None]
+
+
+META = [
+    ({}, (None, None, None)),
+    ({"failback": True}, ("0", None, None)),
+    ({"failback": False, "recovery": "restart"}, ("INFINITY", None, None)),
+    ({"recovery": "restart", "restarts": 3, "restart_window": 60}, (None, "3", "60s")),
+    ({"recovery": "relocate"}, (None, "1", "600s")),
+    ({"recovery": "relocate", "restarts": 2, "restart_window": 30}, (None, "2", "30s")),
+    ({"recovery": "disable"}, (None, None, None)),
+    ({"recovery": "fence"}, (None, None, None)),
+]
+
+
+@pytest.mark.parametrize(("said", "values"), META)
+def test_recovery_and_failback_become_settings(said: dict[str, Any], values: tuple[str | None, ...]) -> None:
+    meta = crm_words.meta_of(group({"service": {"name": "s"}}, **said))
+    assert tuple(meta[name] for name in ("resource-stickiness", "migration-threshold", "failure-timeout")) == values
+
+
+def test_no_preference_outweighs_staying() -> None:
+    assert crm_words.scores_of(group({"service": {"name": "s"}})) == [("a", 30000), ("b", 20000), ("c", 10000)]
+    many = _groups.parse_groups(
+        [{"name": "g", "nodes": [f"n{number}" for number in range(150)], "resources": [{"service": {"name": "s"}}]}]
+    )[0]
+    scores = [score for _node, score in crm_words.scores_of(many)]
+    assert min(scores) > 0 and max(scores) < 1000000 and len(set(scores)) == 150
+
+
+REFUSED = [
+    ({"drbd": {"resource": "r"}}, {}, "groups[0].resources[0].drbd: a promoted resource cannot stand inside"),
+    ({"filesystem": {"device": "/dev/x", "mountpoint": "/m"}}, {}, "resources[0].filesystem.fstype: is missing"),
+    ({"agent": {"name": "Delay"}}, {}, "agent.name: Delay; expected its class too, such as ocf:heartbeat:Delay"),
+    ({"agent": {"name": "ocf:Delay"}}, {}, "agent.name: ocf:Delay"),
+    ({"agent": {"name": "lsb:x", "arguments": ["3"]}}, {}, "agent.arguments: Pacemaker's agents have parameters"),
+    ({"service": {"name": "s"}}, {"name": "1st"}, "groups[0].name: 1st; an id in Pacemaker begins with a letter"),
+    ({"service": {"name": "s"}, "options": {"name": "1st"}}, {}, "groups[0].resources[0].options.name: 1st"),
+    ({"service": {"name": "s"}}, {"nodes": ["a", "x"]}, "groups[0].nodes: x is no node of this cluster"),
+    ({"service": {"name": "s"}}, {"running_on": "y"}, "groups[0].running_on: y is no node of this cluster"),
+]
+
+
+@pytest.mark.parametrize(("resource", "more", "said"), REFUSED)
+def test_what_pacemaker_cannot_say_is_refused(resource: Any, more: dict[str, Any], said: str) -> None:
+    assert said in "\n".join(crm_words.check_groups([group(resource, **more)], ("a", "b", "c")))
+
+
+def test_an_absent_group_may_name_nodes_that_are_gone() -> None:
+    groups = _groups.parse_groups([{"name": "g", "state": "absent", "nodes": ["gone"]}])
+    assert crm_words.check_groups(groups, ("a",)) == []

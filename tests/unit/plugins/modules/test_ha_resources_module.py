@@ -1,0 +1,259 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The front door ha_resources, with a host made of a dictionary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.reconcile import reconcile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engines
+from ansible_collections.linuxha.cluster.plugins.modules import ha_resources as door
+
+FIXTURES = Path(__file__).parents[2] / "fixtures/heartbeat"
+PATH = "/etc/ha.d/haresources"
+WEB = {
+    "name": "web",
+    "nodes": ["debian1", "debian2"],
+    "resources": [{"ip": {"address": "192.168.69.16/24"}}, {"service": {"name": "apache2"}}, {"mail": {"to": "root"}}],
+}
+LINE = "# group: web\ndebian1 IPaddr2::192.168.69.16/24 apache2 MailTo::root\n"
+
+
+class Left(Exception):
+    """The module left with these values."""
+
+
+class Host:
+    """A module and its runner: files, programs, and what heartbeat says."""
+
+    _diff = True  # as with --diff
+
+    def __init__(
+        self,
+        words: list[str] | None = None,
+        files: dict[str, str] | None = None,
+        tools: str = "ip mail systemctl",
+        check_mode: bool = False,
+        **params: Any,
+    ) -> None:
+        self.files = {"/etc/ha.d/ha.cf": "node debian1 debian2\nauto_failback off\n", **(files or {})}
+        self.words, self.tools, self.check_mode = (
+            words or [],
+            [*tools.split(), *(["cl_status"] if words else [])],
+            check_mode,
+        )
+        self.params = {
+            "groups": [WEB],
+            "path": None,
+            "nodes": None,
+            "auto_failback": None,
+            "missing": None,
+            "restart": False,
+            "wait": 0,
+            **params,
+        }
+        self.warnings: list[str] = []
+        self.done: list[str] = []
+        self.nodes = "debian1\ndebian2\n"
+
+    warn = property(lambda self: self.warnings.append)
+
+    def has(self, program: str) -> bool:
+        return program in self.tools
+
+    def is_block_device(self, _path: str) -> bool:
+        return False
+
+    def read_file(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def run(self, argv: list[str], accepted: tuple[int, ...] = (0,)) -> Output:
+        if argv[0] == "cl_status":
+            word = {"hbstatus": "", "listnodes": self.nodes}.get(argv[1])
+            if argv[1] == "rscstatus":
+                word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
+            code = 1 if self.words == ["stopped"] else 0
+            assert code in accepted
+            return Output(code, (word or "") + "\n", "")
+        name = "systemctl-252-show" if argv[0] == "systemctl" else "iproute2-6.1-addr"
+        return Output(0, (FIXTURES / (name + ".txt")).read_text(encoding="utf-8"), "")
+
+    def perform(self, action: Any) -> None:
+        self.done.append(action.sentence)
+        if isinstance(action, WriteFile):
+            self.files[action.path] = action.content
+
+    def exit_json(self, **values: Any) -> None:
+        raise Left(values)
+
+    def fail_json(self, **values: Any) -> None:
+        raise HaError(values["msg"])
+
+    def go(self) -> dict[str, Any]:
+        engine = door.ENGINES["heartbeat"](self, self)
+        with pytest.raises(Left) as left:
+            reconcile(
+                self, engine.read, engine.plan, engine.perform, engine.describe, engine.report, engine.settle
+            )
+        return left.value.args[0]
+
+
+@pytest.fixture(autouse=True)
+def _node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.os, "uname", lambda: SimpleNamespace(nodename="debian1"))
+    monkeypatch.setattr(engines.os.path, "exists", lambda path: True)
+    monkeypatch.setattr(engines, "locate", lambda agent: None if agent == "smb" else "/etc/init.d/" + agent)
+
+
+def test_a_stopped_heartbeat_only_gets_the_file() -> None:
+    for words in (None, ["stopped"]):
+        host = Host(words)
+        result = host.go()
+        assert (result["changed"], result["actions"], result["running"]) == (True, ["write " + PATH], False)
+        assert host.files[PATH].endswith(LINE)
+        assert result["diff"]["after"] == host.files[PATH]
+        assert host.go()["changed"] is False
+
+
+def test_check_mode_says_the_same_and_does_nothing() -> None:
+    files = {PATH: LINE}
+    real, check = Host(["all"], files, groups=[dict(WEB, resources=WEB["resources"][1:])]), None
+    check = Host(["all"], files, check_mode=True, groups=real.params["groups"])
+    predicted, done = check.go(), real.go()
+    assert {key: predicted[key] for key in ("changed", "actions", "diff")} == {
+        key: done[key] for key in ("changed", "actions", "diff")
+    }
+    assert predicted["actions"] == ["stop IPaddr2::192.168.69.16/24 of group web", "write " + PATH] == real.done
+    assert (check.done, check.files[PATH]) == ([], LINE)
+    assert done["holding"] == "all"
+
+
+def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.glob, "glob", lambda pattern: ["/etc/rc2.d/S01heartbeat"])
+    assert Host().go()["services"] == [
+        {"name": "apache2", "active": True, "at_boot": True},
+        {"name": "heartbeat", "active": False, "at_boot": True},
+    ]
+    assert Host(groups=[]).go()["services"] == []
+
+
+def test_a_look_says_whether_there_is_anything_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def idle(words: list[str], text: str = LINE, **changes: Any) -> bool:
+        host = Host(words, {PATH: text})
+        asked = {name: host.params[name] for name in ("groups", "nodes", "auto_failback")}
+        said = engines.is_idle(host, {**asked, **changes})
+        assert (host.done, host.files[PATH]) == ([], text)
+        return said
+
+    monkeypatch.setattr(engines.glob, "glob", lambda pattern: [])
+    own = [dict(WEB, resources=WEB["resources"][:1])]
+    monkeypatch.setattr(engines, "HARESOURCES", PATH)
+    monkeypatch.setattr(engines, "starts_at_boot", lambda unit: False)
+    assert idle(["all"]) and idle(["foreign"])
+    assert not idle(["stopped"])                                 # it is to be started
+    assert not idle(["transition"])                              # it is not known yet what will be
+    assert not idle(["all"], "")                                 # the groups are to be written
+    assert not idle(["all"], groups=own)
+    assert not idle(["all"], nodes=["debian1", "debian3"])       # and this the module has to explain
+    monkeypatch.setattr(engines, "starts_at_boot", lambda unit: True)
+    assert not idle(["all"])                                     # a service is to be taken out of boot
+
+
+def test_what_the_engine_would_warn_of_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = engines.Quiet({})
+    quiet.warn("an address is in doubt")
+    assert quiet.warnings == ["an address is in doubt"]
+
+
+def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
+    assert Host(["transition", "transition", "all"], wait=60).go()["holding"] == "all"
+    with pytest.raises(HaError, match="moving groups"):
+        Host(["transition"]).go()
+
+
+MISSING: dict[str, Any] = {
+    "groups": [
+        dict(WEB, resources=[*WEB["resources"], {"service": {"name": "smb"}}, {"ip": {"address": "172.16.0.1/24"}}])
+    ],
+    "tools": "ip",
+}
+
+
+def test_what_the_host_lacks_is_an_error_and_a_warning_in_check_mode() -> None:
+    for more, check_mode in (({}, False), ({"missing": "fail"}, True)):
+        with pytest.raises(HaError) as caught:
+            Host(check_mode=check_mode, **more, **MISSING).go()
+        for part in ("there is no agent smb", "program 'mail' is not installed", "no network of this host contains it"):
+            assert part in str(caught.value)
+    for more, check_mode in (({}, True), ({"missing": "warn"}, False)):
+        host = Host(check_mode=check_mode, **more, **MISSING)
+        assert host.go()["changed"]
+        assert len(host.warnings) == 3
+
+
+def test_an_address_in_doubt_is_a_warning() -> None:
+    host = Host(groups=[dict(WEB, resources=[{"ip": {"address": "192.168.69.16/16"}}])])
+    host.go()
+    assert "expected the same prefix" in host.warnings[0]
+
+
+REFUSED = [
+    (None, {"nodes": ["debian2", "debian3"]}, "groups[0].nodes: debian1, debian2; expected all nodes of heartbeat"),
+    (None, {"nodes": ["debian2", "debian3"]}, "nodes: debian2, debian3; this host is debian1"),
+    (None, {"auto_failback": True, "groups": [dict(WEB, failback=False)]}, "groups[0].failback: False"),
+    (["all"], {"nodes": ["debian1", "debian3"]}, "heartbeat runs here with debian1, debian2"),
+    (None, {"groups": [{"name": "x"}]}, "groups[0].nodes: is missing"),
+]
+
+
+@pytest.mark.parametrize(("words", "params", "said"), REFUSED)
+def test_what_does_not_fit_the_cluster_is_refused(words: Any, params: Any, said: str) -> None:
+    with pytest.raises(HaError) as caught:
+        Host(words, **params).go()
+    assert said in str(caught.value)
+
+
+def test_a_bare_host_is_read_too() -> None:
+    host = Host(files={"/etc/ha.d/ha.cf": ""}, tools="", check_mode=True)
+    assert host.go()["changed"]
+
+
+def test_scripts_are_looked_for_where_heartbeat_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    first, second = tmp_path / "resource.d", tmp_path / "init.d"
+    for directory, names in ((first, ["a", "plain"]), (second, ["a", "b"])):
+        directory.mkdir()
+        for name in names:
+            (directory / name).touch(mode=0o644 if name == "plain" else 0o755)
+    monkeypatch.setattr(engines.haresources, "AGENT_DIRECTORIES", (str(first), str(second)))
+    found = [engines.locate(name) for name in ("a", "b", "plain", "c")]
+    assert found == [str(first / "a"), str(second / "b"), None, None]
+
+
+def test_the_hosts_log_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Ansible's own module, which writes its options to the log before it hands over."""
+    log: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, text, log_args=None: log.append(f"{text} {log_args}"))
+    fencing = {"devices": [{"name": "bmc", "agent": "fence_ipmilan", "options": {"passwd": "hush"}}], "nodes": []}
+    asked = {"engine": "pacemaker", "fencing": fencing, "groups": [{"name": "web", "state": "disabled"}]}
+    made: list[AnsibleModule] = []
+
+    def engine(module: AnsibleModule, _runner: Any) -> None:
+        made.append(module)
+        raise SystemExit
+
+    monkeypatch.setitem(door.ENGINES, "pacemaker", engine)
+    with patch_module_args(asked), pytest.raises(SystemExit):
+        door.main()
+    assert log
+    assert "hush" not in "".join(log)
+    assert made[0].no_log_values == {"hush"}  # and names can still be told
