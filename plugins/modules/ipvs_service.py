@@ -160,7 +160,6 @@ from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._lvs import ipvs, ipvs_plan, ipvs_settings as ipvs_wanted, proc_ip_vs as ipvs_kernel
 
-KERNEL_TABLE = "/proc/net/ip_vs"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
 MONITOR_PID = "/var/run/ldirectord.%s.pid"    # of the ldirectord that keeps a file of this name
 ANY_CODE = tuple(range(256))
@@ -295,7 +294,7 @@ class Table:
     @staticmethod
     def _open_kernel_table():
         try:
-            return open(KERNEL_TABLE, encoding="ascii")
+            return open(ipvs_kernel.KERNEL_TABLE, encoding="ascii")
         except FileNotFoundError:
             return None
 

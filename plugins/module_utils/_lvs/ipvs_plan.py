@@ -12,7 +12,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .._core.plan import Plan
 from . import ipvs
 from .ipvs import Daemon, Key, Server, ServerName, Service
-from .ipvs_settings import Sync, Wanted, WantedService
+from .ipvs_settings import Sync, Wanted
+from .services import WantedService
 
 DEFAULT_TIMEOUTS = ipvs.Timeouts(900, 120, 300)     # the kernel's own
 DEFAULT_SYNC: Dict[str, Any] = {"group": "224.0.0.81", "port": 8848, "ttl": 1}

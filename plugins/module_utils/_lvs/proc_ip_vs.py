@@ -12,6 +12,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from .ipvs import IpvsError, Key, Server, ServerName, Service, State, read_address
 
+KERNEL_TABLE = "/proc/net/ip_vs"
 _PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 _WORDS = {"gate": "Route", "ipip": "Tunnel", "masq": "Masq"}
 _COUNTS = 39  # where the numbers of connections begin in the line of an IPv4 server

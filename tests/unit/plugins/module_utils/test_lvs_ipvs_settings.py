@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_settings as ipvs_wanted
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs import Key, Server, Service
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.services import WantedService
 
 V6 = {"address": "2001:db8::3", "port": 80}
 SYNC = {"syncid": 1, "interface": "eth0"}
@@ -30,7 +31,7 @@ FAULTS = [
     # parameters, where the fault is, what is expected
     (web(scheduler="wlcx"), "services[0].scheduler: 'wlcx'", "one of rr, wrr"),
     (web(scheduler=["rr"]), "services[0].scheduler: ['rr']", "one of rr, wrr"),
-    (web(schedular="rr"), "services[0].schedular: 'rr'", "no such key"),
+    (web(schedular="rr"), "services[0].schedular: there is", "no such key"),
     (web(port=0), "services[0].port: 0", "only with persistence"),
     (web(port=None), "services[0].port: not given", "a port"),
     (web(port=65536), "services[0].port: 65536", "0 to 65535"),
@@ -71,7 +72,7 @@ FAULTS = [
       for text in ("{}", "[", "[{}", "[{},", "[{},]", "[{}{}]", "[]]")),
     ({"services": ["web"]}, "services[0]: 'web'", "a mapping"),
     (web(servers=["192.168.0.4"]), "services[0].servers[0]: '192.168.0.4'", "a mapping"),
-    (real(weigth=1), "services[0].servers[0].weigth: 1", "no such key"),
+    (real(weigth=1), "services[0].servers[0].weigth: there is", "no such key"),
     (real(weight=-1), "services[0].servers[0].weight: -1", "0 to 2147483647"),
     (real(weight=2**31), "services[0].servers[0].weight: 2147483648", "0 to 2147483647"),
     (real(weight=1.5), "services[0].servers[0].weight: 1.5", "a whole number"),
@@ -88,7 +89,7 @@ FAULTS = [
     (web(servers=[{"address": "192.168.0.4"}, {"address": "192.168.0.4", "weight": 2}]),
      "services[0].servers[1]: 192.168.0.4:80 is already services[0].servers[0]", "once"),
     ({"timeouts": {"tcp": 0}}, "timeouts.tcp: 0", "1 to 2678400"),
-    ({"timeouts": {"icmp": 1}}, "timeouts.icmp: 1", "no such key"),
+    ({"timeouts": {"icmp": 1}}, "timeouts.icmp: there is", "no such key"),
     ({"sync_daemon": {**SYNC, "syncid": 0}}, "sync_daemon.syncid: 0", "1 to 255"),
     ({"sync_daemon": {**SYNC, "syncid": 256}}, "sync_daemon.syncid: 256", "1 to 255"),
     ({"sync_daemon": {"interface": "eth0"}}, "sync_daemon.syncid: not given", "the same on both"),
@@ -153,7 +154,7 @@ def test_nothing_is_wanted_of_nothing():
     assert ipvs_wanted.parse_wanted({}) == ipvs_wanted.Wanted({})
 
 
-def only(params: dict[str, Any]) -> tuple[Key, ipvs_wanted.WantedService]:
+def only(params: dict[str, Any]) -> tuple[Key, WantedService]:
     [(key, service)] = ipvs_wanted.parse_wanted(params).services.items()
     return key, service
 
