@@ -12,6 +12,7 @@ import ipaddress
 import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
+from .._core import schema
 from . import ipvs
 from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, Reader, Spelling, WantedService, is_of_a_host
 
@@ -295,7 +296,7 @@ def _check_checks(reader: Reader, where: str, given: Settings, key: ipvs.Key) ->
         reader.fault(where + ".service", protocol, "one of " + ", ".join(SERVICES))
         return
     if external and "checkcommand" not in given:
-        reader.fault(where + ".checkcommand", None, "it with checktype: " + kind)
+        reader.missing(where + ".checkcommand", "it with checktype: " + kind)
     if not external and "checkcommand" in given:
         reader.fault(where + ".checkcommand", given["checkcommand"], "checktype: external with it")
     if key.family == 6 and (kind == "ping" or (asks and protocol not in IPV6_SERVICES)):
@@ -310,11 +311,11 @@ def _check_questions(reader: Reader, where: str, given: Settings, kind: str, pro
         reader.fault(where + ".checktype", kind, "service with it, the protocol of the check, or another checktype")
     asked = "request" in given or all(real.get("request") is not None for real in given.get("real") or ())
     if kind and protocol in NEED_REQUEST and not asked:
-        reader.fault(where + ".request", None, "it with checktype: %s and service: %s" % (kind, protocol))
+        reader.missing(where + ".request", "it with checktype: %s and service: %s" % (kind, protocol))
     needed = ("login", "passwd", "database") if protocol in SQL else ("secret",) if protocol == "radius" else ()
     for word in needed:
         if kind and word not in given:
-            reader.fault("%s.%s" % (where, word), None, "it with service: " + protocol)
+            reader.missing("%s.%s" % (where, word), "it with service: " + protocol)
     if given.get("httpmethod") == "HEAD" and "receive" in given:
         reader.fault(where + ".receive", given["receive"], "httpmethod: GET with it, HEAD returns no text")
     if "virtualhost" in given and protocol not in HTTP:
@@ -323,12 +324,10 @@ def _check_questions(reader: Reader, where: str, given: Settings, kind: str, pro
 
 def _check_text(reader: Reader, where: str, name: str, value: Any) -> None:
     """Check a value that stands in a line of its own, where # begins a comment."""
-    if value is not None and not re.match(r'[^"#\x00-\x1f\x7f]+\Z', str(value)):
-        right = 'one line of text without " and #'
-        if name in SECRETS:
-            reader.faults.append("%s.%s: (not shown) is not valid; expected %s" % (where, name, right))
-        else:
-            reader.fault("%s.%s" % (where, name), value, right)
+    text = "x" if value is None else str(value)
+    if not text or not schema.is_clean(text) or set(text) & set('"#'):
+        reader.faults.append(schema.fault("%s.%s" % (where, name), value, 'one line of text without " and #',
+                                          secret=name in SECRETS))
 
 
 def _check_directives(reader: Reader, where: str, given: Settings) -> None:

@@ -99,12 +99,9 @@ class Reader(schema.Reader):
         self.spelling = spelling
         self.mixed = ""                        # where a server has another family than its service
 
-    def fault(self, where: str, value: Any, right: str) -> None:
-        """Keep one fault."""
-        if value is None:
-            self.faults.append("%s: not given; expected %s" % (where, right))
-        else:
-            schema.Reader.fault(self, where, value, right)
+    def missing(self, where: str, expected: str) -> None:
+        """Keep a fault for a value that is not given."""
+        self.faults.append(schema.missing(where, expected))
 
     def of_service(self, path: str, key: str) -> str:
         """Return the place of a value of a service."""
@@ -135,6 +132,9 @@ class Reader(schema.Reader):
     def address(self, where: str, value: Any) -> Tuple[str, int]:
         """Return an address of a host and its family; ("", 0) after a fault."""
         address, family = ipvs.read_address(value) if isinstance(value, str) else ("", 0)
+        if value is None:
+            self.missing(where, "an IPv4 or IPv6 address")
+            return "", 0
         if not family or "%" in address:
             self.fault(where, value, "an IPv4 or IPv6 address")
             return "", 0
@@ -178,7 +178,7 @@ class Reader(schema.Reader):
         protocol = self.value(self.of_service(path, "protocol"), item.get("protocol"),
                               schema.choice(*ipvs.PROTOCOLS), "tcp")
         if item.get("port") is None:
-            self.fault(where, None, "a port, or 0 for all ports, with persistence")
+            self.missing(where, "a port, or 0 for all ports, with persistence")
         port = self.number(where, item.get("port"), 0, 65535)
         optional = item.get("persistence") is not None or item.get("state") == "absent"
         if not port and not optional and len(self.faults) == before:
@@ -344,10 +344,10 @@ class Reader(schema.Reader):
             key: self.value("%s.%s" % (path, key), value.get(key), schema.number(low, high))
             for key, low, high in SYNC_LIMITS}
         if required and value.get("syncid") is None:
-            self.fault(path + ".syncid", None, "a whole number, 1 to 255, the same on both directors")
+            self.missing(path + ".syncid", "a whole number, 1 to 255, the same on both directors")
         found["interface"] = self.value(path + ".interface", value.get("interface"), NIC)
         if required and value.get("interface") is None:
-            self.fault(path + ".interface", None, NIC.right)
+            self.missing(path + ".interface", NIC.expected)
         found["group"] = value.get("group")
         if found["group"] is not None:
             if not is_multicast(found["group"]):
