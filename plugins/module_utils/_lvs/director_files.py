@@ -12,16 +12,15 @@ from . import ipvs
 HEAD = "# Managed by Ansible: a director of an LVS farm.\n"
 STATES = ("master", "backup")
 
-# Perl loads these only when they are used for the first time, in a check of http. A check that is given up after
-# negotiatetimeout in the middle of that leaves them broken, and every later one fails: with a machine that was busy as
-# ldirectord started, its real servers stayed out for good, although they all answered.
+# Perl loads these when they are first used, in a check of http. A check that times out (negotiatetimeout) in the middle
+# of that leaves them broken, and every later one fails: on a machine that was busy as ldirectord started, all real
+# servers stayed out for good, although they answered.
 PERL_MODULES = " ".join("-M" + name for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser",
                                                  "IO::Uncompress::Gunzip"))
 
-# heartbeat looks for "running" on the standard output, where ldirectord does not say it, and Debian's own script in
-# /etc/init.d knows no configuration. A name of a file says which ldirectord is meant. Without that file ldirectord
-# fails whatever it is asked; but a service that is taken away loses its file before heartbeat stops what ran it. So
-# systemd ends the process, as ldirectord itself would.
+# heartbeat searches the standard output for "running", where ldirectord does not print it, and Debian's own script in
+# /etc/init.d supports no configuration. Without its file every command of ldirectord fails; but a removed service loses
+# its file before heartbeat stops its ldirectord. So systemd ends the process, as ldirectord itself would.
 AGENT_TEXT = """#!/bin/sh
 %s# heartbeat calls it as: ldirectord CONFIGURATION start|stop|status
 # heartbeat does not watch what it has started. systemd does: an ldirectord that was killed is started again.
@@ -50,7 +49,7 @@ After=network-online.target systemd-modules-load.service systemd-sysctl.service
 [Service]
 Type=forking
 PIDFile=/run/ldirectord.%i.cf.pid
-# Loaded now, not in the middle of a check that may be given up.
+# Loaded at start, not in the middle of a check that may time out.
 Environment="PERL5OPT=""" + PERL_MODULES + """"
 ExecStart=/usr/sbin/ldirectord %i.cf start
 ExecReload=/usr/sbin/ldirectord %i.cf reload

@@ -274,11 +274,11 @@ def _draining(desired: Desired, here: Host) -> List[Declared]:
             & ldirectord.list_targets(here.servers.get(CONFIG % service.name, ""))]
 
 
-def _only_drained(service: Declared) -> services.WantedService:
+def _only_drained(service: Declared) -> services.DesiredService:
     return service.want._replace(service=service.want.service._replace(servers={}), purge=False)
 
 
-def _table_of(desired: Desired, here: Host, stopped: Sequence[str]) -> ipvs_settings.Wanted:
+def _table_of(desired: Desired, here: Host, stopped: Sequence[str]) -> ipvs_settings.Desired:
     """Return the part of the kernel's table that is not ldirectord's.
 
     Where ldirectord runs, it knows better which real servers are alive. One that it found dead stays out until it runs
@@ -289,7 +289,7 @@ def _table_of(desired: Desired, here: Host, stopped: Sequence[str]) -> ipvs_sett
     present = {service.key for service in desired.services if service.present}
     found.update({service.key: service.want for service in desired.services
                   if service.numeric and not service.present and service.key not in present})
-    return ipvs_settings.Wanted(found if desired.fills_table else {}, keep_quiesced=not desired.static)
+    return ipvs_settings.Desired(found if desired.fills_table else {}, keep_quiesced=not desired.static)
 
 
 def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str]:

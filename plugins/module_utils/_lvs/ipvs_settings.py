@@ -12,7 +12,7 @@ from typing import Any, Dict, FrozenSet, Iterator, Mapping, NamedTuple, Optional
 
 from .._core import schema
 from . import ipvs
-from .services import LONGEST, SYNC_LIMITS, Reader, WantedService
+from .services import LONGEST, SYNC_LIMITS, DesiredService, Reader
 
 SYNC_KEYS = ("state", "interface", "group") + tuple(key for key, _low, _high in SYNC_LIMITS)
 SYNC_ROLES = {"master": ("master",), "backup": ("backup",), "both": ("master", "backup"), "absent": ()}
@@ -34,10 +34,10 @@ class Sync(NamedTuple):
     ttl: Optional[int] = None
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """The desired state. A timeout of 0 is left as it is."""
 
-    services: Dict[ipvs.Key, WantedService]
+    services: Dict[ipvs.Key, DesiredService]
     timeouts: Optional[ipvs.Timeouts] = None
     sync: Optional[Sync] = None
     purge: bool = False
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
     spared: FrozenSet[ipvs.Key] = frozenset()  # never purged: ldirectord keeps them
 
 
-def parse_wanted(params: Mapping[str, Any]) -> Wanted:
+def read_params(params: Mapping[str, Any]) -> Desired:
     """Turn the parameters of the module into the desired state; raise IpvsError with one line for each fault."""
     reader = Reader()
     table = params.get("services")
@@ -63,7 +63,7 @@ def parse_wanted(params: Mapping[str, Any]) -> Wanted:
                              "connections; expected addresses of one family, or sync_daemon.state absent"
                              % reader.mixed)
     raise_faults(reader.faults)
-    return Wanted(services, timeouts, sync, bool(params.get("purge")), bool(params.get("keep_weights")),
+    return Desired(services, timeouts, sync, bool(params.get("purge")), bool(params.get("keep_weights")),
                   bool(params.get("wait", True)), limit, bool(params.get("keep_quiesced")))
 
 
@@ -85,7 +85,7 @@ def _read_sync(reader: Reader, value: Any) -> Optional[Sync]:
 
 
 def packed(services: Any) -> Any:
-    """Return a long table as packed JSON text, which ``parse_wanted`` takes too; anything else as it is."""
+    """Return a long table as packed JSON text, which ``read_params`` takes too; anything else as it is."""
     try:
         text = services if isinstance(services, str) else json.dumps(services)
     except TypeError:                          # holds what is no table anyway

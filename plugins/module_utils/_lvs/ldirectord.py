@@ -14,7 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .._core import schema
 from . import ipvs
-from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, Reader, Spelling, WantedService, is_of_a_host
+from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService, Reader, Spelling, is_of_a_host
 
 Settings = Dict[str, Any]
 
@@ -68,7 +68,7 @@ class Declared(NamedTuple):
 
     name: str
     key: ipvs.Key              # UNKNOWN where the address of an absent service is not given
-    want: WantedService
+    want: DesiredService
     given: Settings            # without what is null
 
     @property

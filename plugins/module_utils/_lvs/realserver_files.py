@@ -64,7 +64,7 @@ def _render_record(network: str, vips: Sequence[str], before: Dict[str, str]) ->
 
 
 def _render_unit(description: str, starts: Sequence[str], stops: Sequence[str], unit: str) -> str:
-    # No DefaultDependencies=no: the settings are in force before the address appears, whenever that is.
+    # No DefaultDependencies=no: the settings are active before the address appears, whenever that is.
     return (HEAD + "[Unit]\nDescription=%s\n%s\n[Service]\nType=oneshot\nRemainAfterExit=yes\n" % (description, unit)
             + "".join("Exec%s=%s\n" % (word, line) for word in ("Start", "Reload") for line in starts)
             + "".join("ExecStop=%s\n" % line for line in stops)

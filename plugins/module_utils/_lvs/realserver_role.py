@@ -93,11 +93,11 @@ def _read_vip(reader: Reader, where: str, text: str) -> str:
     return address
 
 
-def _check_redirects(reader: Reader, redirects: Sequence[Dict[str, Any]], wanted: bool) -> None:
+def _check_redirects(reader: Reader, redirects: Sequence[Dict[str, Any]], expected: bool) -> None:
     name = "lvs_realserver_redirects"
-    if redirects and not wanted:
+    if redirects and not expected:
         reader.faults.append(name + ": is given; expected lvs_realserver_method: redirect with it")
-    if wanted and not redirects:
+    if expected and not redirects:
         reader.faults.append(name + ": is empty; expected at least one, such as {port: 80}")
     seen = set()
     for index, redirect in enumerate(redirects):
@@ -197,17 +197,17 @@ def _refusals(desired: Desired, host: Host) -> List[str]:
 
 # --- plan -----------------------------------------------------------------------------------------------------------
 
-def _address_lines(wanted: Sequence[str], known: Sequence[str], addresses: Sequence[Address]) -> List[str]:
-    """Return what makes lo have exactly the wanted ones of all addresses that are this role's."""
+def _address_lines(vips: Sequence[str], known: Sequence[str], addresses: Sequence[Address]) -> List[str]:
+    """Return what makes lo have exactly these of all addresses of this role."""
     lines, there = [], set()
     for each in addresses:
-        if each.nic == "lo" and each.address in set(wanted) | set(known):
-            if each.address in wanted and each.prefix == (128 if ":" in each.address else 32):
+        if each.nic == "lo" and each.address in set(vips) | set(known):
+            if each.address in vips and each.prefix == (128 if ":" in each.address else 32):
                 there.add(each.address)
             else:
                 lines.append("address del %s/%d dev lo" % (each.address, each.prefix))
     return lines + ["address add %s/%s dev lo%s" % (vip, prefix, " label " + label if label else "")
-                    for vip, prefix, label in labelled(wanted) if vip not in there]
+                    for vip, prefix, label in labelled(vips) if vip not in there]
 
 
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
@@ -242,14 +242,14 @@ def plan_steps(desired: Desired, host: Host) -> Steps:
     """Return what the host needs to become as desired."""
     record = parse_record(host.files.get(RECORD, ""))
     network = choose_network(desired, host)
-    in_force = {name: host.files.get("/proc/sys/" + name.replace(".", "/"), "0").strip() for name in SETTINGS}
-    before = record.before or in_force
+    active = {name: host.files.get("/proc/sys/" + name.replace(".", "/"), "0").strip() for name in SETTINGS}
+    before = record.before or active
     on_lo = desired.vips if desired.present and desired.method == "loopback" else ()
-    wanted = files_of(desired, network, before)
-    names = {file.path for file in wanted}
-    different = tuple(file for file in wanted if host.files.get(file.path) != file.content)
+    files = files_of(desired, network, before)
+    names = {file.path for file in files}
+    different = tuple(file for file in files if host.files.get(file.path) != file.content)
     unit_there, unit = host.files.get(UNIT_FILE, ""), host.units.get(UNIT, {})
-    # Its own way of stopping belongs to the method that it was written for, so it is stopped before it is written anew.
+    # A unit stops what its own method started, so it is stopped before it is written for another method.
     stop = bool(unit_there) and (UNIT_FILE not in names or any(
         file.path == UNIT_FILE and _purpose(file.content or "") != _purpose(unit_there) for file in different))
     ready = unit.get("ActiveState") == "active" and unit.get("UnitFileState") == "enabled"
@@ -257,10 +257,10 @@ def plan_steps(desired: Desired, host: Host) -> Steps:
     remove = [path for path in realserver_files.OWN_FILES + (RECORD,) if path in host.files and path not in names]
     return Steps(
         refusals=tuple(_refusals(desired, host)), network=network, stop_unit=stop, files=different,
-        sysctls=tuple("%s=%s" % pair for pair in SETTINGS.items() if on_lo and in_force[pair[0]] != pair[1]),
+        sysctls=tuple("%s=%s" % pair for pair in SETTINGS.items() if on_lo and active[pair[0]] != pair[1]),
         addresses=tuple(_address_lines(on_lo, record.vips + (() if on_lo else desired.vips), host.addresses)),
         start_unit=UNIT_FILE in names and (not ready or any(file.path in names - {RECORD} for file in different)),
-        restore=tuple("%s=%s" % pair for pair in record.before.items() if not on_lo and in_force[pair[0]] != pair[1]),
+        restore=tuple("%s=%s" % pair for pair in record.before.items() if not on_lo and active[pair[0]] != pair[1]),
         remove=tuple(remove + [path for path in gone if path not in names]))
 
 

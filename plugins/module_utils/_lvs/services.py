@@ -46,7 +46,7 @@ class Spelling(NamedTuple):
 OF_THE_MODULE = Spelling()
 
 
-class WantedService(NamedTuple):
+class DesiredService(NamedTuple):
     """One service. ``service`` holds the servers that are to be there."""
 
     service: ipvs.Service
@@ -145,19 +145,19 @@ class Reader(schema.Reader):
 
     # --- services ---
 
-    def read_services(self, value: Any, path: str, purge: bool = False) -> Dict[ipvs.Key, WantedService]:
+    def read_services(self, value: Any, path: str, purge: bool = False) -> Dict[ipvs.Key, DesiredService]:
         """Read the table."""
-        services: Dict[ipvs.Key, WantedService] = {}
+        services: Dict[ipvs.Key, DesiredService] = {}
         places: Dict[ipvs.Key, str] = {}
         for index, item in enumerate(self.items(value, path)):
             here = "%s[%d]" % (path, index)
             if not self.known(item, here, self.spelling.service_keys):
                 continue
             key = self.read_key(item, here)
-            wanted = self.read_service(item, here, key, purge)
+            found = self.read_service(item, here, key, purge)
             if key != UNKNOWN:
                 self.only_once(here, key, places)
-                services[key] = wanted
+                services[key] = found
         return services
 
     def only_once(self, here: str, key: ipvs.Key, places: Dict[ipvs.Key, str]) -> None:
@@ -193,7 +193,7 @@ class Reader(schema.Reader):
         family = self.value(path + ".family", item.get("family"), schema.choice("ipv4", "ipv6"), "ipv4")
         return ipvs.Key("fwmark", "", mark, 6 if family == "ipv6" else 4) if mark else UNKNOWN
 
-    def read_service(self, item: Mapping[Any, Any], path: str, key: ipvs.Key, purge: bool) -> WantedService:
+    def read_service(self, item: Mapping[Any, Any], path: str, key: ipvs.Key, purge: bool) -> DesiredService:
         """Read all but the name of a service."""
         state = self.value(self.of_service(path, "state"), item.get("state"), schema.choice("present", "absent"),
                            "present")
@@ -206,7 +206,7 @@ class Reader(schema.Reader):
             self.fault(where, True, "it only with udp or fwmark")
         timeout, netmask, engine = self._read_persistence(item.get("persistence"), path, key)
         servers = self._read_servers(item.get("servers"), self.of_service(path, "servers"), key)
-        return WantedService(
+        return DesiredService(
             ipvs.Service(scheduler, flags, timeout, netmask, engine, one_packet, servers.present), state == "present",
             tuple(servers.absent), tuple(servers.drained),
             self.value(path + ".purge", item.get("purge"), schema.TRUTH, purge))
@@ -357,7 +357,7 @@ class Reader(schema.Reader):
         return found
 
 
-def entry_of(key: ipvs.Key, want: WantedService) -> Dict[str, Any]:
+def entry_of(key: ipvs.Key, want: DesiredService) -> Dict[str, Any]:
     """Return a service as the module ipvs_service takes it: what ``read_services`` reads as the same again."""
     entry: Dict[str, Any] = {"address": key.address, "port": key.port, "protocol": key.protocol}
     if key.protocol == "fwmark":

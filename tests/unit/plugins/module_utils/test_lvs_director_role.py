@@ -18,7 +18,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import (
     ldirectord,
     services as lvs_services,
 )
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import parse_wanted
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import read_params
 from hypothesis import given, strategies as st
 
 WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
@@ -89,7 +89,7 @@ class Director:
         self.units.update({name: {**self.units.get(name, {}), "UnitFileState": "disabled"} for name in plan["disable"]})
         if plan["packages"]:
             self.units.update(INSTALLED)
-        table = parse_wanted({"services": plan["table"]}).services
+        table = read_params({"services": plan["table"]}).services
         if table:
             self.table = ipvs.render_state(ipvs.State({
                 key: want.service for key, want in table.items() if want.present}))
@@ -113,11 +113,11 @@ def rules(*raw: dict[str, Any]) -> str:
 @pytest.mark.parametrize("changes", [{}, {"sync": None}, {"sync": {}}, {"sync": {
     "syncid": 255, "interface": "bond0.7", "states": ["backup"], "group": "ff02::81", "port": 8848, "ttl": 1,
     "maxlen": 1400}}])
-def test_good_settings_have_no_problem(changes):
+def test_good_settings_have_no_fault(changes):
     assert role.check_settings(change(**changes), ["frontal1"]) == []
 
 
-@pytest.mark.parametrize(("changes", "says"), [
+@pytest.mark.parametrize(("changes", "message"), [
     ({"services": [{**WWW, "virtual": "192.168.0.3:0"}]},
      "lvs_director_services[0].virtual: 0 is not valid; expected 1 to 65535"),
     ({"globals": {"checkinterval": 0}}, "lvs_director_globals.checkinterval: 0 is not valid"),
@@ -151,12 +151,12 @@ def test_good_settings_have_no_problem(changes):
     ({"services": [{**WWW, "scheduler": "twos"}]}, "lvs_director_services[0].scheduler: 'twos' is not valid"),
     ({"modules": ["ip_vs;reboot"]}, "lvs_director_modules: 'ip_vs;reboot' is not valid"),
 ])
-def test_a_wrong_value_is_named(changes, says):
-    problems = role.check_settings(change(**changes), [])
-    assert any(says in problem for problem in problems), problems
+def test_a_wrong_value_is_a_fault(changes, message):
+    faults = role.check_settings(change(**changes), [])
+    assert any(message in fault for fault in faults), faults
 
 
-def test_a_bare_director_gets_everything_in_one_go():
+def test_a_bare_director_gets_everything_in_one_plan():
     plan = Director(units={}).plan(GOOD)
     assert plan["packages"] == ["ipvsadm", "ldirectord"]
     assert paths(plan["files"]) == [role.MODULES_FILE, role.SYSCTL_FILE, role.SYNC_FILE, role.RULES_FILE,
@@ -227,7 +227,7 @@ def test_ldirectord_is_reloaded_for_a_changed_service():
     assert plan["start"] == []
 
 
-def test_a_service_that_goes_is_stopped_and_its_file_removed():
+def test_a_removed_service_is_stopped_and_its_file_removed():
     plan = Director().apply(GOOD).plan(change(services=[{**WWW, "state": "absent"}], sync=None))
     assert plan["stop"] == ["www"]
     assert plan["remove"] == ["/etc/ha.d/www.cf", role.SYNC_FILE]
@@ -235,7 +235,7 @@ def test_a_service_that_goes_is_stopped_and_its_file_removed():
     assert {"stop ldirectord for www", "stop and disable ipvs-sync.service"} <= set(plan["changes"])
 
 
-def test_a_service_that_goes_leaves_nothing_in_the_kernels_table_of_the_director_that_runs_it():
+def test_a_removed_service_leaves_nothing_in_the_kernels_table_of_the_director_that_runs_it():
     plan = Director().apply(GOOD).run("www").plan(change(services=[{**WWW, "state": "absent"}]))
     assert plan["stop"] == ["www"]
     assert plan["table"] == [{"address": "192.168.0.3", "port": 80, "protocol": "tcp", "state": "absent"}]
@@ -272,7 +272,7 @@ def test_the_agent_stops_nothing_but_ldirectord(tmp_path, pid):
     assert agent(tmp_path, "second.cf", "status") == (b"asked\n", 1)
 
 
-def test_what_a_check_needs_is_loaded_before_it_can_be_given_up():
+def test_modules_of_perl_for_checks_are_loaded_at_start():
     for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser", "IO::Uncompress::Gunzip"):
         assert "-M" + name in director_files.PERL_MODULES
     assert '\nEnvironment="PERL5OPT=%s"\n' % director_files.PERL_MODULES in director_files.BOOT_TEXT
@@ -316,7 +316,7 @@ def test_a_file_without_one_is_kept_as_a_backup():
     assert [file["dest"] for file in Director().plan(GOOD)["files"] if file["backup"]] == ["/etc/ha.d/www.cf"]
 
 
-def test_an_address_of_no_network_is_refused():
+def test_an_address_outside_the_networks_is_refused():
     plan = Director().plan(change(services=[{**WWW, "virtual": "10.9.9.9:80"}]))
     assert plan["refusals"] == [
         "lvs_director_services[0].virtual: '10.9.9.9:80' is not valid; expected an address of a network of this host "
@@ -324,7 +324,7 @@ def test_an_address_of_no_network_is_refused():
     assert plan["changes"][0] == plan["refusals"][0]
 
 
-def test_what_is_gathered():
+def test_the_query():
     query = role.query(GOOD)
     assert "/etc/ha.d/www.cf" in query["files"]
     assert {"/proc/sys/net/ipv4/ip_forward", "/proc/modules"} <= set(query["texts"])
@@ -375,7 +375,7 @@ def test_a_static_table_for_the_next_boot():
     ]
 
 
-def test_a_static_table_that_is_set_is_left_alone():
+def test_a_static_table_that_is_set_has_no_changes():
     settings = change(services=STATIC, monitor="static")
     assert Director(addresses=SIX).apply(settings).plan(settings)["changes"] == []
 
@@ -398,7 +398,7 @@ def test_the_table_is_filled_before_ldirectord_starts_and_left_to_it_then():
     assert director.run("www").plan(GOOD)["table"] == []
 
 
-def test_what_ldirectord_found_dead_stays_so_while_it_does_not_run():
+def test_a_dead_real_server_stays_quiesced_while_ldirectord_does_not_run():
     director = Director().apply(GOOD)
     director.table = director.table.replace("-w 1", "-w 0")
     assert director.plan(GOOD)["table"] == []
@@ -418,7 +418,7 @@ def running(settings: dict[str, Any]) -> Director:
     return Director().apply(settings).run("www")
 
 
-def test_a_drained_server_gets_nothing_new_is_waited_for_and_then_leaves_the_file():
+def test_a_drained_server_is_quiesced_waited_for_and_removed_from_the_file():
     plan = running(change(services=[TWO])).plan(change(services=[LEAVING]))
     (quiesced,) = plan["quiesce"]
     (final,) = [file for file in plan["files"] if file["dest"] == "/etc/ha.d/www.cf"]
@@ -433,7 +433,7 @@ def test_a_drained_server_gets_nothing_new_is_waited_for_and_then_leaves_the_fil
     assert "drain real servers of /etc/ha.d/www.cf" in plan["changes"]
 
 
-def test_what_was_drained_is_left_alone():
+def test_a_drained_server_has_no_changes_afterwards():
     settings = change(services=[LEAVING])
     assert running(settings).plan(settings)["changes"] == []
 
@@ -447,7 +447,7 @@ def test_nothing_else_is_drained(settings):
     assert running(change(services=[TWO])).plan(settings)["drain"] == []
 
 
-def test_where_ldirectord_does_not_run_the_table_says_what_is_to_be_drained():
+def test_where_ldirectord_does_not_run_the_table_drains():
     plan = Director().apply(change(services=[TWO])).plan(change(services=[LEAVING]))
     assert plan["drain"] == []
     assert [server.get("state") for server in plan["table"][0]["servers"]] == [None, "drained"]
@@ -458,7 +458,7 @@ def test_the_table_of_the_next_boot_has_no_drained_server():
     assert "192.168.0.4" in rules(LEAVING)
 
 
-def test_what_a_killed_run_has_written_counts_as_changed():
+def test_files_that_a_killed_run_wrote_count_as_changed():
     director = Director().apply(GOOD)
     director.pending = "/etc/ha.d/www.cf\n" + role.SYNC_FILE + "\n"
     plan = director.plan(GOOD)
@@ -496,7 +496,7 @@ def test_what_the_role_accepts_the_module_and_ipvsadm_read_as_the_same(virtual, 
     if faults:
         return
     entry = lvs_services.entry_of(service.key, service.want)
-    assert parse_wanted({"services": [entry]}).services == {service.key: service.want}
+    assert read_params({"services": [entry]}).services == {service.key: service.want}
     text = role.render_rules(declared)
     read = ipvs.parse_state(text)
     assert ipvs.render_state(read) == text

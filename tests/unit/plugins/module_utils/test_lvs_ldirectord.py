@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ldirectord as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ldirectord
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.services import LONGEST_RANGE
 
 REAL = {"address": "192.168.0.4", "forward": "gate", "weight": 1}
@@ -57,7 +57,7 @@ virtual = 7
 
 
 def declared(service, common=None):
-    (found,), faults = room.read_services([service], common or {})
+    (found,), faults = ldirectord.read_services([service], common or {})
     assert faults == []
     return found
 
@@ -71,7 +71,7 @@ def real(**change):
 
 
 def test_the_article_s_file():
-    assert room.render_config(declared(GOOD), {}) == ARTICLE
+    assert ldirectord.render_config(declared(GOOD), {}) == ARTICLE
 
 
 def test_every_kind_of_directive_is_written_where_it_is_legal():
@@ -84,12 +84,12 @@ def test_every_kind_of_directive_is_written_where_it_is_legal():
                "real": [{"address": "10.0.0.1", "to": "10.0.0.9", "forward": "masq", "weight": 2, "lower": 5,
                          "upper": 10, "request": "index.html", "receive": "ok"},
                         {"address": "web", "port": 8080, "forward": "ipip"}]}
-    assert room.check_services([service], common) == []
-    assert room.render_config(declared(service, common), common) == EVERYTHING
+    assert ldirectord.check_services([service], common) == []
+    assert ldirectord.render_config(declared(service, common), common) == EVERYTHING
 
 
 def test_ipv6_has_its_own_words():
-    text = room.render_config(declared({**SIX, "fallback": "[::1]:80"}), {})
+    text = ldirectord.render_config(declared({**SIX, "fallback": "[::1]:80"}), {})
     assert "virtual6 = [2001:db8::3]:80\n    real6 = [2001:db8::4]:80 gate 1\n" in text
     assert "    fallback6 = [::1]:80\n" in text
 
@@ -104,11 +104,11 @@ def test_ipv6_has_its_own_words():
     {"globals": {"fork": True}, "checkinterval": 3}, {"emailalertfreq": 0}, {"smtp": "mail.example.com"},
     real(port=8080, forward="masq"), real(weight=0), real(address="reel1"), real(to="192.168.0.9"),
 ])
-def test_good_services_have_no_problem(change):
-    assert room.check_services(services(change), {}) == []
+def test_good_services_have_no_fault(change):
+    assert ldirectord.check_services(services(change), {}) == []
 
 
-@pytest.mark.parametrize(("change", "says"), [
+@pytest.mark.parametrize(("change", "message"), [
     ({"name": "../www"}, "services[0].name: '../www'"),
     ({"virtual": "192.168.0.3"}, "services[0].virtual: '192.168.0.3' is not valid; expected ADDRESS:PORT"),
     ({"virtual": "192.168.0.300:80"},
@@ -186,13 +186,13 @@ def test_good_services_have_no_problem(change):
     ({"monitorfile": "log"}, "services[0].monitorfile: 'log'"),
     ({"globals": {"checkinterval": 0}}, "services[0].globals.checkinterval: 0"),
 ])
-def test_a_wrong_service_is_named(change, says):
-    problems = room.check_services(services(change), {})
-    assert any(says in problem for problem in problems), problems
-    assert all(problem.startswith("services[0].") for problem in problems)
+def test_a_wrong_service_is_a_fault(change, message):
+    faults = ldirectord.check_services(services(change), {})
+    assert any(message in fault for fault in faults), faults
+    assert all(fault.startswith("services[0].") for fault in faults)
 
 
-@pytest.mark.parametrize(("change", "says"), [
+@pytest.mark.parametrize(("change", "message"), [
     ({"scheduler": "twos"}, "services[0].scheduler: 'twos' is not valid"),
     ({"persistent": 2678401}, "services[0].persistent: 2678401 is not valid; expected a whole number, 1 to 2678400"),
     ({"virtual": "2147483648", "fallback": None}, "services[0].virtual: 2147483648 is not valid"),
@@ -226,28 +226,28 @@ def test_a_wrong_service_is_named(change, says):
     ({"state": "absent", "virtual": "192.168.0.3"}, "services[0].virtual: '192.168.0.3' is not valid"),
     ({"state": "absent", **real(weight=-1)}, "services[0].real[0].weight: -1 is not valid"),
 ])
-def test_what_the_kernel_or_ipvsadm_would_refuse_is_refused_here(change, says):
-    problems = room.check_services(services(change), {})
-    assert [problem for problem in problems if says in problem], problems
+def test_what_the_kernel_or_ipvsadm_would_refuse_is_refused_here(change, message):
+    faults = ldirectord.check_services(services(change), {})
+    assert [fault for fault in faults if message in fault], faults
 
 
 def test_the_longest_range_is_accepted():
-    (found,), faults = room.read_services(services(real(address="10.0.0.1", to="10.0.4.0")), {})
+    (found,), faults = ldirectord.read_services(services(real(address="10.0.0.1", to="10.0.4.0")), {})
     assert (len(found.want.service.servers), faults) == (LONGEST_RANGE, [])
 
 
 def test_an_absent_service_needs_only_its_name():
-    (found,), faults = room.read_services([{"name": "old", "state": "absent"}], {})
+    (found,), faults = ldirectord.read_services([{"name": "old", "state": "absent"}], {})
     assert (found.present, found.numeric, faults) == (False, False, [])
 
 
 def test_the_value_of_a_secret_is_not_printed():
     change = {"checktype": "negotiate", "service": "radius", "request": "a", "secret": 'hidden"'}
-    assert room.check_services(services(change), {}) == [
+    assert ldirectord.check_services(services(change), {}) == [
         'services[0].secret: (not shown) is not valid; expected one line of text without " and #']
 
 
-@pytest.mark.parametrize(("common", "says"), [
+@pytest.mark.parametrize(("common", "message"), [
     ({"checkinterval": 0}, "globals.checkinterval: 0"),
     ({"supervised": True}, "globals.supervised: True"),
     ({"execute": ["a b"]}, "globals.execute: 'a b'"),
@@ -256,26 +256,26 @@ def test_the_value_of_a_secret_is_not_printed():
     ({"fallback6": "[::z]"}, "globals.fallback6: '[::z]'"),
     ({"maintenancedir": "down"}, "globals.maintenancedir: 'down'"),
 ])
-def test_a_wrong_global_directive_is_named(common, says):
-    problems = room.check_services([], common)
-    assert any(says in problem for problem in problems), problems
+def test_a_wrong_global_directive_is_a_fault(common, message):
+    faults = ldirectord.check_services([], common)
+    assert any(message in fault for fault in faults), faults
 
 
 def test_two_services_on_one_address_and_port_are_refused():
-    problems = room.check_services(services({}, {"name": "two"}), {})
-    assert problems == ["services[1]: tcp 192.168.0.3:80 is already services[0]; expected each service once"]
-    assert room.check_services(services({}, {"name": "two", "protocol": "udp"}), {}) == []
+    faults = ldirectord.check_services(services({}, {"name": "two"}), {})
+    assert faults == ["services[1]: tcp 192.168.0.3:80 is already services[0]; expected each service once"]
+    assert ldirectord.check_services(services({}, {"name": "two", "protocol": "udp"}), {}) == []
 
 
 def test_two_services_of_one_name_are_refused():
-    assert room.check_services(services({}, {"virtual": "192.168.0.9:80"}), {}) == [
+    assert ldirectord.check_services(services({}, {"virtual": "192.168.0.9:80"}), {}) == [
         "services[1].name: 'www' is not valid; expected each name once"]
 
 
 def test_a_virtual_address_outside_the_networks_is_refused():
     mixed = services({}, {"virtual": "10.0.0.3:80"}, {"virtual": "7"}, {"state": "absent", "virtual": None}, SIX)
-    declared_services = room.read_services(mixed, {})[0]
-    assert [problem.split(" ")[0] for problem in room.check_networks(declared_services, [
+    declared_services = ldirectord.read_services(mixed, {})[0]
+    assert [fault.split(" ")[0] for fault in ldirectord.check_networks(declared_services, [
         "192.168.0.1/24", "fe80::1/64"])] == [
         "services[1].virtual:", "services[4].virtual:"]
-    assert "it has none" in room.check_networks([declared(GOOD)], [])[0]
+    assert "it has none" in ldirectord.check_networks([declared(GOOD)], [])[0]

@@ -64,11 +64,11 @@ def idle(steps):
 # --- variables ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("change", [{}, PORTS, {"lvs_realserver_network": "unit"}])
-def test_good_settings_have_no_problem(change):
+def test_good_settings_have_no_fault(change):
     assert role.check_settings({**GOOD, **change}, ["reel1"]) == []
 
 
-@pytest.mark.parametrize(("change", "says"), [
+@pytest.mark.parametrize(("change", "message"), [
     ({"vips": []}, "lvs_realserver_vips: is empty"),
     ({"vips": ["192.168.0"]}, "lvs_realserver_vips[0]: '192.168.0' is not valid; expected an IPv4 or IPv6 address"),
     ({"vips": ["192.168.0.3/32"]},
@@ -95,10 +95,10 @@ def test_good_settings_have_no_problem(change):
      "redirects[0].to_port: 0 is"),
     ({"method": "redirect", "redirects": [{"port": 80, "protocol": "tcp"}] * 2}, "redirects[1].port: 80 is not valid"),
 ])
-def test_a_wrong_value_is_named(change, says):
-    problems = role.check_settings({**GOOD, **{"lvs_realserver_" + name: value for name, value in change.items()}}, [])
-    assert any(says in problem for problem in problems), problems
-    assert all(problem.startswith("lvs_realserver_") for problem in problems)
+def test_a_wrong_value_is_a_fault(change, message):
+    faults = role.check_settings({**GOOD, **{"lvs_realserver_" + name: value for name, value in change.items()}}, [])
+    assert any(message in fault for fault in faults), faults
+    assert all(fault.startswith("lvs_realserver_") for fault in faults)
 
 
 # --- what keeps the address -----------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_a_wrong_value_is_named(change, says):
     (active("systemd-networkd", "networking"), {}, {}, "networkd"),
     (active("NetworkManager"), {}, {}, "unit"),
     (active("NetworkManager"), {}, {"manager_knows_lo": True}, "networkmanager"),
-    (active("network"), {}, {}, "unit"),  # an IPv6 address is wanted too
+    (active("network"), {}, {}, "unit"),  # an IPv6 address is declared too
     ({}, {}, {"family": "RedHat"}, "ifcfg"),
     ({}, {}, {}, "ifupdown"),
 ])
@@ -118,17 +118,17 @@ def test_the_hosts_own_network_manager_is_found(units, files, more, network):
     assert role.choose_network(desired(), host(files, units, **more)) == network
 
 
-def test_ifcfg_is_taken_for_ipv4():
+def test_ifcfg_keeps_ipv4_addresses():
     assert role.choose_network(desired(vips=["192.168.0.3"]), host(units=active("network"))) == "ifcfg"
 
 
-def test_the_users_word_counts():
+def test_the_variable_overrides_the_detection():
     assert role.choose_network(desired(network="networkd"), host()) == "networkd"
     assert role.choose_network(redirect(firewall="iptables"), host()) == "iptables"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_arp_is_settled_before_the_address_appears(network):
+def test_arp_is_configured_before_the_address_appears(network):
     vips = ["192.168.0.3", "192.168.0.9"]
     steps = role.plan_steps(desired(network=network, vips=vips), host())
     assert steps.files[0].path == role.RECORD
@@ -182,13 +182,13 @@ desired_states = st.builds(
 
 
 @given(desired_states)
-def test_a_host_that_is_right_is_left_alone(wanted):
+def test_a_converged_host_has_no_changes(host_state):
     start = host()
-    assert idle(role.plan_steps(wanted, after(role.plan_steps(wanted, start), start)))
+    assert idle(role.plan_steps(host_state, after(role.plan_steps(host_state, start), start)))
 
 
 @given(desired_states, desired_states)
-def test_every_way_leads_to_the_goal_and_absent_leaves_nothing_behind(first, second):
+def test_every_plan_converges_and_absent_leaves_nothing_behind(first, second):
     start = host()
     middle = after(role.plan_steps(first, start), start)
     end = after(role.plan_steps(second, middle), middle)
@@ -205,13 +205,13 @@ def test_settings_that_were_there_before_come_back():
     assert after(steps, there).files == start.files
 
 
-def test_an_address_that_is_no_longer_wanted_goes():
+def test_an_address_that_is_no_longer_declared_is_removed():
     there = after(role.plan_steps(desired(), host()), host())
     steps = role.plan_steps(desired(vips=["192.168.0.3"]), there)
     assert steps.addresses == ("address del 2001:db8::3/128 dev lo",)
 
 
-def test_a_wide_prefix_on_lo_is_put_right():
+def test_a_wide_prefix_on_lo_is_replaced():
     wide = host(addresses=BARE + (Address("lo", "192.168.0.3", 24, "lo:1"),))
     assert role.plan_steps(desired(vips=["192.168.0.3"]), wide).addresses == (
         "address del 192.168.0.3/24 dev lo", "address add 192.168.0.3/32 dev lo label lo:1")
@@ -269,7 +269,7 @@ def test_ifcfg_files_are_gathered_for_each_address():
     assert "/etc/sysconfig/network-scripts/ifcfg-lo:1" in role.query(GOOD)["texts"]
 
 
-def test_a_bare_real_server_gets_everything_in_one_go():
+def test_a_bare_real_server_gets_everything_in_one_plan():
     settings = {**GOOD, "lvs_realserver_vips": ["192.168.0.3"]}
     plan = role.plan(settings, facts(settings), "reel1")
     assert json.loads(json.dumps(plan)) == plan
@@ -284,12 +284,12 @@ def test_a_bare_real_server_gets_everything_in_one_go():
     assert (plan["packages"], plan["reload"]) == ([], [])
 
 
-def test_a_real_server_that_is_to_go_has_no_changes_on_a_bare_host():
+def test_absent_has_no_changes_on_a_bare_host():
     settings = {**GOOD, "lvs_realserver_state": "absent"}
     assert role.plan(settings, facts(settings), "reel1")["changes"] == []
 
 
-def test_what_a_real_server_had_is_removed():
+def test_absent_removes_what_the_role_configured():
     settings = {**GOOD, "lvs_realserver_vips": ["192.168.0.3"], "lvs_realserver_network": "networkd"}
     texts = {file["dest"]: file["content"] for file in role.plan(settings, facts(settings), "reel1")["files"]}
     texts["/proc/sys/net/ipv4/conf/lo/arp_ignore"] = "1\n"
@@ -307,7 +307,7 @@ def test_the_network_manager_is_reloaded_for_changed_files():
 
 
 @pytest.mark.parametrize(("firewall", "path"), [("nftables", "/usr/sbin/nft"), ("iptables", "/usr/sbin/iptables")])
-def test_the_program_of_the_firewall_is_installed_where_it_lacks(firewall, path):
+def test_the_firewall_program_is_installed_where_it_is_missing(firewall, path):
     settings = {**GOOD, **PORTS, "lvs_realserver_firewall": firewall}
     assert role.query(settings)["commands"]["firewall"][-1] == path
     bare = facts(settings)
