@@ -8,7 +8,7 @@ from typing import Any, Iterator
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 HOSTS = ["debian1", "debian2"]
 SECRET = "s3cr3t-s3cr3t"
