@@ -319,7 +319,7 @@ def parse_cluster(settings: Settings, prefix: str = ROLE) -> Cluster:
 
 
 def host_of(node: Node, hosts: Sequence[str]) -> Optional[str]:
-    """Return the inventory's name of a node: its host, else its full name, else its name without the domain."""
+    """Return the inventory name of a node: as given, else its whole name, else its name without the domain."""
     names = (node.host,) if node.host else (node.name, node.name.split(".")[0])
     return next((name for name in names if name in hosts), None)
 
