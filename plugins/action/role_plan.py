@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..module_utils._core.plan import HaError
 from ..plugin_utils import _roles
@@ -25,7 +26,8 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
         unchanged = set(cached.get("unchanged", ()))
-        for role in self._task.args["roles"]:
+        for name in self._task.args["roles"]:
+            role, _slash, entry_point = name.partition("/")
             facts = _facts_of_hosts(role, task_vars)
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
@@ -34,11 +36,14 @@ class ActionModule(ActionBase):
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:
-                plan = dict(_roles.domain_of(role).plan(settings, facts, host))
+                plan = dict(_roles.planner_of(role, entry_point)(settings, facts, host))
             except HaError as error:
+                if self._task.no_log:  # Ansible hides the whole result; the reason holds no secret
+                    Display().error(f"{host}: {error}")
                 raise AnsibleActionFail(str(error))
-            unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
-            result.update(plan)
+            unchanged = unchanged - {name} if plan["changes"] else unchanged | {name}
+            if len(self._task.args["roles"]) == 1:
+                result.update(plan)
         return dict(result, changed=False,
                     ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
 

@@ -11,14 +11,14 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
-ROLES = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
+ROLES = {"apache": "_apache.role", "clvm": "_storage.settings", "drbd_failover": "_drbd.role",
          "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
          "ntp": "_ntp.role", "rhcs_cman": "_cman.role_settings"}
 
@@ -32,6 +32,14 @@ def domain_of(role: str) -> ModuleType:
     if role not in ROLES:
         raise UnknownRole(f"there is no role '{role}'; expected one of {', '.join(sorted(ROLES))}")
     return import_module("..module_utils." + ROLES[role], __package__)
+
+
+def planner_of(role: str, entry_point: str = "") -> Callable[..., Any]:
+    """Return plan() of a role, or the planner of one of its other entry points, such as plan_remove()."""
+    planner = getattr(domain_of(role), "_".join(filter(None, ("plan", entry_point))), None)
+    if planner is None:
+        raise UnknownRole(f"the role {role} has no plan for the entry point '{entry_point}'")
+    return planner
 
 
 def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import time
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 from .._core import block_devices as devices
 from .._core.plan import HaError
@@ -15,6 +15,7 @@ from . import plan as drbd_plan, resource as drbd
 
 SECOND = 1
 NOTES = "/var/lib/drbd"
+DRIVER = "/sys/module/drbd/version"
 
 
 class Host:
@@ -30,7 +31,7 @@ class Host:
         """Read everything that is known of the resource."""
         run, name = self.runner.run, self.wanted.name
         tools, path = self.runner.has("drbdadm"), drbd_plan.RECORDS % name
-        kernel = drbd.parse_version(self.runner.read_file("/sys/module/drbd/version"))
+        kernel = drbd.parse_version(self.runner.read_file(DRIVER))
         config = self._config() if tools else None
         live = self.read_live() if tools and kernel else None
         state = drbd.State(
@@ -175,16 +176,23 @@ class Host:
                                 self.runner.read_file("/proc/swaps") or "", self.runner.holders_of(number))
 
 
-def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
-    """Say whether drbd_resource would find a resource in order and do nothing; ``asked``: what it would be given."""
-    sync, filesystem = asked.get("initial_sync") or {}, asked.get("filesystem") or {}
+def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
+    """Return what drbd_resource would do to a resource before its first sync, one sentence for each action.
+
+    settled: whether both sides are connected and UpToDate, and the filesystem is there; running: whether the kernel
+    runs it. Where drbd_resource would refuse, its reason is the one change.
+    """
+    sync, filesystem, here = asked.get("initial_sync") or {}, asked.get("filesystem") or {}, asked["nodes"][node]
     wanted = drbd_plan.Wanted(
-        name=asked["name"], disk=asked.get("disk") or "", destroy=tuple(asked.get("destroy") or ()),
-        sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
-        filesystem=filesystem.get("type") or "", mkfs_options=tuple(filesystem.get("options") or ()))
+        name=asked["name"], disk=here["disk"], destroy=tuple(here["destroy"]), sync_from=sync.get("from") or "",
+        skip_if_blank=bool(sync.get("skip_if_blank")), filesystem=filesystem.get("type") or "",
+        mkfs_options=tuple(filesystem.get("options") or ()))
+    host = Host(runner, wanted, node, 0)
     try:
-        state = Host(runner, wanted, os.uname().nodename, 0).read()
-        settled = bool(drbd.report(state, wanted.filesystem)["settled"])
-        return settled and not drbd_plan.plan_resource(state, wanted).actions
-    except HaError:  # the module says what is wrong
-        return False
+        state = host.read()
+        actions = drbd_plan.plan_resource(state, wanted).actions
+        return {"changes": [action.sentence for action in actions], "running": state.live is not None,
+                "settled": bool(drbd.report(state, wanted.filesystem)["settled"])}
+    except HaError as error:
+        kernel = runner.has("drbdadm") and drbd.parse_version(runner.read_file(DRIVER))
+        return {"changes": [str(error)], "settled": False, "running": bool(kernel and host.read_live())}

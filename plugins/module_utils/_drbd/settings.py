@@ -54,14 +54,14 @@ META = re.compile(r"(internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)$")
 RATE = re.compile(r"[0-9]+[kKMG]?$")
 
 
-def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:
-    """Return one sentence for each problem of the role's variables; ``hosts`` are those of the play."""
+def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:  # pylint: disable=unused-argument
+    """Return one sentence for each problem of the role's variables."""
     resources = settings.get("drbd_failover_resources") or []
     lossy = settings.get("drbd_failover_accept_data_loss") or []
     problems: List[str] = []
     for number, resource in enumerate(resources):
         where = "drbd_failover_resources[%d]" % number
-        problems += _resource(where, resource, hosts)
+        problems += _resource(where, resource)
         problems += _options(where, resource)
         problems += _data_loss(where, resource, lossy)
     problems += _duplicates(resources) + _names(settings, resources) + _destroy(settings, resources)
@@ -71,7 +71,7 @@ def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:
     return problems
 
 
-def _resource(where: str, resource: Dict[str, Any], hosts: List[str]) -> List[str]:
+def _resource(where: str, resource: Dict[str, Any]) -> List[str]:
     problems: List[str] = []
     nodes = resource["nodes"]
     names = [node["name"] for node in nodes]
@@ -87,7 +87,7 @@ def _resource(where: str, resource: Dict[str, Any], hosts: List[str]) -> List[st
         problems.append("%s.nodes names %s; exactly two different nodes are needed" % (
             where, ", ".join(names) or "nobody"))
     for index, node in enumerate(nodes):
-        problems += _node("%s.nodes[%d]" % (where, index), node, hosts)
+        problems += _node("%s.nodes[%d]" % (where, index), node)
     if not META.match(resource.get("meta_disk") or "internal"):
         problems.append("%s.meta_disk is '%s'; it is to be 'internal' or a device such as /dev/sdc1[0]" % (
             where, resource["meta_disk"]))
@@ -96,11 +96,8 @@ def _resource(where: str, resource: Dict[str, Any], hosts: List[str]) -> List[st
     return problems + _sync_and_filesystem(where, resource, names)
 
 
-def _node(where: str, node: Dict[str, Any], hosts: List[str]) -> List[str]:
+def _node(where: str, node: Dict[str, Any]) -> List[str]:
     problems: List[str] = []
-    if node["name"] not in hosts:
-        problems.append("%s.name is '%s', which is not a host of this play (%s); both nodes of a resource are set up "
-                        "together" % (where, node["name"], ", ".join(sorted(hosts)) or "it has none"))
     if not PATH.match(node["disk"]):
         problems.append("%s.disk is '%s'; it is to be the path of a block device, such as /dev/sdb1" % (
             where, node["disk"]))

@@ -278,29 +278,42 @@ def running():
     return host
 
 
-def asked(host, monkeypatch, **more):
-    monkeypatch.setattr(reader.os, "uname", lambda: namedtuple("Name", "nodename")("debian1"))
-    return reader.is_idle(host, dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"}}, **more))
+def predicted(host, **more):
+    asked = dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"},
+                  "nodes": {"debian1": {"disk": "/dev/sdb", "destroy": []}}}, **more)
+    return reader.predict(host, asked, "debian1")
 
 
-def test_a_look_says_whether_there_is_anything_to_do(go, monkeypatch):
+def test_facts_tell_what_the_module_would_change(go):
     host = running()
-    assert asked(host, monkeypatch)
+    up_to_date = {"changes": [], "settled": True, "running": True}
+    assert predicted(host) == up_to_date
     assert not go(host, **FIRST)["changed"] and host.ran == []
     host.pending = "drbdsetup-84 disk-options 0 --resync-rate=10M"
-    assert not asked(host, monkeypatch)                          # there is something to do
+    assert predicted(host)["changes"] == ["apply the options of the file to the running repl"]
     host.pending = ""
-    assert not asked(host, monkeypatch, filesystem={"type": "xfs"})
+    assert "xfs is declared" in predicted(host, filesystem={"type": "xfs"})["changes"][0]
     host.files["/etc/fstab"] = "/dev/drbd0 /mnt/repl ext4 defaults 0 0\n"
-    assert not asked(host, monkeypatch)                          # this the module has to explain
+    refused = predicted(host)
+    assert "/etc/fstab mounts /dev/drbd0 at boot" in refused["changes"][0]
+    assert (refused["settled"], refused["running"]) == (False, True)
     del host.files["/etc/fstab"]
     host.live.update(replication="SyncSource", peer="Inconsistent")
-    assert not asked(host, monkeypatch)                          # there is something to wait for
+    assert predicted(host) == {"changes": [], "settled": False, "running": True}   # there is something to wait for
     host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
     host.pending = "drbdsetup-84 connect repl"
-    assert not asked(host, monkeypatch, initial_sync=None, filesystem=None)
-    assert not asked(PretendedHost(), monkeypatch, disk="/dev/sdb")
+    assert "StandAlone" in predicted(host, initial_sync=None, filesystem=None)["changes"][0]
+    bare = predicted(PretendedHost())
+    assert bare["changes"][-1].startswith("bring repl up") and not bare["running"]
     assert host.ran == []
+
+
+def test_a_resource_that_cannot_be_read_is_known_to_run(go):
+    host = running()
+    host.files[NOTE] = "damaged"
+    assert predicted(host)["running"] and "damaged" in predicted(host)["changes"][0]
+    host.files.pop("/sys/module/drbd/version")
+    assert not predicted(host)["running"]
 
 
 def test_a_split_brain_is_an_error_or_a_report_and_changes_nothing(go):
