@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must be true of the role apache's variables beyond their names and types.
+"""Validate the variables of the role apache, beyond their names and types.
 
 Private to linuxha.cluster; nothing outside may import it.
 """

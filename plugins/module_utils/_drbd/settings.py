@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for the role drbd_failover: what its variables may say. Runs on the controller.
+"""Validate the variables of the role drbd_failover. Runs on the controller.
 
 Private to linuxha.cluster; nothing outside may import it.
 """

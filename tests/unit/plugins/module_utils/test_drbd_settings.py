@@ -3,7 +3,7 @@ import copy
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as drbd_settings
 
 HOSTS = ["debian1", "debian2"]
 
@@ -48,7 +48,7 @@ def test_everything_that_may_be_said_is_accepted():
 
 
 def test_no_resource_is_no_problem():
-    assert room.check_settings({}, HOSTS) == []
+    assert drbd_settings.check_settings({}, HOSTS) == []
 
 
 SYNC = {"from": "debian3"}

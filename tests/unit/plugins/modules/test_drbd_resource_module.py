@@ -5,7 +5,7 @@ from collections import namedtuple
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as reader, plan as drbd_plan
-from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as door
+from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as entry_point
 
 Output = namedtuple("Output", "code out err")
 NOTE = "/var/lib/linuxha/drbd/repl.json"
@@ -145,7 +145,7 @@ class PretendedModule:
     _diff = True  # as with --diff
 
     def __init__(self, params, check_mode=False):
-        self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
+        self.params = {key: entry.get("default") for key, entry in entry_point.argument_spec().items()}
         self.params.update({"name": "repl", "node": "debian1"}, **params)
         self.check_mode = check_mode
 
@@ -161,10 +161,10 @@ def fixture_go(monkeypatch):
     monkeypatch.setattr(reader.time, "sleep", lambda seconds: None)
 
     def go(host, check_mode=False, **params):
-        monkeypatch.setattr(door, "AnsibleModule", lambda **kwargs: PretendedModule(params, check_mode))
-        monkeypatch.setattr(door, "Runner", lambda module: host)
+        monkeypatch.setattr(entry_point, "AnsibleModule", lambda **kwargs: PretendedModule(params, check_mode))
+        monkeypatch.setattr(entry_point, "Runner", lambda module: host)
         with pytest.raises(Ended) as ended:
-            door.main()
+            entry_point.main()
         return ended.value.args[0]
     return go
 
@@ -255,17 +255,17 @@ def test_a_filesystem_seen_only_through_drbd_is_not_overwritten(go):
     host = PretendedHost()
     go(host, **FIRST)
     host.live["role"] = "Secondary"
-    door_read = reader.Host.read_device
+    original_read = reader.Host.read_device
 
     def read_device(self, path, start):
-        device = door_read(self, path, start)
+        device = original_read(self, path, start)
         kind = drbd_plan.Signature("xfs", "", "", 0)
         return device._replace(signatures=(kind,)) if path == "/dev/drbd0" else device
     reader.Host.read_device = read_device
     try:
         assert "xfs" in go(host, **SECOND)["msg"]
     finally:
-        reader.Host.read_device = door_read
+        reader.Host.read_device = original_read
     assert not any(line.startswith("mkfs") for line in host.ran)
 
 
@@ -439,7 +439,7 @@ def test_down_does_not_look_at_devices(go):
 
 def test_damaged_evidence_is_an_error(go):
     assert "no generation" in go(running(), **dict(SECOND, peers=[dict(PEER, generation="x")]))["msg"]
-    assert issubclass(door.HaError, HaError)
+    assert issubclass(entry_point.HaError, HaError)
 
 
 @pytest.mark.parametrize(("note", "there", "moved"), [
@@ -453,7 +453,7 @@ def test_metadata_is_looked_for_where_the_disk_ended_before_it_grew(
     go(host, **SECOND)
     host.live, host.generation, host.signatures = None, "", ["ext4"]
     host.described = described
-    monkeypatch.setattr(reader, "NOTES", str(tmp_path / "none" if note is None else tmp_path))
+    monkeypatch.setattr(reader, "STATE_FILES", str(tmp_path / "none" if note is None else tmp_path))
     (tmp_path / "drbd-minor-0.lkbd").touch()
     (tmp_path / "other").touch()
     host.files[str(tmp_path / "drbd-minor-0.lkbd")] = note
