@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An image is made once, is proven before it gets its name, and refused where there is no disk_image."""
+"""An image is made once, is proven before it gets its name, and refused where there is no space."""
 from __future__ import annotations
 
 import gzip
