@@ -11,7 +11,7 @@ short_description: Bring a DRBD resource from nothing to running, and keep it th
 description:
   - Creates the metadata, attaches and connects a resource of DRBD 8.4 or 9 that has one volume and two hosts, applies
     changed options, makes the first sync, creates the first filesystem, and waits for the result if requested.
-  - The resource itself is described in its file beneath C(/etc/drbd.d), which is not written here.
+  - The resource is described in C(/etc/drbd.d/NAME.res), which this module does not write; V(absent) removes it.
   - Metadata is only created on a device that was verified to be empty. Anything else is refused, naming the device
     and what is on it, unless the device is named in O(destroy).
   - The role of a resource that holds data is never changed. A connection that DRBD dropped (V(StandAlone)) is never
@@ -26,7 +26,8 @@ options:
   state:
     description:
       - V(up) has metadata and runs. V(down) does not run; its metadata stays.
-      - V(absent) does not run. Its metadata is wiped too, but only when O(destroy) names the backing device.
+      - V(absent) does not run, is not started at boot, and C(/etc/drbd.d/NAME.res) is removed. Its metadata is wiped
+        too, but only when O(destroy) names the backing device.
     type: str
     choices: [up, down, absent]
     default: up

@@ -11,7 +11,7 @@ from typing import Any, Dict, Mapping
 
 from .._core import block_devices as devices
 from .._core.plan import HaError
-from . import plan as drbd_plan, resource as drbd
+from . import connection, plan as drbd_plan, resource as drbd
 
 SECOND = 1
 STATE_FILES = "/var/lib/drbd"
@@ -44,6 +44,8 @@ class Host:
                 mounts=devices.parse_mounts(self._mountinfo(), "147:%d" % config.minor, (config.device,)),
                 at_boot=any(devices.mounted_at_boot(self.runner.read_file("/etc/fstab") or "", alias) for alias in (
                     config.device, "/dev/drbd/by-res/" + name, "/dev/drbd/by-res/%s/0" % name)))
+        if self.desired.state == "absent":
+            state = state._replace(file=self.runner.read_file(drbd.file_of(name)) is not None, enabled=self._enabled())
         if config and live:
             state = state._replace(pending=drbd.parse_adjust(self._adjust()))
         return self._with_devices(state)
@@ -55,9 +57,15 @@ class Host:
             state = self.with_blank(state)
         return state
 
+    def _enabled(self) -> bool:
+        if not self.runner.has("systemctl"):
+            return False
+        shown = self.runner.run(("systemctl", "is-enabled", drbd.target_of(self.desired.name)), accepted=(0, 1, 4))
+        return bool(shown.out.strip() == "enabled")
+
     def _adjust(self) -> str:
         """Return what `drbdadm adjust` would run, with the file of the resource as it is about to be."""
-        argv, path = ("drbdadm", "--dry-run", "adjust", self.desired.name), "/etc/drbd.d/%s.res" % self.desired.name
+        argv, path = ("drbdadm", "--dry-run", "adjust", self.desired.name), drbd.file_of(self.desired.name)
         if self.desired.description and self.runner.read_file(path) is not None:
             return str(self.runner.prove(self.desired.description, argv, path).out)
         return str(self.runner.run(argv).out)
@@ -97,7 +105,7 @@ class Host:
         """Wait for ``wait``, and return the state that was reached."""
         if self.desired.state != "up" or (drbd.is_standalone(state) and self.desired.report_standalone):
             return state
-        if wait != "none" and not drbd_plan.is_reached(state.live, wait):
+        if wait != "none" and not connection.is_reached(state.live, wait):
             self._wait(wait, fail)
             state = self.read()
         return self.with_blank(state) if self.desired.peers is None else state
@@ -106,17 +114,17 @@ class Host:
         end = time.monotonic() + self.timeout
         while True:
             live = self.read_live()
-            if drbd_plan.is_reached(live, wait):
+            if connection.is_reached(live, wait):
                 return
             if live and live.connection == "StandAlone":
                 state = self.read()
                 if drbd.is_standalone(state) and self.desired.report_standalone:
                     return
                 if state.live and state.live.connection == "StandAlone":
-                    raise drbd.DrbdError(drbd_plan.standalone_text(state, self.desired))
+                    raise drbd.DrbdError(connection.standalone_text(state, self.desired))
             if time.monotonic() >= end:
                 if fail:
-                    raise drbd.DrbdError(drbd_plan.waiting_text(live, wait, self.timeout, self.desired))
+                    raise drbd.DrbdError(connection.waiting_text(live, wait, self.timeout, self.desired))
                 return
             time.sleep(SECOND)
 

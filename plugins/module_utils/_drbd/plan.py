@@ -7,7 +7,8 @@ Private to linuxha.cluster; nothing outside may import it.
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from .._core.block_devices import Device, Signature, check_empty, check_usable, contents
-from .._core.plan import Command, Plan, WriteFile
+from .._core.plan import Command, Plan, RemoveFile, WriteFile
+from .connection import standalone_text
 from .resource import (
     FRESH,
     SYNCING,
@@ -17,15 +18,15 @@ from .resource import (
     Live,
     Record,
     State,
+    file_of,
     filesystem_of,
     has_metadata,
     is_fresh,
     is_linked,
     is_standalone,
-    is_uptodate,
-    percentage,
     render_generation,
     render_record,
+    target_of,
 )
 
 WRITTEN = Generation("F" * 16, "0" * 16, ("0" * 16, "0" * 16))  # stands for one that DRBD has yet to choose
@@ -62,7 +63,7 @@ class Verify(NamedTuple):
 def plan_resource(current: State, desired: Desired) -> Plan:
     """Return what leads from ``current`` to ``desired``; raise when it cannot be done without a risk to data."""
     if desired.state != "up":
-        steps = [_down, _forget]
+        steps = [_down, _forget, _remove]
     else:
         if desired.filesystem and current.at_boot:
             raise DrbdError("/etc/fstab mounts %s at boot: only the cluster manager may, on one node at a time. "
@@ -352,43 +353,15 @@ def _forget(state: State, desired: Desired) -> Step:
     return actions, state._replace(generation=None, record=None, disk=left)
 
 
-def standalone_text(state: State, desired: Desired) -> str:
-    """Return all that is known of a StandAlone connection, and the commands that an administrator can choose from."""
-    live, peer = state.live or Live(), state.config.peer if state.config else "the other side"
-    known = [entry for entry in desired.peers or () if entry.node == peer and entry.generation]
-    other = render_generation(known[0].generation) if known else "not known from here (`drbdadm get-gi %s` there)" % (
-        desired.name)
-    return (
-        "{name} is StandAlone on {node}: DRBD gave up the connection to {peer} and does not take it up again by "
-        "itself. Perhaps both sides were written to while they did not see each other (split brain). Nothing was "
-        "changed, and whose data is kept is not chosen here.\n"
-        "  {node}: role {role}, disk {disk}, generation {mine}\n"
-        "  {peer}: generation {other}\n"
-        "First try, on each side that is StandAlone: drbdadm connect {name}\n"
-        "  (no data is given up by it: DRBD connects if one side only missed what the other one has)\n"
-        "If it is StandAlone again, decide which side loses what it wrote since they parted. On that side:\n"
-        "  drbdadm secondary {name}; drbdadm connect --discard-my-data {name}\n"
-        "  (before that `drbdadm disconnect {name}` if it is not StandAlone)\n"
-        "and on the other one, if it is StandAlone too:\n"
-        "  drbdadm connect {name}").format(
-            name=desired.name, node=state.node, peer=peer, role=live.role, disk=live.disk,
-            mine=render_generation(state.generation) or "not readable", other=other)
-
-
-def is_reached(live: Optional[Live], wait: str) -> bool:
-    """Whether what ``wait`` names (connected, uptodate) has come."""
-    return is_linked(live) if wait == "connected" else is_uptodate(live)
-
-
-def waiting_text(live: Optional[Live], wait: str, seconds: int, desired: Desired) -> str:
-    """Return how far a wait came until its timeout."""
-    live = live or Live()
-    done = percentage(live)
-    text = ("%s was not %s within %d s: connection %s, replication %s, disk %s here and %s on the other side%s. "
-            % (desired.name, wait, seconds, live.connection or "none", live.replication, live.disk, live.peer_disk,
-               "" if done is None else ", %s %% in sync" % done))
-    if not is_linked(live):
-        return text + "Is the other side up, and does its address answer? If it is StandAlone there, ask it why."
-    if (live.disk, live.peer_disk) == ("Inconsistent", "Inconsistent") and live.replication not in SYNCING:
-        return text + "Neither side holds data: say with `initial_sync` where the first sync is to come from."
-    return text + "Allow more time (`timeout`), or run again: what was done is kept."
+def _remove(state: State, desired: Desired) -> Step:
+    """Remove what would bring the resource back at the next boot."""
+    if desired.state != "absent":
+        return [], state
+    actions: List[Any] = []
+    if state.enabled:
+        unit = target_of(desired.name)
+        actions.append(Command("stop and disable %s" % unit, ("systemctl", "disable", "--now", unit)))
+    if state.file:
+        actions.append(RemoveFile("remove " + file_of(desired.name), file_of(desired.name)))
+        state = state._replace(config=None)
+    return actions, state._replace(enabled=False, file=False)

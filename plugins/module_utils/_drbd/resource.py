@@ -104,9 +104,26 @@ class State(NamedTuple):
     at_boot: bool = False                       # /etc/fstab mounts the DRBD device
     others: Tuple[Tuple[str, str], ...] = ()    # (device, resource) of the other resources of this host
     moved: bool = False                         # the disk has grown, and the metadata is where its end was
+    file: bool = False                          # /etc/drbd.d/NAME.res exists; only read when it is to be removed
+    enabled: bool = False                       # systemd starts it at boot; likewise
 
 
 FRESH = Generation("%016X" % JUST_CREATED, "0" * 16, ("0" * 16, "0" * 16))
+
+
+def file_of(name: str) -> str:
+    """Return the path of a resource's file."""
+    return "/etc/drbd.d/%s.res" % name
+
+
+def service_of(name: str) -> str:
+    """Return the service of a resource. To systemd, '-' in the name of an instance is a separator."""
+    return "drbd@%s.service" % name.replace("-", "\\x2d")
+
+
+def target_of(name: str) -> str:
+    """Return the unit that starts a resource at boot."""
+    return service_of(name)[:-len("service")] + "target"
 
 
 def parse_dump_xml(text: str, name: str, node: str) -> Config:

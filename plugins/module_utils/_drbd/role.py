@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._core.config_files import File, Folder, TakeOver, Wanted, arguments_of, predict_changes
-from .resource import DrbdError
+from .resource import DrbdError, file_of, service_of, target_of
 from .settings import check_settings
 
 __all__ = ["check_settings", "plan", "plan_remove", "query"]
@@ -254,21 +254,6 @@ def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
 
 def _starts_at_boot(unit: Mapping[str, str]) -> bool:
     return (unit.get("UnitFileState"), unit.get("ActiveState")) == ("enabled", "active")
-
-
-def file_of(name: str) -> str:
-    """Return the path of a resource's file."""
-    return "/etc/drbd.d/%s.res" % name
-
-
-def service_of(name: str) -> str:
-    """Return the service of a resource. To systemd, '-' in the name of an instance is a separator."""
-    return "drbd@%s.service" % name.replace("-", "\\x2d")
-
-
-def target_of(name: str) -> str:
-    """Return the unit that starts a resource at boot."""
-    return service_of(name)[:-len("service")] + "target"
 
 
 def _disks_file(service: str) -> str:

@@ -1,8 +1,12 @@
 """What is done to a resource, and above all what is not."""
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
-from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import plan as drbd_plan, resource as drbd
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, RemoveFile, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
+    connection,
+    plan as drbd_plan,
+    resource as drbd,
+)
 from hypothesis import assume, given, strategies as st
 
 CONFIG = drbd.Config("debian1", 0, "/dev/drbd0", "/dev/sdb", "internal", None, "10.0.0.1:7788", "debian2",
@@ -34,6 +38,8 @@ def done(state, desired):
             found.append("[%s]" % action.what)
         elif isinstance(action, WriteFile):
             found.append("note " + drbd.parse_record(action.content, "").step)
+        elif isinstance(action, RemoveFile):
+            found.append("remove " + action.path)
         else:
             found.append(" ".join(word for word in action.argv if word != "repl"))
     return found
@@ -263,7 +269,7 @@ def test_a_split_brain_is_told_with_both_sides_and_left_alone():
 def test_a_split_brain_without_evidence_says_where_to_look():
     with pytest.raises(drbd.DrbdError, match="drbdadm get-gi repl"):
         drbd_plan.plan_resource(STANDALONE._replace(config=None, live=STANDALONE.live), UP)
-    assert "not readable" in drbd_plan.standalone_text(BARE, UP)
+    assert "not readable" in connection.standalone_text(BARE, UP)
 
 
 def test_a_split_brain_can_be_reported_and_changes_nothing():
@@ -309,28 +315,39 @@ def test_absent_wipes_only_what_was_named_and_is_ours():
     assert done(BARE._replace(record=NOTE, disk=None), gone) == ["rm -f /var/lib/linuxha/drbd/repl.json"]
 
 
+def test_absent_removes_what_would_bring_it_back_at_boot():
+    everything = DAILY._replace(file=True, enabled=True)
+    absent = drbd_plan.Desired("repl", "absent")
+    assert done(everything, absent) == [
+        "drbdsetup down", "systemctl disable --now drbd@repl.target", "remove /etc/drbd.d/repl.res"]
+    assert done(everything, drbd_plan.Desired("repl", "down")) == ["drbdsetup down"]
+    wiped = done(everything, absent._replace(destroy=("/dev/sdb",)))
+    assert wiped.index("drbdadm -- --force wipe-md") < wiped.index("remove /etc/drbd.d/repl.res")  # it needs the file
+
+
 def test_a_primary_is_not_taken_down():
     with pytest.raises(drbd.DrbdError, match="in use"):
         drbd_plan.plan_resource(DAILY._replace(live=EQUAL._replace(role="Primary")), drbd_plan.Desired("repl", "down"))
 
 
 def test_waiting_ends_when_the_state_is_there():
-    assert drbd_plan.is_reached(LINKED, "connected") and not drbd_plan.is_reached(LINKED, "uptodate")
-    assert drbd_plan.is_reached(EQUAL, "uptodate") and not drbd_plan.is_reached(None, "connected")
+    assert connection.is_reached(LINKED, "connected") and not connection.is_reached(LINKED, "uptodate")
+    assert connection.is_reached(EQUAL, "uptodate") and not connection.is_reached(None, "connected")
 
 
 @pytest.mark.parametrize("live, words", [
     (None, "Is the other side up"), (LINKED, "initial_sync"),
     (EQUAL._replace(replication="SyncSource", out_of_sync_kib=8172), "50.0 % in sync. Allow more time")])
 def test_a_wait_that_took_too_long_says_how_far_it_came(live, words):
-    assert words in drbd_plan.waiting_text(live, "uptodate", 5, UP)
+    assert words in connection.waiting_text(live, "uptodate", 5, UP)
 
 
 STATES = st.sampled_from([BARE, READY, NEW, NEW._replace(blank=True), NEW._replace(record=None), DAILY, SYNCING,
                           DAILY._replace(live=None), DAILY._replace(record=None), NEW._replace(live=None),
                           READY._replace(record=NOTE), DAILY._replace(pending=("drbdsetup-84 net-options",)),
                           SYNCING._replace(live=EQUAL._replace(role="Primary")), DAILY._replace(disk=READY.disk),
-                          DAILY._replace(live=EQUAL._replace(disk="Diskless"))])
+                          DAILY._replace(live=EQUAL._replace(disk="Diskless")),
+                          DAILY._replace(file=True, enabled=True)])
 WISHES = st.sampled_from([UP, SECOND, SECOND._replace(filesystem=""), SECOND._replace(skip_if_blank=False),
                           drbd_plan.Desired("repl", "down"),
                           drbd_plan.Desired("repl", "absent", destroy=("/dev/sdb",))])

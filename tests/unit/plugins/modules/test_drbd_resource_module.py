@@ -3,7 +3,7 @@ import json
 from collections import namedtuple
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, RemoveFile, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as reader, plan as drbd_plan
 from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as entry_point
 
@@ -45,6 +45,7 @@ class PretendedHost:
         self.xml = XML
         self.steps = None                       # how many actions are done before the run is killed
         self.ran = []
+        self.enabled = "enabled"
 
     def has(self, program):
         return program in self.programs
@@ -85,6 +86,8 @@ class PretendedHost:
             return Output(0 if self.generation else 1, self.generation, "")
         if argv[:3] == ("drbdadm", "--dry-run", "adjust"):
             return Output(0, self.pending, "")
+        if argv == ("systemctl", "is-enabled", "drbd@repl.target"):
+            return Output(0, self.enabled + "\n", "")
         assert argv[:2] == ("drbdsetup", "events2"), argv
         return Output(0, self.events(), "")
 
@@ -107,6 +110,9 @@ class PretendedHost:
             raise Killed
         if isinstance(action, WriteFile):
             self.files[action.path] = action.content
+        elif isinstance(action, RemoveFile):
+            del self.files[action.path]
+            self.described = False
         else:
             assert isinstance(action, Command)
             self.ran.append(" ".join(action.argv))
@@ -135,6 +141,10 @@ class PretendedHost:
             self.signatures.append("ext4")
         elif argv[0] == "wipefs":
             self.signatures, self.generation = [], ""
+        elif words == "drbdsetup down repl":
+            self.live = None
+        elif words == "systemctl disable --now drbd@repl.target":
+            self.enabled = "disabled"
         else:
             raise AssertionError(words)
 
@@ -314,6 +324,19 @@ def test_a_resource_that_cannot_be_read_is_known_to_run(go):
     assert predicted(host)["running"] and "damaged" in predicted(host)["changes"][0]
     host.files.pop("/sys/module/drbd/version")
     assert not predicted(host)["running"]
+
+
+@pytest.mark.parametrize("systemd", [True, False])
+def test_absent_leaves_nothing_that_starts_at_boot(go, systemd):
+    host = running()
+    host.programs |= {"systemctl"} if systemd else set()
+    host.files["/etc/drbd.d/repl.res"] = "resource repl {}"
+    assert go(host, True, state="absent")["changed"] and "/etc/drbd.d/repl.res" in host.files
+    assert go(host, state="absent")["changed"]
+    assert "/etc/drbd.d/repl.res" not in host.files and host.live is None
+    assert ("systemctl disable --now drbd@repl.target" in host.ran) is systemd
+    assert NOTE in host.files                                    # so that the role finds its metadata again
+    assert not go(host, state="absent")["changed"]
 
 
 def test_a_split_brain_is_an_error_or_a_report_and_changes_nothing(go):
