@@ -66,8 +66,9 @@ def plan_resource(current: State, desired: Desired) -> Plan:
         steps = [_down, _forget, _remove]
     else:
         if desired.filesystem and current.at_boot:
-            raise DrbdError("/etc/fstab mounts %s at boot: only the cluster manager may, on one node at a time. "
-                            "Take the line out, or add `noauto` to it." % _device(current, desired))
+            raise DrbdError("CANNOT BRING UP %s ON %s: /etc/fstab mounts %s at boot, which only the cluster manager "
+                            "may, on one node at a time. To continue: remove the line, or add `noauto` to it."
+                            % (desired.name, current.node, _device(current, desired)))
         if is_standalone(current) and desired.report_standalone:
             return Plan((), current)
         if is_standalone(current):
@@ -208,9 +209,9 @@ def hint(state: State, desired: Desired, device: Device) -> str:
 def _check_pending(state: State, desired: Desired) -> None:
     taken = [line for line in state.pending if len(line.split()) > 1 and line.split()[1] in HOLES]
     if taken and state.live and state.live.disk != "Diskless":
-        raise DrbdError("the file of %s differs from what runs in a way that takes its disk away: `drbdadm adjust` "
-                        "would run `%s`. Do it by hand, with the resource out of use. Nothing was changed."
-                        % (desired.name, "; ".join(taken)))
+        raise DrbdError("CANNOT APPLY THE FILE OF %s ON %s: it takes its disk away, `drbdadm adjust` would run `%s`. "
+                        "Nothing was changed. To continue: stop the use of the resource, then run "
+                        "`drbdadm adjust %s`." % (desired.name, state.node, "; ".join(taken), desired.name))
 
 
 def _running(state: State, desired: Desired) -> Step:
@@ -269,11 +270,11 @@ def check_fresh(state: State, desired: Desired) -> None:
         problem = "data was written to it before (generation here %s, on %s %s)" % (
             render_generation(state.generation), peer, render_generation(known[0].generation))
     elif (live.disk, live.peer_disk) != ("Inconsistent", "Inconsistent"):
-        problem = "the disks are %s here and %s on %s; both were to be Inconsistent" % (live.disk, live.peer_disk, peer)
+        problem = "the disks are %s here and %s on %s; expected both Inconsistent" % (live.disk, live.peer_disk, peer)
     elif (live.role, live.peer_role) != ("Secondary", "Secondary"):
-        problem = "it is %s here and %s on %s; both were to be Secondary" % (live.role, live.peer_role, peer)
+        problem = "it is %s here and %s on %s; expected both Secondary" % (live.role, live.peer_role, peer)
     if problem:
-        raise DrbdError("the first sync of %s is not started: %s" % (desired.name, problem))
+        raise DrbdError("CANNOT START THE FIRST SYNC OF %s ON %s: %s" % (desired.name, state.node, problem))
 
 
 def _filesystem(state: State, desired: Desired) -> Step:
@@ -282,14 +283,16 @@ def _filesystem(state: State, desired: Desired) -> Step:
         return [], state
     device = _device(state, desired)
     if found:
-        raise DrbdError("%s holds %s, but %s is declared: a filesystem is never created over another. Declare %s, or "
-                        "copy the data away and clear it by hand." % (device, found, desired.filesystem, found))
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: %s holds %s, but %s is declared. To continue: "
+                        "declare %s, or copy the data away and clear the device by hand." % (
+                            desired.name, state.node, device, found, desired.filesystem, found))
     if desired.peers is None or desired.sync_from != state.node:
         return [], state
     step = state.record.step if state.record else ""
     if step != "syncing" and (step != "synced" or state.disk is None or state.disk.first_byte is not None):
-        raise DrbdError("%s holds no %s, and it is not sure that it holds nothing else. Make the filesystem by hand, "
-                        "on the primary: mkfs -t %s %s" % (device, desired.filesystem, desired.filesystem, device))
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: it is not known whether %s is empty. To continue: "
+                        "create it by hand, on the Primary: mkfs -t %s %s" % (
+                            desired.name, state.node, device, desired.filesystem, device))
     actions: List[Any] = []
     if live.role != "Primary":
         actions += [Verify("verify that %s is in use on neither side" % desired.name, "idle"),
@@ -307,9 +310,9 @@ def check_idle(state: State, desired: Desired) -> None:
     """Stop unless the resource can be promoted for a moment without harm."""
     live = state.live or Live()
     if not is_linked(state.live) or (live.role, live.peer_role) != ("Secondary", "Secondary"):
-        raise DrbdError("the filesystem of %s is not made: it is %s here and %s on the other side, connection %s; "
-                        "both were to be Secondary and connected" % (
-                            desired.name, live.role, live.peer_role, live.connection or "none"))
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: it is %s here and %s on the other side, connection "
+                        "%s; expected both Secondary and connected" % (
+                            desired.name, state.node, live.role, live.peer_role, live.connection or "none"))
 
 
 def _demote(state: State, desired: Desired) -> Step:
@@ -330,8 +333,8 @@ def _down(state: State, desired: Desired) -> Step:
     if state.live is None:
         return [], state
     if state.live.role == "Primary":
-        raise DrbdError("%s is Primary on this host: it is in use. Stop its group in the cluster manager first."
-                        % desired.name)
+        raise DrbdError("CANNOT TAKE DOWN %s ON %s: it is Primary, so it is in use. To continue: stop its group in the "
+                        "cluster manager." % (desired.name, state.node))
     return [Command("take %s down" % desired.name, ("drbdsetup", "down", desired.name))], state._replace(
         live=None, pending=())
 
@@ -341,7 +344,8 @@ def _forget(state: State, desired: Desired) -> Step:
     if desired.state != "absent" or disk not in desired.destroy or not state.record:
         return [], state
     if not _is_ours(state, desired):
-        raise DrbdError("the metadata on %s is not known to be of %s; it is left alone" % (disk, desired.name))
+        raise DrbdError("CANNOT WIPE THE METADATA OF %s ON %s: it is not known whether that on %s belongs to it; it is "
+                        "left alone" % (desired.name, state.node, disk))
     actions: List[Any] = []
     if has_metadata(state):
         # the same question on the terminal as at creation; the device was named by the user

@@ -228,7 +228,7 @@ def test_another_filesystem_is_an_error_and_never_reformatted():
 @pytest.mark.parametrize("live", [EQUAL._replace(peer_role="Primary"), EQUAL._replace(role="Primary"),
                                   EQUAL._replace(connection="Connecting"), None])
 def test_only_an_idle_connected_resource_is_promoted_for_its_filesystem(live):
-    with pytest.raises(drbd.DrbdError, match="not made"):
+    with pytest.raises(drbd.DrbdError, match="CANNOT CREATE THE FILESYSTEM OF repl ON debian1: it is"):
         drbd_plan.check_idle(DAILY._replace(live=live), SECOND)
     drbd_plan.check_idle(DAILY, SECOND)
 
