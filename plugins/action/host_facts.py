@@ -29,9 +29,10 @@ class ActionModule(ActionBase):
             return dict(result, changed=False, ansible_facts={"linuxha": {}})
         roles = arguments.pop("roles", [])
         problems, queries = [], {}
-        for role in roles:
+        for name in roles:
+            role, _slash, entry_point = name.partition("/")
             settings, found = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
             problems += found
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:

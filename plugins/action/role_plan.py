@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
             settings, problems = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:
@@ -41,7 +41,10 @@ class ActionModule(ActionBase):
                 if self._task.no_log:  # Ansible hides the whole result; the reason holds no secret
                     Display().error(f"{host}: {error}")
                 raise AnsibleActionFail(str(error))
-            unchanged = unchanged - {name} if plan["changes"] else unchanged | {name}
+            if plan["changes"]:
+                unchanged.discard(name)
+            elif self._task._role is None:  # what a role finds counts only for the variables that it was given
+                unchanged.add(name)
             if len(self._task.args["roles"]) == 1:
                 result.update(plan)
         return dict(result, changed=False,

@@ -96,6 +96,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._core import units
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.runner import Runner
 from ..module_utils._status import cluster_reader as clustat_reader, host as status_host
@@ -106,7 +107,6 @@ DRIVER = "/sys/module/drbd/version"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
 CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
           ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
-UNITS = ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState")
 
 
 class Host:
@@ -164,7 +164,7 @@ class Host:
     def units(self, clustat):
         if not self.runner.has("systemctl"):
             return None
-        return status_host.unit_facts(self.ask(*UNITS + tuple(status_host.list_units(clustat))))
+        return status_host.unit_facts(self.ask(*units.show(status_host.list_units(clustat))))
 
     def unfinished(self):
         return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.NOTES

@@ -15,9 +15,9 @@ description:
 options:
   roles:
     description:
-      - Roles of this collection, without its name. Their variables are validated first, on the controller. Then the
-        facts that their planners need are gathered in one go and kept in C(ansible_facts.linuxha), for
-        M(linuxha.cluster.role_plan).
+      - Roles of this collection, without its name, or C(ROLE/ENTRY_POINT). Their variables are validated first, on the
+        controller. Then the facts that their planners need are gathered in one go and kept in
+        C(ansible_facts.linuxha), for M(linuxha.cluster.role_plan).
     type: list
     elements: str
     default: []

@@ -48,7 +48,7 @@ changes:
   elements: str
   sample: [install chrony, write /etc/chrony/chrony.conf, start chrony and enable it at boot]
 ansible_facts:
-  description: In C(linuxha.unchanged), the roles that have no changes on this host.
+  description: In C(linuxha.unchanged), the roles that have no changes on this host, when a playbook plans them.
   returned: success
   type: dict
 """

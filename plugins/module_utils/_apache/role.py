@@ -132,7 +132,8 @@ def render_site(settings: Settings, platform: Platform, node: str) -> str:
               "</IfModule>"]
     lines += ["%s %s" % (name, value) for name, value in _by_name(settings["apache_processes"])]
     lines += ["<VirtualHost %s>" % " ".join(settings["apache_listen"]),
-              "  ServerName " + settings["apache_server_name"], "  ServerAdmin " + settings["apache_server_admin"],
+              "  ServerName " + (settings["apache_server_name"] or node),
+              "  ServerAdmin " + settings["apache_server_admin"],
               "  DocumentRoot " + root, "  # Pages can show which machine serves them.",
               "  SetEnv SERVED_BY " + node, "  <Directory %s>" % root, "    Options +Includes -Indexes",
               "    AddOutputFilter INCLUDES .html", "    Require all granted", "  </Directory>",

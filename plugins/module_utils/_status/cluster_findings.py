@@ -155,12 +155,14 @@ def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]
         # a host that does not answer, or whose cluster manager is off, is told as such
         found.append(_finding(cluster, DEGRADED, "%s is offline, as %s %s" % (
             node.name, " and ".join(tellers), "says" if len(tellers) == 1 else "say"), [node.host or on],
-            [(node.host or node.name, ENGINE_START[str(cluster.engine)])]))
+            [(node.host or node.name, ENGINE_START[str(cluster.engine)])])._replace(absent=node.name))
     wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
     for state, command in wake.items():
-        if state in node.states:
-            found.append(_finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
-                                  [node.host or on], [(on, command % node.name)]))
+        # Pacemaker shows a node that is joining in standby too
+        if state in node.states and "pending" not in node.states:
+            one = _finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
+                           [node.host or on], [(on, command % node.name)])
+            found.append(one._replace(absent=node.name if state == "standby" else ""))
     if "pending" in node.states and "unclean" not in node.states:
         found.append(_finding(cluster, DEGRADED, "%s is joining and not in yet; look again" % node.name,
                               [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))

@@ -9,6 +9,7 @@ import os
 import socket
 from typing import Any, Dict, List, Mapping, Optional
 
+from .._core import units as systemd
 from .._core.config_files import NOTES, seen_from
 from .._core.file_state import look
 from .._core.os_facts import parse_facts
@@ -61,7 +62,6 @@ def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]
 
 
 QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat")
-UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState"
 
 
 def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
@@ -100,11 +100,7 @@ def read_units(runner: Any, names: List[str]) -> Dict[str, Dict[str, str]]:
     """Return the properties of systemd units by the names that were asked for; nothing where there is no systemd."""
     if not (names and runner.has("systemctl")):
         return {}
-    out = runner.run(["systemctl", "show", "--property=" + UNIT_PROPERTIES] + names, accepted=tuple(range(256))).out
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-              for block in out.strip().split("\n\n")]
-    # systemctl prints a block for each name, in order; without a system manager it prints nothing
-    return dict(zip(names, blocks)) if len(blocks) == len(names) else {}
+    return systemd.parse_units_of(names, runner.run(systemd.show(names), accepted=tuple(range(256))).out)
 
 
 def read_packages(runner: Any, names: List[str]) -> Dict[str, str]:

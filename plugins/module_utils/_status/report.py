@@ -84,6 +84,7 @@ class Finding(NamedTuple):
     problem: str
     hosts: Tuple[str, ...]
     steps: Tuple[Step, ...] = ()
+    absent: str = ""             # the node that does not take part, if that is all; an operation may expect it
 
 
 def short(name: str) -> str:
@@ -93,8 +94,8 @@ def short(name: str) -> str:
 
 
 def host_of(name: str, result: Dict[str, Any]) -> Host:
-    """Take what Ansible registered for a host."""
-    if result.get("unreachable") or result.get("failed") or "clustat" not in result:
+    """Take what Ansible registered for a host. An exhausted ``until`` is ``failed`` although the host answered."""
+    if result.get("unreachable") or "clustat" not in result:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "does not answer" if result.get("unreachable") else "could not be looked at",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))

@@ -25,9 +25,9 @@ def act(monkeypatch):
     monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
 
     def go(plugin: Any, variables: dict[str, Any], answers: dict[str, Any] | None = None, no_log: bool = False,
-           **arguments: Any) -> Any:
+           in_role: str | None = None, **arguments: Any) -> Any:
         action = plugin.ActionModule.__new__(plugin.ActionModule)
-        action._task = SimpleNamespace(args=arguments, async_val=0, no_log=no_log)
+        action._task = SimpleNamespace(args=arguments, async_val=0, no_log=no_log, _role=in_role)
         action._templar = SimpleNamespace(template=lambda value: value)
         sent = []
 
@@ -37,7 +37,7 @@ def act(monkeypatch):
 
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_facts": {}, "hostvars": {},
-                      **variables}
+                      "groups": {"all": ["a", "z"]}, **variables}
         return SimpleNamespace(result=action.run(task_vars=everything), sent=sent)
 
     return go
@@ -60,7 +60,7 @@ def test_facts_are_gathered_once_for_all_roles_and_kept(act):
 def test_wrong_variables_of_all_roles_are_reported_before_the_host_is_contacted(act):
     done = act(host_facts, {"ntp_alow": [], "ntp_require_sync": True}, roles=["ntp"])
     assert done.sent == []
-    assert done.result["failed"] and "ntp_alow is no variable of the role ntp" in done.result["msg"]
+    assert done.result["failed"] and "ntp_alow: there is no such variable of the role ntp" in done.result["msg"]
 
 
 def test_hosts_without_systemd_are_described_by_service_facts(act):
@@ -109,6 +109,22 @@ def test_another_entry_point_has_its_own_plan(act, planner):
         "linuxha"]["unchanged"] == ["ntp", "ntp/remove"]
     with pytest.raises(_roles.UnknownRole, match="the role ntp has no plan for the entry point 'page'"):
         act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp/page"])
+
+
+def test_a_role_that_plans_for_itself_does_not_speak_for_its_next_use(act, planner):
+    own = facts("drbd", ntp={"todo": []})
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, in_role="ntp", roles=["ntp"])
+    assert done.result["ansible_facts"]["linuxha"]["unchanged"] == ["drbd"]
+
+
+@pytest.mark.parametrize("name, hosts", [("ntp", ["a"]), ("ntp/remove", ["a", "z"])])
+def test_another_entry_point_may_change_some_nodes_only(act, planner, monkeypatch, name, hosts):
+    seen = []
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given: seen.append(given) or (settings, []))
+    own = facts(ntp={"todo": []})
+    act(role_plan, {**own, "hostvars": {"a": own}}, roles=[name])
+    act(host_facts, {}, {"own": {"roles": {"ntp": {}}, "ansible_facts": dict(OS)}}, roles=[name])
+    assert seen == [hosts, hosts]
 
 
 def test_plans_of_several_roles_are_not_mixed(act, planner):

@@ -120,6 +120,7 @@ def test_the_site_is_rendered_as_before():
     wanted = settings(listen=["127.0.0.1:8080", "*:81", "*:80"], directives=["A b", "C d"], document_root="/mnt/repl",
                       processes={"ThreadLimit": 2, "MaxRequestWorkers": 10, "Ab": 1}, server_name="www")
     assert role.render_site(wanted, role.PLATFORMS["Debian"], "a") == EXPECTED
+    assert "ServerName b\n" in role.render_site(settings(), role.PLATFORMS["Debian"], "b")
     assert "LoadModule include_module modules/mod_include.so" in role.render_site(wanted, role.PLATFORMS["RedHat"], "a")
 
 

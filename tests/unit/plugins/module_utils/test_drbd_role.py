@@ -114,7 +114,7 @@ resource my-res {
 def settings(*resources: dict[str, Any], **changes: Any) -> dict[str, Any]:
     given = {"drbd_failover_" + name: value for name, value in changes.items()}
     given["drbd_failover_resources"] = copy.deepcopy(list(resources or [REPL]))
-    valid, problems = _roles.validate("drbd_failover", given, [])
+    valid, problems = _roles.validate("drbd_failover", given, ["one", "two"])
     assert problems == []
     return valid
 
