@@ -61,7 +61,8 @@ def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]
     return found
 
 
-QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat")
+QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat", "ipvs")
+KERNEL_TABLE = "/proc/net/ip_vs"
 
 
 def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
@@ -70,7 +71,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
     "mounts", a list of paths; "drbd", resources with their nodes, as the role drbd_failover describes them;
-    "heartbeat", what the module ha_resources would be given.
+    "heartbeat", what the module ha_resources would be given; "ipvs", true for the kernel's table of virtual services.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -93,6 +94,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "commands": ask(runner, query.get("commands", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
             "drbd": read_drbd(runner, query.get("drbd", [])), "idle": idle(runner, query.get("heartbeat"))}
+        if query.get("ipvs"):
+            found[role]["ipvs"] = read_table(runner)
     return found
 
 
@@ -114,6 +117,13 @@ def read_packages(runner: Any, names: List[str]) -> Dict[str, str]:
     lines = runner.run(argv + names, accepted=tuple(range(256))).out.splitlines()
     rows = [line.split() for line in lines if line.startswith("installed ")]
     return {row[1]: row[2] for row in rows if len(row) == 3}
+
+
+def read_table(runner: Any) -> str:
+    """Return the table of virtual services, as ipvs.parse_state reads it; asking ipvsadm would load ip_vs."""
+    if runner.read_file(KERNEL_TABLE) is None or not runner.has("ipvsadm"):
+        return ""
+    return str(runner.run(["ipvsadm", "--restore"], stdin="--save -n\n-L -n --thresholds\n").out)
 
 
 def argument_spec() -> Dict[str, Any]:
