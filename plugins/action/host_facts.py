@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
             problems += found
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:
+            _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))
             return dict(result, failed=True, msg="\n".join(problems))
         return dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ..module_utils._core.plan import HaError
 from ..plugin_utils import _roles
@@ -38,8 +37,7 @@ class ActionModule(ActionBase):
             try:
                 plan = dict(_roles.planner_of(role, entry_point)(settings, facts, host))
             except HaError as error:
-                if self._task.no_log:  # Ansible hides the whole result; the reason holds no secret
-                    Display().error(f"{host}: {error}")
+                _roles.show_refusal(self._task, host, str(error))
                 raise AnsibleActionFail(str(error))
             if plan["changes"]:
                 unchanged.discard(name)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 import yaml
+from ansible.utils.display import Display
 
 from ..module_utils._core import schema
 from ..module_utils._core.argument_spec import schema_of
@@ -46,6 +47,12 @@ def planner_of(role: str, entry_point: str = "") -> Callable[..., Any]:
 def hosts_for(entry_point: str, variables: dict[str, Any]) -> list[str]:
     """Return the hosts that the settings may name: of the batch, but any where only some nodes are to be changed."""
     return list(variables["groups"]["all"] if entry_point else variables["ansible_play_batch"])
+
+
+def show_refusal(task: Any, host: str, text: str) -> None:
+    """Print why a task fails, where Ansible hides its result. Messages of roles hold no secret."""
+    if task.no_log:
+        Display().error(f"{host}: {text}")
 
 
 def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:

@@ -159,10 +159,12 @@ def test_a_refusal_is_shown_where_the_result_is_hidden(act, monkeypatch):
 
     shown = []
     monkeypatch.setattr(ntp, "plan", refuse)
-    monkeypatch.setattr(role_plan.Display, "error", lambda _self, text: shown.append(text))
+    monkeypatch.setattr(_roles.Display, "error", lambda _self, text: shown.append(text))
     with pytest.raises(AnsibleActionFail):
         act(role_plan, {"hostvars": {"a": facts(ntp={})}}, no_log=True, roles=["ntp"])
     assert shown == ["a: cannot"]
+    assert act(host_facts, {"ntp_alow": []}, no_log=True, roles=["ntp"]).result["failed"]
+    assert "a: ntp_alow" in shown[1]
 
 
 def test_wrong_variables_are_refused_by_the_plan_too(act):
