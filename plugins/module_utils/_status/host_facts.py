@@ -42,12 +42,19 @@ def look_at(paths: List[str]) -> Dict[str, Any]:
             "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
-def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
-    """Return whether the modules of these would have nothing to do. Only what is asked for is read and loaded."""
+def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
+    """Return what drbd_resource would do to those of the resources that name this host as a node, by name."""
+    if not resources:
+        return {}
+    from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
+    node = os.uname().nodename
+    return {resource["name"]: drbd_host.predict(runner, resource, node)
+            for resource in resources if node in resource["nodes"]}
+
+
+def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
+    """Return whether the module ha_resources would have nothing to do. Only what is asked for is read and loaded."""
     found: Dict[str, bool] = {}
-    if drbd:
-        from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
-        found["drbd"] = all(drbd_host.is_idle(runner, resource) for resource in drbd)
     if heartbeat:
         from .._heartbeat import engine as engine_heartbeat  # noqa: PLC0415
         found["heartbeat"] = engine_heartbeat.is_idle(runner, heartbeat)
@@ -63,8 +70,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "mounts", a list of paths; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given;
-    "ipvs", true for the kernel's table of virtual services.
+    "mounts", a list of paths; "drbd", resources with their nodes, as the role drbd_failover describes them;
+    "heartbeat", what the module ha_resources would be given; "ipvs", true for the kernel's table of virtual services.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -86,7 +93,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "packages": {name: packages.get(name, "") for name in query.get("packages", ())},
             "commands": ask(runner, query.get("commands", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
-            "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+            "drbd": read_drbd(runner, query.get("drbd", [])), "idle": idle(runner, query.get("heartbeat"))}
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
     return found
@@ -127,14 +134,6 @@ def argument_spec() -> Dict[str, Any]:
         "queries": {"type": "dict", "default": {}, "no_log": True},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
-        "drbd": {"type": "list", "elements": "dict", "default": [], "options": {
-            "name": {"type": "str", "required": True},
-            "disk": {"type": "path"},
-            "destroy": {"type": "list", "elements": "path", "default": []},
-            "initial_sync": {"type": "dict", "options": {
-                "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
-            "filesystem": {"type": "dict", "options": {
-                "type": {"type": "str", "required": True}, "options": dict(strings, default=[])}}}},
         # The host's log, written before anything else, does not get the groups: there may be passwords in them.
         "heartbeat": {"type": "dict", "options": {
             "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
@@ -146,6 +145,6 @@ def argument_spec() -> Dict[str, Any]:
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"], asked["heartbeat"]))
+    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["heartbeat"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}
