@@ -22,7 +22,7 @@ PACKAGES = {
     "_model": {"_core"},
     "_apache": {"_core", "_model"},
     "_backup": {"_core", "_model"},
-    "_cman": {"_core", "_model", "_pacemaker"},  # _pacemaker until its role has variables of its own
+    "_cman": {"_core", "_model"},
     "_drbd": {"_core", "_model"},
     "_heartbeat": {"_core", "_model"},
     "_lvs": {"_core", "_model"},

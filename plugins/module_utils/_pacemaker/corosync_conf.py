@@ -12,7 +12,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .._core.plan import HaError
-from .._model.cluster import Arbiter, Cluster, Heuristic, Node
+from .._model.cluster import Cluster, Node, QuorumDevice
 from . import sbd as _sbd
 
 # What corosync takes over from a file that it reads again (corosync-cfgtool -R). All else is read when it starts.
@@ -134,13 +134,7 @@ def is_two_node(cluster: Cluster) -> bool:
     """Tell whether the rule for two nodes holds: each may go on alone, for fencing decides who lives."""
     if cluster.two_node is not None:
         return cluster.two_node
-    return len(cluster.nodes) == 2 and cluster.arbiter is None
-
-
-def heuristics_of(cluster: Cluster) -> Tuple[Heuristic, ...]:
-    """Return what tells the arbiter that a node is fit: its own, or those of the quorum disk."""
-    own = cluster.arbiter.heuristics if cluster.arbiter else ()
-    return own or (cluster.quorum_disk.heuristics if cluster.quorum_disk else ())
+    return len(cluster.nodes) == 2 and cluster.quorum_device is None
 
 
 def _totem(cluster: Cluster) -> Section:
@@ -172,24 +166,24 @@ def sync_timeout(cluster: Cluster) -> Optional[int]:
 
     sbd takes the health of the cluster for nothing when that is longer than its watchdog waits.
     """
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     watchdog = _sbd.full_timeouts(sbd.timeouts)["watchdog"] if sbd else SYNC_TIMEOUT
     return (watchdog - 1) * 1000 if watchdog < SYNC_TIMEOUT else None
 
 
-def _device(cluster: Cluster, arbiter: Arbiter) -> Section:
-    heuristics = heuristics_of(cluster)
-    net: List[Entry] = [("host", arbiter.host), ("algorithm", arbiter.algorithm), ("tls", arbiter.tls)]
-    net += [("port", str(arbiter.port))] if arbiter.port else []
-    net += [("tie_breaker", arbiter.tie_breaker)] if arbiter.tie_breaker else []
-    own = dict(arbiter.options)
+def _device(cluster: Cluster, device: QuorumDevice) -> Section:
+    heuristics = device.heuristics
+    net: List[Entry] = [("host", device.host), ("algorithm", device.algorithm), ("tls", device.tls)]
+    net += [("port", str(device.port))] if device.port else []
+    net += [("tie_breaker", device.tie_breaker)] if device.tie_breaker else []
+    own = dict(device.options)
     if sync_timeout(cluster):
         own.setdefault("sync_timeout", str(sync_timeout(cluster)))
     net += [(key, own.pop(key)) for key in sorted(own) if key in NET_KEYS]
     entries: List[Entry] = [("model", "net")]
     entries += sorted(own.items())
     # With lms the arbiter has a vote less than there are nodes, unsaid: all but one may fail. With ffsplit exactly one.
-    entries += [("votes", "1")] if arbiter.algorithm == "ffsplit" else []
+    entries += [("votes", "1")] if device.algorithm == "ffsplit" else []
     entries.append(Section("net", tuple(net)))
     if heuristics:
         interval = max((each.interval or 0) for each in heuristics)
@@ -214,7 +208,7 @@ def sections_of(cluster: Cluster) -> Tuple[Section, ...]:
     """Return the whole file as sections."""
     quorum: List[Entry] = [("provider", "corosync_votequorum")]
     quorum += [("two_node", "1")] if is_two_node(cluster) else []
-    quorum += [_device(cluster, cluster.arbiter)] if cluster.arbiter else []
+    quorum += [_device(cluster, cluster.quorum_device)] if cluster.quorum_device else []
     nodes = sorted(cluster.nodes, key=lambda node: node.id)
     return (_totem(cluster), Section("nodelist", tuple(_node(node) for node in nodes)),
             Section("quorum", tuple(quorum)), _logging(cluster))

@@ -34,6 +34,16 @@ def ask(runner: Any, questions: Mapping[str, Any]) -> Dict[str, str]:
             if runner.has(str(argv[0])) else "" for name, argv in questions.items()}
 
 
+def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """Return the exit code of each program and what it prints; 127 where it is not installed, as a shell does."""
+    found = {}
+    for name, argv in questions.items():
+        output = runner.run([str(part) for part in argv], accepted=tuple(range(256))) if runner.has(argv[0]) else None
+        found[name] = {"rc": output.code if output else 127, "stdout": output.out if output else "",
+                       "stderr": output.err if output else ""}
+    return found
+
+
 def look_at(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
     notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
@@ -53,7 +63,7 @@ def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -
     return found
 
 
-QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat")
+QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker")
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState"
 
 
@@ -62,7 +72,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "mounts", a list of paths; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given.
+    "results", the same, with exit code and both outputs; "mounts", a list of paths; "pacemaker", what is declared of its
+    CIB; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -83,8 +94,12 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "units": {name: units.get(name, {}) for name in query.get("units", ())},
             "packages": {name: packages.get(name, "") for name in query.get("packages", ())},
             "commands": ask(runner, query.get("commands", {})),
+            "results": ask_all(runner, query.get("results", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
             "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+        if query.get("pacemaker"):
+            from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
+            found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
     return found
 
 
