@@ -26,7 +26,7 @@ def _faults(cluster: Cluster) -> Iterator[str]:
     total = sum(node.votes for node in cluster.nodes)
     counts = sorted({total, total + (total - 1 if cluster.quorum_device else 0)})
     if cluster.expected_votes not in [None] + counts:
-        yield ("rhcs_cman_expected_votes: %d is not valid; expected null or %s: corosync counts the votes"
+        yield ("rhcs_cman_expected_votes: %s is not valid; expected null or %s: corosync counts the votes"
                % (cluster.expected_votes, " or ".join(map(str, counts))))
     disk = cluster.quorum_disk
     if disk and not disk.device and not (cluster.sbd and cluster.sbd.devices):

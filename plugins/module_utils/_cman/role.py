@@ -15,8 +15,7 @@ __all__ = ["check_settings", "plan", "query"]
 
 RELEASES = {("RedHat", "5"): "el5", ("RedHat", "6"): "el6"}
 SERVICES = ("qdiskd", "clvmd", "gfs2", "rgmanager", "acpid", "NetworkManager")
-EMPTY: Dict[str, Any] = {"changes": [], "refusals": [], "differences": [], "text": "", "version": 0, "write": False,
-                         "through": "", "running": False, "stop": [], "stops": [], "start": [], "host": {}}
+VALIDATORS = {"el5": "xmllint --noout %s", "el6": "ccs_config_validate -f %s"}
 
 
 def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[str]:
@@ -43,8 +42,9 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     return {
         "texts": [path for path in cman_host.FILES if path != conf_xml.PATH],
         "commands": {
-            "rpm": ["rpm", "-q", "--queryformat", "%{NAME}\\n"] + sorted(packages), "chkconfig": ["chkconfig", "--list"],
-            "addresses": ["ip", "-o", "addr", "show"], "members": ["cman_tool", "nodes", "-F", "id,name,type"]},
+            "rpm": ["rpm", "-q", "--queryformat", "%{NAME}\\n"] + sorted(packages),
+            "chkconfig": ["chkconfig", "--list"], "addresses": ["ip", "-o", "addr", "show"],
+            "members": ["cman_tool", "nodes", "-F", "id,name,type"]},
         "results": dict({"service " + name: ["service", name, "status"] for name in SERVICES},
                         names=["getent", "hosts"] + names, status=["cman_tool", "status"])}
 
@@ -62,25 +62,29 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     changes: a sentence for each; differences: of the configuration; refusals: why nothing may be changed.
     host: the steps that prepare the host. text, version: of cluster.conf, write: it is written here as a file,
     through: the host that tells the others, running: cman runs here and then has to use that version.
-    stop, start: services of this host, stops: of any host.
+    stop, start: services of this host, stops: of any host. validator: the command that checks cluster.conf.
+    first: the host that does what is done once. members: how many nodes there are. runs: cman runs here.
+    declared: a service has a desired state.
     """
     chosen = dict(settings, rhcs_cman_release=release_of(settings, facts[node]["os"]))
     try:
         cluster = parse_cluster(chosen, ROLE)
         faults = rules.check_cluster(cluster, chosen)
         if faults:
-            return dict(EMPTY, refusals=faults)
+            return {"changes": [], "refusals": faults}
         me = node_on(cluster, node, ROLE)
         seen = {host: _seen(facts[host]) for host in hosts_of(cluster, list(facts)).values()}
         host = cman_host.plan_host(cluster, me, cman_host.seen_of(seen[node], cluster), chosen)
         steps = cman_plan.plan_cluster(cluster, [cman_plan.host_from(name, raw) for name, raw in seen.items()], chosen)
     except HaError as error:
-        return dict(EMPTY, refusals=str(error).split("\n"))
+        return {"changes": [], "refusals": str(error).split("\n")}
     result = {
         "refusals": list(host.refusals) + list(steps.refusals), "differences": list(steps.changes), "text": steps.text,
         "version": steps.version, "write": node in steps.write, "through": steps.through,
         "running": node in steps.running, "stop": list(steps.stop[node]), "start": list(steps.start[node]),
-        "stops": sorted({name for names in steps.stop.values() for name in names}), "release": chosen["rhcs_cman_release"],
+        "stops": sorted({name for names in steps.stop.values() for name in names}),
+        "release": chosen["rhcs_cman_release"],
+        "validator": VALIDATORS[chosen["rhcs_cman_release"]], "runs": seen[node]["status"].get("rc") == 0,
         "first": next(name for name in [host_of(each, list(facts)) for each in cluster.nodes] if name),
         "members": len(cluster.nodes), "declared": _declared(chosen),
         "host": {name: list(value) if isinstance(value, tuple) else value for name, value in host._asdict().items()}}
@@ -116,8 +120,9 @@ def _changes(result: Mapping[str, Any]) -> List[str]:
     """Return one sentence for each change on the node."""
     host = result["host"]
     changes = ["install " + ", ".join(host["packages"])] if host["packages"] else []
-    texts = {"acpid_off": "disable acpid at boot", "acpid_stop": "stop acpid", "grub": "add acpi=off to the boot entries",
-             "reboot": "acpi=off is not active before a reboot", "iptables": "open the firewall for the nodes"}
+    texts = {"acpid_off": "disable acpid at boot", "acpid_stop": "stop acpid",
+             "grub": "add acpi=off to the boot entries", "reboot": "acpi=off is not active before a reboot",
+             "iptables": "open the firewall for the nodes"}
     changes += [text for name, text in texts.items() if host[name]]
     changes += ["stop " + name for name in result["stop"]]
     changes += ["write %s, version %d" % (conf_xml.PATH, result["version"])] if result["write"] else []

@@ -196,7 +196,7 @@ def _check_others(cluster: Cluster, settings: Settings, release: str) -> Iterato
     if cluster.logging and release == "el5":
         yield "rhcs_cman_logging: is given; expected none, <logging> begins with EL6"
     yield from cman_words.check_logging("rhcs_cman_logging", cluster.logging)
-    if cluster.arbiter is not None and cluster.quorum_disk is None:
+    if cluster.quorum_device is not None and cluster.quorum_disk is None:
         yield ("rhcs_cman_arbiter: is given, without rhcs_cman_quorum_disk; expected a quorum disk: cman knows no "
                "arbiter, the disk's votes are what keeps the last node going")
 

@@ -123,6 +123,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     leave, stop, reboot, softdog, reload, stop_qdevice, gone, enable, disable, start: see plan.Steps.
     first: inventory name of the host that does what is done once, is_first: it is this one.
     files, first_start: arguments of config_files. key, certificate: {from: host, missing: here, missing_on: hosts}.
+    next_key_from: host with the key of a rotation that was not finished. properties: of the cluster.
     disks: arguments of sbd_disk, with prepare and verify. configure, groups: whether the CIB is changed from here.
     online: nodes to wait for. test: the node whose fencing is tested from here, "" for no test.
     """
@@ -133,7 +134,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     fresh = any(steps.fresh for steps in known.steps.values())
     certificate = _certificate(known, node)
     device = cluster.quorum_device
-    if device and certificate["missing"] and not certificate["from"] and not device.delegate:
+    if device and certificate["missing"] and not device.delegate:
         refusals.append("pacemaker_quorum_device.delegate: is missing; expected the inventory name of the host of the "
                         "quorum device, to sign a certificate for %s there, or tls: off" % node)
     if refusals:
@@ -141,13 +142,15 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     names = [each.name for each in cluster.nodes]
     started = fresh and settings["pacemaker_start"]
     result: Dict[str, Any] = dict(known.steps[node]._asdict(), nodes=names, first=known.first,
-                                  is_first=node == known.first, fresh=fresh, certificate=certificate)
+                                  is_first=node == known.first, certificate=certificate)
     result.update(
         packages=_missing_packages(known, node),
         any_packages=any(_missing_packages(known, host) for host in known.hosts),
         key={"from": known.steps[node].key_from or known.first, "create": not known.steps[node].key_from,
              "missing": known.steps[node].key_missing,
              "missing_on": [host for host in known.hosts if known.steps[host].key_missing]},
+        next_key_from=next((host for host in sorted(known.hosts) if facts[host]["commands"]["next_key"]), ""),
+        properties=cluster_properties(cluster),
         disks=_disks(known, node), online=_offline(known),
         test=names[(names.index(here.name) + 1) % len(names)] if started and settings["pacemaker_test_fencing"] else "",
         devices=list(_devices(cluster)))
@@ -208,12 +211,13 @@ def _disks(known: Facts, node: str) -> Dict[str, Any]:
     ready = {host: all(disk.header and disk.header.timeouts == times
                        and not set(names) - {slot.node for slot in disk.slots} for disk in seen[host])
              for host in seen}
-    same = len({tuple(disk.header and disk.header.uuid for disk in disks) for disks in seen.values()}) == 1
+    same = len({tuple(disk.header and disk.header.uuid for disk in seen[host]) for host in seen
+                if steps[host].fresh or host == known.first}) == 1
     recreate = known.settings["pacemaker_allow_outage"] and all(each.stop or each.fresh for each in steps.values())
-    prepare = not ready[known.first]
+    prepare = not (ready[known.first] and same)
     return {"arguments": {"devices": list(_devices(cluster)), "nodes": names, "timeouts": times},
-            "prepare": prepare and node == known.first, "recreate": recreate,
-            "verify": (prepare or not same) and steps[node].fresh and not steps[node].reboot}
+            "prepare": prepare and node == known.first and bool(_devices(cluster)), "recreate": recreate,
+            "verify": prepare and node != known.first and steps[node].fresh and not steps[node].reboot}
 
 
 def _offline(known: Facts) -> List[str]:

@@ -72,8 +72,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "results", the same, with exit code and both outputs; "mounts", a list of paths; "pacemaker", what is declared of its
-    CIB; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given.
+    "results", the same, with exit code and both outputs; "mounts", a list of paths; "pacemaker", what is declared of
+    its CIB; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:

@@ -28,7 +28,7 @@ ALL_RUN = {"rgmanager": True, "clvmd": True, "qdiskd": False, "acpid": False}
 
 
 def text_of(settings, version=1):
-    text = cluster_conf.plan_conf(cluster.parse_cluster(settings), settings, None).text
+    text = cluster_conf.plan_conf(cluster.parse_cluster(settings, cluster.CMAN), settings, None).text
     return text.replace('config_version="1"', f'config_version="{version}"')
 
 
@@ -45,7 +45,7 @@ def host(name, text=None, version=0, **changes):
 
 
 def plan(settings, hosts):
-    return cman_plan.plan_cluster(cluster.parse_cluster(settings), hosts, settings)
+    return cman_plan.plan_cluster(cluster.parse_cluster(settings, cluster.CMAN), hosts, settings)
 
 
 @pytest.mark.parametrize(

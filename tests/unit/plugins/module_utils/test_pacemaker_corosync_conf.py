@@ -28,7 +28,8 @@ def places(**variables):
 
 
 def test_the_file_says_what_the_variables_say():
-    found = places(totem={"token": 5000}, quorum_device=QUORUM_DEVICE, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})
+    found = places(totem={"token": 5000}, quorum_device=QUORUM_DEVICE,
+                   sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})
     assert found["totem.cluster_name"] == "magi"
     assert found["totem.transport"] == "knet"
     assert found["totem.token"] == "5000"
@@ -53,7 +54,8 @@ def test_the_quorum_device_answers_before_the_watchdog_of_sbd_ends():
 
 def test_everything_of_a_quorum_device():
     found = places(nodes=NODES[:2],
-                   quorum_device={**QUORUM_DEVICE, "heuristics": [{"program": "/bin/true", "interval": 5}], "algorithm": "ffsplit", "port": 5500, "tie_breaker": 1,
+                   quorum_device={**QUORUM_DEVICE, "heuristics": [{"program": "/bin/true", "interval": 5}],
+                                  "algorithm": "ffsplit", "port": 5500, "tie_breaker": 1,
                             "options": {"connect_timeout": 3000, "timeout": 8000}})
     assert found["quorum.device.votes"] == "1"
     assert found["quorum.device.net.port"] == "5500"
@@ -109,7 +111,8 @@ def test_the_file_of_the_package_is_recognised():
     assert corosync_conf.is_default(found)
     assert found["logging.QUORUM.debug"] == "off"
     assert not corosync_conf.is_default(corosync_conf.parse_conf(text.replace("127.0.0.1", "10.0.0.1")))
-    assert not corosync_conf.is_default(corosync_conf.parse_conf(text.replace("cluster_name: debian", "cluster_name: prod")))
+    other = text.replace("cluster_name: debian", "cluster_name: prod")
+    assert not corosync_conf.is_default(corosync_conf.parse_conf(other))
     assert not corosync_conf.is_default(places())
 
 

@@ -30,10 +30,10 @@ UNITS = ("corosync.service", "pacemaker.service", "sbd.service", "corosync-qdevi
 
 
 def desired(start=True, allow_outage=False, reboot=False, **variables):
-    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, "quorum_device": QUORUM_DEVICE, "totem": {"token": 5000},
-              **variables}
-    return planner.Desired(parse_cluster({"pacemaker_" + name: value for name, value in chosen.items()}, PACEMAKER), "Debian", start,
-                     allow_outage, reboot)
+    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, "quorum_device": QUORUM_DEVICE,
+              "totem": {"token": 5000}, **variables}
+    cluster = parse_cluster({"pacemaker_" + name: value for name, value in chosen.items()}, PACEMAKER)
+    return planner.Desired(cluster, "Debian", start, allow_outage, reboot)
 
 
 def units(active="inactive", enabled="disabled", loaded="loaded"):
@@ -191,7 +191,8 @@ def test_another_cluster_is_refused_whether_it_runs_or_not():
 
 def test_a_host_must_have_the_nodes_name():
     files = {**running("casper").files, planner.HOSTNAME: "debian\n"}
-    assert "uname -n on casper: debian is not valid; expected casper" in plan(magi(casper=running("casper", files=files)), name="casper").refusals[0]
+    (refusal,) = plan(magi(casper=running("casper", files=files)), name="casper").refusals
+    assert "uname -n on casper: debian is not valid; expected casper" in refusal
 
 
 def test_different_keys_of_running_nodes_are_refused_once():
@@ -241,8 +242,9 @@ def test_a_change_that_needs_a_stop_is_refused_unless_it_is_allowed():
 
 
 def test_another_delay_at_boot_leaves_the_running_sbd_alone():
-    steps = plan(magi(), desired(sbd={**SBD, "delay_start": 60}))
-    assert different(running("balthasar"), desired(sbd={**SBD, "delay_start": 60})) == ["/etc/default/sbd", pacemaker_rules.SBD_UNIT]
+    later = desired(sbd={**SBD, "delay_start": 60})
+    steps = plan(magi(), later)
+    assert different(running("balthasar"), later) == ["/etc/default/sbd", pacemaker_rules.SBD_UNIT]
     assert not (steps.refusals or steps.stop or steps.reload or steps.start)
 
 
@@ -270,7 +272,8 @@ def test_another_arbiter_is_asked_after_the_old_one_was_left():
 def test_a_cluster_without_one_of_its_nodes_is_not_changed():
     cmap = {**MAGI_CMAP, "runtime.members.3.status": "left"}
     hosts = {**{name: running(name, cmap=cmap) for name in NAMES[:2]}, "melchior": running("melchior", cmap={})}
-    assert "melchior is offline, and a degraded cluster is not changed" in plan(hosts, desired(totem={"token": 6000})).refusals[0]
+    (refusal,) = plan(hosts, desired(totem={"token": 6000})).refusals
+    assert "melchior is offline, and a degraded cluster is not changed" in refusal
     assert plan(hosts).refusals == ()
 
 
