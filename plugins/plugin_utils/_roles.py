@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
-ROLES = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
+ROLES = {"apache": "_apache.settings", "clvm": "_storage.role", "drbd_failover": "_drbd.settings",
          "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
          "ntp": "_ntp.role", "pacemaker": "_pacemaker.role", "rhcs_cman": "_cman.role"}
 

@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import socket
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._core.config_files import NOTES, seen_from
 from .._core.file_state import look
@@ -63,7 +63,8 @@ def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -
     return found
 
 
-QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker")
+QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
+         "declared", "iscsi", "lvm")
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState"
 
 
@@ -72,8 +73,9 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "results", the same, with exit code and both outputs; "mounts", a list of paths; "pacemaker", what is declared of
-    its CIB; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given.
+    "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", "heartbeat", "iscsi" and
+    "lvm", what the modules drbd_resource, ha_resources, iscsi_sessions and clustered_lvm would be given; "pacemaker",
+    what is declared of its CIB; "declared", plain data that the planners of other hosts see.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -96,11 +98,31 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "commands": ask(runner, query.get("commands", {})),
             "results": ask_all(runner, query.get("results", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
-            "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+            "declared": query.get("declared", {}),
+            "idle": dict(idle(runner, query.get("drbd", []), query.get("heartbeat")), **_idle_storage(runner, query))}
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
             found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
     return found
+
+
+def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
+    """Return whether iscsi_sessions and clustered_lvm would do nothing; what they would refuse is theirs to report."""
+    found: Dict[str, bool] = {}
+    if "iscsi" in query:
+        from .._storage import iscsi_host  # noqa: PLC0415 (only where it is needed)
+        found["iscsi"] = _quietly(iscsi_host.is_idle, runner, query["iscsi"])
+    if "lvm" in query:
+        from .._storage import lvm_host  # noqa: PLC0415
+        found["lvm"] = all(_quietly(lvm_host.is_idle, runner, asked) for asked in query["lvm"])
+    return found
+
+
+def _quietly(is_idle: Callable[[Any, Any], bool], runner: Any, asked: Any) -> bool:
+    try:
+        return is_idle(runner, asked)
+    except HaError:
+        return False
 
 
 def read_units(runner: Any, names: List[str]) -> Dict[str, Dict[str, str]]:
