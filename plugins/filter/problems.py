@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Check a role's variables on the controller, before anything is changed on any host."""
+"""Validate the variables of a role on the controller, before anything is changed on any host."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -39,8 +39,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One sentence for each problem. It names the variable, its value and what would be right.
-    - Empty when all is well.
+    - One message for each problem, C(VARIABLE: VALUE is not valid; expected X).
+    - Empty when there is none.
   type: list
   elements: str
 """
@@ -51,7 +51,7 @@ from ..plugin_utils import _roles
 
 
 def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
-    """Return one sentence for each problem of ``settings``."""
+    """Return one message for each problem of ``settings``."""
     try:
         return _roles.validate(role, _roles.plain(settings), hosts)[1]
     except _roles.UnknownRole as error:
@@ -59,7 +59,7 @@ def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """The filters for Jinja."""
 
     def filters(self) -> dict:
         return {"problems": problems}

@@ -6,7 +6,6 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -14,13 +13,15 @@ from types import ModuleType
 from typing import Any
 
 import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
+
+from ..module_utils._core import schema
+from ..module_utils._core.argument_spec import schema_of
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
 ROLES = {"apache": "_apache.settings", "clvm": "_storage.role", "drbd_failover": "_drbd.settings",
          "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
          "ntp": "_ntp.role", "pacemaker": "_pacemaker.role", "rhcs_cman": "_cman.role"}
+MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
 
 
 class UnknownRole(Exception):
@@ -40,16 +41,23 @@ def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str,
 
 
 def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the role's settings with all defaults of nested options, and one message for each fault.
+    """Return the role's settings with all defaults, and one message for each fault.
 
     The rules of the domain are checked once names and types are right.
     """
-    domain, options = domain_of(role), options_of(role)
-    unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
-    result = ArgumentSpecValidator(options).validate({name: settings[name] for name in settings if name in options})
-    if unknown or result.error_messages:
-        return {}, unknown + [_readable(error) for error in result.errors]
-    return result.validated_parameters, domain.check_settings(result.validated_parameters, list(hosts))
+    domain, fields = domain_of(role), schema_of_role(role)
+    unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
+               for name in sorted(set(settings) - set(fields.fields))]
+    found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
+    if unknown or faults:
+        return {}, unknown + faults
+    return found, domain.check_settings(found, list(hosts))
+
+
+@lru_cache(maxsize=None)
+def schema_of_role(role: str) -> schema.Mapping:
+    """Return the schema of the role's variables."""
+    return schema_of(options_of(role), MULTILINE)
 
 
 @lru_cache(maxsize=None)
@@ -61,18 +69,9 @@ def options_of(role: str) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return the value without Ansible's lazy containers: the validator would copy all variables with them."""
+    """Return the value in Python's own types, without Ansible's lazy containers and its strings from a vault."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _unknown(name: str, role: str, options: dict[str, Any]) -> str:
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(sorted(options))}"
-    return f"{name} is no variable of the role {role}; {hint}"
-
-
-def _readable(error: Exception) -> str:
-    """Return the error as a sentence; of a name inside a variable, ansible's own text is only the name."""
-    return f"unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)

@@ -29,6 +29,7 @@ LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
 LONGEST_SHOWN = 120
 CLEAN = "in one line, without control characters and with no digits but 0-9"
+TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
 
 Options = Tuple[Tuple[str, str], ...]
@@ -274,7 +275,7 @@ class ListOf(Field):
             if value is not None and value in seen:
                 place = "%s[%d]" % (where, index)
                 field = self.item.fields[key] if isinstance(self.item, Mapping) and key else self.item
-                faults.append(fault(join(place, key) if key else place, value, "each only once", field.secret))
+                faults.append(fault(join(place, key) if key else place, value, TAKEN, field.secret))
             seen.append(value)
 
 
@@ -364,3 +365,28 @@ def parse(field: Field, raw: Any, where: str = "", error: Callable[[str], Except
     if faults:
         raise error("\n".join(faults))
     return found
+
+
+class Reader:
+    """Reads values one by one, where it depends on other values what is valid; collects the messages."""
+
+    def __init__(self) -> None:
+        self.faults: List[str] = []
+
+    def fault(self, where: str, value: Any, right: str) -> None:
+        """Keep a message."""
+        self.faults.append(fault(where, value, right))
+
+    def value(self, where: str, raw: Any, field: Field, default: Any = None) -> Any:
+        """Return a value in its right type; ``default`` when it is not given, or not valid."""
+        before = len(self.faults)
+        found = default if raw is None else field.read(where, raw, self.faults)
+        return default if len(self.faults) > before else found
+
+    def mapping(self, where: str, raw: Any, keys: Sequence[str]) -> Dict[str, Any]:
+        """Return the keys that are given; an empty mapping when it is none."""
+        if not isinstance(raw, dict):
+            self.fault(where, raw, "a mapping with the keys " + ", ".join(sorted(keys)))
+            return {}
+        self.faults += [unknown(where, key, keys) for key in raw if key not in keys]
+        return {key: raw[key] for key in keys if raw.get(key) is not None}

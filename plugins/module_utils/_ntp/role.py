@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from .._core.config_files import File, TakeOver, Wanted, arguments_of, predict_changes
 from . import clock
-from .clock import check_settings
+from .settings import check_settings
 
 __all__ = ["check_settings", "plan", "query"]
 

@@ -58,7 +58,7 @@ def test_facts_are_gathered_once_for_all_roles_and_kept(act):
 def test_wrong_variables_of_all_roles_are_reported_before_the_host_is_contacted(act):
     done = act(host_facts, {"ntp_alow": [], "ntp_require_sync": True}, roles=["ntp"])
     assert done.sent == []
-    assert done.result["failed"] and "ntp_alow is no variable of the role ntp" in done.result["msg"]
+    assert done.result["failed"] and "ntp_alow: there is no such variable of the role ntp" in done.result["msg"]
 
 
 def test_hosts_without_systemd_are_described_by_service_facts(act):

@@ -83,7 +83,7 @@ def test_what_is_valid_is_returned_in_its_right_type(field, raw, found):
     (schema.GROUP_ADDRESS, "10.0.0.1", "x: '10.0.0.1' is not valid"),
     (LINKS, "a", "x: 'a' is not valid; expected a list of links"), (LINKS, [], "x: [] is not valid"),
     (LINKS, [1, 2, 3, 4], "x: a list is not valid"),
-    (LINKS, [{"name": "a"}, {"name": "a"}], "x[1].name: 'a' is not valid; expected each only once"),
+    (LINKS, [{"name": "a"}, {"name": "a"}], "x[1].name: 'a' is not valid; expected a value that no other entry has"),
     (LINKS, [{"port": 1}], "x[0].name: is missing; expected one word"),
     (LINKS, [{"name": "a", "prot": 1}], "x[0].prot: there is no such key (did you mean port?); expected one of name, "
                                         "port"),
@@ -92,9 +92,10 @@ def test_what_is_valid_is_returned_in_its_right_type(field, raw, found):
     (LINKS, [{"name": "a", "a\nb": 1}], "x[0].'a\\nb': there is no such key"),
     (LINKS, [{"name": "a", "port": 0}], "x[0].port: 0 is not valid; expected a whole number, 1 to 65535"),
     (LINKS, [None], "x[0]: None is not valid; expected a mapping with the keys name, port"),
-    (schema.ListOf(WORD, "words", unique=True), ["a", "a"], "x[1]: 'a' is not valid; expected each only once"),
+    (schema.ListOf(WORD, "words", unique=True), ["a", "a"],
+     "x[1]: 'a' is not valid; expected a value that no other entry has"),
     (schema.ListOf(schema.Mapping({"a": WORD}), "a list", unique=("a",)), [{"a": "b"}, {}, {}, {"a": "b"}],
-     "x[3].a: 'b' is not valid; expected each only once"),
+     "x[3].a: 'b' is not valid; expected a value that no other entry has"),
     (schema.MappingOf(WORD, WORD, "words", nulls=False), {"a": None}, "x.a: None is not valid; expected one word"),
     (schema.MappingOf(WORD, WORD, "words by name"), [], "x: [] is not valid; expected words by name"),
     (schema.OPTIONS, {"a b": 1}, "x: 'a b' is not valid; expected names of options"),
@@ -157,7 +158,20 @@ def test_a_secret_is_never_printed(raw):
 def test_two_equal_secrets_are_named_without_their_value():
     lists = schema.ListOf(LOGIN, "logins", unique=("password",))
     assert refused(lists, [{"password": "long-s3cr3t"}] * 2) == (
-        "x[1].password: (not shown) is not valid; expected each only once")
+        "x[1].password: (not shown) is not valid; expected a value that no other entry has")
+
+
+def test_a_reader_reads_values_that_depend_on_each_other():
+    reader = schema.Reader()
+    assert reader.mapping("x", {"port": "81", "name": None}, ("name", "port")) == {"port": "81"}
+    assert reader.value("x.port", "81", schema.PORT) == 81 and reader.value("x.name", None, WORD, "www") == "www"
+    assert reader.faults == []
+    assert reader.value("x.port", "0", schema.PORT, 80) == 80
+    assert reader.mapping("y", "a", ("name",)) == {} and reader.mapping("z", {"nam": 1}, ("name",)) == {}
+    assert reader.faults == [
+        "x.port: '0' is not valid; expected a whole number, 1 to 65535",
+        "y: 'a' is not valid; expected a mapping with the keys name",
+        "z.nam: there is no such key (did you mean name?); expected one of name"]
 
 
 # --- whatever a user writes -----------------------------------------------------------------------------------------
