@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
             except HaError as error:
                 raise AnsibleActionFail(str(error))
             unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
-            result.update(plan)
+            result.update(plan, packages=sorted({*result.get("packages", ()), *plan.get("packages", ())}))
         return dict(result, changed=False,
                     ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
 

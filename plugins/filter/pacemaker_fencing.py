@@ -48,7 +48,8 @@ def pacemaker_fencing(variables: dict, family: str) -> dict:
     from ..module_utils._pacemaker.settings import fencing_of
     from ..plugin_utils._roles import plain
 
-    settings = {PACEMAKER + name: plain(value) for name, value in dict(variables, cluster_name="x").items()}
+    settings = {PACEMAKER + name: plain(value) for name, value in dict(
+        variables, cluster_name="x", sbd=variables["sbd"] or None).items()}
     try:
         return fencing_of(parse_cluster(settings, PACEMAKER), family)
     except HaError as error:

@@ -12,17 +12,25 @@ description:
   - The role C(rhcs_cman) uses it on systems without cman. Variables that are not returned are the same in both roles.
 options:
   _input:
-    description:
-      - The variables of the role by their names without C(rhcs_cman_); C(nodes), C(sbd), C(arbiter) and C(quorum_disk).
-    type: dict
+    description: The variable C(rhcs_cman_nodes).
+    type: list
+    elements: dict
     required: true
+  sbd:
+    description: The variable C(rhcs_cman_sbd).
+    type: dict
+  arbiter:
+    description: The variable C(rhcs_cman_arbiter).
+    type: dict
+  quorum_disk:
+    description: The variable C(rhcs_cman_quorum_disk).
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: Show the quorum device
   ansible.builtin.debug:
-    msg: "{{ ({'nodes': rhcs_cman_nodes, 'sbd': rhcs_cman_sbd, 'arbiter': rhcs_cman_arbiter, 'quorum_disk': none}
-      | linuxha.cluster.pacemaker_variables).quorum_device }}"
+    msg: "{{ (rhcs_cman_nodes | linuxha.cluster.pacemaker_variables(none, rhcs_cman_arbiter, none)).quorum_device }}"
 """
 
 RETURN = r"""
@@ -31,13 +39,15 @@ _value:
   type: dict
 """
 
+from typing import Any
 
-def pacemaker_variables(variables: dict) -> dict:
+
+def pacemaker_variables(nodes: list, sbd: Any = None, arbiter: Any = None, quorum_disk: Any = None) -> dict:
     """Return the variables of the role pacemaker that differ."""
     from ..module_utils._cman.newer import pacemaker_variables as mapped
     from ..plugin_utils._roles import plain
 
-    return mapped(plain(variables))
+    return mapped(plain({"nodes": nodes, "sbd": sbd, "arbiter": arbiter, "quorum_disk": quorum_disk}))
 
 
 class FilterModule:

@@ -46,6 +46,9 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dic
     The rules of the domain are checked once names and types are right.
     """
     domain, fields = domain_of(role), schema_of_role(role)
+    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
+    settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
+                for name, value in settings.items()}
     unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
                for name in sorted(set(settings) - set(fields.fields))]
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})

@@ -179,7 +179,8 @@ def test_variables_are_checked_before_anything_else(role):
     if tasks[-1].get("ansible.builtin.include_tasks") == "build.yml":  # all of it, where there is anything to do
         assert {name for task in tasks[:-1] for name in task} <= {"name", "ansible.builtin.set_fact", "when", "tags"}
         tasks = load(ROOT / "roles" / role / "tasks/build.yml")
-    while (first := tasks[0].get("ansible.builtin.import_tasks", "validate.yml")) != "validate.yml":
+    included = ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks")
+    while (first := next((tasks[0][name] for name in included if name in tasks[0]), "validate.yml")) != "validate.yml":
         tasks = load(ROOT / "roles" / role / "tasks" / first)
     assert tasks[0].get("linuxha.cluster.host_facts") == {"roles": [role]} \
         or tasks[0].get("ansible.builtin.import_tasks") == "validate.yml"

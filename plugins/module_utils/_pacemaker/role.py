@@ -252,7 +252,7 @@ def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:
     changes += ["remove node %s from the CIB" % name for name in result["gone"]]
     for verb in ("disable", "enable", "start"):
         changes += ["%s %s" % (verb, ", ".join(result[verb]))] if result[verb] else []
-    changes += ["wait for " + ", ".join(result["online"])] if result["online"] else []
+    changes += ["wait for " + ", ".join(result["online"])] if result["online"] and not result["unknown"] else []
     for name, part in (("configure", "cluster"), ("groups", "groups")):
         if result[name] and once:
             changes += found[part] or ["configure %s" % {"cluster": "fencing and cluster properties"}.get(part, part)]

@@ -33,8 +33,7 @@ def test_without_an_answer_all_nodes_are_missing():
 
 
 def test_variables_of_the_role_rhcs_cman_are_mapped():
-    given = {"nodes": NODES, "sbd": None, "arbiter": None, "quorum_disk": {"device": "/dev/x"}}
-    assert variables(given) == {"nodes": NODES, "sbd": {"devices": ["/dev/x"]}, "quorum_device": None}
+    assert variables(NODES, quorum_disk={"device": "/dev/x"}) == {"nodes": NODES, "sbd": {"devices": ["/dev/x"]}, "quorum_device": None}
 
 
 def test_the_variables_of_the_role_are_validated():

@@ -160,7 +160,7 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert found["ntp"] == {
         "files": {}, "pending": {}, "texts": {}, "units": {"chrony.service": {
             "Id": "chrony.service", "LoadState": "loaded"}}, "packages": {"chrony": "4.3"},
-        "commands": {"hello": "hello"}, "mounts": {}, "declared": {}, "idle": {}}
+        "commands": {"hello": "hello"}, "results": {}, "mounts": {}, "declared": {}, "idle": {}}
     assert found["other"]["units"]["ntp.service"]["LoadState"] == "not-found"
     assert found["other"]["files"]["//none/"]["kind"] == ""
     assert (found["other"]["packages"], found["other"]["texts"], found["other"]["mounts"]) == (
