@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for the disks of sbd."""
+"""Entry point for the disks of sbd."""
 
 DOCUMENTATION = r"""
 module: sbd_disk
@@ -21,7 +21,7 @@ attributes:
 extends_documentation_fragment: [linuxha.cluster.attributes]
 options:
   devices:
-    description: One to three shared disks, by names that last, such as those in C(/dev/disk/by-id).
+    description: One to three shared disks, by persistent names, such as those in C(/dev/disk/by-id).
     type: list
     elements: str
     required: true
@@ -84,7 +84,7 @@ from ..module_utils._pacemaker import sbd
 
 
 class Disks:
-    """How to read the disks; all thinking is done elsewhere."""
+    """How to read the disks; the plan is made in module_utils."""
 
     def __init__(self, runner, paths):
         self.runner, self.paths = runner, paths
@@ -98,7 +98,7 @@ class Disks:
         return sbd.State(tuple(self.read_disk(path) for path in self.paths))
 
     def read_disk(self, path):
-        """Look at one disk without changing it."""
+        """Read one disk without changing it."""
         if not self.runner.is_block_device(path):
             fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
             return sbd.Disk(path, None, (), devices.Device(path, fault=fault))
@@ -110,7 +110,7 @@ class Disks:
         return sbd.Disk(path, None, (), self.read_foreign(path))
 
     def read_foreign(self, path):
-        """Look for anything that is not sbd's."""
+        """Read what else is on a disk."""
         self.runner.forget_cached(path)
         size = self.runner.size_of(path)
         users = self.runner.holders_of(self.runner.number_of(path))
@@ -129,7 +129,7 @@ def report(state):
 
 
 def main():
-    """Hand over to the hallway."""
+    """Run the reconcile loop."""
     module = AnsibleModule(
         argument_spec={
             "devices": {"type": "list", "elements": "str", "required": True},

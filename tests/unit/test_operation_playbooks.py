@@ -31,7 +31,7 @@ all:
     ("split_brain", ["cluster=web_pair", "keep=one", "save_to=here"], "save_to: here; expected one of"),
     ("split_brain", ["cluster=web_pair", "resource=no"], "resource: no; expected one of drbd_failover_resources"),
     ("rotate_secrets", ["cluster=nowhere"], "cluster: nowhere; expected a group"),
-    ("rotate_secrets", ["cluster=lvs_farm"], "cluster: lvs_farm; none of its nodes has heartbeat_nodes or rhcs_cman"),
+    ("rotate_secrets", ["cluster=lvs_farm"], "cluster: lvs_farm; none of its nodes has heartbeat_nodes, pacemaker_n"),
     ("rotate_secrets", ["cluster=magi_nodes", "rhcs_cman_stack=cman"], "rhcs_cman_stack: cman; expected pacemaker"),
     ("replace_node", ["cluster=web_pair"], "node: not given; expected one of one, two"),
     ("replace_node", ["cluster=web_pair", "node=three"], "node: three; expected one of one, two"),

@@ -90,7 +90,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     return {
         "changes": changes, "daemon": name, "package": daemon.package, "service": daemon.service,
         "config": daemon.config, "installed": choice.installed,
-        "packages": [] if choice.installed else [daemon.package], "start": not choice.ready, "stop": list(choice.others),
+        "packages": [] if choice.installed else [daemon.package],
+        "start": not choice.ready, "stop": list(choice.others),
         "files": arguments_of(files), "verify": argv, "synchronised": bool(now.source),
         "sources": pools + [server["host"] for server in settings["ntp_servers"]]}
 

@@ -22,7 +22,7 @@ MODULES = "/proc/modules"
 SBD_FILES = {"Debian": "/etc/default/sbd", "RedHat": "/etc/sysconfig/sbd"}
 KEY = "/etc/corosync/authkey"
 CHECK = ("corosync", "-t", "-c", "%s")
-# At its first start nothing can be fenced, so sbd need not wait; these files are gone after a reboot.
+# At its first start nothing can be fenced, so sbd need not wait; these files do not survive a reboot.
 FIRST_START = "/run/systemd/system/sbd.service.d/first_start.conf"
 FIRST_START_SETTINGS = "/run/sbd_first_start"
 

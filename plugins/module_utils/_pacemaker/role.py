@@ -154,7 +154,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         disks=_disks(known, node), online=_offline(known),
         test=names[(names.index(here.name) + 1) % len(names)] if started and settings["pacemaker_test_fencing"] else "",
         devices=list(_devices(cluster)))
-    result.update(_resources(known, fresh))
+    result.update(_resources(known, fresh, node))
     result.update(_files(known, node))
     result["changes"] = _changes(known, node, result)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in result.items()}
@@ -225,14 +225,15 @@ def _offline(known: Facts) -> List[str]:
     return list(known.facts[known.first]["pacemaker"]["missing"]) if known.settings["pacemaker_start"] else []
 
 
-def _resources(known: Facts, fresh: bool) -> Dict[str, Any]:
+def _resources(known: Facts, fresh: bool, node: str) -> Dict[str, Any]:
     """Return whether the CIB has to be changed. A CIB of a cluster that is started in this run is not known yet."""
     found, start = known.facts[known.first]["pacemaker"], known.settings["pacemaker_start"]
     unknown = fresh or not found["running"]
     groups = bool(known.settings["pacemaker_groups"])
     return {"configure": start and (unknown or bool(found["cluster"])), "unknown": unknown,
             "groups": start and groups and (unknown or bool(found["groups"])),
-            "warnings": list(known.steps[known.first].warnings) + ([] if unknown else list(found["warnings"]))}
+            "warnings": list(known.steps[node].warnings) + (
+                list(found["warnings"]) if node == known.first and not unknown else [])}
 
 
 def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:

@@ -12,7 +12,7 @@ from .._model.cluster import PACEMAKER as ROLE, Cluster, QuorumDevice, Sbd, chec
 from .._model.resource_groups import GroupError, parse_groups
 from . import corosync_conf, sbd as _sbd
 
-TOKEN = 3000                 # milliseconds: what corosync takes when nothing is said
+TOKEN = 3000                 # milliseconds: the default of corosync
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
@@ -239,7 +239,7 @@ def start_seconds(cluster: Cluster) -> int:
 
 
 def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:
-    """Return our addition to sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
+    """Return the drop-in of sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
 
     A file in modules-load.d would not do: distributions keep watchdogs off that list. Where the storage comes later
     than sbd waits, as after a power cut of all, sbd tries again, and brings Pacemaker, whose own start was given up.

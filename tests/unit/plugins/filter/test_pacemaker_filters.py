@@ -33,7 +33,8 @@ def test_without_an_answer_all_nodes_are_missing():
 
 
 def test_variables_of_the_role_rhcs_cman_are_mapped():
-    assert variables(NODES, quorum_disk={"device": "/dev/x"}) == {"nodes": NODES, "sbd": {"devices": ["/dev/x"]}, "quorum_device": None}
+    mapped = variables(NODES, quorum_disk={"device": "/dev/x"})
+    assert mapped == {"nodes": NODES, "sbd": {"devices": ["/dev/x"]}, "quorum_device": None}
 
 
 def test_the_variables_of_the_role_are_validated():

@@ -129,7 +129,7 @@ def test_acpi_is_switched_off_in_every_boot_entry(magi):
         (
             {f"nodes.{n}.addresses": [f"192.168.0.21{n}"] for n in range(3)},
             {},
-            "expected 192.168.0.211, as rhcs_cman_nodes",
+            "expected 192.168.0.211, as in rhcs_cman_nodes",
         ),
         ({}, {"at_boot": {"NetworkManager": True}}, "NetworkManager runs or is started at boot"),
         ({}, {"services": {"NetworkManager": True}}, "NetworkManager runs"),

@@ -113,7 +113,7 @@ def test_a_change_that_needs_a_stop_is_refused_unless_allowed(magi, release):
     changes = {"quorum_disk.label": "other"}
     steps = plan(magi(changes, release), hosts)
     assert steps.refusals == (
-        "rhcs_cman_allow_outage: false, and balthasar runs a cluster that cannot take this up while it runs; expected "
+        "rhcs_cman_allow_outage: false, and balthasar runs a cluster that cannot apply this while it runs; expected "
         "true, which stops all nodes and starts them, or no such change: quorumd.label: magi_qdisk becomes other",
     )
     steps = plan(magi({**changes, "allow_outage": True}, release), hosts)

@@ -142,7 +142,7 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         "the article's timings",
         {"totem": {}},
         EL6,
-        r"totem.token: 10000 ms \(nothing is said.* at least 99000 ms.*96000",
+        r"totem.token: 10000 ms \(the default of cman.* at least 99000 ms.*96000",
     ),
     ("the article's timings, EL5", {"totem": {}}, EL5, "at least 120001 ms.* more than twice interval"),
     ("the manual's timings", {"totem": {}, "quorum_disk.interval": 1, "quorum_disk.tko": 10}, EL6, "at least 18000 ms"),
@@ -245,7 +245,7 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         BOTH,
         "rm.log_level: '9' is not valid; expected a whole number, 0",
     ),
-    ("arbiter", {"arbiter": {"host": "nas"}, "quorum_disk": None}, BOTH, "cman knows no arbiter"),
+    ("arbiter", {"arbiter": {"host": "nas"}, "quorum_disk": None}, BOTH, "cman has no quorum device"),
     # groups
     ("groups without rgmanager", {"rgmanager": False}, BOTH, "rhcs_cman_rgmanager is false; expected true"),
     ("group on a stranger", {"groups": group(nodes=["caspar"])}, BOTH, "'caspar' is no node of the cluster"),
