@@ -43,7 +43,7 @@ def check(**variables):
     {"groups": [{"name": "web", "nodes": ["casper"], "resources": [{"service": {"name": "apache2"}}]}]},
     {"sbd": None, "nodes": with_power(), "fence_devices": POWER},
     {"sbd": None, "nodes": with_power(), "fence_devices": POWER, "quorum_device": QUORUM_DEVICE},
-    {"transport": "udpu"},
+    {"transport": "udpu"}, {"logging": {"debug": True}}, {"sbd": {**SBD, "options": {"SBD_STARTMODE": "clean"}}},
     {"transport": "udp", "multicast": {"address": "239.192.6.41", "ttl": 1}}, {"totem": {"crypto_cipher": "aes128"}},
     {"quorum_device": {**QUORUM_DEVICE, "options": {"sync_timeout": 8000}}}, {"sbd": {**SBD, "delay_start": 30}}])
 def test_good_clusters_pass(variables):
