@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   hosts:
-    description: Names of the hosts of the play.
+    description: Names of the hosts that the role is run on at the same time, the batch of a play with C(serial).
     type: list
     elements: str
     required: true
@@ -30,7 +30,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is wrong with the variables of the role heartbeat
   ansible.builtin.debug:
-    msg: "{{ settings | linuxha.cluster.problems('heartbeat', ansible_play_hosts_all) }}"
+    msg: "{{ settings | linuxha.cluster.problems('heartbeat', ansible_play_batch) }}"
   vars:
     settings: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
     names: "{{ query('ansible.builtin.varnames', '^heartbeat_') }}"

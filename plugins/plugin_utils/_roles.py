@@ -19,8 +19,9 @@ from ..module_utils._core.argument_spec import schema_of
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
 ROLES = {"apache": "_apache.settings", "clvm": "_storage.role", "drbd_failover": "_drbd.settings",
-         "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
-         "ntp": "_ntp.role", "pacemaker": "_pacemaker.role", "rhcs_cman": "_cman.role"}
+         "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director_role",
+         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "pacemaker": "_pacemaker.role",
+         "rhcs_cman": "_cman.role"}
 MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
 
 

@@ -7,6 +7,7 @@ Private to linuxha.cluster; nothing outside may import it.
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .._core.plan import HaError
+from .._core.schema import fault
 from .._model.cluster import CMAN as ROLE, check_hosts, host_of, hosts_of, node_on, parse_cluster, read_cluster
 from . import conf_xml, host as cman_host, plan as cman_plan, settings as rules, tools
 from .newer import check_newer
@@ -26,7 +27,9 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     cluster, faults = read_cluster(dict(settings), ROLE)
     if faults:
         return faults
-    faults = check_hosts(cluster, hosts, ROLE)
+    seconds = settings["rhcs_cman_start_timeout"]
+    faults = [] if seconds > 0 else [fault("rhcs_cman_start_timeout", seconds, "seconds, 1 or more")]
+    faults += check_hosts(cluster, hosts, ROLE)
     if settings["rhcs_cman_stack"] == "pacemaker":
         return faults + check_newer(cluster)
     if settings["rhcs_cman_release"] == "auto":

@@ -28,7 +28,7 @@ OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
 LONGEST_SHOWN = 120
-CLEAN = "in one line, without control characters and with no digits but 0-9"
+CLEAN = "without line ends, control characters and digits other than 0-9"
 TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
 

@@ -209,7 +209,7 @@ def _check_hosts(where: str, resource: Settings, hosts: Sequence[str]) -> Iterat
     for index, node in enumerate(resource["nodes"]):
         if node["name"] not in hosts:
             yield fault("%s.nodes[%d].name" % (where, index), node["name"],
-                        "a host of this play (%s); both nodes of a resource are set up together" % (
+                        "a host of this play and batch (%s); both nodes of a resource are set up together" % (
                             ", ".join(sorted(hosts)) or "it has none"))
 
 

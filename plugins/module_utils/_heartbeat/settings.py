@@ -118,7 +118,7 @@ VARIABLES = Mapping({
 def _check_nodes(found: Settings, hosts: Sequence[str]) -> Iterator[str]:
     for index, node in enumerate(found["heartbeat_nodes"]):
         if node not in hosts:
-            yield fault("heartbeat_nodes[%d]" % index, node, "a host of the play (%s)" % ", ".join(hosts))
+            yield fault("heartbeat_nodes[%d]" % index, node, "a host of this play and batch (%s)" % ", ".join(hosts))
 
 
 def _check_times(found: Settings, settings: Settings) -> Iterator[str]:

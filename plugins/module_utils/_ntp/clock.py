@@ -9,6 +9,7 @@ by the module cluster_info.
 import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._core import units as systemd
 from .._core.plan import HaError
 
 OWN_CLOCK = "its own clock"
@@ -66,17 +67,17 @@ def units_from(units: Mapping[str, Mapping[str, str]]) -> List[Unit]:
     """Return the units of systemd, from the properties Id, LoadState, ActiveState and UnitFileState of each."""
     found = {}
     for asked, properties in units.items():
-        name = re.sub(r"\.service\Z", "", properties.get("Id", asked))  # an alias has the unit's own Id
+        name = systemd.service_of(properties.get("Id", asked))  # an alias has the unit's own Id
         found[name] = Unit(name=name,
                            installed=properties.get("LoadState") not in ("not-found", "masked", None),
-                           active=properties.get("ActiveState") in ("active", "activating", "reloading"),
+                           active=systemd.is_active(properties),
                            enabled=properties.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"))
     return list(found.values())
 
 
 def parse_services(services: Dict[str, Dict[str, str]]) -> List[Unit]:
     """Read the fact `services` of ansible.builtin.service_facts, for hosts without systemd."""
-    return [Unit(name=re.sub(r"\.service\Z", "", name), installed=facts.get("status") != "not-found",
+    return [Unit(name=systemd.service_of(name), installed=facts.get("status") != "not-found",
                  active=facts.get("state") == "running", enabled=facts.get("status") == "enabled")
             for name, facts in services.items()]
 

@@ -94,12 +94,6 @@ def list_files(desired: Desired) -> Tuple[str, ...]:
     return (CONF, HOSTNAME, MODULES, sbd_file(desired.family), pacemaker_rules.SBD_UNIT) + watchdog_files(desired)
 
 
-def parse_cmap(text: str) -> Dict[str, str]:
-    """Read what ``corosync-cmapctl`` prints: a value of some type for each key."""
-    return {match.group(1): match.group(2)
-            for match in re.finditer(r"^(\S+) \([a-z0-9]+\) = (.*)$", text, re.MULTILINE)}
-
-
 def active_places(cmap: Dict[str, str]) -> Dict[str, str]:
     """Return the active settings of corosync, by the places of a corosync.conf."""
     found = {}

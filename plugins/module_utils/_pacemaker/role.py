@@ -11,6 +11,7 @@ from .._core.block_devices import Device
 from .._core.plan import HaError
 from .._model.cluster import PACEMAKER as ROLE, Cluster, hosts_of, node_on, parse_cluster
 from . import plan as _plan, sbd as _sbd
+from .corosync_state import parse_cmap
 from .plan import CIB, CONF, FIRST_START, FIRST_START_SETTINGS, KEY, SBD_FILES, Desired, Host, Steps
 from .settings import SBD_UNIT, check_settings, cluster_properties, fencing_of
 
@@ -86,7 +87,7 @@ def _host_from(facts: Mapping[str, Any]) -> Host:
     """Return the facts of a host as the planner of the cluster takes them."""
     commands, texts = facts["commands"], facts["texts"]
     return Host(facts["units"], {path: text for path, text in texts.items() if text is not None},
-                _plan.parse_cmap(commands["cmap"]), _digest(commands["key"]),
+                parse_cmap(commands["cmap"]), _digest(commands["key"]),
                 commands["cib"].strip() not in ("", "0"))
 
 

@@ -34,7 +34,11 @@ Settings = Dict[str, Any]
 def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
     """Return one message for each variable of the role that is not valid; names and types are right."""
     cluster, faults = read_cluster(settings, ROLE)
-    return faults or check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings)
+    if faults:
+        return faults
+    seconds = settings["pacemaker_start_timeout"]
+    faults = [] if seconds > 0 else [_fault("start_timeout", seconds, "seconds, 1 or more")]
+    return faults + check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings)
 
 
 def check_cluster(cluster: Cluster) -> List[str]:

@@ -9,6 +9,7 @@ import os
 import socket
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from .._core import units as systemd
 from .._core.config_files import NOTES, seen_from
 from .._core.file_state import look
 from .._core.os_facts import parse_facts
@@ -64,8 +65,8 @@ def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -
 
 
 QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
-         "declared", "iscsi", "lvm")
-UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState"
+         "declared", "iscsi", "lvm", "ipvs")
+KERNEL_TABLE = "/proc/net/ip_vs"
 
 
 def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
@@ -75,7 +76,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
     "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", "heartbeat", "iscsi" and
     "lvm", what the modules drbd_resource, ha_resources, iscsi_sessions and clustered_lvm would be given; "pacemaker",
-    what is declared of its CIB; "declared", plain data that the planners of other hosts see.
+    what is declared of its CIB; "declared", plain data that the planners of other hosts see; "ipvs", true for the
+    kernel's table of virtual services.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -103,6 +105,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
             found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
+        if query.get("ipvs"):
+            found[role]["ipvs"] = read_table(runner)
     return found
 
 
@@ -129,11 +133,7 @@ def read_units(runner: Any, names: List[str]) -> Dict[str, Dict[str, str]]:
     """Return the properties of systemd units by the names that were asked for; nothing where there is no systemd."""
     if not (names and runner.has("systemctl")):
         return {}
-    out = runner.run(["systemctl", "show", "--property=" + UNIT_PROPERTIES] + names, accepted=tuple(range(256))).out
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-              for block in out.strip().split("\n\n")]
-    # systemctl prints a block for each name, in order; without a system manager it prints nothing
-    return dict(zip(names, blocks)) if len(blocks) == len(names) else {}
+    return systemd.parse_units_of(names, runner.run(systemd.show(names), accepted=tuple(range(256))).out)
 
 
 def read_packages(runner: Any, names: List[str]) -> Dict[str, str]:
@@ -147,6 +147,13 @@ def read_packages(runner: Any, names: List[str]) -> Dict[str, str]:
     lines = runner.run(argv + names, accepted=tuple(range(256))).out.splitlines()
     rows = [line.split() for line in lines if line.startswith("installed ")]
     return {row[1]: row[2] for row in rows if len(row) == 3}
+
+
+def read_table(runner: Any) -> str:
+    """Return the table of virtual services, as ipvs.parse_state reads it; asking ipvsadm would load ip_vs."""
+    if runner.read_file(KERNEL_TABLE) is None or not runner.has("ipvsadm"):
+        return ""
+    return str(runner.run(["ipvsadm", "--restore"], stdin="--save -n\n-L -n --thresholds\n").out)
 
 
 def argument_spec() -> Dict[str, Any]:

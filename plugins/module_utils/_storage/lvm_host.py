@@ -10,6 +10,7 @@ import time
 from typing import Any, Dict, Mapping
 
 from .._core import block_devices as devices
+from .._core.device_reader import find_fault, read_device
 from .._core.plan import Plan
 from . import lvm, lvm_plan, lvm_setup
 
@@ -125,26 +126,10 @@ class Host:
         return found
 
     def _device(self, state: Any, path: str) -> Any:
-        if not self.runner.is_block_device(path):
-            fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
-            return devices.Device(path, fault=fault)
-        self.runner.forget_cached(path)
-        size = self.runner.size_of(path)
         owner = next((pv for pv in state.pvs if pv.path == state.real[path]), None)
-        if owner and owner.group:
-            return devices.Device(path, size=size)      # what is on it is LVM's
-        start = min(owner.start, size) if owner else 0  # the label of an empty physical volume is no data
-        return devices.Device(
-            path=path, size=size, users=self._users(path),
-            signatures=devices.parse_wipefs(self.runner.run(("wipefs", "--no-act", "--json", path)).out),
-            first_byte=self.runner.first_nonzero(path, start, min(start + devices.LOOKED_AT, size)))
-
-    def _users(self, path: str) -> Any:
-        if not self.runner.is_held(path):
-            return ()
-        number = self.runner.number_of(path)
-        return devices.users_of(path, os.path.realpath(path), number, self._text("/proc/self/mountinfo"),
-                                self._text("/proc/swaps"), self.runner.holders_of(number))
+        if owner and owner.group and not find_fault(self.runner, path):
+            return devices.Device(path, size=self.runner.size_of(path))             # what is on it is LVM's
+        return read_device(self.runner, path, start=owner.start if owner else 0)  # an empty volume's label is no data
 
     def _content(self, state: Any, lv: Any) -> Any:
         """Read what is on a volume, from the physical volume beneath it: the volume may be active on another host."""

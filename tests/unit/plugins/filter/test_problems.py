@@ -49,7 +49,7 @@ def test_rules_of_the_tool_are_checked_once_names_and_types_are_right():
 
 
 @pytest.mark.parametrize("role, settings, message", [
-    ("ntp", {"ntp_pools": ["pool\n"]}, "ntp_pools[0]: 'pool\\n' is not valid; expected a text of one line, in"),
+    ("ntp", {"ntp_pools": ["pool\n"]}, "ntp_pools[0]: 'pool\\n' is not valid; expected a text of one line, w"),
     ("ntp", {"ntp_pools": ["٦٩٤"]}, "ntp_pools[0]: '٦٩٤' is not valid"),
     ("ntp", {"ntp_sync_timeout": "٦٩"}, "ntp_sync_timeout: '٦٩' is not valid; expected a whole number"),
     ("ntp", {"ntp_pools": "pool.example"}, "ntp_pools: 'pool.example' is not valid; expected a list"),

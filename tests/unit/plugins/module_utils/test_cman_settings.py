@@ -59,6 +59,7 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         BOTH,
         "has 17 nodes; expected at most 16",
     ),
+    ("no time to start", {"start_timeout": 0}, BOTH, "rhcs_cman_start_timeout: 0 is not valid; expected seconds, 1 or"),
     (
         "node not in the play",
         {"nodes.0.name": "caspar.localdomain"},

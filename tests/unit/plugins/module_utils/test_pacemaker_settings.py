@@ -32,7 +32,7 @@ def cluster(**variables):
 
 
 def check(**variables):
-    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, **variables}
+    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, "start_timeout": 300, **variables}
     return rules.check_settings({"pacemaker_" + name: value for name, value in chosen.items()}, HOSTS)
 
 
@@ -96,6 +96,7 @@ def test_good_clusters_pass(variables):
     ({"sbd": None, "nodes": with_power(NODES[:2]) + NODES[2:], "fence_devices": POWER},
      "melchior without fencing is not valid"),
     ({"without_fencing": True}, "true with fencing described is not valid"),
+    ({"start_timeout": 0}, "pacemaker_start_timeout: 0 is not valid; expected seconds, 1 or more"),
     ({"properties": {"stonith-enabled": "false"}}, "expected pacemaker_without_fencing instead")])
 def test_each_rule_names_the_variable_the_value_and_what_is_right(variables, says):
     faults = check(**variables)

@@ -168,6 +168,31 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert [argv[0] for argv in host.ran] == ["systemctl", "dpkg-query", "echo"]
 
 
+class Director:
+    """A runner for a director; asking ipvsadm where ip_vs is not loaded would load it."""
+
+    def __init__(self, loaded: bool, installed: bool) -> None:
+        self.loaded, self.installed = loaded, installed
+
+    def has(self, program: str) -> bool:
+        return self.installed and program == "ipvsadm"
+
+    def read_file(self, path: str) -> str | None:
+        return "IP Virtual Server\n" if self.loaded and path == "/proc/net/ip_vs" else None
+
+    def run(self, argv: list[str], stdin: str) -> Any:
+        assert (argv, self.loaded, self.installed) == (["ipvsadm", "--restore"], True, True)
+        assert stdin == "--save -n\n-L -n --thresholds\n"
+        return SimpleNamespace(out="-A -t 192.168.0.3:80 -s wlc\n")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_table_of_virtual_services_is_read_where_there_is_one(loaded, installed):
+    found = host_facts.gather_for_roles(Director(loaded, installed), {"lvs_director": {"ipvs": True}})
+    assert found["lvs_director"]["ipvs"] == ("-A -t 192.168.0.3:80 -s wlc\n" if loaded and installed else "")
+
+
 def test_nothing_is_run_for_an_empty_query():
     host = Host()
     assert host_facts.gather_for_roles(host, {"a": {}})["a"]["units"] == {}
