@@ -3,7 +3,7 @@
 """Join what all hosts say of their clusters into one report."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 DOCUMENTATION = r"""
 name: status_report
@@ -35,9 +35,12 @@ options:
     type: dict
     default: {}
   without:
-    description: A node that may be offline or in standby, because it joins or leaves.
-    type: str
-    default: ''
+    description:
+      - What may be missing because it joins or leaves, the name of a node that may be offline or in standby, or the
+        address of a real server that may get no connections.
+    type: list
+    elements: str
+    default: []
   managed:
     description: Whether a host on which no cluster manager runs is a finding, whatever its variables declare.
     type: bool
@@ -65,7 +68,7 @@ _value:
 
 
 def status_report(looks: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
-                  without: str = "", managed: bool = False) -> dict:
+                  without: Sequence[str] = (), managed: bool = False) -> dict:
     """Return the report as text and as data."""
     from ..module_utils._model.cluster_state import plain
     from ..module_utils._status import (
@@ -85,7 +88,9 @@ def status_report(looks: dict, groups: dict | None = None, moment: str = "now", 
     declared = {host.name: status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
     found += status_declared.compare(hosts, clusters, declared)
     found += status_declared.find_unmanaged(hosts, found) if managed else []
-    found = [one for one in found if not without or short(one.absent) != short(without)]
+    found = status_declared.withhold_starts(found, hosts, declared)
+    expected = {short(name) for name in without}
+    found = [one for one in found if not one.absent or short(one.absent) not in expected]
     found.sort(key=lambda one: one.level != CRITICAL)
     return {
         "text": status_text.render_report(moment, hosts, clusters, found),

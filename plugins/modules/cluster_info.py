@@ -77,6 +77,12 @@ units:
   type: dict
   returned: success
   sample: {sbd: {state: active, enabled: true, "off": false}}
+disks:
+  description: How full the filesystems of / and /var are; V(null) without C(df).
+  type: list
+  elements: dict
+  returned: success
+  sample: [{mountpoint: /, used_percent: 42, inodes_percent: 7}]
 unfinished:
   description:
     - What runs that were killed have left on this host, for the next run to go on from; the C(file) that tells, and the
@@ -108,6 +114,8 @@ MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/e
 CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
           ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
 
+DISKS = ("df", "--output=target,pcent,ipcent", "/", "/var")
+
 
 class Host:
     """This host: asks each tool that is there. All thinking is done elsewhere."""
@@ -126,7 +134,7 @@ class Host:
         clustat = self.part("clustat", lambda: clustat_reader.look(self.runner, "auto", self.seconds))
         found = {name: self.part(name, look) for name, look in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
-            ("units", lambda: self.units(clustat)), ("unfinished", self.unfinished))}
+            ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, look):
@@ -165,6 +173,9 @@ class Host:
         if not self.runner.has("systemctl"):
             return None
         return status_host.unit_facts(self.ask(*units.show(status_host.list_units(clustat))))
+
+    def disks(self):
+        return status_host.disk_facts(self.ask(*DISKS)) if self.runner.has("df") else None
 
     def unfinished(self):
         return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.NOTES

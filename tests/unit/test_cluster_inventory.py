@@ -36,7 +36,7 @@ all:
             api_servers: {hosts: {api-a: }, vars: {lvs_realserver_vips: []}}
     pacemaker_clusters:
       children:
-        files: {hosts: {file-a: , file-b: , file-c: }, vars: {rhcs_cman_nodes: [{name: f1, host: file-a}]}}
+        files: {hosts: {file-a: , file-b: , file-c: }, vars: {pacemaker_nodes: [{name: f1, host: file-a}]}}
 """
 OLD = """
 all:
@@ -148,11 +148,12 @@ def test_limit_selects_too(tmp_path):
 
 def test_groups_of_release_0_1_still_work(tmp_path):
     found = selected(tmp_path, inventory=OLD)
-    assert {host: (one["cluster"], sorted(one["groups"])) for host, one in found.items()} == {
-        "one": ("web_pair", ["drbd_pairs", "linuxha_nodes", "linuxha_selected", "web_pair"]),
-        "two": ("web_pair", ["drbd_pairs", "linuxha_nodes", "linuxha_selected", "web_pair"]),
-        "three": ("lvs_farm", ["linuxha_nodes", "linuxha_selected", "lvs_directors", "lvs_farm", "lvs_farms"]),
-        "four": ("lvs_farm", ["linuxha_real_servers", "linuxha_selected", "lvs_farm", "lvs_farms", "lvs_realservers"])}
+    assert {host: (one["cluster"], " ".join(sorted(one["groups"]))) for host, one in found.items()} == {
+        "one": ("web_pair", "drbd_pairs linuxha_nodes linuxha_selected web_pair"),
+        "two": ("web_pair", "drbd_pairs linuxha_nodes linuxha_selected web_pair"),
+        "three": ("lvs_farm", "linuxha_farm_directors linuxha_nodes linuxha_selected lvs_directors lvs_farm lvs_farms"),
+        "four": ("lvs_farm", "linuxha_farm_real_servers linuxha_real_servers linuxha_selected lvs_farm lvs_farms "
+                             "lvs_realservers")}
 
 
 def test_an_inventory_without_clusters_is_an_error(tmp_path):

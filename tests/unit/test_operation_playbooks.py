@@ -29,7 +29,7 @@ all:
             others: {hosts: {five: }}
     pacemaker_clusters:
       children:
-        disks: {hosts: {six: , seven: }, vars: {rhcs_cman_nodes: [{name: six.example, id: 1}]}}
+        disks: {hosts: {six: , seven: }, vars: {pacemaker_nodes: [{name: six.example, id: 1}]}}
 """
 
 
@@ -40,12 +40,12 @@ all:
     ("split_brain", ["cluster=web", "keep=one", "save_to=here"], "save_to: here; expected the full path"),
     ("split_brain", ["cluster=web", "resource=no"], "resource: no; expected one of drbd_failover_resources"),
     ("rotate_secrets", ["cluster=nowhere"], "cluster: nowhere is not valid; expected one of web (drbd_pairs)"),
-    ("rotate_secrets", ["cluster=farm"], "cluster: farm; none of its nodes has heartbeat_nodes or rhcs_cman"),
+    ("rotate_secrets", ["cluster=farm"], "cluster: farm; none of its nodes has heartbeat_nodes, pacemaker_n"),
     ("rotate_secrets", ["cluster=disks", "rhcs_cman_stack=cman"], "rhcs_cman_stack: cman; expected pacemaker"),
     ("replace_node", ["cluster=web"], "node: not given; expected one of one, two"),
     ("replace_node", ["cluster=web", "node=three"], "node: three is not valid; expected one of one, two"),
     ("replace_node", ["cluster=farm", "node=five"], "node: five is neither director nor real server; expected lvs_"),
-    ("replace_node", ["cluster=disks", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
+    ("replace_node", ["cluster=disks", "node=seven"], "pacemaker_nodes: six.example; expected seven among them"),
     ("rolling_upgrade", ["cluster=others"], "cluster: others is not valid; expected one of web (drbd_pairs), farm"),
     ("rolling_upgrade", ["cluster=web", "packages=Heart"], "packages: Heart, reboot: needed; expected names"),
     ("rolling_upgrade", ["cluster=web", "reboot=now"], "packages: all, reboot: now; expected names of packages"),
@@ -53,12 +53,12 @@ all:
     ("add_node", ["cluster=others", "node=five"], "cluster: others is not valid; expected one of web (drbd_pairs), "),
     ("add_node", ["cluster=farm", "node=one"], "node: one is not valid; expected one of three, four, five"),
     ("add_node", ["cluster=farm", "node=five"], "node: five is neither director nor real server; expected"),
-    ("add_node", ["cluster=disks", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
+    ("add_node", ["cluster=disks", "node=seven"], "pacemaker_nodes: six.example; expected seven among them"),
     ("remove_node", ["cluster=web", "node=two"], "knows exactly two nodes, none can come or go."),
     ("remove_node", ["cluster=farm"], "node: not given; expected one of three, four, five"),
     ("remove_node", ["cluster=farm", "node=three"], "node: three is a director; heartbeat knows exactly two"),
     ("remove_node", ["cluster=farm", "node=four", "dead=true"], "address: not given; a dead four cannot be asked"),
-    ("remove_node", ["cluster=disks", "node=six"], "rhcs_cman_nodes: six.example; expected the list without six"),
+    ("remove_node", ["cluster=disks", "node=six"], "pacemaker_nodes: six.example; expected the list without six"),
     ("grow_storage", ["cluster=no"], "cluster: no is not valid; expected one of"),
     ("grow_storage", ["cluster=farm"], "cluster: farm is not valid; expected one of web (drbd_pairs), disks"),
     ("grow_storage", ["cluster=web", "resource=no"], "resource: no; expected one of drbd_failover_resources"),

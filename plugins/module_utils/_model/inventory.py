@@ -21,10 +21,11 @@ ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
     "drbd_pairs": (("ntp", ()), ("drbd_failover", ()), ("apache", ("apache_document_root",)), ("heartbeat", ())),
     "lvs_farms": (("ntp", ()), ("apache", ("apache_document_root",)), ("lvs_realserver", ("lvs_realserver_vips",)),
                   ("lvs_director", ("lvs_director_services",)), ("heartbeat", ("heartbeat_nodes",))),
-    "pacemaker_clusters": (("ntp", ()), ("clvm", ("clvm_targets", "clvm_volume_groups")), ("rhcs_cman", ())),
+    "pacemaker_clusters": (("ntp", ()), ("clvm", ("clvm_targets", "clvm_volume_groups")),
+                           ("rhcs_cman", ("rhcs_cman_nodes",)), ("pacemaker", ())),
     "cman_clusters": (("ntp", ("ntp_servers",)), ("rhcs_cman", ())),
 }
-NODE_ROLES = {"heartbeat", "lvs_director", "rhcs_cman"}  # of a host that is a node: not of a real server
+NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
 
 
 class InventoryCluster(NamedTuple):
@@ -78,9 +79,9 @@ def check_clusters(clusters: Sequence[InventoryCluster], groups: Mapping[str, Se
 
 
 def check_parts(roles: Mapping[str, Sequence[str]]) -> List[str]:
-    """Return what is wrong with the roles of hosts. Variables that a whole farm has would make all of it directors."""
-    return ["%s: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group "
-            "of the directors and in a group of the real servers" % host
+    """Return what is wrong with the roles of hosts: variables of the whole farm would make all of it directors."""
+    return ["%s: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a "
+            "group of the directors and in a group of the real servers" % host
             for host in sorted(roles) if {"lvs_director", "lvs_realserver"} <= set(roles[host])]
 
 
@@ -116,6 +117,8 @@ def roles_of(kind: str, variables: Iterable[str]) -> List[str]:
     """Return the roles of a host with these variables, in the order in which they are configured."""
     names = set(variables)
     roles = [role for role, calling in ROLES[kind] if not calling or names & set(calling)]
+    if "rhcs_cman" in roles and "pacemaker" in roles:
+        roles.remove("pacemaker")  # rhcs_cman includes it, with its own variables
     return roles if kind != "lvs_farms" or {"lvs_director", "lvs_realserver"} & set(roles) else []
 
 

@@ -7,13 +7,11 @@ Where a command could do harm on the wrong host or at the wrong moment, the sent
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
 """
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .._heartbeat.resources import TRANSITION, unit_of
-from .report import CRITICAL, DEGRADED, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
+from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
-ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
-                "rgmanager": "service cman start && service rgmanager start"}
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
            "rgmanager": "cman_tool status; cman_tool nodes"}
 # the agents of heartbeat that hold an address
@@ -273,3 +271,12 @@ def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
     rows = [row for row in drbd["resources"] if row["name"] == resource] if isinstance(drbd, dict) else []
     return sorted({"DRBD %s is %s" % (resource, row["role"] if row["up"] else "not up") for row in rows
                    if row["role"] != "Primary"})
+
+
+def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:
+    """Return the groups that a host runs; None while nobody knows, such as while heartbeat is in transition."""
+    clustat = result.get("clustat") or {}
+    if clustat.get("groups") is None or TRANSITION in (clustat.get("warnings") or ()):
+        # a host without a cluster manager, or with one that is stopped, runs none
+        return [] if clustat and not (clustat.get("running") or {}).get("cluster_manager") else None
+    return [group["name"] for group in clustat["groups"] if group["owner"] == result["node"]]

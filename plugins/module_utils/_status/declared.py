@@ -7,15 +7,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the filte
 """
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .report import (
-    CRITICAL,
-    DEGRADED,
-    Cluster,
-    Finding,
-    Host,
-    Step,
-    short,
-)
+from .report import CRITICAL, DEGRADED, ENGINE_START, Cluster, Finding, Host, Step, short
 
 STACKS = {"pacemaker": ("pacemaker",), "cman": ("rgmanager",)}
 
@@ -65,6 +57,21 @@ def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[s
             mine = declared[host.name]
             found += _engine(host, mine) + _drbd(host, mine) + _director(host, mine)
     return found + [one for cluster in clusters for one in _members(cluster, declared)]
+
+
+def withhold_starts(found: Sequence[Finding], hosts: Sequence[Host], declared: Dict[str, Declared]) -> List[Finding]:
+    """Return the findings without advice to start a node that its cluster's variables do not name: it was removed."""
+    removed = {host.name: declared[host.name].variable for host in hosts if declared[host.name].nodes
+               and not any(_is(host, names) for names in declared[host.name].nodes)}
+    return [_withhold(one, removed) for one in found]
+
+
+def _withhold(one: Finding, removed: Dict[str, str]) -> Finding:
+    starts = [step for step in one.steps if step.on in removed and step.command in ENGINE_START.values()]
+    if not starts:
+        return one
+    problem = "%s; do not start it: %s does not name it" % (one.problem, removed[starts[0].on])
+    return one._replace(problem=problem, steps=tuple(step for step in one.steps if step not in starts))
 
 
 def find_unmanaged(hosts: Sequence[Host], found: Sequence[Finding]) -> List[Finding]:

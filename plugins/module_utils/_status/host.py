@@ -114,6 +114,17 @@ def address_facts(output: str) -> List[Dict[str, str]]:
             if each.nic != "lo"]
 
 
+def disk_facts(output: str) -> List[Dict[str, Any]]:
+    """Return how full filesystems are. output: ``df --output=target,pcent,ipcent``, with - for what is not counted."""
+    found = {}
+    for line in output.splitlines()[1:]:
+        words = line.rsplit(None, 2)
+        if len(words) == 3:
+            space, inodes = (int(word[:-1]) if word[:-1].isdigit() else None for word in words[1:])
+            found[words[0]] = {"mountpoint": words[0], "used_percent": space, "inodes_percent": inodes}
+    return list(found.values())
+
+
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
     """Return the services to look at: the known ones, and those that heartbeat starts by their name."""
     groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None

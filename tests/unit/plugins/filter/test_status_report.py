@@ -13,7 +13,7 @@ from typing import Any
 
 import fake_hosts as fake
 import pytest
-from ansible_collections.linuxha.cluster.plugins.filter import status_report as door
+from ansible_collections.linuxha.cluster.plugins.filter import held_groups as held, status_report as door
 from hypothesis import given, strategies as st
 
 GROUPS = {
@@ -659,7 +659,7 @@ def test_drbd_that_is_not_equal_is_always_found(order, first, second):
 
 
 def without(looks: dict[str, Any], node: str, variables: dict[str, Any] | None = None) -> list[str]:
-    sentences: list[str] = make(looks, GROUPS, "now", variables, node)["sentences"]
+    sentences: list[str] = make(looks, GROUPS, "now", variables, [node])["sentences"]
     return sentences
 
 
@@ -794,7 +794,56 @@ def test_what_could_not_be_read_is_not_called_missing():
 def test_an_operation_wants_a_cluster_manager_on_each_host():
     looks = {**fake.lvs_farm(), "debian1": fake.UNREACHABLE}
     looks["reel2"]["clustat"] = None
-    sentences = make(looks, GROUPS, "now", None, "", True)["sentences"]
+    sentences = make(looks, GROUPS, "now", None, [], True)["sentences"]
     assert [words for words in sentences if "no cluster manager" in words] == [
         f"{name}: no cluster manager runs here; expected a node of a cluster" for name in ("reel1", "reel2")]
-    assert make(looks, GROUPS, "now", None, "", True)["unreachable"] == ["debian1"]
+    assert make(looks, GROUPS, "now", None, [], True)["unreachable"] == ["debian1"]
+
+
+@pytest.mark.parametrize(("look", "expected"), [
+    (fake.web_pair()["debian1"], ["web"]),
+    (fake.web_pair()["debian2"], []),
+    (fake.magi()["debian1"], ["test"]),
+    (fake.answer("debian1", fake.heartbeat("debian1", "transition")), None),
+    (fake.answer("debian1", fake.heartbeat("debian1", None)), None),
+    (fake.answer("debian1", fake.stopped("heartbeat")), []),
+    (fake.answer("reel1"), []),
+    ({**fake.answer("debian1"), "clustat": None}, None),
+    (fake.UNREACHABLE, None),
+])
+def test_what_a_host_runs_is_named_or_said_to_be_unknown(look, expected):
+    found_groups = held.FilterModule().filters()["held_groups"](look)
+    assert (found_groups[:1] if found_groups else found_groups) == expected
+
+
+def test_an_operation_may_expect_one_real_server_to_get_nothing_and_no_other():
+    looks = farm(fake.TABLE)
+    assert without(looks, "192.168.0.5") == []
+    assert len(without(looks, "192.168.0.4")) == len(without(looks, "reel2")) == 1
+    both = farm(fake.TABLE + fake.SECOND.replace("0005", "0006").replace("  2  ", "  0  "))
+    assert "sends nothing to 192.168.0.5:80 (reel2), 192.168.0.6:80" in without(both, "192.168.0.5")[0]
+
+
+@pytest.mark.parametrize(("used", "inodes", "words"), [
+    (98, 5, "/var is 98 % full"),
+    (None, 100, "/var is out of inodes (100 %)"),
+    (100, 99, "/var is 100 % full and out of inodes (99 %)"),
+])
+def test_a_full_disk_is_found(used, inodes, words):
+    looks = {"reel1": fake.answer("reel1", disks=[
+        {"mountpoint": "/", "used_percent": 97, "inodes_percent": None},
+        {"mountpoint": "/var", "used_percent": used, "inodes_percent": inodes}])}
+    assert only(looks)["problem"] == words
+
+
+def test_nobody_is_told_to_start_a_node_that_was_removed():
+    looks = {"debian3": fake.answer("debian3", fake.stopped("pacemaker"))}
+    two = {**MAGI, "rhcs_cman_nodes": MAGI["rhcs_cman_nodes"][:2]}
+    for variables, problem, commands in (
+        (MAGI, "pacemaker does not run on debian3", ["systemctl start corosync pacemaker"]),
+        ({}, "pacemaker does not run on debian3", ["systemctl start corosync pacemaker"]),
+        (two, "pacemaker does not run on debian3; do not start it: rhcs_cman_nodes does not name it", []),
+    ):
+        findings = make(looks, GROUPS, "now", {"debian3": variables})["data"]["findings"]
+        assert [one["problem"] for one in findings] == [problem]
+        assert [step["command"] for step in findings[0]["steps"]] == commands

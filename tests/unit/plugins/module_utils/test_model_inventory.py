@@ -55,8 +55,8 @@ def test_a_host_is_in_one_cluster():
 def test_a_host_of_a_farm_has_one_part():
     roles = inventory.roles_of("lvs_farms", ["lvs_director_services", "lvs_realserver_vips"])
     assert inventory.check_parts({"a": roles, "b": ["ntp", "lvs_director"], "c": ["ntp", "lvs_realserver"]}) == [
-        "a: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group of the "
-        "directors and in a group of the real servers"]
+        "a: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group of "
+        "the directors and in a group of the real servers"]
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [
@@ -99,7 +99,8 @@ def test_an_inventory_without_clusters_may_be_meant():
     ("lvs_farms", ["lvs_director_services"], ["ntp", "lvs_director"], "node"),
     ("lvs_farms", ["lvs_realserver_vips", "apache_document_root"], ["ntp", "apache", "lvs_realserver"], "real_server"),
     ("lvs_farms", ["heartbeat_nodes"], [], ""),
-    ("pacemaker_clusters", ["clvm_targets"], ["ntp", "clvm", "rhcs_cman"], "node"),
+    ("pacemaker_clusters", ["clvm_targets"], ["ntp", "clvm", "pacemaker"], "node"),
+    ("pacemaker_clusters", ["rhcs_cman_nodes"], ["ntp", "rhcs_cman"], "node"),
     ("cman_clusters", ["rhcs_cman_nodes"], ["rhcs_cman"], "node"),
 ])
 def test_the_variables_of_a_host_call_for_roles(kind, variables, roles, part):
