@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for configuration files and the daemon that reads them."""
+"""Write configuration files and reload the daemon that reads them."""
 
 DOCUMENTATION = r"""
 module: config_files
@@ -231,7 +231,7 @@ class Files:
 
 
 def main():
-    """Hand over to the hallway."""
+    """Run the reconcile loop."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     # From now on only secrets are hidden, or no difference could be shown.
     module.no_log_values = {file["content"] for file in module.params["files"] if file["secret"] and file["content"]}

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for newer packages."""
+"""Upgrade packages."""
 
 DOCUMENTATION = r"""
 module: package_upgrade

@@ -1,13 +1,13 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The room of configuration files: what differs, what is told to the daemon, what is shown."""
+"""Configuration files: what differs, how the daemon is reloaded, what is shown."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core import config_files as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import config_files as conf
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import (
     Command,
     HaError,
@@ -17,16 +17,16 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import 
 )
 from hypothesis import given, strategies as st
 
-SITE = room.File("/etc/apache/site", "new\n", 0o644, "root", "root")
-OLD = room.Found("file", "old\n", 0o644, "root", "root")
+SITE = conf.File("/etc/apache/site", "new\n", 0o644, "root", "root")
+OLD = conf.Found("file", "old\n", 0o644, "root", "root")
 NEW = OLD._replace(content="new\n")
-RELOAD = room.TakeOver(("systemctl", "reload", "apache"))
+RELOAD = conf.TakeOver(("systemctl", "reload", "apache"))
 NOTE = "/var/run/linuxha/pending/apache"
 
 
-def plan(file: room.File, found: room.Found, note: str = "", running: bool = True, **asked: Any) -> Any:
-    wanted = room.Wanted(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
-    return room.plan_files(room.State({file.path: found}, note, running), wanted)
+def plan(file: conf.File, found: conf.Found, note: str = "", running: bool = True, **asked: Any) -> Any:
+    wanted = conf.Wanted(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
+    return conf.plan_files(conf.State({file.path: found}, note, running), wanted)
 
 
 def kinds(made: Any) -> list[type]:
@@ -42,11 +42,11 @@ def test_the_note_is_made_before_the_file_and_goes_after_the_take_over():
     assert kinds(made) == [WriteFile, WriteFile, Command, RemoveFile]
     assert [made.actions[place].path for place in (0, 1, 3)] == [NOTE, SITE.path, NOTE]
     assert (made.actions[0].content, made.actions[0].mode) == (SITE.path + "\n", 0o600)
-    assert made.predicted == room.State({SITE.path: NEW}, "", True, "systemctl reload apache")
+    assert made.predicted == conf.State({SITE.path: NEW}, "", True, "systemctl reload apache")
 
 
 def test_nothing_is_done_where_all_is_right():
-    assert plan(SITE, NEW) == room.Plan((), room.State({SITE.path: NEW}))
+    assert plan(SITE, NEW) == conf.Plan((), conf.State({SITE.path: NEW}))
 
 
 def test_a_note_that_was_left_makes_the_daemon_take_over_though_no_file_differs():
@@ -64,7 +64,7 @@ def test_further_files_are_added_to_a_note_that_was_left():
 
 
 def test_after_other_tasks_have_told_the_daemon_only_the_note_goes():
-    made = plan(SITE, NEW, note=SITE.path + "\n", take_over=room.TakeOver(()))
+    made = plan(SITE, NEW, note=SITE.path + "\n", take_over=conf.TakeOver(()))
     assert (kinds(made), made.predicted.taken) == ([RemoveFile], "")
 
 
@@ -83,7 +83,7 @@ def test_without_a_command_the_note_stays_for_a_later_task():
 
 
 def test_the_later_task_takes_over_what_check_mode_only_predicted():
-    made = room.plan_files(room.State({}), room.Wanted((), (), "apache", RELOAD, due=True))
+    made = conf.plan_files(conf.State({}), conf.Wanted((), (), "apache", RELOAD, due=True))
     assert kinds(made) == [Command, RemoveFile]
 
 
@@ -94,7 +94,7 @@ def test_without_a_daemon_there_is_no_note():
 @pytest.mark.parametrize(
     ("change", "found", "sentence"),
     [
-        ({}, room.Found(), "write /etc/apache/site"),
+        ({}, conf.Found(), "write /etc/apache/site"),
         ({}, NEW._replace(mode=0o600), "set owner and mode of /etc/apache/site"),
         ({}, NEW._replace(group="adm"), "set owner and mode of /etc/apache/site"),
         ({"content": None}, OLD, "remove /etc/apache/site"),
@@ -109,8 +109,8 @@ def test_what_differs_is_named(change, found, sentence):
     [
         ({"owner": "", "group": ""}, NEW._replace(owner="www", group="adm")),
         ({"once": True}, OLD),
-        ({"mount": "/mnt"}, room.Found("unmounted")),
-        ({"content": None}, room.Found()),
+        ({"mount": "/mnt"}, conf.Found("unmounted")),
+        ({"content": None}, conf.Found()),
     ],
 )
 def test_what_may_stay_stays(change, found):
@@ -125,131 +125,131 @@ def test_only_another_text_is_worth_a_copy(found, kept):
 @pytest.mark.parametrize(
     ("folder", "found", "after"),
     [
-        (room.Folder("/d"), room.Found(), room.Found("folder", "", 0o755)),
-        (room.Folder("/d", 0o700, "a", "b"), room.Found("folder", "", 0o755, "root", "root"),
-         room.Found("folder", "", 0o700, "a", "b")),
-        (room.Folder("/d", None, "a"), room.Found("folder", "", 0o711, "root", "root"),
-         room.Found("folder", "", 0o711, "a", "root")),
+        (conf.Folder("/d"), conf.Found(), conf.Found("folder", "", 0o755)),
+        (conf.Folder("/d", 0o700, "a", "b"), conf.Found("folder", "", 0o755, "root", "root"),
+         conf.Found("folder", "", 0o700, "a", "b")),
+        (conf.Folder("/d", None, "a"), conf.Found("folder", "", 0o711, "root", "root"),
+         conf.Found("folder", "", 0o711, "a", "root")),
     ],
 )
 def test_folders_are_made_and_given_what_is_asked(folder, found, after):
-    made = room.plan_files(room.State({"/d": found}), room.Wanted((), (folder,)))
+    made = conf.plan_files(conf.State({"/d": found}), conf.Wanted((), (folder,)))
     verb = "change" if found.kind else "make"
     assert made.actions == (MakeFolder(verb + " the folder /d", "/d", folder.mode, folder.owner, folder.group),)
     assert made.predicted.found["/d"] == after
 
 
 def test_a_folder_without_wishes_keeps_what_it_has():
-    state = room.State({"/d": room.Found("folder", "", 0o711, "a", "b")})
-    assert room.plan_files(state, room.Wanted((), (room.Folder("/d"),))).actions == ()
+    state = conf.State({"/d": conf.Found("folder", "", 0o711, "a", "b")})
+    assert conf.plan_files(state, conf.Wanted((), (conf.Folder("/d"),))).actions == ()
 
 
 @pytest.mark.parametrize(("kind", "word"), [("folder", "folder"), ("other", "device, socket or pipe")])
 def test_what_is_no_file_is_refused(kind, word):
     with pytest.raises(HaError, match="^/etc/apache/site is no file but a %s; it was left as it is$" % word):
-        plan(SITE, room.Found(kind))
+        plan(SITE, conf.Found(kind))
 
 
 def test_what_is_no_folder_is_refused():
     with pytest.raises(HaError, match="^/d is no folder; it was left as it is$"):
-        room.plan_files(room.State({"/d": OLD}), room.Wanted((), (room.Folder("/d"),)))
+        conf.plan_files(conf.State({"/d": OLD}), conf.Wanted((), (conf.Folder("/d"),)))
 
 
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (room.Wanted((SITE, SITE)), "/etc/apache/site is named more than once"),
-        (room.Wanted((SITE._replace(path="site"),)), "site is not an absolute path"),
-        (room.Wanted(take_over=RELOAD), "need daemon"),
-        (room.Wanted(due=True), "need daemon"),
+        (conf.Wanted((SITE, SITE)), "/etc/apache/site is named more than once"),
+        (conf.Wanted((SITE._replace(path="site"),)), "site is not an absolute path"),
+        (conf.Wanted(take_over=RELOAD), "need daemon"),
+        (conf.Wanted(due=True), "need daemon"),
     ],
 )
 def test_senseless_wishes_are_refused(wanted, words):
     with pytest.raises(HaError, match=words):
-        room.check_wanted(wanted)
-    room.check_wanted(room.Wanted((SITE,), (), "apache", RELOAD))
+        conf.check_wanted(wanted)
+    conf.check_wanted(conf.Wanted((SITE,), (), "apache", RELOAD))
 
 
 def test_modes_and_names_are_read():
-    assert [room.parse_mode(text, "x") for text in ("0644", "600", "1777")] == [0o644, 0o600, 0o1777]
+    assert [conf.parse_mode(text, "x") for text in ("0644", "600", "1777")] == [0o644, 0o600, 0o1777]
     for wrong in ("u=rw", "0o644", "9", "420000"):
         with pytest.raises(HaError, match="^x is "):
-            room.parse_mode(wrong, "x")
+            conf.parse_mode(wrong, "x")
     for wrong in ("", "../../etc/passwd", "a b", ".."):
         with pytest.raises(HaError, match="^daemon is "):
-            room.note_of(wrong)
+            conf.note_of(wrong)
 
 
 def test_the_difference_shows_texts_attributes_and_the_command():
-    wanted = room.Wanted((SITE,), (), "apache", RELOAD)
-    state = room.State({SITE.path: OLD._replace(mode=0o600)})
-    made = room.plan_files(state, wanted)
+    wanted = conf.Wanted((SITE,), (), "apache", RELOAD)
+    state = conf.State({SITE.path: OLD._replace(mode=0o600)})
+    made = conf.plan_files(state, wanted)
     attributes, told = SITE.path + " (kind, mode, owner, group)", "what apache is told"
-    assert room.describe(state, wanted) == {SITE.path: "old\n", attributes: "file 0600 root root\n", told: ""}
-    assert room.describe(made.predicted, wanted) == {
+    assert conf.describe(state, wanted) == {SITE.path: "old\n", attributes: "file 0600 root root\n", told: ""}
+    assert conf.describe(made.predicted, wanted) == {
         SITE.path: "new\n", attributes: "file 0644 root root\n", told: "systemctl reload apache\n"}
 
 
 def test_a_secret_is_never_shown_but_its_change_is():
     secret = SITE._replace(content="1 sha1 hush\n", secret=True)
-    wanted = room.Wanted((secret,))
-    state = room.State({secret.path: OLD._replace(content="1 sha1 shush\n")})
-    before, after = room.describe(state, wanted), room.describe(room.plan_files(state, wanted).predicted, wanted)
+    wanted = conf.Wanted((secret,))
+    state = conf.State({secret.path: OLD._replace(content="1 sha1 shush\n")})
+    before, after = conf.describe(state, wanted), conf.describe(conf.plan_files(state, wanted).predicted, wanted)
     assert before[secret.path] != after[secret.path]
     assert "hush" not in str(before) + str(after)
 
 
 def test_what_is_not_there_is_not_shown():
-    assert room.describe(room.State({SITE.path: room.Found()}), room.Wanted((SITE,))) == {}
+    assert conf.describe(conf.State({SITE.path: conf.Found()}), conf.Wanted((SITE,))) == {}
 
 
 NAMES = st.sampled_from(["", "root", "adm"])
 FOUND = st.one_of(
-    st.just(room.Found()), st.just(room.Found("unmounted")),
-    st.builds(room.Found, st.just("file"), st.sampled_from(["a", "b"]), st.sampled_from([0o600, 0o644]), NAMES, NAMES))
+    st.just(conf.Found()), st.just(conf.Found("unmounted")),
+    st.builds(conf.Found, st.just("file"), st.sampled_from(["a", "b"]), st.sampled_from([0o600, 0o644]), NAMES, NAMES))
 FILES = st.builds(
-    room.File, st.sampled_from(["/a", "/b"]), st.sampled_from([None, "a", "b"]), st.sampled_from([0o600, 0o644]),
+    conf.File, st.sampled_from(["/a", "/b"]), st.sampled_from([None, "a", "b"]), st.sampled_from([0o600, 0o644]),
     NAMES, NAMES, once=st.booleans(), secret=st.booleans())
 
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]), st.booleans(), st.booleans())
 def test_what_was_reached_needs_nothing_more(file, found, note, running, told):
-    wanted = room.Wanted((file,), (), "d", RELOAD if told else None)
-    made = room.plan_files(room.State({file.path: found}, note, running), wanted)
-    again = room.plan_files(made.predicted._replace(taken=""), wanted)
+    wanted = conf.Wanted((file,), (), "d", RELOAD if told else None)
+    made = conf.plan_files(conf.State({file.path: found}, note, running), wanted)
+    again = conf.plan_files(made.predicted._replace(taken=""), wanted)
     assert again.actions == ()
     assert bool(made.predicted.note) == (not told and bool(note or made.actions))
 
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]))
 def test_there_is_a_difference_to_show_whenever_a_file_is_changed(file, found, note):
-    wanted = room.Wanted((file,))
-    state = room.State({file.path: found}, note)
-    made = room.plan_files(state, wanted)
-    same = room.describe(state, wanted) == room.describe(made.predicted, wanted)
+    wanted = conf.Wanted((file,))
+    state = conf.State({file.path: found}, note)
+    made = conf.plan_files(state, wanted)
+    same = conf.describe(state, wanted) == conf.describe(made.predicted, wanted)
     assert same == (not made.actions)
 
 
-FOLDERS = st.builds(room.Folder, st.just("/d"), st.sampled_from([None, 0o700, 0o755]), NAMES, NAMES)
-PLACES = st.one_of(st.just(room.Found()), st.builds(room.Found, st.sampled_from(["folder", "other"]), st.just(""),
+FOLDERS = st.builds(conf.Folder, st.just("/d"), st.sampled_from([None, 0o700, 0o755]), NAMES, NAMES)
+PLACES = st.one_of(st.just(conf.Found()), st.builds(conf.Found, st.sampled_from(["folder", "other"]), st.just(""),
                                                     st.sampled_from([0o700, 0o755]), NAMES, NAMES))
 
 
-def seen(found: dict[str, room.Found], note: str = "") -> dict[str, Any]:
+def seen(found: dict[str, conf.Found], note: str = "") -> dict[str, Any]:
     """What host_facts tells of them."""
-    files = {path: room.seen_from(each) for path, each in found.items()}
+    files = {path: conf.seen_from(each) for path, each in found.items()}
     return {"files": files, "pending": {"d": note} if note else {}}
 
 
 @given(FILES, FOLDERS, st.one_of(FOUND, PLACES), st.one_of(FOUND, PLACES), st.sampled_from(["", "/a\n"]), st.booleans())
 def test_an_earlier_look_shows_whether_there_is_anything_to_do(file, folder, found, place, note, told):
-    wanted = room.Wanted((file,), (folder,), "d", RELOAD if told else None)
-    state = room.State({file.path: found, folder.path: place}, note)
+    wanted = conf.Wanted((file,), (folder,), "d", RELOAD if told else None)
+    state = conf.State({file.path: found, folder.path: place}, note)
     try:
-        idle = not room.plan_files(state, wanted).actions and not note
+        idle = not conf.plan_files(state, wanted).actions and not note
     except HaError:
         idle = False
-    assert room.is_settled(seen(state.found, note), wanted) == idle
+    assert conf.is_settled(seen(state.found, note), wanted) == idle
 
 
 @pytest.mark.parametrize("content", [None, "", "text"])
@@ -257,17 +257,17 @@ def test_texts_are_told_apart_without_being_told(content):
     file = SITE._replace(content=content)
     for there in ("", "text", "text\n# other", "\n# other"):
         found = NEW._replace(content=there)
-        assert room.is_settled(seen({SITE.path: found}), room.Wanted((file,))) == (content == there)
+        assert conf.is_settled(seen({SITE.path: found}), conf.Wanted((file,))) == (content == there)
         assert not there or there not in str(seen({SITE.path: found}))
-    assert room.is_settled(seen({SITE.path: room.Found()}), room.Wanted((file,))) == (content is None)
+    assert conf.is_settled(seen({SITE.path: conf.Found()}), conf.Wanted((file,))) == (content is None)
 
 
 def test_what_was_not_looked_at_or_is_due_is_not_settled():
-    wanted = room.Wanted((SITE,), (room.Folder("/d"),), "d", RELOAD)
-    all_right = {SITE.path: NEW, "/d": room.Found("folder")}
-    assert room.is_settled(seen(all_right), wanted)
-    assert not room.is_settled(seen({SITE.path: NEW}), wanted)
-    assert not room.is_settled(seen({"/d": all_right["/d"]}), wanted)
-    assert not room.is_settled(seen(all_right), wanted._replace(due=True))
-    assert not room.is_settled(seen(all_right), wanted._replace(files=(SITE._replace(mount="/mnt"),)))
-    assert not room.is_settled(seen(dict(all_right, **{"/d": room.Found("other")})), wanted)
+    wanted = conf.Wanted((SITE,), (conf.Folder("/d"),), "d", RELOAD)
+    all_right = {SITE.path: NEW, "/d": conf.Found("folder")}
+    assert conf.is_settled(seen(all_right), wanted)
+    assert not conf.is_settled(seen({SITE.path: NEW}), wanted)
+    assert not conf.is_settled(seen({"/d": all_right["/d"]}), wanted)
+    assert not conf.is_settled(seen(all_right), wanted._replace(due=True))
+    assert not conf.is_settled(seen(all_right), wanted._replace(files=(SITE._replace(mount="/mnt"),)))
+    assert not conf.is_settled(seen(dict(all_right, **{"/d": conf.Found("other")})), wanted)

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hallway: both modes say the same, only one of them does it."""
+"""The reconcile loop: both modes predict the same, only one of them applies it."""
 from __future__ import annotations
 
 import pytest

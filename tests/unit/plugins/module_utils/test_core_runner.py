@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop, with real programs and real files."""
+"""The runner, with real programs and real files."""
 from __future__ import annotations
 
 import errno
