@@ -59,8 +59,8 @@ def test_the_shape_is_the_same_whether_anything_runs_or_not() -> None:
         model.Node("a", local=True)),
         (model.QuorumDevice("qdisk", "/dev/sda", True, 2),), (group,), ("careful",),
     )  # fmt: skip
-    facts, empty = model.to_facts(full, engines(rgmanager="runs")),
-    model.to_facts(model.nothing(None, ["nothing here"]))
+    facts = model.to_facts(full, engines(rgmanager="runs"))
+    empty = model.to_facts(model.nothing(None, ["nothing here"]))
     assert set(facts) == set(empty)
     assert set(facts["cluster"]) == set(empty["cluster"])
     assert (empty["groups"], empty["nodes"], empty["quorum_devices"]) == (None, None, None)
