@@ -136,7 +136,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
             _path_of(name) for name in settings["lvs_director_sysctls"]],
         "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT] + [BOOT_UNIT % name for name in names],
         "commands": {"addresses": ["ip", "-json", "address", "show"]},
-        "ipvs": True}
+        "ipvs": desired_of(settings).fills_table}
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", r"^\s+real6?\s*="] + configs
     return found
@@ -155,7 +155,7 @@ class Host:
         self.servers = parse_files(facts["commands"].get("servers", ""))
         self.addresses = parse_addresses(facts["commands"]["addresses"])
         self.modules = {line.split(" ")[0] for line in (facts["texts"][LOADED] or "").splitlines()}
-        self.table = ipvs.parse_state(facts["ipvs"])
+        self.table = ipvs.parse_state(facts.get("ipvs", ""))
 
     def has(self, path: str) -> bool:
         """Tell whether a file is there."""

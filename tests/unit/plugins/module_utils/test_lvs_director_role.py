@@ -337,6 +337,15 @@ def test_without_services_no_file_is_searched():
     assert "servers" not in role.query(change(services=[]))["commands"]
 
 
+@pytest.mark.parametrize(("changes", "needed"), [({}, True), ({"monitor": "static", "boot": True}, True),
+                                                 ({"boot": True}, False), ({"services": []}, False)])
+def test_the_kernels_table_is_gathered_where_the_role_fills_it(changes, needed):
+    assert role.query(change(**changes))["ipvs"] is needed
+    facts = Director().facts(change(**changes))
+    del facts["ipvs"]
+    assert role.plan(change(**changes), {"a": facts}, "a")["changes"] != []
+
+
 STATIC = [
     {**WWW, "persistent": 60, "netmask": "255.255.255.0", "real": [
         {"address": "192.168.0.4", "to": "192.168.0.5", "weight": 2, "lower": 5, "upper": 9, "port": None}]},
