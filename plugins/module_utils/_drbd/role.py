@@ -29,7 +29,9 @@ RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
-    "net": {"transport": (), "allow-remote-read": (), "rr-conflict": ("retry-connect", "auto-discard")},
+    "disk": {"bitmap": ()},
+    "net": {"transport": (), "allow-remote-read": (), "load-balance-paths": (), "tls": (), "tls-keyring": (),
+            "rr-conflict": ("retry-connect", "auto-discard")},
     "handlers": {"disconnected": (), "quorum-lost": ()},
     "options": dict.fromkeys((
         "auto-promote", "auto-promote-timeout", "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",

@@ -26,12 +26,12 @@ from .._core.schema import (
 
 TUNING = "al-extents al-updates disable-write-same discard-zeroes-if-aligned disk-barrier disk-drain disk-flushes " \
          "disk-timeout md-flushes on-io-error read-balancing resync-after rs-discard-granularity size " \
-         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs"
+         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap"
 LINK = "after-sb-0pri after-sb-1pri after-sb-2pri allow-remote-read allow-two-primaries always-asbp " \
        "congestion-extents congestion-fill connect-int cram-hmac-alg csums-after-crash-only csums-alg " \
        "data-integrity-alg ko-count max-buffers max-epoch-size on-congestion ping-int ping-timeout rcvbuf-size " \
        "rr-conflict shared-secret sndbuf-size socket-check-timeout tcp-cork timeout transport unplug-watermark " \
-       "use-rle verify-alg"
+       "use-rle verify-alg load-balance-paths tls tls-keyring"
 SECTIONS = {
     "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout stacked-timeouts wait-after-sb wfc-timeout",
     "disk": TUNING,

@@ -277,6 +277,8 @@ def test_a_host_without_systemd_is_refused(manager, shown):
 
 @pytest.mark.parametrize("section, option, value, version", [
     ("net", "rr_conflict", "retry-connect", "8.4.11\n"), ("net", "transport", "tcp", "8.4.11\n"),
+    ("net", "tls", True, "8.4.11\n"), ("net", "load_balance_paths", "yes", "8.4.11\n"),
+    ("disk", "bitmap", False, "8.4.11\n"),
     ("options", "quorum", "majority", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
     ("handlers", "quorum_lost", "/bin/true", "8.4.11\n"), ("disk", "max_bio_bvecs", 1, "9.2.1\n")])
 def test_options_that_the_driver_does_not_know_are_refused(section, option, value, version):
