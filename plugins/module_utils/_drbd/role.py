@@ -334,12 +334,13 @@ def render_resource(resource: Mapping[str, Any], version: Optional[str]) -> str:
                                              for name, value in options.items()] + ["  }"]
     for node in resource["nodes"]:
         address = node["address"]
+        meta, bracket, index = _meta_disk(resource, node).partition("[")
         lines += ["  on %s {" % node["name"],
                   "    device %s minor %s;" % (resource["device"], re.sub(r"^.*[^0-9]", "", resource["device"])),
-                  "    disk %s;" % node["disk"],
+                  "    disk %s;" % _word("disk", node["disk"]),
                   "    address %s:%s;" % ("ipv6 [%s]" % address if ":" in address else "ipv4 " + address,
                                           resource["port"]),
-                  "    meta-disk %s;" % _meta_disk(resource, node), "  }"]
+                  "    meta-disk %s%s%s;" % (_word("meta-disk", meta), bracket, index), "  }"]
     return "\n".join(lines + ["}"]) + "\n"
 
 

@@ -64,6 +64,9 @@ NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-
            "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
 SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
          "congestion-fill", "rs-discard-granularity")
+SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "disk-barrier", "disk-drain",
+            "disk-flushes", "md-flushes", "allow-remote-read", "allow-two-primaries", "always-asbp",
+            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
@@ -107,10 +110,17 @@ def _value(raw: Any) -> str:
     return str(word)
 
 
+def _switch(raw: Any) -> str:
+    if not isinstance(raw, bool) and raw not in ("yes", "no"):
+        raise ValueError
+    return "yes" if raw in (True, "yes") else "no"
+
+
 ONE_VALUE = "one value without quotes and line ends"
 VALUES: Dict[str, Field] = {option: Field(_value, ONE_VALUE) for words in SECTIONS.values() for option in words.split()}
 VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for option in SIZES})
 VALUES.update({option: number(0) for option in NUMBERS})
+VALUES.update({option: Field(_switch, "yes or no") for option in SWITCHES})
 VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 

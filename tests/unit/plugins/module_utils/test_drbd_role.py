@@ -310,6 +310,14 @@ def test_files_are_rendered_as_before():
         "after-sb-2pri disconnect;\n", "after-sb-2pri disconnect;\n    fencing resource-only;\n")
 
 
+def test_paths_that_the_parser_of_drbd_would_split_are_quoted():
+    first = dict(REPL["nodes"][0], disk="/dev/disk/by-path/pci-0000:00:1f.2-ata-1", meta_disk="/dev/disk/by-id/a@b[3]")
+    nodes = [first, REPL["nodes"][1]]
+    text = role.render_resource(dict(REPL, nodes=nodes), "9.2.1")
+    assert '    disk "/dev/disk/by-path/pci-0000:00:1f.2-ata-1";\n' in text
+    assert '    meta-disk "/dev/disk/by-id/a@b"[3];\n' in text
+
+
 @pytest.mark.parametrize("name", ["shared_secret", "shared-secret"])
 def test_a_file_with_a_secret_is_marked(name):
     wanted = settings(dict(REPL, net={name: "hush"}))
