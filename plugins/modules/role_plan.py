@@ -22,6 +22,11 @@ options:
     type: list
     elements: str
     required: true
+  private:
+    description:
+      - Name of a variable that each host has registered under C(no_log), for a planner that needs what facts may not
+        hold, such as a file with passwords.
+    type: str
 extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
@@ -41,6 +46,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+packages:
+  description: The packages that the roles would install on this host.
+  returned: success
+  type: list
+  elements: str
 changes:
   description: One sentence for each change. Empty when the host is up to date.
   returned: for a single role, with the other parts of its plan

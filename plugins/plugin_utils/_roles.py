@@ -19,9 +19,10 @@ from ..module_utils._core import schema
 from ..module_utils._core.argument_spec import schema_of
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
-ROLES = {"apache": "_apache.role", "clvm": "_storage.settings", "drbd_failover": "_drbd.role",
+ROLES = {"apache": "_apache.role", "clvm": "_storage.role", "drbd_failover": "_drbd.role",
          "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director_role",
-         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "rhcs_cman": "_cman.role_settings"}
+         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "pacemaker": "_pacemaker.role",
+         "rhcs_cman": "_cman.role"}
 MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
 
 
@@ -66,6 +67,9 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dic
     The rules of the domain are checked once names and types are right.
     """
     domain, fields = domain_of(role), schema_of_role(role)
+    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
+    settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
+                for name, value in settings.items()}
     unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
                for name in sorted(set(settings) - set(fields.fields))]
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})

@@ -274,7 +274,7 @@ def _check_names(found: Settings, resources: Sequence[Settings]) -> Iterator[str
 
 def _check_destroy(found: Settings, resources: Sequence[Settings]) -> Iterator[str]:
     known = {(node["name"], path) for resource in resources for node in resource["nodes"]
-             for path in (node["disk"], _meta_of(resource, node).split("[")[0])}
+             for path in (node["disk"], _meta_of(resource, node).partition("[")[0])}
     for index, entry in enumerate(found["drbd_failover_destroy"]):
         match = DESTROY.match(entry)
         if not match or not any(match.group(2) == device and match.group(1) in (None, node) for node, device in known):

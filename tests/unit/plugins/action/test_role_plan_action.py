@@ -13,6 +13,7 @@ from ansible_collections.linuxha.cluster.plugins.action import host_facts, role_
 from ansible_collections.linuxha.cluster.plugins.filter.no_changes import FilterModule
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import role as ntp
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import role as pacemaker
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 no_changes = FilterModule().filters()["no_changes"]
@@ -137,6 +138,25 @@ def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
     hosts = {"a": facts(ntp={}), "b": facts(ntp={}), "c": {}, "d": facts()}
     done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
     assert (done.result["changes"], done.result["node"]) == (["a", "b"], "a")
+
+
+def test_what_facts_may_not_hold_is_read_from_a_variable_of_each_host(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda _settings, facts, _node: {
+        "changes": [facts[host]["private"]["stdout"] for host in facts]})
+    hosts = {name: {**facts(ntp={}), "conf": {"stdout": name.upper()}} for name in "ab"}
+    done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"],
+               private="conf")
+    assert done.result["changes"] == ["A", "B"]
+
+
+def test_the_packages_of_several_roles_are_put_together(act, monkeypatch):
+    own = facts(ntp={}, pacemaker={})
+    monkeypatch.setattr(ntp, "plan", lambda *_all: {"changes": [], "packages": ["chrony", "lvm2"]})
+    monkeypatch.setattr(pacemaker, "plan", lambda *_all: {"changes": [], "packages": ["corosync", "lvm2"]})
+    variables = {"pacemaker_cluster_name": "x", "pacemaker_nodes": [{"name": "a", "id": 1}],
+                 "pacemaker_without_fencing": True}
+    done = act(role_plan, {**own, **variables, "hostvars": {"a": own}}, roles=["ntp", "pacemaker"])
+    assert done.result["packages"] == ["chrony", "corosync", "lvm2"]
 
 
 def test_a_plan_without_facts_is_refused(act):

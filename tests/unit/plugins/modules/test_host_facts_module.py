@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as drbd_host
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engine_heartbeat
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import iscsi_host, lvm_host
 from ansible_collections.linuxha.cluster.plugins.modules import host_facts as module
 
 
@@ -165,7 +166,7 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert found["ntp"] == {
         "files": {}, "pending": {}, "texts": {}, "units": {"chrony.service": {
             "Id": "chrony.service", "LoadState": "loaded"}}, "packages": {"chrony": "4.3"},
-        "commands": {"hello": "hello"}, "mounts": {}, "drbd": {}, "idle": {}}
+        "commands": {"hello": "hello"}, "results": {}, "mounts": {}, "declared": {}, "drbd": {}, "idle": {}}
     assert found["other"]["units"]["ntp.service"]["LoadState"] == "not-found"
     assert found["other"]["files"]["//none/"]["kind"] == ""
     assert (found["other"]["packages"], found["other"]["texts"], found["other"]["mounts"]) == (
@@ -214,6 +215,23 @@ def test_packages_of_the_red_hat_family_are_read_with_rpm():
     host = Host(rpm="package dma is not installed\ninstalled chrony 4.5-1\n")
     assert host_facts.read_packages(host, ["chrony", "dma"]) == {"chrony": "4.5-1"}
     assert host.ran[0][-2:] == ["chrony", "dma"]
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_whether_storage_modules_would_do_nothing_is_gathered(monkeypatch, idle):
+    def refuse(_runner: Any, asked: Any) -> bool:
+        if asked == "refused":
+            raise module.HaError("holds an ext4 filesystem")
+        return idle
+
+    monkeypatch.setattr(iscsi_host, "is_idle", refuse)
+    monkeypatch.setattr(lvm_host, "is_idle", refuse)
+    query = {"iscsi": {}, "lvm": [{}, {}], "declared": {"devices": ["/dev/a"]}}
+    found = host_facts.gather_for_roles(Host(), {"clvm": query})
+    assert found["clvm"]["idle"] == {"iscsi": idle, "lvm": idle}
+    assert found["clvm"]["declared"] == {"devices": ["/dev/a"]}
+    found = host_facts.gather_for_roles(Host(), {"clvm": {"iscsi": "refused", "lvm": [{}, "refused"]}})
+    assert found["clvm"]["idle"] == {"iscsi": False, "lvm": False}
 
 
 def test_an_unknown_part_of_a_query_is_refused():
