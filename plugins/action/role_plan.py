@@ -25,20 +25,26 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
         unchanged = set(cached.get("unchanged", ()))
-        for role in self._task.args["roles"]:
+        for name in self._task.args["roles"]:
+            role, _slash, entry_point = name.partition("/")
             facts = _facts_of_hosts(role, task_vars, self._task.args.get("private", ""))
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
             settings, problems = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:
-                plan = dict(_roles.domain_of(role).plan(settings, facts, host))
+                plan = dict(_roles.planner_of(role, entry_point)(settings, facts, host))
             except HaError as error:
+                _roles.show_refusal(self._task, host, str(error))
                 raise AnsibleActionFail(str(error))
-            unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
-            result.update(plan, packages=sorted({*result.get("packages", ()), *plan.get("packages", ())}))
+            if plan["changes"]:
+                unchanged.discard(name)
+            elif self._task._role is None:  # what a role finds counts only for the variables that it was given
+                unchanged.add(name)
+            packages = sorted({*result.get("packages", ()), *plan.get("packages", ())})
+            result.update(plan if len(self._task.args["roles"]) == 1 else {}, packages=packages)
         return dict(result, changed=False,
                     ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
 

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 from .._core.plan import HaError
 from .._core.schema import fault
 from .._model.cluster import CMAN as ROLE, check_hosts, host_of, hosts_of, node_on, parse_cluster, read_cluster
+from .._model.resource_groups import GroupError, parse_groups
 from . import conf_xml, host as cman_host, plan as cman_plan, settings as rules, tools
 from .newer import check_newer
 
@@ -30,6 +31,10 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     seconds = settings["rhcs_cman_start_timeout"]
     faults = [] if seconds > 0 else [fault("rhcs_cman_start_timeout", seconds, "seconds, 1 or more")]
     faults += check_hosts(cluster, hosts, ROLE)
+    try:
+        parse_groups(settings["rhcs_cman_groups"] or [], "rhcs_cman_groups")
+    except GroupError as error:
+        return faults + str(error).split("\n")
     if settings["rhcs_cman_stack"] == "pacemaker":
         return faults + check_newer(cluster)
     if settings["rhcs_cman_release"] == "auto":

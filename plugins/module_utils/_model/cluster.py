@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A cluster as its administrator describes it, the same for cman and for pacemaker: nodes, fencing, quorum, timings.
 
-What is None or empty was not said: each stack then does what is natural to it.
+What is None or empty was not given: each stack then does its default.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -85,7 +85,7 @@ class FenceDevice(NamedTuple):
 
 
 class Heuristic(NamedTuple):
-    """A program that says with exit code 0 that the node is fit. Seconds."""
+    """A program whose exit code 0 means that the node is fit. Seconds."""
 
     program: str
     score: Optional[int]
@@ -275,7 +275,7 @@ def _plain(raw: Any) -> Any:
 
 
 MILLISECONDS = number(1, expected="milliseconds, a whole number")
-# Numbers as int, the rest as the user wrote it. The stack knows the names.
+# Numbers as int, the rest as the user wrote it. Each stack checks the names.
 TOTEM = MappingOf(OPTIONS.key, Field(_number_or_text, SCALAR.expected), "a mapping of settings by their names",
                   {name: MILLISECONDS for name in ("token", "consensus", "join")}).default_to({})
 LOG_SETTINGS = MappingOf(OPTIONS.key, Field(_plain, SCALAR.expected), "a mapping of settings by their names")

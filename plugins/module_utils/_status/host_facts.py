@@ -52,12 +52,19 @@ def look_at(paths: List[str]) -> Dict[str, Any]:
             "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
-def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
-    """Return whether the modules of these would have nothing to do. Only what is asked for is read and loaded."""
+def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
+    """Return what drbd_resource would do to those of the resources that name this host as a node, by name."""
+    if not resources:
+        return {}
+    from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
+    node = os.uname().nodename
+    return {resource["name"]: drbd_host.predict(runner, resource, node)
+            for resource in resources if node in resource["nodes"]}
+
+
+def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
+    """Return whether the module ha_resources would have nothing to do. Only what is asked for is read and loaded."""
     found: Dict[str, bool] = {}
-    if drbd:
-        from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
-        found["drbd"] = all(drbd_host.is_idle(runner, resource) for resource in drbd)
     if heartbeat:
         from .._heartbeat import engine as engine_heartbeat  # noqa: PLC0415
         found["heartbeat"] = engine_heartbeat.is_idle(runner, heartbeat)
@@ -74,10 +81,10 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", "heartbeat", "iscsi" and
-    "lvm", what the modules drbd_resource, ha_resources, iscsi_sessions and clustered_lvm would be given; "pacemaker",
-    what is declared of its CIB; "declared", plain data that the planners of other hosts see; "ipvs", true for the
-    kernel's table of virtual services.
+    "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", resources with their
+    nodes, as the role drbd_failover describes them; "heartbeat", "iscsi" and "lvm", what the modules ha_resources,
+    iscsi_sessions and clustered_lvm would be given; "pacemaker", what is declared of its CIB; "declared", plain data
+    that the planners of other hosts see; "ipvs", true for the kernel's table of virtual services.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -102,7 +109,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "results": ask_all(runner, query.get("results", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
             "declared": query.get("declared", {}),
-            "idle": dict(idle(runner, query.get("drbd", []), query.get("heartbeat")), **_idle_storage(runner, query))}
+            "drbd": read_drbd(runner, query.get("drbd", [])),
+            "idle": dict(idle(runner, query.get("heartbeat")), **_idle_storage(runner, query))}
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
             outputs = outputs or pacemaker_facts.read(runner)
@@ -166,14 +174,6 @@ def argument_spec() -> Dict[str, Any]:
         "queries": {"type": "dict", "default": {}, "no_log": True},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
-        "drbd": {"type": "list", "elements": "dict", "default": [], "options": {
-            "name": {"type": "str", "required": True},
-            "disk": {"type": "path"},
-            "destroy": {"type": "list", "elements": "path", "default": []},
-            "initial_sync": {"type": "dict", "options": {
-                "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
-            "filesystem": {"type": "dict", "options": {
-                "type": {"type": "str", "required": True}, "options": dict(strings, default=[])}}}},
         # The host's log, written before anything else, does not get the groups: there may be passwords in them.
         "heartbeat": {"type": "dict", "options": {
             "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
@@ -185,6 +185,6 @@ def argument_spec() -> Dict[str, Any]:
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"], asked["heartbeat"]))
+    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["heartbeat"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}

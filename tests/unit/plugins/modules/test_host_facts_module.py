@@ -25,7 +25,7 @@ class Module:
     """What the facts' collectors and the runner need of an AnsibleModule."""
 
     def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
-        self.params = {"questions": questions, "files": files, "drbd": [], "heartbeat": None, "queries": {}}
+        self.params = {"questions": questions, "files": files, "heartbeat": None, "queries": {}}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -68,12 +68,18 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
     assert "hush" not in str(told)
 
 
-def test_drbd_and_heartbeat_are_asked_for_by_those_who_have_them(monkeypatch):
-    monkeypatch.setattr(drbd_host, "is_idle", lambda _runner, resource: resource["name"] == "repl")
+def test_heartbeat_is_asked_for_by_those_who_have_it(monkeypatch):
     monkeypatch.setattr(engine_heartbeat, "is_idle", lambda _runner, asked: asked["groups"] == ["web"])
-    assert host_facts.idle(None, [{"name": "repl"}, {"name": "other"}], {"groups": ["web"]}) == {
-        "drbd": False, "heartbeat": True}
-    assert host_facts.idle(None, [{"name": "repl"}], None) == {"drbd": True}
+    assert host_facts.idle(None, {"groups": ["web"]}) == {"heartbeat": True}
+    assert host_facts.idle(None, None) == {}
+
+
+def test_drbd_is_read_of_the_resources_that_name_this_host(monkeypatch):
+    monkeypatch.setattr(drbd_host, "predict", lambda _runner, resource, node: (resource["name"], node))
+    monkeypatch.setattr(host_facts.os, "uname", lambda: SimpleNamespace(nodename="debian1"))
+    resources = [{"name": "repl", "nodes": {"debian1": {}, "debian2": {}}}, {"name": "other", "nodes": {"debian2": {}}}]
+    assert host_facts.read_drbd(None, resources) == {"repl": ("repl", "debian1")}
+    assert host_facts.read_drbd(None, []) == {}
 
 
 def test_nothing_of_the_groups_is_told(monkeypatch):
@@ -161,7 +167,7 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert found["ntp"] == {
         "files": {}, "pending": {}, "texts": {}, "units": {"chrony.service": {
             "Id": "chrony.service", "LoadState": "loaded"}}, "packages": {"chrony": "4.3"},
-        "commands": {"hello": "hello"}, "results": {}, "mounts": {}, "declared": {}, "idle": {}}
+        "commands": {"hello": "hello"}, "results": {}, "mounts": {}, "declared": {}, "drbd": {}, "idle": {}}
     assert found["other"]["units"]["ntp.service"]["LoadState"] == "not-found"
     assert found["other"]["files"]["//none/"]["kind"] == ""
     assert (found["other"]["packages"], found["other"]["texts"], found["other"]["mounts"]) == (

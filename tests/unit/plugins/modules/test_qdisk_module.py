@@ -349,7 +349,7 @@ def test_a_qdiskd_that_starts_after_the_look_stops_the_run(go, host, monkeypatch
         real(action)
     monkeypatch.setattr(host, "perform", start_first)
     told = go(device=path, label="nerv", replaces="magi_qdisk")
-    assert "changed while it was looked at" in told["msg"] and len(told["actions"]) == number
+    assert "changed while it was read" in told["msg"] and len(told["actions"]) == number
     assert b"nerv" not in content(path)
 
 
