@@ -187,21 +187,21 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._storage import lvm_plan
-from ..module_utils._storage.lvm_host import Host, argument_spec, plan, wanted_from
+from ..module_utils._storage.lvm_host import Host, argument_spec, desired_from, plan
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        wanted = wanted_from(module.params)
+        desired = desired_from(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["timeout"])
+    host = Host(Runner(module), desired, module.params["timeout"])
     waiting = []
 
     def plan_and_wait(current):
-        waiting.extend(lvm_plan.waiting(current, wanted))
-        return plan(current, wanted)
+        waiting.extend(lvm_plan.waiting(current, desired))
+        return plan(current, desired)
 
     reconcile(module, read=host.read, plan=plan_and_wait, perform=host.perform, describe=host.describe,
               report=lambda state: dict(host.report(state), waiting=waiting))

@@ -153,19 +153,19 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._storage import iscsi
-from ..module_utils._storage.iscsi_host import Host, argument_spec, wanted_from
+from ..module_utils._storage.iscsi_host import Host, argument_spec, desired_from
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        wanted = wanted_from(module.params)
+        desired = desired_from(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["devices"], module.params["timeout"])
+    host = Host(Runner(module), desired, module.params["devices"], module.params["timeout"])
     reconcile(
-        module, read=host.read, plan=lambda current: iscsi.plan_sessions(current, wanted), perform=host.perform,
-        describe=lambda state: iscsi.describe(state, wanted),
+        module, read=host.read, plan=lambda current: iscsi.plan_sessions(current, desired), perform=host.perform,
+        describe=lambda state: iscsi.describe(state, desired),
         report=lambda state: dict(iscsi.report(state), pending=host.pending or []), settle=host.settle)
 
 

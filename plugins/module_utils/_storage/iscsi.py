@@ -87,7 +87,7 @@ class State(NamedTuple):
     systemd: bool = True
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """What the user asked for. ``initiator`` is "" where the host's own name is kept."""
 
     targets: Tuple[Target, ...]
@@ -181,10 +181,10 @@ def _node(target: Target, *more: str) -> Tuple[str, ...]:
 
 # --- what to do -------------------------------------------------------------------------------------------------------
 
-def asks_first(state: State, wanted: Wanted, target: Target) -> bool:
+def asks_first(state: State, desired: Desired, target: Target) -> bool:
     """Whether the portal can be asked before anything is changed: not under a name that is about to change."""
     return (target.discovery and state.tools and not state.records.get(target.name)
-            and wanted.initiator in ("", state.initiator))
+            and desired.initiator in ("", state.initiator))
 
 
 def sessions_of(state: State, target: Target) -> List[Session]:
@@ -192,11 +192,11 @@ def sessions_of(state: State, target: Target) -> List[Session]:
     return [each for each in state.sessions if (each.iqn, each.portal) == (target.iqn, target.portal)]
 
 
-def plan_sessions(current: State, wanted: Wanted) -> Plan:
+def plan_sessions(current: State, desired: Desired) -> Plan:
     """Return what leads to a record, with its settings, and a session for each target."""
-    actions, state = _initiator(current, wanted)
-    for target in wanted.targets:
-        more, state = _record(state, wanted, target)
+    actions, state = _initiator(current, desired)
+    for target in desired.targets:
+        more, state = _record(state, desired, target)
         actions += more
         more, state = _settings(state, target)
         actions += more
@@ -205,20 +205,20 @@ def plan_sessions(current: State, wanted: Wanted) -> Plan:
     return Plan(tuple(actions), state)
 
 
-def _initiator(state: State, wanted: Wanted) -> Tuple[List[Any], State]:
-    if wanted.initiator in ("", state.initiator):
+def _initiator(state: State, desired: Desired) -> Tuple[List[Any], State]:
+    if desired.initiator in ("", state.initiator):
         return [], state
     if state.sessions:
         raise IscsiError("the initiator is called %s and has sessions (%s); it is not renamed to %s under them: the "
                          "storage may know it by its name. Log out by hand first, or declare the name that it has." % (
                              state.initiator or "nothing", ", ".join(sorted({each.iqn for each in state.sessions})),
-                             wanted.initiator))
+                             desired.initiator))
     restart = ("systemctl", "try-restart", "iscsid.service") if state.systemd else ("service", "iscsid", "condrestart")
-    return [WriteFile("call the initiator %s" % wanted.initiator, NAME_FILE,
+    return [WriteFile("call the initiator %s" % desired.initiator, NAME_FILE,
                       "# Managed by Ansible: known to the storage, to be different on every host.\n"
-                      "InitiatorName=%s\n" % wanted.initiator, 0o600),
+                      "InitiatorName=%s\n" % desired.initiator, 0o600),
             Command("let iscsid take the name (it has no session)", restart)
-            ], state._replace(initiator=wanted.initiator)
+            ], state._replace(initiator=desired.initiator)
 
 
 def new_record(target: Target, offered: Sequence[Tuple[str, int]]) -> Command:
@@ -232,7 +232,7 @@ def new_record(target: Target, offered: Sequence[Tuple[str, int]]) -> Command:
                    ("iscsiadm", "-m", "node", "-o", "new", "-T", target.iqn, "-p", portal))
 
 
-def _record(state: State, wanted: Wanted, target: Target) -> Tuple[List[Any], State]:
+def _record(state: State, desired: Desired, target: Target) -> Tuple[List[Any], State]:
     if state.records.get(target.name):
         return [], state
     action: Any = Discover("ask %s for its targets and take note of %s" % (target.portal, target.iqn), target)
@@ -279,10 +279,10 @@ def _session(state: State, target: Target) -> Tuple[List[Any], State]:
     return actions, state
 
 
-def pending(before: State, wanted: Wanted) -> List[str]:
+def pending(before: State, desired: Desired) -> List[str]:
     """Say which changed settings a session that runs takes only at its next login."""
     found = []
-    for target in wanted.targets:
+    for target in desired.targets:
         late = sorted(name for name, _value in different(before, target) if name not in STARTUP + (REPLACEMENT,))
         if late and sessions_of(before, target):
             found.append("%s: %s" % (target.name, ", ".join(late)))
@@ -291,10 +291,10 @@ def pending(before: State, wanted: Wanted) -> List[str]:
 
 # --- what to show -----------------------------------------------------------------------------------------------------
 
-def describe(state: State, wanted: Wanted) -> str:
+def describe(state: State, desired: Desired) -> str:
     """Render what was declared, as it is; secrets only as equal or not."""
-    lines = ["initiator: %s" % (state.initiator or "none")] if wanted.initiator else []
-    for target in wanted.targets:
+    lines = ["initiator: %s" % (state.initiator or "none")] if desired.initiator else []
+    for target in desired.targets:
         records = state.records.get(target.name, ())
         lines.append("target %s: %s" % (target.name, "known" if records else "not known"))
         for name, value in target.settings if records else ():

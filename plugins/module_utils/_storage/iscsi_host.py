@@ -34,21 +34,21 @@ def argument_spec() -> Dict[str, Any]:
     }
 
 
-def wanted_from(params: Mapping[str, Any]) -> Any:
-    """Turn the module's parameters into what is wanted."""
+def desired_from(params: Mapping[str, Any]) -> Any:
+    """Turn the module's parameters into what is desired."""
     try:
         targets = tuple(iscsi.parse_target(raw) for raw in params["targets"])
     except ValueError as error:
         raise iscsi.IscsiError("targets: %s; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
-    return iscsi.Wanted(targets, params["initiator_name"] or "")
+    return iscsi.Desired(targets, params["initiator_name"] or "")
 
 
 class Host:
     """This host: reads records and sessions, and waits for devices."""
 
-    def __init__(self, runner: Any, wanted: Any, devices: Any, timeout: int) -> None:
+    def __init__(self, runner: Any, desired: Any, devices: Any, timeout: int) -> None:
         self.runner = runner
-        self.wanted = wanted
+        self.desired = desired
         self.devices = devices
         self.timeout = timeout
         self.pending: Any = None                     # settled by the first state that is read
@@ -61,15 +61,15 @@ class Host:
         if not state.tools:
             return state
         records = {}
-        for target in self.wanted.targets:
+        for target in self.desired.targets:
             shown = self.runner.run(iscsi.record_of(target), accepted=(0, iscsi.NONE_FOUND)).out
             records[target.name] = iscsi.parse_records(shown)
         state = state._replace(records=records, sessions=self._sessions())
-        offered = {target.portal: self.ask(target.portal) for target in self.wanted.targets
-                   if iscsi.asks_first(state, self.wanted, target)}
+        offered = {target.portal: self.ask(target.portal) for target in self.desired.targets
+                   if iscsi.asks_first(state, self.desired, target)}
         state = state._replace(offered=offered)
         if self.pending is None:
-            self.pending = iscsi.pending(state, self.wanted)
+            self.pending = iscsi.pending(state, self.desired)
         return state
 
     def ask(self, portal: Any) -> Any:
@@ -108,7 +108,7 @@ class Host:
 
 def is_idle(runner: Any, params: Mapping[str, Any]) -> bool:
     """Whether the module iscsi_sessions would do nothing with these parameters."""
-    wanted = wanted_from(params)
-    host = Host(runner, wanted, params["devices"], params["timeout"])
-    return not iscsi.plan_sessions(host.read(), wanted).actions and not host.pending and all(
+    desired = desired_from(params)
+    host = Host(runner, desired, params["devices"], params["timeout"])
+    return not iscsi.plan_sessions(host.read(), desired).actions and not host.pending and all(
         runner.is_block_device(path) for path in host.devices)

@@ -76,7 +76,7 @@ class Content(NamedTuple):
 
 
 class Filesystem(NamedTuple):
-    """A filesystem that is wanted. ``lock_table`` and ``journals`` are those of gfs2."""
+    """A filesystem that is desired. ``lock_table`` and ``journals`` are those of gfs2."""
 
     type: str
     options: Tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Filesystem(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A volume that is wanted, of so many bytes (0: all that is free)."""
+    """A volume that is desired, of so many bytes (0: all that is free)."""
 
     name: str
     size: int
@@ -94,7 +94,7 @@ class Volume(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A volume group that is wanted."""
+    """A volume group that is desired."""
 
     name: str
     devices: Tuple[str, ...]
@@ -122,7 +122,7 @@ class State(NamedTuple):
     clvmd: bool = False                        # clvmd runs here
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """What the user asked for."""
 
     groups: Tuple[Group, ...] = ()
@@ -174,15 +174,15 @@ def parse_group(raw: Dict[str, Any]) -> Group:
 
 # --- what LVM prints --------------------------------------------------------------------------------------------------
 
-def wide_config(wanted: Wanted, listed: bool) -> str:
+def wide_config(desired: Desired, listed: bool) -> str:
     """Return the configuration with which LVM shows what it only sees once it is set up as declared.
 
     That is shared groups, and devices that a filter or (``listed``) a devices file hides. It is only used to read.
     """
     parts = []
-    if wanted.selection != "keep":
+    if desired.selection != "keep":
         parts.append("devices { %s }" % (ALL_DEVICES + (" use_devicesfile = 0" if listed else "")))
-    locking = {"lvmlockd": "use_lvmlockd = 1", "clvmd": "locking_type = 0", "none": ""}[wanted.locking]
+    locking = {"lvmlockd": "use_lvmlockd = 1", "clvmd": "locking_type = 0", "none": ""}[desired.locking]
     return " ".join(parts + (["global { %s }" % locking] if locking else []))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 from .._core.block_devices import Device, check_empty, check_usable
 from .._core.plan import Command, Plan
-from .lvm import EXT, TAG, Content, Filesystem, Group, Lv, LvmError, Prove, Pv, State, Vg, Volume, Wanted, in_words
+from .lvm import EXT, TAG, Content, Desired, Filesystem, Group, Lv, LvmError, Prove, Pv, State, Vg, Volume, in_words
 
 EXTENT = 4 << 20                  # LVM's own choice
 METADATA = 1 << 20                # bytes before the first extent of a new physical volume
@@ -22,22 +22,22 @@ LONG = 24 * 3600
 Step = Tuple[List[Any], State]
 
 
-def plan_groups(current: State, wanted: Wanted) -> Plan:
+def plan_groups(current: State, desired: Desired) -> Plan:
     """Return what leads to the declared groups; raise when it cannot be done without a risk to data."""
-    for group in wanted.groups:   # what is refused is refused before anything is planned
-        check_group(current, wanted, group)
+    for group in desired.groups:   # what is refused is refused before anything is planned
+        check_group(current, desired, group)
     actions: List[Any] = []
     state = current
-    for group in () if wanted.setup_only else wanted.groups:
-        steps: List[Callable[[State], Step]] = [lambda one, group=group: _group(one, wanted, group)]  # type: ignore
-        steps += [lambda one, group=group, volume=volume: _volume(one, wanted, group, volume)  # type: ignore
+    for group in () if desired.setup_only else desired.groups:
+        steps: List[Callable[[State], Step]] = [lambda one, group=group: _group(one, desired, group)]  # type: ignore
+        steps += [lambda one, group=group, volume=volume: _volume(one, desired, group, volume)  # type: ignore
                   for volume in group.volumes]
         before, own = state, []  # type: Tuple[State, List[Any]]
         for step in steps:
             more, state = step(state)
             own += more
         if own and find_vg(before, group.name):
-            locks, state = _locks(before, state, wanted, group)
+            locks, state = _locks(before, state, desired, group)
             own = locks + own
         actions += own
     return Plan(tuple(actions), state)
@@ -69,7 +69,7 @@ def _sizes_known(state: State, group: Group) -> bool:
     return all(path in state.devices and state.devices[path].size for path in group.devices)
 
 
-def check_group(state: State, wanted: Wanted, group: Group) -> None:
+def check_group(state: State, desired: Desired, group: Group) -> None:
     """Refuse a group that is another one, and devices that hold anything else."""
     vg = find_vg(state, group.name)
     if vg:
@@ -80,22 +80,22 @@ def check_group(state: State, wanted: Wanted, group: Group) -> None:
             raise LvmError("LVM on this host does not see all physical volumes of the group %s. Are all its devices "
                            "here and declared, and does a filter or devices file hide one (`pvs`, `lvmdevices`)? "
                            "Nothing was changed." % group.name)
-        if foreign and not wanted.tolerant:
+        if foreign and not desired.tolerant:
             raise LvmError("there is a volume group %s on %s, which is not among the declared devices (%s). Declare it "
                            "if it belongs to the group; give the new group another name if it does not." % (
                                group.name, ", ".join(foreign), ", ".join(group.devices)))
-        if vg.kind != KINDS[wanted.locking]:
+        if vg.kind != KINDS[desired.locking]:
             raise LvmError("the volume group %s is there, but %s and not %s. It is not converted here: that needs it "
                            "out of use on all hosts (vgchange --lock-type dlm, or -c y)." % (
-                               group.name, vg.kind, KINDS[wanted.locking]))
+                               group.name, vg.kind, KINDS[desired.locking]))
     for path in _unused(state, group):
-        _check_device(state, wanted, group, path)
+        _check_device(state, desired, group, path)
 
 
-def _check_device(state: State, wanted: Wanted, group: Group, path: str) -> None:
+def _check_device(state: State, desired: Desired, group: Group, path: str) -> None:
     device, owner = state.devices.get(path, Device(path, fault="was not looked at")), _owner(state, path)
     purpose = "a physical volume of the volume group %s" % group.name
-    if wanted.tolerant and device.fault:
+    if desired.tolerant and device.fault:
         return
     if owner is None:
         hint = ("LVM on this host does not show which group it is of: see the filter in lvm.conf, and `lvmdevices`."
@@ -116,29 +116,29 @@ def _check_device(state: State, wanted: Wanted, group: Group, path: str) -> None
     check_usable(device, purpose)
 
 
-def _group(state: State, wanted: Wanted, group: Group) -> Step:
+def _group(state: State, desired: Desired, group: Group) -> Step:
     vg, unused = find_vg(state, group.name), _unused(state, group)
     if vg and not unused:
         return [], state
-    if not wanted.creator:        # the creator does it first
-        return [], _with_devices(state, wanted, group, unused) if vg else state
-    ready = [] if vg else [_ready(wanted, group)]
+    if not desired.creator:        # the creator does it first
+        return [], _with_devices(state, desired, group, unused) if vg else state
+    ready = [] if vg else [_ready(desired, group)]
     verb = "extend" if vg else "make"
     actions = ready + [Prove("make sure once more that %s hold nothing" % ", ".join(unused), "devices", group.name),
                        Command("%s the volume group %s with %s" % (verb, group.name, ", ".join(unused)),
-                               _vgextend(group, unused) if vg else _vgcreate(state, wanted, group), seconds=600)]
-    return [each for each in actions if each], _with_devices(state, wanted, group, unused)
+                               _vgextend(group, unused) if vg else _vgcreate(state, desired, group), seconds=600)]
+    return [each for each in actions if each], _with_devices(state, desired, group, unused)
 
 
-def _ready(wanted: Wanted, group: Group) -> Optional[Prove]:
-    if wanted.locking == "none":
+def _ready(desired: Desired, group: Group) -> Optional[Prove]:
+    if desired.locking == "none":
         return None
-    return Prove("make sure that %s answers" % wanted.locking, "locking", group.name)
+    return Prove("make sure that %s answers" % desired.locking, "locking", group.name)
 
 
-def _vgcreate(state: State, wanted: Wanted, group: Group) -> Tuple[str, ...]:
-    shared: Tuple[str, ...] = {"lvmlockd": ("--shared",), "clvmd": ("-c", "y"), "none": ()}[wanted.locking]
-    if wanted.locking == "lvmlockd" and (state.version or NO_AUTOACTIVATION) >= NO_AUTOACTIVATION:
+def _vgcreate(state: State, desired: Desired, group: Group) -> Tuple[str, ...]:
+    shared: Tuple[str, ...] = {"lvmlockd": ("--shared",), "clvmd": ("-c", "y"), "none": ()}[desired.locking]
+    if desired.locking == "lvmlockd" and (state.version or NO_AUTOACTIVATION) >= NO_AUTOACTIVATION:
         shared += ("--setautoactivation", "n")  # a LUN that comes back must not bring its volumes up by itself
     extent = ("-s", "%db" % group.extent) if group.extent else ()
     return ("vgcreate",) + shared + extent + group.options + (group.name,) + group.devices
@@ -148,8 +148,8 @@ def _vgextend(group: Group, unused: List[str]) -> Tuple[str, ...]:
     return ("vgextend", group.name) + tuple(unused)
 
 
-def _with_devices(state: State, wanted: Wanted, group: Group, unused: List[str]) -> State:
-    vg = find_vg(state, group.name) or Vg(group.name, KINDS[wanted.locking], group.extent or EXTENT, 0, 0)
+def _with_devices(state: State, desired: Desired, group: Group, unused: List[str]) -> State:
+    vg = find_vg(state, group.name) or Vg(group.name, KINDS[desired.locking], group.extent or EXTENT, 0, 0)
     more = 0
     pvs = [pv for pv in state.pvs if pv.path not in [state.real.get(path) for path in unused]]
     for path in unused:
@@ -157,33 +157,33 @@ def _with_devices(state: State, wanted: Wanted, group: Group, unused: List[str])
         more += size // vg.extent
         pvs.append(Pv(state.real.get(path, path), group.name, True, METADATA, size))
     vg = vg._replace(extents=vg.extents + more, free=vg.free + more)
-    new = wanted.creator and wanted.locking == "lvmlockd" and group.name not in state.started
+    new = desired.creator and desired.locking == "lvmlockd" and group.name not in state.started
     started = state.started + ((group.name,) if new else ())
     real = dict(state.real, **{path: state.real.get(path, path) for path in unused})
     others = tuple(one for one in state.vgs if one.name != group.name)
     return state._replace(real=real, vgs=others + (vg,), pvs=tuple(pvs), started=started)
 
 
-def _locks(before: State, state: State, wanted: Wanted, group: Group) -> Step:
+def _locks(before: State, state: State, desired: Desired, group: Group) -> Step:
     """Start the locks of a group on a host that is to change it; the host that makes it starts them by that.
 
     Nowhere else, or every boot would be followed by a change: the cluster's agent starts them where it needs them.
     """
-    if wanted.locking != "lvmlockd" or group.name in before.started:
+    if desired.locking != "lvmlockd" or group.name in before.started:
         return [], state
-    return [_ready(wanted, group),
+    return [_ready(desired, group),
             Command("start the locks of %s" % group.name, ("vgchange", "--lock-start", group.name), seconds=300)
             ], state._replace(started=before.started + (group.name,))
 
 
 # --- volumes ----------------------------------------------------------------------------------------------------------
 
-def _volume(state: State, wanted: Wanted, group: Group, volume: Volume) -> Step:
+def _volume(state: State, desired: Desired, group: Group, volume: Volume) -> Step:
     vg, lv = find_vg(state, group.name), find_lv(state, group.name, volume.name)
     if vg is None:                # another host is going to make it
         return [], state
     if lv is None:
-        return _create(state, wanted, group, volume, vg) if wanted.creator else ([], state)
+        return _create(state, desired, group, volume, vg) if desired.creator else ([], state)
     have = lv.size // vg.extent
     need = have + vg.free if volume.size == 0 else -(-volume.size // vg.extent)
     if need < have:
@@ -191,7 +191,7 @@ def _volume(state: State, wanted: Wanted, group: Group, volume: Volume) -> Step:
                        "size." % (lv.path, in_words(lv.size), in_words(volume.size)))
     content = state.contents.get(lv.path, Content())
     _check_content(lv, content, volume)
-    if not is_mine(lv, wanted):
+    if not is_mine(lv, desired):
         if lv.active and need > have:
             raise LvmError("%s is active on several hosts at once and is not grown under them here: all of them have "
                            "to "
@@ -207,28 +207,28 @@ def _volume(state: State, wanted: Wanted, group: Group, volume: Volume) -> Step:
         state = _without_free(state, vg, need - have)
         state = _with_lv(state, lv._replace(size=need * vg.extent))
     if volume.filesystem:
-        more, state = _filesystem(state, wanted, lv, volume.filesystem, need > have)
+        more, state = _filesystem(state, desired, lv, volume.filesystem, need > have)
         actions += more
     return actions, state
 
 
-def is_mine(lv: Lv, wanted: Wanted) -> bool:
+def is_mine(lv: Lv, desired: Desired) -> bool:
     """Whether this host is the one that changes a volume."""
-    if wanted.elsewhere is not None and lv.path in wanted.elsewhere:
+    if desired.elsewhere is not None and lv.path in desired.elsewhere:
         return False
-    return lv.active or (wanted.creator and wanted.elsewhere is not None)
+    return lv.active or (desired.creator and desired.elsewhere is not None)
 
 
-def waiting(state: State, wanted: Wanted) -> List[str]:
+def waiting(state: State, desired: Desired) -> List[str]:
     """Return the volumes with something to do that are active nowhere, as far as this host knows.
 
     The creator changes them once it is told that no other host has them active.
     """
-    if wanted.elsewhere is not None or not wanted.creator:
+    if desired.elsewhere is not None or not desired.creator:
         return []
-    sure = wanted._replace(elsewhere=tuple(lv.path for lv in state.lvs if lv.active))
+    sure = desired._replace(elsewhere=tuple(lv.path for lv in state.lvs if lv.active))
     found = []
-    for group in wanted.groups:
+    for group in desired.groups:
         for volume in group.volumes:
             lv = find_lv(state, group.name, volume.name)
             if lv and not lv.active and _has_work(state, sure, group, volume):
@@ -236,9 +236,9 @@ def waiting(state: State, wanted: Wanted) -> List[str]:
     return found
 
 
-def _has_work(state: State, wanted: Wanted, group: Group, volume: Volume) -> bool:
+def _has_work(state: State, desired: Desired, group: Group, volume: Volume) -> bool:
     try:
-        return bool(_volume(state, wanted, group, volume)[0])
+        return bool(_volume(state, desired, group, volume)[0])
     except LvmError:
         return True               # to be refused, but only by a host that knows that the volume is active nowhere
 
@@ -258,15 +258,15 @@ def _with_lv(state: State, lv: Lv) -> State:
     return state._replace(lvs=tuple(one for one in state.lvs if one.path != lv.path) + (lv,))
 
 
-def _create(state: State, wanted: Wanted, group: Group, volume: Volume, vg: Vg) -> Step:
+def _create(state: State, desired: Desired, group: Group, volume: Volume, vg: Vg) -> Step:
     need = vg.free if volume.size == 0 else -(-volume.size // vg.extent)
     path = "%s/%s" % (group.name, volume.name)
     if need == 0 and _sizes_known(state, group):
         raise LvmError("%s was to be all that is free, but %s is full" % (path, vg.name))
     _check_free(state, group, vg, path, need)
-    wiping = ("-W", "y", "-Z", "y", "--yes") if wanted.locking != "clvmd" else ("-Z", "y")
+    wiping = ("-W", "y", "-Z", "y", "--yes") if desired.locking != "clvmd" else ("-Z", "y")
     size = "100%FREE" if volume.size == 0 else str(need)
-    argv = ("lvcreate", "-n", volume.name, "-l", size, "-a", _on(wanted)) + wiping
+    argv = ("lvcreate", "-n", volume.name, "-l", size, "-a", _on(desired)) + wiping
     argv += ("--addtag", TAG) if volume.filesystem else ()
     lv = Lv(group.name, volume.name, need * vg.extent, True, False, (TAG,) if volume.filesystem else (), None)
     state = _with_lv(_without_free(state, vg, need), lv)
@@ -280,8 +280,8 @@ def _create(state: State, wanted: Wanted, group: Group, volume: Volume, vg: Vg) 
     return actions, _with_lv(state, lv._replace(active=False, tags=()))
 
 
-def _on(wanted: Wanted) -> str:
-    return "y" if wanted.locking == "none" else "ey"
+def _on(desired: Desired) -> str:
+    return "y" if desired.locking == "none" else "ey"
 
 
 def _off(path: str) -> Command:
@@ -335,7 +335,7 @@ def _untag(lv: Lv) -> Command:
     return Command("note that %s has its filesystem" % lv.path, ("lvchange", "--deltag", TAG, lv.path))
 
 
-def _filesystem(state: State, wanted: Wanted, lv: Lv, filesystem: Filesystem, grown: bool) -> Step:
+def _filesystem(state: State, desired: Desired, lv: Lv, filesystem: Filesystem, grown: bool) -> Step:
     content = state.contents.get(lv.path, Content())
     now = find_lv(state, lv.group, lv.name) or lv
     extent = next(vg.extent for vg in state.vgs if vg.name == lv.group)
@@ -348,7 +348,7 @@ def _filesystem(state: State, wanted: Wanted, lv: Lv, filesystem: Filesystem, gr
             lv.path: content._replace(size=now.size if content.size else 0)}))
     left = TAG in lv.tags and lv.active and not lv.open  # by a run that was killed
     if actions and not lv.active:
-        actions = [Command("activate %s on this host alone" % lv.path, ("lvchange", "-a", _on(wanted), lv.path))
+        actions = [Command("activate %s on this host alone" % lv.path, ("lvchange", "-a", _on(desired), lv.path))
                    ] + actions + [_off(lv.path)]
     actions += ([_off(lv.path)] if left else []) + ([_untag(lv)] if TAG in lv.tags else [])
     return actions, _with_lv(state, now._replace(

@@ -7,7 +7,7 @@ Private to linuxha.cluster; nothing outside may import it.
 from typing import Any, Dict, List, Tuple
 
 from .._core.plan import Command, Plan, WriteFile
-from .lvm import LvmError, State, Wanted
+from .lvm import Desired, LvmError, State
 from .lvm_conf import is_hidden, parse_settings, render_filter, render_value, set_values
 
 CONF = "/etc/lvm/lvm.conf"
@@ -16,41 +16,41 @@ TRIAL = "/run/linuxha-lvm"        # where a new lvm.conf is read by LVM before i
 FILTER = "devices/filter"
 
 
-def plan_setup(current: State, wanted: Wanted) -> Plan:
+def plan_setup(current: State, desired: Desired) -> Plan:
     """Return what leads to the declared lvm.conf and devices file."""
-    actions, state = _configure(current, wanted)
-    more, state = _list(state, wanted)
+    actions, state = _configure(current, desired)
+    more, state = _list(state, desired)
     return Plan(tuple(actions + more), state)
 
 
-def selection_of(state: State, wanted: Wanted) -> str:
+def selection_of(state: State, desired: Desired) -> str:
     """Return how this host tells LVM its devices: devices_file, filter or keep."""
-    if wanted.selection == "auto":
+    if desired.selection == "auto":
         return "filter" if state.listed is None else "devices_file"
-    if wanted.selection == "devices_file" and state.listed is None and state.version:
+    if desired.selection == "devices_file" and state.listed is None and state.version:
         raise LvmError("this host has no devices file (/etc/lvm/devices/system.devices), and a first one would hide "
                        "every device that is not in it. Let LVM make it (vgimportdevices --all), or choose filter or "
                        "keep.")
-    return wanted.selection
+    return desired.selection
 
 
-def devices_of(wanted: Wanted) -> List[str]:
+def devices_of(desired: Desired) -> List[str]:
     """Return the declared devices, each once."""
-    return list(dict.fromkeys(path for group in wanted.groups for path in group.devices))
+    return list(dict.fromkeys(path for group in desired.groups for path in group.devices))
 
 
-def settings_of(state: State, wanted: Wanted) -> Dict[str, Any]:
+def settings_of(state: State, desired: Desired) -> Dict[str, Any]:
     """Return all settings that lvm.conf is to have."""
-    settings = dict(wanted.settings)
-    if selection_of(state, wanted) == "filter":
-        settings[FILTER] = render_filter(devices_of(wanted), wanted.accept)
+    settings = dict(desired.settings)
+    if selection_of(state, desired) == "filter":
+        settings[FILTER] = render_filter(devices_of(desired), desired.accept)
     return settings
 
 
-def _configure(state: State, wanted: Wanted) -> Tuple[List[Any], State]:
-    settings = settings_of(state, wanted)
+def _configure(state: State, desired: Desired) -> Tuple[List[Any], State]:
+    settings = settings_of(state, desired)
     _check_local(state, settings)
-    _check_hidden(state, wanted, settings)
+    _check_hidden(state, desired, settings)
     text = set_values(state.conf, settings)
     if text == state.conf:
         return [], state
@@ -74,14 +74,14 @@ def _check_local(state: State, settings: Dict[str, Any]) -> None:
                            % (LOCAL, name, render_value(local[name]), render_value(settings[name])))
 
 
-def _check_hidden(state: State, wanted: Wanted, settings: Dict[str, Any]) -> None:
+def _check_hidden(state: State, desired: Desired, settings: Dict[str, Any]) -> None:
     """Refuse a filter that would take a physical volume away that LVM sees now, such as the host's own disk."""
-    declared = {state.real.get(path, path) for path in devices_of(wanted)}
+    declared = {state.real.get(path, path) for path in devices_of(desired)}
     for pv in [pv for pv in state.pvs if pv.path in state.visible]:
         names = state.aliases.get(pv.path, ()) + (pv.path,)
         for name in (FILTER, "devices/global_filter"):
             if name in settings and is_hidden(names, settings[name]):
-                if pv.path in declared and name == FILTER and selection_of(state, wanted) == "filter":
+                if pv.path in declared and name == FILTER and selection_of(state, desired) == "filter":
                     continue      # accepted by a name that is not among those that are known here
                 raise LvmError("%s = %s would hide %s, a physical volume of %s. Accept it too (clvm_filter_accept), by "
                                "a pattern for one of its names: %s" % (
@@ -89,13 +89,13 @@ def _check_hidden(state: State, wanted: Wanted, settings: Dict[str, Any]) -> Non
                                    if pv.group else "no volume group", ", ".join(sorted(set(names)))))
 
 
-def _list(state: State, wanted: Wanted) -> Tuple[List[Any], State]:
+def _list(state: State, desired: Desired) -> Tuple[List[Any], State]:
     """Enter devices that another host made into physical volumes; vgcreate itself enters those that it takes."""
-    if selection_of(state, wanted) != "devices_file" or state.listed is None:
+    if selection_of(state, desired) != "devices_file" or state.listed is None:
         return [], state
-    owned = {pv.path for pv in state.pvs if pv.group in [group.name for group in wanted.groups]}
-    missing = [path for path in devices_of(wanted) if state.real.get(path) not in state.listed
-               and (state.real.get(path) in owned or not wanted.creator)]
+    owned = {pv.path for pv in state.pvs if pv.group in [group.name for group in desired.groups]}
+    missing = [path for path in devices_of(desired) if state.real.get(path) not in state.listed
+               and (state.real.get(path) in owned or not desired.creator)]
     return [Command("enter %s in the devices file of LVM" % path, ("lvmdevices", "--yes", "--adddev", path))
             for path in missing], state._replace(
                 listed=state.listed + tuple(state.real.get(path, path) for path in missing))

@@ -2,7 +2,7 @@
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command
-from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm, lvm_plan as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm, lvm_plan
 from hypothesis import assume, given, strategies as st
 
 MIB = 1 << 20
@@ -25,12 +25,12 @@ def group(size=100 * MIB, filesystem=EXT4, devices=(A,), **more):
 
 
 def wish(*groups, **more):
-    return lvm.Wanted(groups or (group(),), **dict({"creator": True, "elsewhere": ()}, **more))
+    return lvm.Desired(groups or (group(),), **dict({"creator": True, "elsewhere": ()}, **more))
 
 
-def done(state, wanted):
+def done(state, desired):
     return [" ".join(action.argv) if isinstance(action, Command) else "[%s]" % action.what
-            for action in room.plan_groups(state, wanted).actions]
+            for action in lvm_plan.plan_groups(state, desired).actions]
 
 
 CREATE = "vgcreate --shared --setautoactivation n magi_vg " + A
@@ -58,8 +58,8 @@ def test_a_boot_is_followed_by_no_change():
 def test_locks_are_started_where_something_is_changed():
     grown = wish(group(200 * MIB))
     assert done(DONE._replace(started=()), grown) == ["[locking]", START, *done(DONE, grown)]
-    plan = room.plan_groups(DONE._replace(started=()), grown)
-    assert (plan.predicted.started, room.plan_groups(plan.predicted, grown).actions) == (("magi_vg",), ())
+    plan = lvm_plan.plan_groups(DONE._replace(started=()), grown)
+    assert (plan.predicted.started, lvm_plan.plan_groups(plan.predicted, grown).actions) == (("magi_vg",), ())
 
 
 def test_nothing_is_done_when_all_is_as_declared():
@@ -162,15 +162,15 @@ def test_a_group_that_is_shared_otherwise_is_refused(kind, locking):
 
 
 def test_a_further_device_extends_the_group():
-    wanted = wish(group(300 * MIB, devices=(A, B)))
-    assert done(DONE, wanted) == ["[devices]", "vgextend magi_vg " + B, "lvextend -l 75 magi_vg/test_lv", ON, CHECK,
+    desired = wish(group(300 * MIB, devices=(A, B)))
+    assert done(DONE, desired) == ["[devices]", "vgextend magi_vg " + B, "lvextend -l 75 magi_vg/test_lv", ON, CHECK,
                                   RESIZE, OFF]
-    assert done(DONE._replace(started=()), wanted)[:3] == ["[locking]", START, "[devices]"]
+    assert done(DONE._replace(started=()), desired)[:3] == ["[locking]", START, "[devices]"]
 
 
 def test_a_host_that_is_not_the_creator_counts_on_the_extension():
-    wanted = wish(group(300 * MIB, devices=(A, B)), creator=False)
-    assert done(RUNNING, wanted) == ["lvextend -l 75 magi_vg/test_lv", RESIZE]
+    desired = wish(group(300 * MIB, devices=(A, B)), creator=False)
+    assert done(RUNNING, desired) == ["lvextend -l 75 magi_vg/test_lv", RESIZE]
 
 
 def test_locks_are_no_matter_of_clvmd():
@@ -185,9 +185,9 @@ def test_a_volume_grows_where_it_is_mounted():
 
 
 def test_a_volume_that_is_active_nowhere_is_grown_by_the_creator_alone():
-    wanted = wish(group(200 * MIB))
-    assert done(DONE, wanted) == ["lvextend -l 50 magi_vg/test_lv", ON, CHECK, RESIZE, OFF]
-    assert done(DONE, wanted._replace(creator=False)) == []
+    desired = wish(group(200 * MIB))
+    assert done(DONE, desired) == ["lvextend -l 50 magi_vg/test_lv", ON, CHECK, RESIZE, OFF]
+    assert done(DONE, desired._replace(creator=False)) == []
 
 
 def test_a_volume_that_is_active_elsewhere_is_left_alone():
@@ -201,21 +201,21 @@ def test_a_volume_that_several_hosts_have_is_not_grown_under_them():
 
 
 def test_without_word_from_the_others_the_creator_waits():
-    wanted = wish(group(200 * MIB), elsewhere=None)
-    assert done(DONE, wanted) == []
-    assert room.waiting(DONE, wanted) == [LV.path]
-    assert room.waiting(DONE, wish(elsewhere=None)) == []
-    assert room.waiting(DONE, wish(group(200 * MIB))) == [] == room.waiting(RUNNING, wanted)
-    assert room.waiting(DONE, wish(group(200 * MIB), elsewhere=None, creator=False)) == []
-    assert room.waiting(BARE, wanted) == []
+    desired = wish(group(200 * MIB), elsewhere=None)
+    assert done(DONE, desired) == []
+    assert lvm_plan.waiting(DONE, desired) == [LV.path]
+    assert lvm_plan.waiting(DONE, wish(elsewhere=None)) == []
+    assert lvm_plan.waiting(DONE, wish(group(200 * MIB))) == [] == lvm_plan.waiting(RUNNING, desired)
+    assert lvm_plan.waiting(DONE, wish(group(200 * MIB), elsewhere=None, creator=False)) == []
+    assert lvm_plan.waiting(BARE, desired) == []
 
 
 def test_what_a_mounted_volume_would_refuse_is_left_to_those_who_know():
     state = DONE._replace(contents={LV.path: lvm.Content("xfs")})
-    wanted = wish(group(200 * MIB, XFS), elsewhere=None)
-    assert room.waiting(state, wanted) == [LV.path]
+    desired = wish(group(200 * MIB, XFS), elsewhere=None)
+    assert lvm_plan.waiting(state, desired) == [LV.path]
     with pytest.raises(lvm.LvmError, match="xfs on magi_vg/test_lv only grows while it is mounted"):
-        done(state, wanted._replace(elsewhere=()))
+        done(state, desired._replace(elsewhere=()))
 
 
 @pytest.mark.parametrize("filesystem, program", [(XFS, "xfs_growfs"), (GFS2, "gfs2_grow")])
@@ -315,12 +315,12 @@ def test_a_volume_that_holds_something_else_is_refused():
     (LV._replace(active=True), lvm.Content(""), "holds data of no known kind")])
 def test_just_before_the_filesystem_is_made_the_volume_is_proven_again(lv, content, words):
     with pytest.raises(lvm.LvmError, match=words):
-        room.check_bare(lv, content, LV.path)
+        lvm_plan.check_bare(lv, content, LV.path)
 
 
 def test_a_volume_that_holds_nothing_passes():
-    room.check_bare(LV._replace(active=True), lvm.Content("", True), LV.path)
-    room.check_bare(LV._replace(active=True, tags=(lvm.TAG,)), lvm.Content(""), LV.path)
+    lvm_plan.check_bare(LV._replace(active=True), lvm.Content("", True), LV.path)
+    lvm_plan.check_bare(LV._replace(active=True, tags=(lvm.TAG,)), lvm.Content(""), LV.path)
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
@@ -341,23 +341,23 @@ WISHES = st.builds(
     st.sampled_from([(A,), (A, B)]), st.booleans(), st.sampled_from([None, (), (LV.path,)]))
 
 
-def planned(state, wanted):
+def planned(state, desired):
     try:
-        return room.plan_groups(state, wanted)
+        return lvm_plan.plan_groups(state, desired)
     except lvm.LvmError:
         return None
 
 
 @given(STATES, WISHES)
-def test_after_a_plan_there_is_nothing_left_to_do(state, wanted):
-    plan = planned(state, wanted)
+def test_after_a_plan_there_is_nothing_left_to_do(state, desired):
+    plan = planned(state, desired)
     assume(plan)
-    assert room.plan_groups(plan.predicted, wanted).actions == ()
+    assert lvm_plan.plan_groups(plan.predicted, desired).actions == ()
 
 
 @given(STATES, WISHES)
-def test_nothing_is_ever_removed_made_smaller_or_made_over_something(state, wanted):
-    plan = planned(state, wanted)
+def test_nothing_is_ever_removed_made_smaller_or_made_over_something(state, desired):
+    plan = planned(state, desired)
     assume(plan)
     words = [" ".join(action.argv) if isinstance(action, Command) else "[%s]" % action.what for action in plan.actions]
     for number, line in enumerate(words):

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door clustat_facts, with a host made of what its programs print."""
+"""The front entry clustat_facts, with a host made of what its programs print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import cluster_reader as reader
-from ansible_collections.linuxha.cluster.plugins.modules import clustat_facts as door
+from ansible_collections.linuxha.cluster.plugins.modules import clustat_facts as entry
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 QUORUM, CMAP, QDEVICE = "corosync-quorumtool -s -p", "corosync-cmapctl", "corosync-qdevice-tool -s"
@@ -253,7 +253,7 @@ def keys_of(value: Any, shape: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("host", ALL)
 def test_the_facts_are_what_the_documentation_says(host: Host) -> None:
-    documented = yaml.safe_load(door.RETURN)["ansible_facts"]["contains"]["clustat"]
+    documented = yaml.safe_load(entry.RETURN)["ansible_facts"]["contains"]["clustat"]
     keys_of(host.facts(), described(documented["contains"]))
 
 
@@ -278,10 +278,10 @@ class Module:
 
 
 def go(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", Module)
-    monkeypatch.setattr(door, "Runner", lambda module: host)
+    monkeypatch.setattr(entry, "AnsibleModule", Module)
+    monkeypatch.setattr(entry, "Runner", lambda module: host)
     with pytest.raises(Left) as left:
-        door.main()
+        entry.main()
     values: dict[str, Any] = left.value.args[0]
     return values
 

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door package_upgrade, with a host that has an apt of our own."""
+"""The front entry package_upgrade, with a host that has an apt of our own."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
-from ansible_collections.linuxha.cluster.plugins.modules import package_upgrade as door
+from ansible_collections.linuxha.cluster.plugins.modules import package_upgrade as entry
 
 CONFIG = "Configuration file '/etc/ha.d/harc'\n ==> Modified.\n ==> Using current old file as you requested.\n"
 
@@ -60,11 +60,11 @@ class Host:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: host)
-    monkeypatch.setattr(door, "Runner", lambda _: host)
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: ["/proc/1", "/proc/none"] if "proc" in pattern else [])
+    monkeypatch.setattr(entry, "AnsibleModule", lambda **_: host)
+    monkeypatch.setattr(entry, "Runner", lambda _: host)
+    monkeypatch.setattr(entry.glob, "glob", lambda pattern: ["/proc/1", "/proc/none"] if "proc" in pattern else [])
     with pytest.raises(Left) as left:
-        door.main()
+        entry.main()
     return left.value.args[0]
 
 
