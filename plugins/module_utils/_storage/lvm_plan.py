@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for shared LVM, third part: volume groups, volumes, filesystems; what is made, grown, and refused.
+"""The plan of shared LVM: volume groups, volumes and filesystems that are created, grown, or refused.
 
 One host, the creator, makes what is missing. A volume is grown where it is active, or by the creator where it is active
 nowhere. Nothing is ever made smaller, moved or removed.
@@ -23,7 +23,7 @@ Step = Tuple[List[Any], State]
 
 
 def plan_groups(current: State, desired: Desired) -> Plan:
-    """Return what leads to the declared groups; raise when it cannot be done without a risk to data."""
+    """Return the plan to the declared groups; LvmError when it is not possible without risk to data."""
     for group in desired.groups:   # what is refused is refused before anything is planned
         check_group(current, desired, group)
     actions: List[Any] = []
@@ -70,35 +70,35 @@ def _sizes_known(state: State, group: Group) -> bool:
 
 
 def check_group(state: State, desired: Desired, group: Group) -> None:
-    """Refuse a group that is another one, and devices that hold anything else."""
+    """Refuse, by LvmError, a group of that name on other devices, and devices that hold anything else."""
     vg = find_vg(state, group.name)
     if vg:
         members = [pv.path for pv in state.pvs if pv.group == group.name]
         lost = [path for path in members if not path.startswith("/")]
         foreign = sorted(set(members) - set(lost) - set(state.real.values()))
         if lost:
-            raise LvmError("LVM on this host does not see all physical volumes of the group %s. Are all its devices "
-                           "here and declared, and does a filter or devices file hide one (`pvs`, `lvmdevices`)? "
-                           "Nothing was changed." % group.name)
+            raise LvmError("cannot use the volume group %s: LVM on this host does not see all its physical volumes. "
+                           "To continue: check that all its devices are attached and declared, and that no filter or "
+                           "devices file hides one (pvs, lvmdevices)" % group.name)
         if foreign and not desired.tolerant:
-            raise LvmError("there is a volume group %s on %s, which is not among the declared devices (%s). Declare it "
-                           "if it belongs to the group; give the new group another name if it does not." % (
+            raise LvmError("cannot use the volume group %s: it exists on %s, expected the declared devices (%s). "
+                           "To continue: declare that device if it belongs to the group, or choose another name" % (
                                group.name, ", ".join(foreign), ", ".join(group.devices)))
         if vg.kind != KINDS[desired.locking]:
-            raise LvmError("the volume group %s is there, but %s and not %s. It is not converted here: that needs it "
-                           "out of use on all hosts (vgchange --lock-type dlm, or -c y)." % (
+            raise LvmError("cannot use the volume group %s: it is %s, expected %s. To continue: take it out of use on "
+                           "all hosts and convert it (vgchange --lock-type dlm, or -c y)" % (
                                group.name, vg.kind, KINDS[desired.locking]))
     for path in _unused(state, group):
         _check_device(state, desired, group, path)
 
 
 def _check_device(state: State, desired: Desired, group: Group, path: str) -> None:
-    device, owner = state.devices.get(path, Device(path, fault="was not looked at")), _owner(state, path)
+    device, owner = state.devices.get(path, Device(path, fault="was not read")), _owner(state, path)
     purpose = "a physical volume of the volume group %s" % group.name
     if desired.tolerant and device.fault:
         return
     if owner is None:
-        hint = ("LVM on this host does not show which group it is of: see the filter in lvm.conf, and `lvmdevices`."
+        hint = ("LVM on this host does not show its group: check the filter in lvm.conf, and lvmdevices."
                 if any(one.type == "LVM2_member" for one in device.signatures) else
                 "If nothing on it is needed, clear it by hand, on one host: wipefs --all %s; dd if=/dev/zero of=%s "
                 "bs=1M count=1 conv=fsync" % (path, path))
@@ -110,9 +110,9 @@ def _check_device(state: State, desired: Desired, group: Group, path: str) -> No
     elif owner.used:
         what = "it is a physical volume of a group whose metadata LVM does not find"
     elif device.first_byte is not None or [one for one in device.signatures if one.type != "LVM2_member"]:
-        what = "it is a physical volume of no group, but with data on it"
+        what = "it is a physical volume of no group that holds data"
     if what:
-        raise LvmError("%s is refused: it was to be %s, but %s. Nothing was changed." % (path, purpose, what))
+        raise LvmError("cannot use %s as %s: %s. Nothing was changed." % (path, purpose, what))
     check_usable(device, purpose)
 
 
@@ -120,11 +120,11 @@ def _group(state: State, desired: Desired, group: Group) -> Step:
     vg, unused = find_vg(state, group.name), _unused(state, group)
     if vg and not unused:
         return [], state
-    if not desired.creator:        # the creator does it first
+    if not desired.creator:        # the creator changes it first
         return [], _with_devices(state, desired, group, unused) if vg else state
     ready = [] if vg else [_ready(desired, group)]
-    verb = "extend" if vg else "make"
-    actions = ready + [Prove("make sure once more that %s hold nothing" % ", ".join(unused), "devices", group.name),
+    verb = "extend" if vg else "create"
+    actions = ready + [Prove("verify again that %s hold nothing" % ", ".join(unused), "devices", group.name),
                        Command("%s the volume group %s with %s" % (verb, group.name, ", ".join(unused)),
                                _vgextend(group, unused) if vg else _vgcreate(state, desired, group), seconds=600)]
     return [each for each in actions if each], _with_devices(state, desired, group, unused)
@@ -133,7 +133,7 @@ def _group(state: State, desired: Desired, group: Group) -> Step:
 def _ready(desired: Desired, group: Group) -> Optional[Prove]:
     if desired.locking == "none":
         return None
-    return Prove("make sure that %s answers" % desired.locking, "locking", group.name)
+    return Prove("verify that %s answers" % desired.locking, "locking", group.name)
 
 
 def _vgcreate(state: State, desired: Desired, group: Group) -> Tuple[str, ...]:
@@ -165,9 +165,9 @@ def _with_devices(state: State, desired: Desired, group: Group, unused: List[str
 
 
 def _locks(before: State, state: State, desired: Desired, group: Group) -> Step:
-    """Start the locks of a group on a host that is to change it; the host that makes it starts them by that.
+    """Start the locks of a group on a host that is going to change it; creating it starts them too.
 
-    Nowhere else, or every boot would be followed by a change: the cluster's agent starts them where it needs them.
+    On no other host, or every boot would be followed by a change: the resource agent starts them where needed.
     """
     if desired.locking != "lvmlockd" or group.name in before.started:
         return [], state
@@ -180,24 +180,22 @@ def _locks(before: State, state: State, desired: Desired, group: Group) -> Step:
 
 def _volume(state: State, desired: Desired, group: Group, volume: Volume) -> Step:
     vg, lv = find_vg(state, group.name), find_lv(state, group.name, volume.name)
-    if vg is None:                # another host is going to make it
+    if vg is None:                # another host is going to create it
         return [], state
     if lv is None:
         return _create(state, desired, group, volume, vg) if desired.creator else ([], state)
     have = lv.size // vg.extent
     need = have + vg.free if volume.size == 0 else -(-volume.size // vg.extent)
     if need < have:
-        raise LvmError("%s is %s, but %s are declared: a volume is never made smaller here. Declare at least its "
-                       "size." % (lv.path, in_words(lv.size), in_words(volume.size)))
+        raise LvmError("size: %s is not valid; expected at least the %s that %s has, a volume is never made smaller" % (
+            in_words(volume.size), in_words(lv.size), lv.path))
     content = state.contents.get(lv.path, Content())
     _check_content(lv, content, volume)
     if not is_mine(lv, desired):
         if lv.active and need > have:
-            raise LvmError("%s is active on several hosts at once and is not grown under them here: all of them have "
-                           "to "
-                           "take the new size before the filesystem uses it. By hand: lvextend -l %d %s here, lvchange "
-                           "--refresh %s on each of the others, then gfs2_grow here." % (
-                               lv.path, need, lv.path, lv.path))
+            raise LvmError("cannot grow %s: it is active on several hosts, and all of them have to load the new size "
+                           "before the filesystem uses it. To continue: lvextend -l %d %s here, lvchange --refresh %s "
+                           "on each of the others, then gfs2_grow here" % (lv.path, need, lv.path, lv.path))
         return [], _without_free(state, vg, need - have)
     actions: List[Any] = []
     if need > have:
@@ -220,9 +218,9 @@ def is_mine(lv: Lv, desired: Desired) -> bool:
 
 
 def waiting(state: State, desired: Desired) -> List[str]:
-    """Return the volumes with something to do that are active nowhere, as far as this host knows.
+    """Return the volumes that need a change and are active nowhere, as far as this host knows.
 
-    The creator changes them once it is told that no other host has them active.
+    The creator changes them once ``elsewhere`` shows that no other host has them active.
     """
     if desired.elsewhere is not None or not desired.creator:
         return []
@@ -240,13 +238,14 @@ def _has_work(state: State, desired: Desired, group: Group, volume: Volume) -> b
     try:
         return bool(_volume(state, desired, group, volume)[0])
     except LvmError:
-        return True               # to be refused, but only by a host that knows that the volume is active nowhere
+        return True               # refused later, by a host that knows that the volume is active nowhere
 
 
 def _check_free(state: State, group: Group, vg: Vg, path: str, more: int) -> None:
     if more > vg.free and _sizes_known(state, group):
-        raise LvmError("%s needs %s more, but the volume group %s has only %s free. Declare a further device for it."
-                       % (path, in_words(more * vg.extent), vg.name, in_words(vg.free * vg.extent)))
+        raise LvmError("cannot extend %s: it needs %s more, the volume group %s has %s free. To continue: declare "
+                       "another device for it" % (
+                           path, in_words(more * vg.extent), vg.name, in_words(vg.free * vg.extent)))
 
 
 def _without_free(state: State, vg: Vg, less: int) -> State:
@@ -262,7 +261,8 @@ def _create(state: State, desired: Desired, group: Group, volume: Volume, vg: Vg
     need = vg.free if volume.size == 0 else -(-volume.size // vg.extent)
     path = "%s/%s" % (group.name, volume.name)
     if need == 0 and _sizes_known(state, group):
-        raise LvmError("%s was to be all that is free, but %s is full" % (path, vg.name))
+        raise LvmError("cannot create %s: the volume group %s has nothing free. To continue: declare another device "
+                       "for it" % (path, vg.name))
     _check_free(state, group, vg, path, need)
     wiping = ("-W", "y", "-Z", "y", "--yes") if desired.locking != "clvmd" else ("-Z", "y")
     size = "100%FREE" if volume.size == 0 else str(need)
@@ -271,11 +271,11 @@ def _create(state: State, desired: Desired, group: Group, volume: Volume, vg: Vg
     lv = Lv(group.name, volume.name, need * vg.extent, True, False, (TAG,) if volume.filesystem else (), None)
     state = _with_lv(_without_free(state, vg, need), lv)
     state = state._replace(contents=dict(state.contents, **{path: Content("")}))
-    actions: List[Any] = [Command("make the volume %s of %s" % (path, in_words(lv.size)), argv + (group.name,))]
+    actions: List[Any] = [Command("create the volume %s of %s" % (path, in_words(lv.size)), argv + (group.name,))]
     if volume.filesystem:
         more, state = _make_filesystem(state, lv, volume.filesystem)
         actions += more
-    # in this order: a run that is killed in between leaves no volume active that nobody knows to be left over
+    # in this order: a run that is killed in between leaves no active volume without the tag
     actions += [_off(path)] + ([_untag(lv)] if volume.filesystem else [])
     return actions, _with_lv(state, lv._replace(active=False, tags=()))
 
@@ -295,28 +295,28 @@ def _check_content(lv: Lv, content: Content, volume: Volume) -> None:
     if wish is None or content.type in ("?", wish.type):
         return
     if content.type:
-        raise LvmError("%s holds %s, but %s is declared: a filesystem is never made over what is there. Declare %s, or "
-                       "copy the data away and clear the volume by hand." % (
+        raise LvmError("cannot create a filesystem on %s: it holds %s, expected %s or nothing. To continue: declare "
+                       "%s, or copy the data and clear the volume by hand" % (
                            lv.path, content.type, wish.type, content.type))
     if not content.blank and TAG not in lv.tags:
-        raise LvmError("%s holds no known filesystem, but it is not empty either, and it was not made here. Make the "
-                       "%s by hand if that is right." % (lv.path, wish.type))
+        raise LvmError("cannot create a filesystem on %s: it is not empty and was not created by this module. To "
+                       "continue: create the %s by hand if nothing on it is needed" % (lv.path, wish.type))
 
 
 def check_bare(lv: Optional[Lv], content: Content, path: str) -> None:
-    """Stop unless a filesystem can be made on a volume now."""
+    """Raise LvmError unless a filesystem can be created on a volume now."""
     if lv is None or not lv.active:
-        raise LvmError("%s is not active on this host; no filesystem was made" % path)
+        raise LvmError("cannot create a filesystem on %s: it is not active on this host" % path)
     if lv.open or content.mountpoint:
-        raise LvmError("%s is in use; no filesystem was made" % path)
+        raise LvmError("cannot create a filesystem on %s: it is in use" % path)
     if content.type or not (content.blank or TAG in lv.tags):
-        raise LvmError("%s holds %s; no filesystem was made" % (path, content.type or "data of no known kind"))
+        raise LvmError("cannot create a filesystem on %s: it holds %s" % (path, content.type or "unknown data"))
 
 
 def mkfs_of(filesystem: Filesystem, device: str) -> Tuple[str, ...]:
-    """Return the command that makes a filesystem on a volume which was just proven to hold nothing."""
+    """Return the command that creates a filesystem on a volume that was just verified to hold nothing."""
     if filesystem.type == "gfs2":
-        # -O: mkfs.gfs2 asks on the terminal whatever it finds; the step before proved that there is nothing
+        # -O: mkfs.gfs2 asks on the terminal whatever it finds; the step before verified that there is nothing
         return ("mkfs.gfs2", "-O", "-p", "lock_dlm", "-t", filesystem.lock_table, "-j", str(filesystem.journals)
                 ) + filesystem.options + (device,)
     label = ("-L", filesystem.label) if filesystem.label else ()
@@ -326,13 +326,14 @@ def mkfs_of(filesystem: Filesystem, device: str) -> Tuple[str, ...]:
 def _make_filesystem(state: State, lv: Lv, filesystem: Filesystem) -> Step:
     content = Content(filesystem.type, False, 0)
     actions: List[Any] = [
-        Prove("make sure once more that %s holds nothing" % lv.path, "content", lv.path),
-        Command("make the %s on %s" % (filesystem.type, lv.path), mkfs_of(filesystem, "/dev/" + lv.path), seconds=LONG)]
+        Prove("verify again that %s holds nothing" % lv.path, "content", lv.path),
+        Command("create the %s on %s" % (filesystem.type, lv.path), mkfs_of(filesystem, "/dev/" + lv.path),
+                seconds=LONG)]
     return actions, state._replace(contents=dict(state.contents, **{lv.path: content}))
 
 
 def _untag(lv: Lv) -> Command:
-    return Command("note that %s has its filesystem" % lv.path, ("lvchange", "--deltag", TAG, lv.path))
+    return Command("remove the tag of %s: it has its filesystem" % lv.path, ("lvchange", "--deltag", TAG, lv.path))
 
 
 def _filesystem(state: State, desired: Desired, lv: Lv, filesystem: Filesystem, grown: bool) -> Step:
@@ -358,18 +359,17 @@ def _filesystem(state: State, desired: Desired, lv: Lv, filesystem: Filesystem, 
 def _grow_filesystem(lv: Lv, content: Content, filesystem: Filesystem) -> List[Any]:
     device, what = "/dev/" + lv.path, "grow the %s on %s" % (filesystem.type, lv.path)
     if lv.open and not content.mountpoint:
-        raise LvmError("%s is in use, but not mounted on this host where it could be grown. Nothing was changed."
-                       % lv.path)
+        raise LvmError("cannot grow the filesystem on %s: it is in use, but not mounted on this host" % lv.path)
     if filesystem.type in EXT:
         check = [] if content.mountpoint else [
-            Command("check the %s on %s, as it must be before it grows" % (filesystem.type, lv.path),
+            Command("check the %s on %s before it grows" % (filesystem.type, lv.path),
                     ("e2fsck", "-f", "-p", device), accepted=(0, 1), seconds=LONG)]
         return check + [Command(what, ("resize2fs", device), seconds=LONG)]
     grow = {"xfs": "xfs_growfs", "gfs2": "gfs2_grow"}.get(filesystem.type)
     if grow is None:
-        raise LvmError("%s holds %s, which is not known to grow here. Grow it by hand, then declare the new size." % (
-            lv.path, filesystem.type))
+        raise LvmError("cannot grow the filesystem on %s: %s is not supported. To continue: grow it by hand, then "
+                       "declare the new size" % (lv.path, filesystem.type))
     if not content.mountpoint:
-        raise LvmError("the %s on %s only grows while it is mounted. Start its group, then run again; nothing was "
-                       "changed." % (filesystem.type, lv.path))
+        raise LvmError("cannot grow the %s on %s: it only grows while it is mounted. To continue: start its resource "
+                       "group, then run again" % (filesystem.type, lv.path))
     return [Command(what, (grow, content.mountpoint), seconds=LONG)]

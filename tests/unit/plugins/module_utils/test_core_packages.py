@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Newer packages come, none goes, configuration files stay, and a host is told to boot only for a reason."""
+"""Newer packages come, none goes, configuration files stay, and a reboot is reported only for a reason."""
 from __future__ import annotations
 
 import pytest
@@ -111,7 +111,7 @@ def test_a_policy_that_a_killed_run_left_goes_and_that_of_others_stays():
     assert not [action for action in plan.actions if isinstance(action, (WriteFile, RemoveFile))]
 
 
-def test_what_cannot_be_meant_is_refused():
+def test_arguments_are_validated():
     with pytest.raises(HaError, match=r"names: 'Heart beat'; expected names of Debian packages"):
         core.check_desired(core.Desired(("heartbeat", "Heart beat")))
     core.check_desired(HEARTBEAT)
@@ -121,7 +121,7 @@ def test_what_cannot_be_meant_is_refused():
         core.plan_upgrade(STATE, core.Desired(("drbd-utils",)))
 
 
-def test_what_is_held_is_told():
+def test_what_is_held_is_reported():
     assert core.report(STATE, ALL) == {"installed": [], "held": ["drbd-utils"], "unfinished": [], "reboot": []}
     assert core.report(STATE, HEARTBEAT)["held"] == [] and core.report(STATE, HEARTBEAT)["installed"] == ["heartbeat"]
 

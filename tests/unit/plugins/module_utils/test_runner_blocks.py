@@ -1,4 +1,4 @@
-"""How the workshop finds, reads and writes block devices. Files stand in for devices where that makes no difference."""
+"""How the command runner finds, reads and writes block devices. Files stand in for devices where possible."""
 import errno
 import os
 import stat
@@ -116,7 +116,7 @@ def test_the_kernel_is_asked_for_the_sector_size(disk, monkeypatch):
     assert asked == [(runner.BLKSSZGET, 4)]
 
 
-def test_devices_that_cannot_be_read_past_the_cache_are_read_and_other_errors_are_told(disk, monkeypatch):
+def test_devices_that_cannot_be_read_past_the_cache_are_read_and_other_errors_are_raised(disk, monkeypatch):
     real = os.open
 
     def without_direct(path, flags, *more):
@@ -182,7 +182,7 @@ def test_disks_and_partitions_are_found_with_all_their_names(tmp_path, kernel):
         runner.BlockDevice("sdb1", "8:17", 1 << 19, (dev + "/sdb1",), (), False))
 
 
-def test_software_raid_is_told_by_its_name_or_its_folder(tmp_path, kernel):
+def test_software_raid_is_recognised_by_its_name_or_its_folder(tmp_path, kernel):
     (kernel("mdraid", (9, 1), 2048, "mdraid")).joinpath("md").mkdir()
     (kernel("md0", (9, 0), 2048, "md0"))
     (kernel("md0/md0p1", (259, 0), 1024, "md0p1") / "start").write_text("63\n")
@@ -197,6 +197,6 @@ def test_devices_without_a_name_or_that_have_just_gone_are_left_out(tmp_path, ke
     assert [device.name for device in found_by(tmp_path)] == ["nvme0n1"]
 
 
-def test_this_host_can_be_looked_at():
+def test_this_host_can_be_read():
     for device in runner.Runner.block_devices():
         assert device.paths and runner.Runner.number_of(device.paths[0]) == device.number

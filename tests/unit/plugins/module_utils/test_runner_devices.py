@@ -1,4 +1,4 @@
-"""What the workshop tells of block devices. Files stand in for devices where that makes no difference."""
+"""What the command runner reads of block devices. Files stand in for devices where that makes no difference."""
 import os
 
 import pytest
@@ -19,7 +19,7 @@ def put(path, offset, content=b"x"):
         file.write(content)
 
 
-def test_zeros_are_told_from_data(disk):
+def test_zeros_are_distinguished_from_data(disk):
     size = runner.Runner.size_of(disk)
     assert size == runner.PIECE + 8192
     assert runner.Runner.first_nonzero(disk, 0, size) is None
@@ -28,7 +28,7 @@ def test_zeros_are_told_from_data(disk):
         assert runner.Runner.first_nonzero(disk, 0, size) == offset
 
 
-def test_only_the_wanted_part_is_looked_at(disk):
+def test_only_the_given_part_is_searched(disk):
     put(disk, 100)
     put(disk, 8192)
     assert runner.Runner.first_nonzero(disk, 4096, 8192) is None
@@ -58,7 +58,7 @@ def test_a_file_is_no_block_device_and_nobody_holds_it(disk):
 
 
 @pytest.mark.parametrize("number, held", [(16, True), (13, None)])
-def test_a_held_device_is_told_from_an_unreadable_one(disk, monkeypatch, number, held):
+def test_a_held_device_is_distinguished_from_an_unreadable_one(disk, monkeypatch, number, held):
     def refuse(path, flags):
         raise OSError(number, os.strerror(number))
     monkeypatch.setattr(runner.os, "open", refuse)

@@ -134,7 +134,8 @@ def test_the_timeout_of_a_running_session_is_set_without_a_new_login():
 
 def test_the_initiator_is_only_renamed_while_it_has_no_session():
     wish = DESIRED._replace(initiator="iqn.2010-09.x:new")
-    with pytest.raises(iscsi.IscsiError, match="iqn.2010-09.x:me and has sessions .%s.; it is not renamed" % IQN):
+    with pytest.raises(iscsi.IscsiError, match="^initiator_name: iqn.2010-09.x:new is not valid; "
+                       "expected iqn.2010-09.x:me while the initiator has sessions .%s., " % IQN):
         done(DONE, wish)
     assert done(DONE._replace(sessions=()), wish)[:2] == [
         "write /etc/iscsi/initiatorname.iscsi", "systemctl try-restart iscsid.service"]

@@ -26,7 +26,7 @@ def test_a_group_is_read():
 
 @pytest.mark.parametrize("size", ["1", "G", "-1G", "0M", "50%FREE", "1 G", "", None])
 def test_a_size_that_is_none_is_refused(size):
-    with pytest.raises(lvm.LvmError, match="volume group magi_vg: .*expected one such as 512M"):
+    with pytest.raises(lvm.LvmError, match="volume group magi_vg: .* is not valid; expected a size such as 512M"):
         lvm.parse_group(dict(GROUP, volumes=[{"name": "a", "size": size}]))
 
 
@@ -92,7 +92,7 @@ def test_further_words_of_the_host_are_read():
     assert lvm.parse_xfs_size("") == 0
 
 
-def test_the_place_of_a_volume_is_told_from_its_group_and_device():
+def test_the_place_of_a_volume_is_derived_from_its_group_and_device():
     volume = lvm.Lv("vg", "a", 8 << 20, False, False, (), ("/dev/sdb", 5, 6))
     pvs, vgs = (lvm.Pv("/dev/sdb", "vg", True, 1 << 20),), (lvm.Vg("vg", "shared", 4 << 20, 9, 9),)
     assert lvm.place_of(volume, pvs, vgs) == ("/dev/sdb", 21 << 20, 8 << 20)
@@ -137,10 +137,10 @@ volume group magi_vg: shared, 63 extents of 4 MiB, 3 free, locks started here
   device /dev/a: magi_vg
   device /dev/b: empty
   device /dev/c: does not exist on this host
-  device /dev/d: not looked at
-  volume magi_vg/t: 1 GiB (x), not looked at
+  device /dev/d: not read
+  volume magi_vg/t: 1 GiB (x), not read
   volume magi_vg/u: 1 GiB, ext4 of 1 MiB
-  volume magi_vg/v: 1 GiB (x), nothing known on it, blank
+  volume magi_vg/v: 1 GiB (x), no known signature, blank
 volume group other: none
 """
     orphan = state._replace(pvs=(lvm.Pv("/dev/sda", "", False, 0),))

@@ -75,7 +75,8 @@ def test_empty_lists_and_quotes_survive():
 
 @pytest.mark.parametrize("text, word", [
     ("devices {\n filter = \n}", "line 3"), ("devices { x = [ 1, 2", "line 1"), ("}", "line 1"), ("a { b", "line 1"),
-    ("x = \"open", "line 1"), ("a {", "the section a is not closed"), ("x =", "line 1"), ("{", "line 1"),
+    ("x = \"open", "line 1"), ("a {", "the section a is not valid; expected a closing }"),
+    ("x =", "line 1"), ("{", "line 1"),
     ("x = 'y", "line 1")])
 def test_a_file_that_lvm_could_not_read_is_refused_and_says_where(text, word):
     with pytest.raises(lvm_conf.LvmConfError, match=re.escape(word)):

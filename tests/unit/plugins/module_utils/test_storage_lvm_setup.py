@@ -28,7 +28,7 @@ def test_lvm_reads_the_new_file_before_it_replaces_the_old_one():
     assert plan.actions[2].sentence == "set in lvm.conf: devices/filter, global/use_lvmlockd"
 
 
-def test_clvmd_is_told_where_it_runs():
+def test_clvmd_is_reloaded_where_it_runs():
     assert done(STATE._replace(clvmd=True), DESIRED)[-1] == "clvmd -R"
 
 
@@ -52,13 +52,13 @@ def test_a_host_with_a_devices_file_gets_what_others_made_entered():
 
 
 def test_a_first_devices_file_is_not_made_here():
-    with pytest.raises(lvm.LvmError, match="no devices file .*vgimportdevices"):
+    with pytest.raises(lvm.LvmError, match="devices_file is not valid; expected filter or keep .*vgimportdevices"):
         done(STATE, DESIRED._replace(selection="devices_file"))
     assert done(lvm.State(), DESIRED._replace(selection="devices_file", settings={})) == []
 
 
 def test_what_lvmlocal_conf_says_otherwise_is_refused():
-    with pytest.raises(lvm.LvmError, match="lvmlocal.conf sets global/use_lvmlockd = 0, which counts more"):
+    with pytest.raises(lvm.LvmError, match="_lvmlockd = 1 is not valid; expected 0, since .*lvmlocal.conf sets that"):
         done(STATE._replace(local="global { use_lvmlockd = 0 }"), DESIRED)
     assert done(STATE._replace(local="global { use_lvmlockd = 1 } local { host_id = 1 }"), DESIRED)
 
@@ -73,8 +73,8 @@ SYSTEM = lvm.Pv("/dev/sda2", "system", True, 0)
 
 def test_a_filter_that_would_hide_the_hosts_own_disk_is_refused():
     state = STATE._replace(pvs=(SYSTEM,), visible=("/dev/sda2",), aliases={"/dev/sda2": ("/dev/disk/by-id/own",)})
-    with pytest.raises(lvm.LvmError, match="would hide /dev/sda2, a physical volume of the volume group system. "
-                                           "Accept"):
+    with pytest.raises(lvm.LvmError, match="expected a filter that accepts /dev/sda2 too, a physical volume of the "
+                                           "volume group system. To continue"):
         done(state, DESIRED)
     for pattern in ("^/dev/sda2$", "by-id/own"):
         assert done(state, DESIRED._replace(accept=(pattern,)))
@@ -89,9 +89,9 @@ def test_a_declared_device_is_accepted_and_a_lost_one_has_no_name():
     assert done(state, DESIRED)
 
 
-def test_a_global_filter_of_ones_own_is_looked_at_too():
+def test_a_global_filter_of_ones_own_is_validated_too():
     state = STATE._replace(pvs=(lvm.Pv("/dev/sdb", "one", True, 0),), visible=("/dev/sdb",))
-    with pytest.raises(lvm.LvmError, match="devices/global_filter = .* would hide /dev/sdb"):
+    with pytest.raises(lvm.LvmError, match="devices/global_filter = .* expected a filter that accepts /dev/sdb too"):
         done(state, DESIRED._replace(settings={"devices/global_filter": ["r|.*|"]}))
 
 
