@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front entry cluster_info, with a host made of what its programs print."""
+"""The module cluster_info, with a host made of what its programs print."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_files_of_ldirectord_tell_what_is_expected(monkeypatch: pytest.Monke
     assert (unloaded["services"], list(unloaded["expected"])) == ([], ["tcp 192.168.0.3:80"])
 
 
-def test_what_killed_runs_left_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_what_killed_runs_left_is_reported(monkeypatch: pytest.MonkeyPatch):
     left = {
         "/etc/corosync/authkey.next": ["/etc/corosync/authkey.next"],
         "/var/run/linuxha/pending/*": ["/var/run/linuxha/pending/ntp", "/var/run/linuxha/pending/heartbeat"],
