@@ -388,9 +388,9 @@ def lifetimes() -> dict[str, str]:
 
 
 def groups_with(*resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the variable rhcs_cman_groups with resources more at the end of the group."""
-    (group,) = declared(NODES[0], "rhcs_cman_groups")
-    return {"rhcs_cman_groups": [{**group, "resources": [*group["resources"], *resources]}]}
+    """Return the variable pacemaker_groups with resources more at the end of the group."""
+    (group,) = declared(NODES[0], "pacemaker_groups")
+    return {"pacemaker_groups": [{**group, "resources": [*group["resources"], *resources]}]}
 
 
 def megabytes(volume: str = VOLUME) -> int:
@@ -454,7 +454,7 @@ APPEND = "for i in $(seq {count}); do flock {file} sh -c 'echo {node} '$i' >> {f
 def with_shared(size: str = "120M") -> dict[str, Any]:
     """Return the variables with a volume more, and a group that mounts it on every node."""
     (volumes,) = declared(NODES[0], "clvm_volume_groups")
-    (group,) = declared(NODES[0], "rhcs_cman_groups")
+    (group,) = declared(NODES[0], "pacemaker_groups")
     gfs2 = {"type": "gfs2", "lock_table": "magi:shared", "journals": len(NODES), "options": ["-J", "8"]}
     shared = {"name": "shared_lv", "size": size, "filesystem": gfs2}
     first = {**volumes["volumes"][0], "size": f"{megabytes()}M"}
@@ -463,7 +463,7 @@ def with_shared(size: str = "120M") -> dict[str, Any]:
     everywhere = {"name": "shared", "everywhere": True, "after": ["locking"], "resources": resources}
     return {
         "clvm_volume_groups": [{**volumes, "volumes": [first, shared]}],
-        "rhcs_cman_groups": [group, everywhere],
+        "pacemaker_groups": [group, everywhere],
     }
 
 
@@ -507,8 +507,8 @@ def gfs2() -> None:
     magi.wait_until("all nodes have it mounted again", lambda: whole() and all(map(has_shared, NODES)))
     seen = {node: lab.ssh(node, "cat", f"{SHARED}/lines").splitlines() == later for node in NODES}
     stayed = owners() == owner
-    (group, _shared) = variables["rhcs_cman_groups"]
-    play("site.yml", **{**variables, "rhcs_cman_groups": [group, {"name": "shared", "state": "absent"}]})
+    (group, _shared) = variables["pacemaker_groups"]
+    play("site.yml", **{**variables, "pacemaker_groups": [group, {"name": "shared", "state": "absent"}]})
     magi.record(
         "gfs2",
         check=foretold.returncode,
