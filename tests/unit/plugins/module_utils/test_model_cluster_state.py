@@ -17,7 +17,7 @@ def engines(**states: str) -> list[model.Engine]:
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "chosen", "told"),
+    ("found", "name", "chosen", "words"),
     [
         (engines(), "auto", None, "no cluster engine is installed"),
         (engines(heartbeat="installed"), "auto", "heartbeat", ""),
@@ -28,11 +28,11 @@ def engines(**states: str) -> list[model.Engine]:
         (engines(), "rgmanager", "rgmanager", "rgmanager is not installed"),
     ],
 )
-def test_the_engine_that_runs_is_believed(found: list[model.Engine], wanted: str, chosen: str, told: str) -> None:
-    engine, warnings = model.choose_engine(found, wanted)
+def test_the_engine_that_runs_is_believed(found: list[model.Engine], name: str, chosen: str, words: str) -> None:
+    engine, warnings = model.choose_engine(found, name)
     assert engine == chosen
-    assert told in "\n".join(warnings)
-    assert bool(warnings) is bool(told)
+    assert words in "\n".join(warnings)
+    assert bool(warnings) is bool(words)
 
 
 @given(st.integers(min_value=1, max_value=4_000_000_000))
@@ -55,8 +55,8 @@ def test_the_shape_is_the_same_whether_anything_runs_or_not() -> None:
         "test", "service:test", "service", "started", "a", ("a",), frozen=True, partial=True, last_transition=1285939190
     )
     full = model.Clustat(
-        "rgmanager", model.Running(True, True), model.Cluster("magi", 7), (model.Node("b"),
-        model.Node("a", local=True)),
+        "rgmanager", model.Running(True, True), model.Cluster("magi", 7),
+        (model.Node("b"), model.Node("a", local=True)),
         (model.QuorumDevice("qdisk", "/dev/sda", True, 2),), (group,), ("careful",),
     )  # fmt: skip
     facts = model.to_facts(full, engines(rgmanager="runs"))
