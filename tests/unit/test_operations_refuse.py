@@ -100,7 +100,7 @@ FARM = [
 ]
 MAGI = [
     (node_offline, "magi_nodes: casper is offline"),
-    (group_failed, "magi_nodes: test has failed and waits for an administrator"),
+    (group_failed, "magi_nodes: test has failed and needs an administrator"),
 ]
 DRAINED = {"name": "www", "virtual": "192.168.0.3:80", "real": [
     {"address": "192.168.0.4", "forward": "gate", "state": "drained"}, {"address": "192.168.0.5", "forward": "gate"}]}
@@ -118,7 +118,7 @@ OPERATIONS: list[tuple[str, Callable[[], Looks], dict[str, Any], list[tuple[Call
     ("add_node", farm, {"cluster": "lvs_farm", "node": "reel3", "lvs_director_services": [THIRD]}, FARM),
     ("remove_node", farm, {"cluster": "lvs_farm", "node": "reel1", "lvs_director_services": [DRAINED]}, FARM),
     ("add_node", magi, {"cluster": "magi_nodes", "node": "melchior"}, MAGI),
-    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "rhcs_cman_nodes": WITHOUT}, MAGI),
+    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "pacemaker_nodes": WITHOUT}, MAGI),
     ("switchover", magi, {"cluster": "magi_nodes", "to": "casper"}, MAGI),
     ("rolling_reboot", magi, {"cluster": "magi_nodes"}, MAGI),
     ("rolling_upgrade", magi, {"cluster": "magi_nodes"}, MAGI),
