@@ -60,7 +60,7 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "apache").write_text("/etc/site\n")
-    monkeypatch.setattr(host_facts, "NOTES", str(notes))
+    monkeypatch.setattr(host_facts, "STATE_FILES", str(notes))
     told = run(monkeypatch, f"{tmp_path}/authkeys", f"{tmp_path}//none")["answers"]["files"]
     assert told["pending"] == {"apache": "/etc/site\n"}
     assert {path: found["kind"] for path, found in told["files"].items()} == {
