@@ -54,7 +54,7 @@ def test_all_questions_are_answered_whatever_their_exit_code(monkeypatch):
         False, {**answers, "idle": {}, "files": {"files": {}, "pending": {}}})
 
 
-def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp_path):
+def test_files_are_returned_by_their_digest_and_state_files_by_their_text(monkeypatch, tmp_path):
     (tmp_path / "authkeys").write_text("hush")
     notes = tmp_path / "notes"
     notes.mkdir()
