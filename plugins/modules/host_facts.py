@@ -22,7 +22,7 @@ options:
     elements: str
     default: []
   invalidate:
-    description: Invalidate the facts that were gathered for roles, since the host was changed. Does not contact the host.
+    description: Invalidate the facts of roles, since the host was changed. The host is not contacted.
     type: bool
     default: false
   queries:
