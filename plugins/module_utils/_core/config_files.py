@@ -65,7 +65,6 @@ class DesiredFiles(NamedTuple):
     due: bool = False              # an earlier task has changed the files, or would in check mode
 
 
-Wanted = DesiredFiles  # the old name, until the planners that still import it are merged
 
 
 class Found(NamedTuple):
