@@ -40,12 +40,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 def files_settled(arguments: dict[str, Any], seen: dict[str, Any]) -> bool:
     """Return whether the module would leave everything as it is."""
-    from ..module_utils._core.config_files import argument_spec, is_settled, wanted_from
+    from ..module_utils._core.config_files import argument_spec, desired_from, is_settled
     from ..module_utils._core.plan import HaError
 
     asked = ArgumentSpecValidator(argument_spec()).validate(_plain(arguments))
     try:
-        return not asked.error_messages and is_settled(seen, wanted_from(asked.validated_parameters))
+        return not asked.error_messages and is_settled(seen, desired_from(asked.validated_parameters))
     except HaError:
         return False
 

@@ -177,8 +177,8 @@ pending:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import config_files
-from ..module_utils._core.config_files import argument_spec, wanted_from
-from ..module_utils._core.file_state import look
+from ..module_utils._core.config_files import argument_spec, desired_from
+from ..module_utils._core.file_state import read_state
 from ..module_utils._core.plan import HaError, RemoveFile, WriteFile
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
@@ -187,18 +187,18 @@ from ..module_utils._core.runner import Runner
 class Files:
     """How to read the files; all thinking is done elsewhere."""
 
-    def __init__(self, runner, wanted, forecast):
-        self.runner, self.wanted, self.written = runner, wanted, []
+    def __init__(self, runner, desired, forecast):
+        self.runner, self.desired, self.written = runner, desired, []
         self.forecast = forecast                # check mode: what reads the files may not be installed yet
 
     def read(self):
         """Return what there is."""
-        wanted = self.wanted
-        found = {file.path: look(file.path, file.mount) for file in wanted.files}
-        found.update({folder.path: look(folder.path) for folder in wanted.folders})
-        question = wanted.take_over.running if wanted.take_over else ()
+        desired = self.desired
+        found = {file.path: read_state(file.path, file.mount) for file in desired.files}
+        found.update({folder.path: read_state(folder.path) for folder in desired.folders})
+        question = desired.take_over.running if desired.take_over else ()
         return config_files.State(
-            found=found, note=look(config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
+            found=found, note=read_state(config_files.note_of(desired.daemon)).content if desired.daemon else "",
             running=not question or self.runs(question))
 
     def runs(self, question):
@@ -207,19 +207,19 @@ class Files:
 
     def plan(self, state):
         """Plan the change, and have the new texts checked before any of it."""
-        wanted = config_files.plan_files(state, self.wanted)
-        paths = {action.path for action in wanted.actions if isinstance(action, (WriteFile, RemoveFile))}
-        self.written = [file.path for file in self.wanted.files if file.path in paths]
-        for file in self.wanted.files:
+        desired = config_files.plan_files(state, self.desired)
+        paths = {action.path for action in desired.actions if isinstance(action, (WriteFile, RemoveFile))}
+        self.written = [file.path for file in self.desired.files if file.path in paths]
+        for file in self.desired.files:
             if file.check and file.content is not None and file.path in paths and (
                     not self.forecast or self.runner.has(file.check[0])):
                 self.prove(file)
-        return wanted
+        return desired
 
     def prove(self, file):
         """Have one text read by the program that knows."""
         try:
-            place = file.path if file.in_place and look(file.path).kind == "file" else ""
+            place = file.path if file.in_place and read_state(file.path).kind == "file" else ""
             self.runner.prove(file.content, file.check, place)
         except HaError as error:
             said = "what %s said may hold a secret" % file.check[0] if file.secret else str(error)
@@ -236,11 +236,11 @@ def main():
     # From now on only secrets are hidden, or no difference could be shown.
     module.no_log_values = {file["content"] for file in module.params["files"] if file["secret"] and file["content"]}
     try:
-        files = Files(Runner(module), wanted_from(module.params), module.check_mode)
+        files = Files(Runner(module), desired_from(module.params), module.check_mode)
     except HaError as error:
         module.fail_json(msg=str(error))
     reconcile(module, read=files.read, plan=files.plan, perform=files.runner.perform,
-              describe=lambda state: config_files.describe(state, files.wanted), report=files.report)
+              describe=lambda state: config_files.describe(state, files.desired), report=files.report)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from .plan import HaError
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 
 
-def look(path: str, mount: str = "") -> Found:
+def read_state(path: str, mount: str = "") -> Found:
     """Return what is in one place; with ``mount``, only while something is mounted there."""
     if mount and not os.path.ismount(mount):
         return Found("unmounted")

@@ -8,16 +8,13 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import json
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .plan import HaError
-from .units import parse_units
-
-__all__ = ["Address", "LookError", "Wanted", "parse_addresses", "parse_files", "parse_units", "pick_different"]
 
 
-class LookError(HaError):
-    """What a program of the host printed is not what it prints."""
+class OutputError(HaError):
+    """A program of the host printed something unexpected."""
 
 
 class Address(NamedTuple):
@@ -27,15 +24,6 @@ class Address(NamedTuple):
     address: str
     prefix: int
     label: str
-
-
-class Wanted(NamedTuple):
-    """A file that is to be on the host. ``check`` is a program that reads it first, with %s for its name."""
-
-    dest: str
-    content: str
-    mode: str
-    check: str
 
 
 def parse_files(output: str) -> Dict[str, str]:
@@ -53,11 +41,6 @@ def parse_addresses(output: str) -> Tuple[Address, ...]:
     try:
         links: Any = json.loads(output or "[]")
     except ValueError:
-        raise LookError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
+        raise OutputError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
     return tuple(Address(link["ifname"], entry["local"], entry["prefixlen"], entry.get("label", link["ifname"]))
                  for link in links if link for entry in link.get("addr_info", ()) if "local" in entry)
-
-
-def pick_different(wanted: Sequence[Wanted], files: Dict[str, str]) -> Tuple[Wanted, ...]:
-    """Return the files that the host has not, or with another text."""
-    return tuple(file for file in wanted if files.get(file.dest) != file.content)

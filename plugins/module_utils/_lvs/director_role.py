@@ -8,7 +8,7 @@ Dialect: Python 3.6, standard library only.
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-from .._core.config_files import File, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.host_output import parse_addresses, parse_files
 from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, services
 from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
@@ -225,7 +225,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     """
     desired, here = desired_of(settings), Host(facts[node])
     files = files_of(desired)
-    different = [file for file in files if predict_changes(here.facts, Wanted((file,)))]
+    different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
     draining = _draining(desired, here)
     names = [service.name for service in desired.monitored]
@@ -256,8 +256,9 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         steps["packages"] and not desired.static) else []
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = _sentences(steps, predict_changes(here.facts, Wanted(tuple(different), daemon=DAEMON)), table_changes)
-    steps.update({part: arguments_of(Wanted(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
+    file_changes = predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON))
+    changes = _sentences(steps, file_changes, table_changes)
+    steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
     return dict(steps, changes=changes, secret=any(file.secret for file in files), removal=_removal(desired, here))
 
 

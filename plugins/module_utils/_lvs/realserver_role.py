@@ -9,7 +9,7 @@ import ipaddress
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .._core.config_files import File, Wanted, arguments_of
+from .._core.config_files import DesiredFiles, File, arguments_of
 from .._core.host_output import Address, parse_addresses
 from . import realserver_files
 from .realserver_files import IFUPDOWN, RECORD, SETTINGS, UNIT, UNIT_FILE, Desired, files_of, labelled
@@ -221,7 +221,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     missing = _redirects_now(desired) and not here["commands"]["firewall"]
     found = dict(
         {name: list(value) if isinstance(value, tuple) else value for name, value in steps._asdict().items()},
-        files=arguments_of(Wanted(steps.files))["files"], packages=[desired.firewall] if missing else [],
+        files=arguments_of(DesiredFiles(steps.files))["files"], packages=[desired.firewall] if missing else [],
         reload=list(RELOADS.get(steps.network, ())) if steps.files or steps.remove else [])
     return dict(found, changes=_sentences(steps, found))
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._core import units as systemd
 from .._core.config_files import NOTES, seen_from
-from .._core.file_state import look
+from .._core.file_state import read_state
 from .._core.os_facts import parse_facts
 from .._core.plan import HaError
 
@@ -48,8 +48,8 @@ def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, An
 def look_at(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
     notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
-    return {"files": {path: seen_from(look(path)) for path in map(os.path.normpath, paths)},
-            "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
+    return {"files": {path: seen_from(read_state(path)) for path in map(os.path.normpath, paths)},
+            "pending": {daemon: read_state(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
 def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:

@@ -141,7 +141,7 @@ class Host:
         probe = self.runner.run(lvm.probe_of(device, start, together), accepted=(0, NOTHING))
         content = lvm.Content(lvm.parse_probe("" if probe.code else probe.out))
         if not content.type:
-            end = start + min(devices.LOOKED_AT, together)
+            end = start + min(devices.SEARCHED, together)
             return content._replace(blank=self.runner.first_nonzero(device, start, end) is None)
         return self._with_size(lv, content) if lv.active else content
 

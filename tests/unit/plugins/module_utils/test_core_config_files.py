@@ -25,8 +25,8 @@ NOTE = "/var/run/linuxha/pending/apache"
 
 
 def plan(file: conf.File, found: conf.Found, note: str = "", running: bool = True, **asked: Any) -> Any:
-    wanted = conf.Wanted(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
-    return conf.plan_files(conf.State({file.path: found}, note, running), wanted)
+    desired = conf.DesiredFiles(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
+    return conf.plan_files(conf.State({file.path: found}, note, running), desired)
 
 
 def kinds(made: Any) -> list[type]:
@@ -51,7 +51,7 @@ def test_nothing_is_done_where_all_is_right():
 
 def test_a_note_that_was_left_makes_the_daemon_take_over_though_no_file_differs():
     made = plan(SITE, NEW, note=SITE.path + "\n")
-    assert sentences(made) == ["have apache take changed files over", "remove the note, apache has the files"]
+    assert sentences(made) == ["reload apache", "remove the record, apache was reloaded"]
 
 
 def test_a_note_that_was_left_is_not_made_again():
@@ -71,7 +71,7 @@ def test_after_other_tasks_have_told_the_daemon_only_the_note_goes():
 def test_a_daemon_that_does_not_run_is_told_nothing():
     made = plan(SITE, OLD, running=False)
     assert kinds(made) == [WriteFile, WriteFile, RemoveFile]
-    assert made.actions[-1].sentence == "remove the note, apache does not run and will read the files when it starts"
+    assert made.actions[-1].sentence == "remove the record, apache does not run and reads the files when it starts"
     assert (made.predicted.note, made.predicted.taken) == ("", "")
 
 
@@ -83,7 +83,7 @@ def test_without_a_command_the_note_stays_for_a_later_task():
 
 
 def test_the_later_task_takes_over_what_check_mode_only_predicted():
-    made = conf.plan_files(conf.State({}), conf.Wanted((), (), "apache", RELOAD, due=True))
+    made = conf.plan_files(conf.State({}), conf.DesiredFiles((), (), "apache", RELOAD, due=True))
     assert kinds(made) == [Command, RemoveFile]
 
 
@@ -133,41 +133,41 @@ def test_only_another_text_is_worth_a_copy(found, kept):
     ],
 )
 def test_folders_are_made_and_given_what_is_asked(folder, found, after):
-    made = conf.plan_files(conf.State({"/d": found}), conf.Wanted((), (folder,)))
-    verb = "change" if found.kind else "make"
+    made = conf.plan_files(conf.State({"/d": found}), conf.DesiredFiles((), (folder,)))
+    verb = "change" if found.kind else "create"
     assert made.actions == (MakeFolder(verb + " the folder /d", "/d", folder.mode, folder.owner, folder.group),)
     assert made.predicted.found["/d"] == after
 
 
 def test_a_folder_without_wishes_keeps_what_it_has():
     state = conf.State({"/d": conf.Found("folder", "", 0o711, "a", "b")})
-    assert conf.plan_files(state, conf.Wanted((), (conf.Folder("/d"),))).actions == ()
+    assert conf.plan_files(state, conf.DesiredFiles((), (conf.Folder("/d"),))).actions == ()
 
 
 @pytest.mark.parametrize(("kind", "word"), [("folder", "folder"), ("other", "device, socket or pipe")])
 def test_what_is_no_file_is_refused(kind, word):
-    with pytest.raises(HaError, match="^/etc/apache/site is no file but a %s; it was left as it is$" % word):
+    with pytest.raises(HaError, match="^/etc/apache/site is a %s, expected a file; nothing was changed$" % word):
         plan(SITE, conf.Found(kind))
 
 
 def test_what_is_no_folder_is_refused():
-    with pytest.raises(HaError, match="^/d is no folder; it was left as it is$"):
-        conf.plan_files(conf.State({"/d": OLD}), conf.Wanted((), (conf.Folder("/d"),)))
+    with pytest.raises(HaError, match="^/d is not a folder, expected one; nothing was changed$"):
+        conf.plan_files(conf.State({"/d": OLD}), conf.DesiredFiles((), (conf.Folder("/d"),)))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"),
+    ("desired", "words"),
     [
-        (conf.Wanted((SITE, SITE)), "/etc/apache/site is named more than once"),
-        (conf.Wanted((SITE._replace(path="site"),)), "site is not an absolute path"),
-        (conf.Wanted(take_over=RELOAD), "need daemon"),
-        (conf.Wanted(due=True), "need daemon"),
+        (conf.DesiredFiles((SITE, SITE)), "/etc/apache/site is named more than once"),
+        (conf.DesiredFiles((SITE._replace(path="site"),)), "site is not an absolute path"),
+        (conf.DesiredFiles(take_over=RELOAD), "need daemon"),
+        (conf.DesiredFiles(due=True), "need daemon"),
     ],
 )
-def test_senseless_wishes_are_refused(wanted, words):
+def test_senseless_wishes_are_refused(desired, words):
     with pytest.raises(HaError, match=words):
-        conf.check_wanted(wanted)
-    conf.check_wanted(conf.Wanted((SITE,), (), "apache", RELOAD))
+        conf.check_desired(desired)
+    conf.check_desired(conf.DesiredFiles((SITE,), (), "apache", RELOAD))
 
 
 def test_modes_and_names_are_read():
@@ -181,26 +181,26 @@ def test_modes_and_names_are_read():
 
 
 def test_the_difference_shows_texts_attributes_and_the_command():
-    wanted = conf.Wanted((SITE,), (), "apache", RELOAD)
+    desired = conf.DesiredFiles((SITE,), (), "apache", RELOAD)
     state = conf.State({SITE.path: OLD._replace(mode=0o600)})
-    made = conf.plan_files(state, wanted)
-    attributes, told = SITE.path + " (kind, mode, owner, group)", "what apache is told"
-    assert conf.describe(state, wanted) == {SITE.path: "old\n", attributes: "file 0600 root root\n", told: ""}
-    assert conf.describe(made.predicted, wanted) == {
+    made = conf.plan_files(state, desired)
+    attributes, told = SITE.path + " (kind, mode, owner, group)", "how apache is reloaded"
+    assert conf.describe(state, desired) == {SITE.path: "old\n", attributes: "file 0600 root root\n", told: ""}
+    assert conf.describe(made.predicted, desired) == {
         SITE.path: "new\n", attributes: "file 0644 root root\n", told: "systemctl reload apache\n"}
 
 
 def test_a_secret_is_never_shown_but_its_change_is():
     secret = SITE._replace(content="1 sha1 hush\n", secret=True)
-    wanted = conf.Wanted((secret,))
+    desired = conf.DesiredFiles((secret,))
     state = conf.State({secret.path: OLD._replace(content="1 sha1 shush\n")})
-    before, after = conf.describe(state, wanted), conf.describe(conf.plan_files(state, wanted).predicted, wanted)
+    before, after = conf.describe(state, desired), conf.describe(conf.plan_files(state, desired).predicted, desired)
     assert before[secret.path] != after[secret.path]
     assert "hush" not in str(before) + str(after)
 
 
 def test_what_is_not_there_is_not_shown():
-    assert conf.describe(conf.State({SITE.path: conf.Found()}), conf.Wanted((SITE,))) == {}
+    assert conf.describe(conf.State({SITE.path: conf.Found()}), conf.DesiredFiles((SITE,))) == {}
 
 
 NAMES = st.sampled_from(["", "root", "adm"])
@@ -214,19 +214,19 @@ FILES = st.builds(
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]), st.booleans(), st.booleans())
 def test_what_was_reached_needs_nothing_more(file, found, note, running, told):
-    wanted = conf.Wanted((file,), (), "d", RELOAD if told else None)
-    made = conf.plan_files(conf.State({file.path: found}, note, running), wanted)
-    again = conf.plan_files(made.predicted._replace(taken=""), wanted)
+    desired = conf.DesiredFiles((file,), (), "d", RELOAD if told else None)
+    made = conf.plan_files(conf.State({file.path: found}, note, running), desired)
+    again = conf.plan_files(made.predicted._replace(taken=""), desired)
     assert again.actions == ()
     assert bool(made.predicted.note) == (not told and bool(note or made.actions))
 
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]))
 def test_there_is_a_difference_to_show_whenever_a_file_is_changed(file, found, note):
-    wanted = conf.Wanted((file,))
+    desired = conf.DesiredFiles((file,))
     state = conf.State({file.path: found}, note)
-    made = conf.plan_files(state, wanted)
-    same = conf.describe(state, wanted) == conf.describe(made.predicted, wanted)
+    made = conf.plan_files(state, desired)
+    same = conf.describe(state, desired) == conf.describe(made.predicted, desired)
     assert same == (not made.actions)
 
 
@@ -243,13 +243,13 @@ def seen(found: dict[str, conf.Found], note: str = "") -> dict[str, Any]:
 
 @given(FILES, FOLDERS, st.one_of(FOUND, PLACES), st.one_of(FOUND, PLACES), st.sampled_from(["", "/a\n"]), st.booleans())
 def test_an_earlier_look_shows_whether_there_is_anything_to_do(file, folder, found, place, note, told):
-    wanted = conf.Wanted((file,), (folder,), "d", RELOAD if told else None)
+    desired = conf.DesiredFiles((file,), (folder,), "d", RELOAD if told else None)
     state = conf.State({file.path: found, folder.path: place}, note)
     try:
-        idle = not conf.plan_files(state, wanted).actions and not note
+        idle = not conf.plan_files(state, desired).actions and not note
     except HaError:
         idle = False
-    assert conf.is_settled(seen(state.found, note), wanted) == idle
+    assert conf.is_settled(seen(state.found, note), desired) == idle
 
 
 @pytest.mark.parametrize("content", [None, "", "text"])
@@ -257,17 +257,17 @@ def test_texts_are_told_apart_without_being_told(content):
     file = SITE._replace(content=content)
     for there in ("", "text", "text\n# other", "\n# other"):
         found = NEW._replace(content=there)
-        assert conf.is_settled(seen({SITE.path: found}), conf.Wanted((file,))) == (content == there)
+        assert conf.is_settled(seen({SITE.path: found}), conf.DesiredFiles((file,))) == (content == there)
         assert not there or there not in str(seen({SITE.path: found}))
-    assert conf.is_settled(seen({SITE.path: conf.Found()}), conf.Wanted((file,))) == (content is None)
+    assert conf.is_settled(seen({SITE.path: conf.Found()}), conf.DesiredFiles((file,))) == (content is None)
 
 
 def test_what_was_not_looked_at_or_is_due_is_not_settled():
-    wanted = conf.Wanted((SITE,), (conf.Folder("/d"),), "d", RELOAD)
+    desired = conf.DesiredFiles((SITE,), (conf.Folder("/d"),), "d", RELOAD)
     all_right = {SITE.path: NEW, "/d": conf.Found("folder")}
-    assert conf.is_settled(seen(all_right), wanted)
-    assert not conf.is_settled(seen({SITE.path: NEW}), wanted)
-    assert not conf.is_settled(seen({"/d": all_right["/d"]}), wanted)
-    assert not conf.is_settled(seen(all_right), wanted._replace(due=True))
-    assert not conf.is_settled(seen(all_right), wanted._replace(files=(SITE._replace(mount="/mnt"),)))
-    assert not conf.is_settled(seen(dict(all_right, **{"/d": conf.Found("other")})), wanted)
+    assert conf.is_settled(seen(all_right), desired)
+    assert not conf.is_settled(seen({SITE.path: NEW}), desired)
+    assert not conf.is_settled(seen({"/d": all_right["/d"]}), desired)
+    assert not conf.is_settled(seen(all_right), desired._replace(due=True))
+    assert not conf.is_settled(seen(all_right), desired._replace(files=(SITE._replace(mount="/mnt"),)))
+    assert not conf.is_settled(seen(dict(all_right, **{"/d": conf.Found("other")})), desired)

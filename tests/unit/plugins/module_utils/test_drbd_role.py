@@ -157,10 +157,10 @@ def converged(wanted: dict[str, Any], version: str = "8.4.11\n", **system: str) 
 def test_a_bare_node_gets_everything():
     plan = role.plan(settings(), pair(settings()), "one")
     assert plan["changes"] == [
-        "install drbd-utils", "load the kernel module drbd, now and at boot", "make the folder /mnt/repl",
-        "note that drbd is to take changed files over", "write /etc/drbd.d/global_common.conf", "write " + RES,
+        "install drbd-utils", "load the kernel module drbd, now and at boot", "create the folder /mnt/repl",
+        "record that drbd must be reloaded", "write /etc/drbd.d/global_common.conf", "write " + RES,
         "write /etc/systemd/system/drbd@.service.d/linuxha.conf", "write " + DISKS,
-        "have drbd take changed files over", "remove the note, drbd has the files", "bring repl up",
+        "reload drbd", "remove the record, drbd was reloaded", "bring repl up",
         "start drbd@repl.target and enable it at boot"]
     assert plan["resources"] == [{
         "name": "repl", "disk": "/dev/ubdb", "peer": "two", "destroy": [],
@@ -196,8 +196,8 @@ DAMAGES = [
     (lambda facts: facts["files"][RES].update(content="other"), "replace " + RES),
     (lambda facts: facts["files"][RES].update(content="other"), "apply " + RES + " to the running repl"),
     (lambda facts: facts["files"].update({DISKS: NOTHING}), "write " + DISKS),
-    (lambda facts: facts["files"].update({"/mnt/repl": NOTHING}), "make the folder /mnt/repl"),
-    (lambda facts: facts["pending"].update(drbd=DISKS + "\n"), "have drbd take changed files over"),
+    (lambda facts: facts["files"].update({"/mnt/repl": NOTHING}), "create the folder /mnt/repl"),
+    (lambda facts: facts["pending"].update(drbd=DISKS + "\n"), "reload drbd"),
     (lambda facts: facts["drbd"].update(repl=dict(SETTLED, changes=["apply"])), "apply"),
     (lambda facts: facts["drbd"].update(repl=dict(SETTLED, settled=False)),
      "wait until repl is UpToDate on both nodes"),
@@ -230,8 +230,8 @@ def test_a_host_without_resources_gets_the_driver_only():
     facts = {**converged(wanted), "three": bare(wanted, "debian3")}
     assert role.plan(wanted, facts, "three")["changes"] == [
         "install drbd-utils", "load the kernel module drbd, now and at boot",
-        "note that drbd is to take changed files over", "write /etc/drbd.d/global_common.conf",
-        "have drbd take changed files over", "remove the note, drbd has the files"]
+        "record that drbd must be reloaded", "write /etc/drbd.d/global_common.conf",
+        "reload drbd", "remove the record, drbd was reloaded"]
     assert role.plan(wanted, facts, "one")["changes"] == []
 
 

@@ -168,7 +168,7 @@ def test_a_bare_director_gets_everything_in_one_plan():
     assert plan["disable"] == [role.PACKAGED_UNIT]  # the package enables it
     assert plan["changes"] == [
         "install ipvsadm", "install ldirectord", "disable ldirectord.service at boot",
-        "note that ldirectord is to take changed files over", "write /etc/modules-load.d/lvs-director.conf",
+        "record that ldirectord must be reloaded", "write /etc/modules-load.d/lvs-director.conf",
         "write /etc/sysctl.d/60-lvs-director.conf", "write /etc/systemd/system/ipvs-sync.service",
         "write /etc/lvs-director.rules", "write /etc/systemd/system/lvs-table.service", "write /etc/ha.d/www.cf",
         "write /etc/systemd/system/lvs-ldirectord@.service", "write /etc/ha.d/resource.d/ldirectord",

@@ -184,7 +184,7 @@ def test_a_file_waits_for_its_filesystem(run, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"files": [{"dest": "/dev/null", "content": ""}]}, "/dev/null is no file"),
+        ({"files": [{"dest": "/dev/null", "content": ""}]}, "/dev/null is a device, socket or pipe, expected a file"),
         ({"files": [{"dest": "/etc/passwd/x", "content": ""}]}, "cannot be read: Not a directory"),
         ({"files": [{"dest": "/x", "mode": "rw"}]}, "/x: mode is 'rw'"),
         ({"directories": [{"path": "/x", "mode": "rw"}]}, "/x: mode is 'rw'"),
