@@ -29,7 +29,9 @@ RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
-    "net": {"transport": (), "allow-remote-read": (), "rr-conflict": ("retry-connect", "auto-discard")},
+    "disk": {"bitmap": ()},
+    "net": {"transport": (), "allow-remote-read": (), "load-balance-paths": (), "tls": (), "tls-keyring": (),
+            "rr-conflict": ("retry-connect", "auto-discard")},
     "handlers": {"disconnected": (), "quorum-lost": ()},
     "options": dict.fromkeys((
         "auto-promote", "auto-promote-timeout", "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",
@@ -332,12 +334,13 @@ def render_resource(resource: Mapping[str, Any], version: Optional[str]) -> str:
                                              for name, value in options.items()] + ["  }"]
     for node in resource["nodes"]:
         address = node["address"]
+        meta, bracket, index = _meta_disk(resource, node).partition("[")
         lines += ["  on %s {" % node["name"],
                   "    device %s minor %s;" % (resource["device"], re.sub(r"^.*[^0-9]", "", resource["device"])),
-                  "    disk %s;" % node["disk"],
+                  "    disk %s;" % _word("disk", node["disk"]),
                   "    address %s:%s;" % ("ipv6 [%s]" % address if ":" in address else "ipv4 " + address,
                                           resource["port"]),
-                  "    meta-disk %s;" % _meta_disk(resource, node), "  }"]
+                  "    meta-disk %s%s%s;" % (_word("meta-disk", meta), bracket, index), "  }"]
     return "\n".join(lines + ["}"]) + "\n"
 
 

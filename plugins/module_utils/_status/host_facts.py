@@ -97,6 +97,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     units, packages = read_units(runner, all_of("units")), read_packages(runner, all_of("packages"))
     texts = {path: runner.read_file(path) for path in all_of("texts")}
     found: Dict[str, Any] = {}
+    outputs: Any = None  # of Pacemaker, read once
     for role, query in queries.items():
         found[role] = {
             "files": {path: files["files"][os.path.normpath(path)] for path in query.get("files", ())},
@@ -112,7 +113,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "idle": dict(idle(runner, query.get("heartbeat")), **_idle_storage(runner, query))}
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
-            found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
+            outputs = outputs or pacemaker_facts.read(runner)
+            found[role]["pacemaker"] = pacemaker_facts.compare(outputs, query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
     return found

@@ -277,6 +277,8 @@ def test_a_host_without_systemd_is_refused(manager, shown):
 
 @pytest.mark.parametrize("section, option, value, version", [
     ("net", "rr_conflict", "retry-connect", "8.4.11\n"), ("net", "transport", "tcp", "8.4.11\n"),
+    ("net", "tls", True, "8.4.11\n"), ("net", "load_balance_paths", "yes", "8.4.11\n"),
+    ("disk", "bitmap", False, "8.4.11\n"),
     ("options", "quorum", "majority", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
     ("handlers", "quorum_lost", "/bin/true", "8.4.11\n"), ("disk", "max_bio_bvecs", 1, "9.2.1\n")])
 def test_options_that_the_driver_does_not_know_are_refused(section, option, value, version):
@@ -306,6 +308,14 @@ def test_files_are_rendered_as_before():
     assert role.render_resource(RICH, None) == RENDERED == role.render_resource(RICH, "\n")
     assert role.render_resource(RICH, "9.2.1\n") == RENDERED.replace("    fencing resource-only;\n", "").replace(
         "after-sb-2pri disconnect;\n", "after-sb-2pri disconnect;\n    fencing resource-only;\n")
+
+
+def test_paths_that_the_parser_of_drbd_would_split_are_quoted():
+    first = dict(REPL["nodes"][0], disk="/dev/disk/by-path/pci-0000:00:1f.2-ata-1", meta_disk="/dev/disk/by-id/a@b[3]")
+    nodes = [first, REPL["nodes"][1]]
+    text = role.render_resource(dict(REPL, nodes=nodes), "9.2.1")
+    assert '    disk "/dev/disk/by-path/pci-0000:00:1f.2-ata-1";\n' in text
+    assert '    meta-disk "/dev/disk/by-id/a@b"[3];\n' in text
 
 
 @pytest.mark.parametrize("name", ["shared_secret", "shared-secret"])
