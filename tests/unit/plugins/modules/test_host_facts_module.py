@@ -82,7 +82,7 @@ def test_drbd_is_read_of_the_resources_that_name_this_host(monkeypatch):
     assert host_facts.read_drbd(None, []) == {}
 
 
-def test_nothing_of_the_groups_is_told(monkeypatch):
+def test_nothing_of_the_groups_is_returned(monkeypatch):
     class WithGroups(Module):
         def __init__(self) -> None:
             super().__init__({}, [])
