@@ -517,7 +517,7 @@ def gfs2() -> None:
         again=again,
         lines=len(lines),
         whole_lines=sorted(lines) == sorted(f"{node} {number}" for node in NODES for number in range(1, 21)),
-        refused=bigger_one.returncode != 0 and "is not grown under them here" in bigger_one.stdout + bigger_one.stderr,
+        refused=bigger_one.returncode != 0 and "it is active on several hosts" in bigger_one.stdout + bigger_one.stderr,
         stall=round(stall, 1),
         lost=[line for line in lines if line not in later],
         new=len(later) - len(lines),

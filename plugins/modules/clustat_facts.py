@@ -230,7 +230,6 @@ from ..module_utils._status import cluster_reader as clustat_reader
 
 
 def main():
-    """Look, and leave."""
     module = AnsibleModule(
         argument_spec={
             "engine": {"type": "str", "choices": ["auto", "heartbeat", "pacemaker", "rgmanager"], "default": "auto"},

@@ -179,7 +179,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import config_files
 from ..module_utils._core.config_files import argument_spec, desired_from
-from ..module_utils._core.file_state import inspect_path
+from ..module_utils._core.file_state import read_state
 from ..module_utils._core.plan import HaError, RemoveFile, WriteFile
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
@@ -195,12 +195,12 @@ class Files:
     def read(self):
         """Return the current state."""
         desired = self.desired
-        found = {file.path: inspect_path(file.path, file.mount) for file in desired.files}
-        found.update({folder.path: inspect_path(folder.path) for folder in desired.folders})
+        found = {file.path: read_state(file.path, file.mount) for file in desired.files}
+        found.update({folder.path: read_state(folder.path) for folder in desired.folders})
         command = desired.take_over.running if desired.take_over else ()
         state_file = config_files.state_file_of(desired.daemon) if desired.daemon else ""
         return config_files.State(
-            found=found, pending=inspect_path(state_file).content if state_file else "",
+            found=found, pending=read_state(state_file).content if state_file else "",
             running=not command or self.runs(command))
 
     def runs(self, command):
@@ -221,7 +221,7 @@ class Files:
     def validate(self, file):
         """Validate one text by its program; HaError, without what may be secret, when it is not valid."""
         try:
-            place = file.path if file.in_place and inspect_path(file.path).kind == "file" else ""
+            place = file.path if file.in_place and read_state(file.path).kind == "file" else ""
             self.runner.prove(file.content, file.check, place)
         except HaError as error:
             reason = "the output of %s may hold a secret" % file.check[0] if file.secret else str(error)

@@ -89,8 +89,8 @@ class Disk:
         desired = self.desired
         if not self.runner.is_block_device(desired.device):
             raise HaError("device: %s is not a block device; expected one" % desired.device)
-        free, content = images.room_in(desired.directory), images.look_at(desired.device)
-        saved = images.look_into(disk_image.path_of(desired, content))
+        free, content = images.free_space(desired.directory), images.read_disk(desired.device)
+        saved = images.read_image(disk_image.path_of(desired, content))
         return disk_image.State(content, free, saved.digest == content.digest)
 
     def perform(self, action):

@@ -1,28 +1,28 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for all that several roles want to know of a host."""
+"""Gather the facts that roles need of a host."""
 
 DOCUMENTATION = r"""
 module: host_facts
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Ask a host several questions in one task
+short_description: Gather the facts that roles need in one task
 description:
   - Gathers the few facts that this collection's roles use, and runs programs that only read.
-  - A remote task costs half a second on a slow host, whatever it asks, so roles ask all at once.
+  - A remote task takes half a second on a slow host, whatever it does, so all facts are gathered by one.
 options:
   roles:
     description:
       - Roles of this collection, without its name, or C(ROLE/ENTRY_POINT). Their variables are validated first, on the
-        controller. Then the facts that their planners need are gathered in one go and kept in
+        controller. Then the facts that their planners need are gathered in one task and kept in
         C(ansible_facts.linuxha), for M(linuxha.cluster.role_plan).
     type: list
     elements: str
     default: []
   invalidate:
-    description: Forget what was gathered for roles, since the host was changed. The host is not contacted.
+    description: Invalidate the facts of roles, since the host was changed. The host is not contacted.
     type: bool
     default: false
   queries:
@@ -31,12 +31,11 @@ options:
     default: {}
   questions:
     description:
-      - Programs with their arguments, by the name that their answer gets. They are run in check mode too, so they must
-        not change anything.
+      - Programs with their arguments, by the name of their output. They run in check mode too, so they must only read.
     type: dict
     default: {}
   files:
-    description: Files and folders to look at, for M(linuxha.cluster.config_files).
+    description: Files and directories to read, for M(linuxha.cluster.config_files).
     type: list
     elements: path
     default: []
@@ -52,25 +51,25 @@ extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Gather facts
   linuxha.cluster.host_facts:
     questions:
       apache: [stat, --format=%n, /usr/sbin/apache2ctl]
-  register: seen
+  register: facts
 """
 
 RETURN = r"""
 ansible_facts:
   description:
     - Distribution, names, service manager and package manager, as M(ansible.builtin.setup) gathers them.
-    - On other hosts than Debian and Ubuntu with systemd, M(ansible.builtin.setup) itself is asked, in the same task.
+    - On other hosts than Debian and Ubuntu with systemd, M(ansible.builtin.setup) itself runs, in the same task.
   returned: success
   type: dict
 answers:
   description:
     - What each program printed on its standard output, whatever its exit code was; empty where it is not installed.
-    - In C(files), what was found of the files, with the digest of their texts, and the notes of daemons that have not
-      taken files over.
+    - In C(files), the state of the files, with the digest of their texts, and the state files of daemons that have to
+      be reloaded.
   returned: success
   type: dict
   sample: {apache: "/usr/sbin/apache2ctl\n", idle: {heartbeat: true}}
@@ -84,7 +83,6 @@ from ..module_utils._status.host_facts import answer, argument_spec
 
 
 def main():
-    """Ask, and report."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     asked = dict(module.params)
     # Nothing of them is returned, so no answer needs to be censored.

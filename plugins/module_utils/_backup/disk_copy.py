@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Images of disks: reads whole disks, writes compressed images of them and compares the two.
+"""Image I/O: reads disks, writes compressed images of them and compares the two.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -18,8 +18,11 @@ ZEROS = bytes(PIECE)
 FASTEST = 1
 
 
-def look_at(path: str) -> Content:
-    """Return what is on a block device. A driver such as DRBD may have written beneath the page cache."""
+def read_disk(path: str) -> Content:
+    """Return the content of a block device; HaError where it cannot be read.
+
+    The page cache is dropped first, since a driver such as DRBD may have written beneath it.
+    """
     try:
         with open(path, "rb") as device:
             os.posix_fadvise(device.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -28,8 +31,8 @@ def look_at(path: str) -> Content:
         raise HaError("%s cannot be read: %s" % (path, error.strerror))
 
 
-def look_into(path: str) -> Content:
-    """Return what an image holds; nothing where it is not there, or is damaged."""
+def read_image(path: str) -> Content:
+    """Return the content of an image; an empty one where it does not exist, or is damaged."""
     try:
         with gzip.open(path, "rb") as image:
             return _content(cast(BinaryIO, image))
@@ -37,17 +40,17 @@ def look_into(path: str) -> Content:
         return Content()
 
 
-def room_in(directory: str) -> int:
-    """Return how many bytes can be written in a directory."""
+def free_space(directory: str) -> int:
+    """Return the free bytes of a directory; HaError where it does not exist."""
     try:
-        room = os.statvfs(directory)
+        status = os.statvfs(directory)
     except OSError as error:
-        raise HaError("%s: %s; expected a directory that is there" % (directory, error.strerror))
-    return room.f_bavail * room.f_frsize
+        raise HaError("directory: %s is not valid; %s, expected an existing directory" % (directory, error.strerror))
+    return status.f_bavail * status.f_frsize
 
 
 def save(action: SaveDevice) -> None:
-    """Write the image beside its final name, and give it the name when it holds what the device holds."""
+    """Write the image beside its final name, verify it against the device, and rename it; HaError where that fails."""
     def write(file: Any, _part: str) -> None:
         with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=FASTEST, mtime=0) as image, open(
                 action.device, "rb") as device:
@@ -55,9 +58,9 @@ def save(action: SaveDevice) -> None:
                 image.write(piece)
 
     def verify(part: str) -> None:
-        if look_into(part).digest != action.digest:
-            raise HaError("the image %s is not what is on %s: something writes to the device, or the disk of the image "
-                          "is broken. The device was left as it is." % (part, action.device))
+        if read_image(part).digest != action.digest:
+            raise HaError("the image %s differs from %s: something writes to the device, or the disk of the image is "
+                          "broken. The device was not changed." % (part, action.device))
 
     try:
         replace_file(action.path, write, verify)

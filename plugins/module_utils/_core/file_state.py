@@ -16,7 +16,7 @@ from .plan import HaError
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 
 
-def inspect_path(path: str, mount: str = "") -> Found:
+def read_state(path: str, mount: str = "") -> Found:
     """Return what a path is, links followed; "unmounted" while ``mount``, if given, is no mount point.
 
     HaError where it cannot be read.
@@ -37,7 +37,7 @@ def inspect_path(path: str, mount: str = "") -> Found:
                  _name_of(grp.getgrgid, status.st_gid))
 
 
-look = inspect_path  # the old name, until the readers that still import it are merged
+look = read_state  # the old name, until the readers that still import it are merged
 
 
 def _name_of(find: Callable[[int], Any], number: int) -> str:

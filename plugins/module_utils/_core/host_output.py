@@ -8,12 +8,9 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import json
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .plan import HaError
-from .units import parse_units
-
-__all__ = ["Address", "Wanted", "parse_addresses", "parse_files", "parse_units", "pick_different"]
 
 
 class Address(NamedTuple):
@@ -23,15 +20,6 @@ class Address(NamedTuple):
     address: str
     prefix: int
     label: str
-
-
-class Wanted(NamedTuple):
-    """A file that is to be on the host. ``check`` is a program that reads it first, with %s for its name."""
-
-    dest: str
-    content: str
-    mode: str
-    check: str
 
 
 def parse_files(output: str) -> Dict[str, str]:
@@ -52,8 +40,3 @@ def parse_addresses(output: str) -> Tuple[Address, ...]:
         raise HaError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
     return tuple(Address(link["ifname"], entry["local"], entry["prefixlen"], entry.get("label", link["ifname"]))
                  for link in links if link for entry in link.get("addr_info", ()) if "local" in entry)
-
-
-def pick_different(wanted: Sequence[Wanted], files: Dict[str, str]) -> Tuple[Wanted, ...]:
-    """Return the files that the host has not, or with another text."""
-    return tuple(file for file in wanted if files.get(file.dest) != file.content)

@@ -82,18 +82,18 @@ def parse_services(services: Dict[str, Dict[str, str]]) -> List[Unit]:
             for name, facts in services.items()]
 
 
-def plan_daemon(wanted: str, units: Sequence[Unit], daemons: Dict[str, str], rivals: Sequence[str]) -> Choice:
+def plan_daemon(desired: str, units: Sequence[Unit], daemons: Dict[str, str], rivals: Sequence[str]) -> Choice:
     """Choose the daemon.
 
-    wanted: auto, or the name of a daemon.
+    desired: auto, or the name of a daemon.
     daemons: service of each daemon that this platform offers; the first one is the platform's default.
     rivals: further services that set the clock.
     """
     known = {unit.name: unit for unit in units}
-    daemon = wanted if wanted != "auto" else _most_alive(known, daemons)
+    daemon = desired if desired != "auto" else _most_alive(known, daemons)
     if daemon not in daemons:
-        raise NtpError("ntp_implementation is '%s', which this platform does not offer; expected auto or one of %s"
-                       % (wanted, ", ".join(daemons)))
+        raise NtpError("ntp_implementation: %s is not valid; expected auto or one of %s, which this platform offers"
+                       % (desired, ", ".join(daemons)))
     service = daemons[daemon]
     own = known.get(service)
     others = sorted({name for name in list(daemons.values()) + list(rivals)

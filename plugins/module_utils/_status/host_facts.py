@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._core import units as systemd
 from .._core.config_files import STATE_FILES, seen_from
-from .._core.file_state import inspect_path
+from .._core.file_state import read_state
 from .._core.os_facts import parse_facts
 from .._core.plan import HaError
 
@@ -48,8 +48,8 @@ def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, An
 def look_at(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
     daemons = os.listdir(STATE_FILES) if os.path.isdir(STATE_FILES) else []
-    return {"files": {path: seen_from(inspect_path(path)) for path in map(os.path.normpath, paths)},
-            "pending": {daemon: inspect_path(os.path.join(STATE_FILES, daemon)).content for daemon in daemons}}
+    return {"files": {path: seen_from(read_state(path)) for path in map(os.path.normpath, paths)},
+            "pending": {daemon: read_state(os.path.join(STATE_FILES, daemon)).content for daemon in daemons}}
 
 
 def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:

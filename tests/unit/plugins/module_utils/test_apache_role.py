@@ -55,22 +55,22 @@ def settings(**changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(wanted: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def bare(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
     """Return the facts of a host without apache."""
-    query = role.query(wanted)
+    query = role.query(desired)
     return {"os": system, "pending": {}, "files": {path: dict(NOTHING) for path in query["files"]},
             "mounts": dict.fromkeys(query["mounts"], False), "packages": dict.fromkeys(query["packages"], ""),
             "units": {name: {"LoadState": "not-found"} for name in query["units"]}}
 
 
-def converged(wanted: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def converged(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
     """Return the facts of that host after the plans of the role and of its first page were carried out."""
-    facts = bare(wanted, system)
-    plan = role.plan(wanted, {"a": facts}, "a")
-    for file in plan["files"]["files"] + role.plan_page(wanted, {"a": facts}, "a")["files"]["files"]:
+    facts = bare(desired, system)
+    plan = role.plan(desired, {"a": facts}, "a")
+    for file in plan["files"]["files"] + role.plan_page(desired, {"a": facts}, "a")["files"]["files"]:
         facts["files"][file["dest"]] = dict(
             FOLDER, kind="file", mode=0o644, content=hashlib.sha256(file["content"].encode()).hexdigest())
-    facts["files"][wanted["apache_document_root"]] = dict(FOLDER)
+    facts["files"][desired["apache_document_root"]] = dict(FOLDER)
     facts["packages"][plan["package"]] = "2.4"
     facts["units"][plan["service"] + ".service"] = dict(RUNNING)
     return facts
@@ -117,11 +117,12 @@ def test_where_a_cluster_manager_starts_apache_it_may_be_stopped():
 
 
 def test_the_site_is_rendered_as_before():
-    wanted = settings(listen=["127.0.0.1:8080", "*:81", "*:80"], directives=["A b", "C d"], document_root="/mnt/repl",
+    desired = settings(listen=["127.0.0.1:8080", "*:81", "*:80"], directives=["A b", "C d"], document_root="/mnt/repl",
                       processes={"ThreadLimit": 2, "MaxRequestWorkers": 10, "Ab": 1}, server_name="www")
-    assert role.render_site(wanted, role.PLATFORMS["Debian"], "a") == EXPECTED
+    assert role.render_site(desired, role.PLATFORMS["Debian"], "a") == EXPECTED
     assert "ServerName b\n" in role.render_site(settings(), role.PLATFORMS["Debian"], "b")
-    assert "LoadModule include_module modules/mod_include.so" in role.render_site(wanted, role.PLATFORMS["RedHat"], "a")
+    red_hat = role.render_site(desired, role.PLATFORMS["RedHat"], "a")
+    assert "LoadModule include_module modules/mod_include.so" in red_hat
 
 
 def test_a_new_site_is_checked_after_the_others_and_a_changed_one_in_place():
@@ -140,36 +141,36 @@ def test_other_platforms_are_refused(name, shown):
         role.platform_of({"os_family": "Suse", "distribution": name})
 
 
-def page(wanted: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    return role.plan_page(wanted, {"a": facts}, "a")
+def page(desired: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    return role.plan_page(desired, {"a": facts}, "a")
 
 
 def test_the_first_page_is_written_only_where_its_filesystem_is_mounted():
-    wanted = settings(**PAIR)
-    facts = bare(wanted)
-    assert page(wanted, facts)["changes"] == []
+    desired = settings(**PAIR)
+    facts = bare(desired)
+    assert page(desired, facts)["changes"] == []
     facts["mounts"]["/mnt/repl"] = True
-    assert page(wanted, facts)["changes"] == ["write /mnt/repl/index.html"]
-    assert page(wanted, facts)["files"]["directories"] == []
-    assert page(wanted, facts)["files"]["files"][0]["mount"] == "/mnt/repl"
+    assert page(desired, facts)["changes"] == ["write /mnt/repl/index.html"]
+    assert page(desired, facts)["files"]["directories"] == []
+    assert page(desired, facts)["files"]["files"][0]["mount"] == "/mnt/repl"
     facts["files"]["/mnt/repl/index.html"] = dict(FOLDER, kind="file", content="other")
-    assert page(wanted, facts)["changes"] == []                  # a page of any text stays
+    assert page(desired, facts)["changes"] == []                  # a page of any text stays
 
 
 def test_without_a_mount_point_the_page_gets_its_folder():
-    wanted = settings(first_page="<h1>", document_root="/srv/www/")
-    assert page(wanted, bare(wanted))["changes"] == ["create the directory /srv/www/", "write /srv/www/index.html"]
+    desired = settings(first_page="<h1>", document_root="/srv/www/")
+    assert page(desired, bare(desired))["changes"] == ["create the directory /srv/www/", "write /srv/www/index.html"]
     assert page(settings(), bare(settings()))["changes"] == []
 
 
 def test_removal_stops_apache_and_removes_the_site():
-    wanted = settings()
-    plan = role.plan_remove(wanted, {"a": converged(wanted)}, "a")
+    desired = settings()
+    plan = role.plan_remove(desired, {"a": converged(desired)}, "a")
     assert plan["changes"][:2] == [
         "stop apache2 and disable it at boot", "write the state file: apache has to be reloaded"]
     assert ("remove " + SITE in plan["changes"], plan["stop"], plan["service"]) == (True, True, "apache2")
-    again = role.plan_remove(wanted, {"a": bare(wanted)}, "a")
+    again = role.plan_remove(desired, {"a": bare(desired)}, "a")
     assert (again["changes"], again["stop"]) == ([], False)
-    stopped = converged(wanted)
+    stopped = converged(desired)
     stopped["units"]["apache2.service"] = {"UnitFileState": "disabled", "ActiveState": "inactive"}
-    assert not role.plan_remove(wanted, {"a": stopped}, "a")["stop"]
+    assert not role.plan_remove(desired, {"a": stopped}, "a")["stop"]

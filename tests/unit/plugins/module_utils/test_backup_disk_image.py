@@ -33,7 +33,7 @@ def test_a_new_content_is_saved_under_its_checksum() -> None:
     assert disk_image.plan_image(plan.predicted, DESIRED).actions == ()
 
 
-def test_no_room_is_refused_with_what_is_needed() -> None:
+def test_too_little_space_is_refused_with_what_is_needed() -> None:
     with pytest.raises(HaError, match="/var/backups has 2 MiB of free space; the image of /dev/sdb may need 3 MiB"):
         disk_image.plan_image(disk_image.State(CONTENT, 3 * MIB - 1, False), DESIRED)
 
@@ -56,17 +56,17 @@ def test_the_report_tells_the_path_and_the_checksum() -> None:
 
 
 def test_a_device_is_read_whole(device: Path) -> None:
-    assert disk_copy.look_at(str(device)) == Content(hashlib.sha256(DATA).hexdigest(), len(DATA), MIB + 3)
+    assert disk_copy.read_disk(str(device)) == Content(hashlib.sha256(DATA).hexdigest(), len(DATA), MIB + 3)
     with pytest.raises(HaError, match="cannot be read: No such file"):
-        disk_copy.look_at(str(device) + "x")
+        disk_copy.read_disk(str(device) + "x")
 
 
 def test_an_image_holds_what_the_device_holds_and_nobody_else_may_read_it(device: Path, tmp_path: Path) -> None:
-    content, path = disk_copy.look_at(str(device)), tmp_path / "image.gz"
+    content, path = disk_copy.read_disk(str(device)), tmp_path / "image.gz"
     disk_copy.save(SaveDevice("", str(device), str(path), content.digest))
     assert gzip.decompress(path.read_bytes()) == DATA
     assert path.stat().st_mode & 0o777 == 0o600
-    assert disk_copy.look_into(str(path)) == content
+    assert disk_copy.read_image(str(path)) == content
     assert sorted(each.name for each in tmp_path.iterdir()) == ["device", "image.gz"]
 
 
@@ -76,7 +76,7 @@ def test_an_image_of_something_else_gets_no_name(device: Path, tmp_path: Path) -
     assert [each.name for each in tmp_path.iterdir()] == ["device"]
 
 
-def test_what_cannot_be_written_is_told(device: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_an_error(device: Path, tmp_path: Path) -> None:
     with pytest.raises(HaError, match="cannot be written: No such file"):
         disk_copy.save(SaveDevice("", str(device), str(tmp_path / "no/image.gz"), "00"))
 
@@ -87,11 +87,11 @@ def test_a_damaged_image_holds_nothing(tmp_path: Path) -> None:
     damaged = whole[:middle] + bytes(64) + whole[middle + 64:]
     for broken in (b"no gzip", whole[:-10], damaged, b"\x1f\x8b\x08" + b"\0" * 7 + b"\xff" * 9):
         path.write_bytes(broken)
-        assert disk_copy.look_into(str(path)) == Content()
-    assert disk_copy.look_into(str(tmp_path / "none")) == Content()
+        assert disk_copy.read_image(str(path)) == Content()
+    assert disk_copy.read_image(str(tmp_path / "none")) == Content()
 
 
-def test_room_is_asked_of_a_directory_that_is_there(tmp_path: Path) -> None:
-    assert disk_copy.room_in(str(tmp_path)) > 0
-    with pytest.raises(HaError, match="expected a directory that is there"):
-        disk_copy.room_in(str(tmp_path / "none"))
+def test_free_space_is_read_of_an_existing_directory(tmp_path: Path) -> None:
+    assert disk_copy.free_space(str(tmp_path)) > 0
+    with pytest.raises(HaError, match="expected an existing directory"):
+        disk_copy.free_space(str(tmp_path / "none"))

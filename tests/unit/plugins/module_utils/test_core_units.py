@@ -15,6 +15,9 @@ PAIR = (FIXTURES / "252-chrony-and-ntpd.txt").read_text(encoding="utf-8")
 def test_units_are_read_by_their_own_names():
     found = units.parse_units(PAIR)
     assert found["ntpd.service"]["ActiveState"] == "active"
+    output = "Id=a.service\nActiveState=active\n\nId=b.service\nActiveState=inactive\n\nActiveState=x"
+    assert {name: unit["ActiveState"] for name, unit in units.parse_units(output).items()} == {
+        "a.service": "active", "b.service": "inactive"}
     assert units.parse_units("") == {} == units.parse_units("LoadState=loaded\n")
 
 

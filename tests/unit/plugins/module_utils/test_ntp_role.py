@@ -41,10 +41,10 @@ def bare(system: dict[str, str] = DEBIAN) -> dict[str, Any]:
             "units": {name: {"Id": name, "LoadState": "not-found"} for name in query["units"]}}
 
 
-def converged(system: dict[str, str], wanted: dict[str, Any]) -> dict[str, Any]:
+def converged(system: dict[str, str], desired: dict[str, Any]) -> dict[str, Any]:
     """Return the facts of that host after the plan was carried out."""
     facts = bare(system)
-    plan = role.plan(wanted, {"a": facts}, "a")
+    plan = role.plan(desired, {"a": facts}, "a")
     for file in plan["files"]["files"]:
         facts["files"][file["dest"]] = {
             "kind": "file", "content": hashlib.sha256(file["content"].encode()).hexdigest(),
@@ -70,10 +70,10 @@ def test_a_bare_host_gets_chrony():
 
 
 @pytest.mark.parametrize("system", [DEBIAN, UBUNTU, EL9, EL6, FEDORA])
-@pytest.mark.parametrize("wanted", [{}, {"implementation": "ntp"}, {"local_stratum": 10, "allow": ["10.0.0.0/8"]}])
-def test_a_converged_host_has_no_changes(system, wanted):
-    facts = converged(system, settings(**wanted))
-    assert role.plan(settings(**wanted), {"a": facts}, "a")["changes"] == []
+@pytest.mark.parametrize("desired", [{}, {"implementation": "ntp"}, {"local_stratum": 10, "allow": ["10.0.0.0/8"]}])
+def test_a_converged_host_has_no_changes(system, desired):
+    facts = converged(system, settings(**desired))
+    assert role.plan(settings(**desired), {"a": facts}, "a")["changes"] == []
 
 
 @pytest.mark.parametrize("damage, change", [
@@ -120,9 +120,9 @@ def test_the_platforms_pool_is_for_those_who_name_no_source(system, pool):
 
 def test_chrony_conf_has_what_the_variables_say():
     server = {"host": "a.org", "prefer": True, "minpoll": 4, "maxpoll": 6, "iburst": False}
-    wanted = settings(pools=["x.org"], servers=[server],
+    desired = settings(pools=["x.org"], servers=[server],
                       allow=["10.0.0.0/8"], local_stratum=10, step_updates=-1, extra_lines=["log tracking"])
-    plan = role.plan(wanted, {"a": bare()}, "a")
+    plan = role.plan(desired, {"a": bare()}, "a")
     assert [line for line in content(plan).splitlines() if line and not line.startswith("#")] == [
         "pool x.org iburst", "server a.org prefer minpoll 4 maxpoll 6", "driftfile /var/lib/chrony/chrony.drift",
         "keyfile /etc/chrony/chrony.keys", "logdir /var/log/chrony", "maxupdateskew 100.0", "makestep 1.0 -1",
@@ -135,7 +135,7 @@ def test_chrony_conf_leaves_out_what_is_switched_off():
     assert "makestep" not in text and "rtcsync" not in text
 
 
-@pytest.mark.parametrize("system, wanted, lines, options", [
+@pytest.mark.parametrize("system, desired, lines, options", [
     (DEBIAN, {"allow": ["10.0.0.0/8", "fd00::/64"], "local_stratum": 9}, [
         "restrict source kod nomodify noquery limited", "restrict ::1",
         "restrict 10.0.0.0 mask 255.0.0.0 kod nomodify noquery limited",
@@ -149,9 +149,9 @@ def test_chrony_conf_leaves_out_what_is_switched_off():
     (EL6, {"local_stratum": 9}, ["restrict default kod nomodify noquery limited notrap nopeer",
                                  "restrict -6 default kod nomodify noquery limited notrap nopeer", "tos orphan 9"],
      'OPTIONS="-u ntp:ntp -p /var/run/ntpd.pid -g"\n')])
-def test_ntp_conf_has_what_the_variables_say(system, wanted, lines, options):
+def test_ntp_conf_has_what_the_variables_say(system, desired, lines, options):
     name = "ntpsec" if "ntp" not in role.daemons_of(system) else "ntp"
-    plan = role.plan(settings(implementation=name, **wanted), {"a": bare(system)}, "a")
+    plan = role.plan(settings(implementation=name, **desired), {"a": bare(system)}, "a")
     assert [line for line in lines if line not in content(plan).splitlines()] == []
     assert content(plan, 1) == "# Ansible managed\n" + options
 
@@ -164,6 +164,6 @@ def test_hosts_without_systemd_restart_by_the_service_command():
 @given(st.sampled_from([DEBIAN, UBUNTU, EL9, EL6, FEDORA]), st.integers(0, 15), st.integers(-1, 3), st.booleans(),
        st.lists(st.sampled_from(["a.org", "b.org", "10.0.0.1"]), unique=True))
 def test_a_plan_that_was_carried_out_is_empty(system, stratum, updates, rtc, hosts):
-    wanted = settings(local_stratum=stratum, step_updates=updates, rtc_sync=rtc,
+    desired = settings(local_stratum=stratum, step_updates=updates, rtc_sync=rtc,
                       servers=[{"host": host} for host in hosts])
-    assert role.plan(wanted, {"a": converged(system, wanted)}, "a")["changes"] == []
+    assert role.plan(desired, {"a": converged(system, desired)}, "a")["changes"] == []

@@ -47,7 +47,7 @@ def test_real_servers_that_ldirectord_watches(real, expected):
     assert host.expected_of([text]) == {"tcp 192.168.0.3:80": expected}
 
 
-def test_services_are_told_apart():
+def test_services_are_distinguished():
     text = "virtual=192.168.0.3:80\n real=10.0.0.1:80 gate\nvirtual=1\n real=10.0.0.2:0 gate\nvirtual = name:80\n"
     assert host.expected_of([text, "# nothing\n"]) == {
         "tcp 192.168.0.3:80": ["10.0.0.1:80"], "fwmark 1": ["10.0.0.2:0"]}
@@ -59,7 +59,7 @@ def test_addresses_of_the_loopback_do_not_count():
     assert not [each for each in found if each["interface"] == "lo"]
 
 
-def test_services_that_heartbeat_starts_are_looked_at():
+def test_services_that_heartbeat_starts_are_read():
     haresources = "debian1 192.168.0.3 fancy-daemon Filesystem::a::b odd;name\n"
     units = host.list_units(fake.heartbeat("debian1", "all", haresources))
     assert "fancy-daemon.service" in units

@@ -32,8 +32,8 @@ def settings(**changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(wanted: dict[str, Any], system: dict[str, str] = DEBIAN, host: str = "balthasar") -> dict[str, Any]:
-    query = role.query(wanted)
+def bare(desired: dict[str, Any], system: dict[str, str] = DEBIAN, host: str = "balthasar") -> dict[str, Any]:
+    query = role.query(desired)
     nothing = {"kind": "", "content": hashlib.sha256(b"").hexdigest(), "mode": 0, "owner": "", "group": ""}
     return {
         "os": system, "services": None, "pending": {}, "mounts": {}, "packages": dict.fromkeys(query["packages"], ""),
@@ -43,9 +43,9 @@ def bare(wanted: dict[str, Any], system: dict[str, str] = DEBIAN, host: str = "b
         "declared": {**query["declared"], "initiator": f"iqn.2010-09.localdomain:{host}"}}
 
 
-def converged(wanted: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
-    facts = bare(wanted, system)
-    plan = role.plan(wanted, {"balthasar": facts}, "balthasar")
+def converged(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+    facts = bare(desired, system)
+    plan = role.plan(desired, {"balthasar": facts}, "balthasar")
     owned = {"owner": "root", "group": "root"}
     for file in plan["unit_files"]["files"]:
         digest = hashlib.sha256(file["content"].encode()).hexdigest()
@@ -61,8 +61,8 @@ def converged(wanted: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[s
     return facts
 
 
-def planned(facts: dict[str, Any], wanted: dict[str, Any] | None = None) -> dict[str, Any]:
-    return role.plan(wanted or settings(), {"balthasar": facts}, "balthasar")
+def planned(facts: dict[str, Any], desired: dict[str, Any] | None = None) -> dict[str, Any]:
+    return role.plan(desired or settings(), {"balthasar": facts}, "balthasar")
 
 
 def test_a_bare_host_gets_everything():
@@ -81,8 +81,8 @@ def test_a_bare_host_gets_everything():
                                     dict(DEBIAN, distribution="Ubuntu", distribution_major_version="18")])
 @pytest.mark.parametrize("changes", [{}, {"targets": []}, {"manage_locking": False}, {"packages": ["lvm2"]}])
 def test_a_converged_host_has_no_changes(system, changes):
-    wanted = settings(**changes)
-    assert planned(converged(wanted, system), wanted)["changes"] == []
+    desired = settings(**changes)
+    assert planned(converged(desired, system), desired)["changes"] == []
 
 
 @pytest.mark.parametrize("damage, change", [
@@ -103,11 +103,11 @@ def test_each_difference_is_a_change(damage, change):
 
 
 def test_dlm_stays_enabled_where_something_else_runs_it():
-    wanted = settings(manage_locking=False)
-    facts = converged(wanted)
+    desired = settings(manage_locking=False)
+    facts = converged(desired)
     facts["units"]["dlm.service"]["UnitFileState"] = "enabled"
-    assert (planned(facts, wanted)["disable"], planned(facts, wanted)["locking_groups"]) == ([], [])
-    assert "pacemaker" not in role.query(wanted)
+    assert (planned(facts, desired)["disable"], planned(facts, desired)["locking_groups"]) == ([], [])
+    assert "pacemaker" not in role.query(desired)
 
 
 @pytest.mark.parametrize("services", [{}, {"clvmd": {"state": "stopped", "status": "enabled"}}])
@@ -136,10 +136,10 @@ def test_the_login_is_tried_again_where_systemd_can(system, restarted):
 
 
 def test_hosts_with_the_same_devices_are_one_cluster_and_the_first_creates():
-    wanted = settings()
-    facts = {name: bare(wanted, host=name) for name in ("other", *HOSTS)}
+    desired = settings()
+    facts = {name: bare(desired, host=name) for name in ("other", *HOSTS)}
     facts["other"]["declared"] = {"devices": ["/dev/disk/by-id/x"], "initiator": ""}
-    plan = role.plan(wanted, facts, "casper")
+    plan = role.plan(desired, facts, "casper")
     assert (plan["peers"], plan["creator"], plan["lvm"]["creator"]) == (HOSTS, "balthasar", False)
     assert role.plan(settings(creator="casper"), facts, "casper")["lvm"]["creator"] is True
 

@@ -49,12 +49,12 @@ def fixture_disk(tmp_path: Path) -> dict[str, str]:
     return {"device": str(tmp_path / "disk"), "directory": str(tmp_path), "name": "repl"}
 
 
-def test_an_image_is_made_once_and_foretold(monkeypatch, disk, tmp_path):
-    foretold = run(monkeypatch, Host(check_mode=True, **disk))
-    assert foretold["changed"] and not list(tmp_path.glob("*.gz"))
+def test_an_image_is_predicted_and_written_once(monkeypatch, disk, tmp_path):
+    predicted = run(monkeypatch, Host(check_mode=True, **disk))
+    assert predicted["changed"] and not list(tmp_path.glob("*.gz"))
     made = run(monkeypatch, Host(**disk))
     assert made["changed"] and [made["path"]] == [str(path) for path in tmp_path.glob("*.gz")]
-    assert made["path"] == foretold["path"]
+    assert made["path"] == predicted["path"]
     assert not run(monkeypatch, Host(**disk))["changed"]
 
 

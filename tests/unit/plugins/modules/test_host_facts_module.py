@@ -55,7 +55,7 @@ def test_all_questions_are_answered_whatever_their_exit_code(monkeypatch):
         False, {**answers, "idle": {}, "files": {"files": {}, "pending": {}}})
 
 
-def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp_path):
+def test_files_are_returned_by_their_digest_and_state_files_by_their_text(monkeypatch, tmp_path):
     (tmp_path / "authkeys").write_text("hush")
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -82,7 +82,7 @@ def test_drbd_is_read_of_the_resources_that_name_this_host(monkeypatch):
     assert host_facts.read_drbd(None, []) == {}
 
 
-def test_nothing_of_the_groups_is_told(monkeypatch):
+def test_nothing_of_the_groups_is_returned(monkeypatch):
     class WithGroups(Module):
         def __init__(self) -> None:
             super().__init__({}, [])
