@@ -1,4 +1,4 @@
-"""What must hold whenever the pair is whole, read with raw tools on both machines."""
+"""What must hold whenever the pair is healthy, read with plain tools on both machines."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def both():
 
 
 def fetch(address):
-    """Return the page that visitors get at an address."""
+    """Return the page at an address."""
     with lab.connect(address, 80, 5) as wire:
         wire.sendall(f"GET / HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
         return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
@@ -54,15 +54,15 @@ def test_the_primary_alone_has_filesystem_addresses_and_web_server():
         assert host.service("apache2").is_running == active
 
 
-def test_visitors_get_the_page_at_both_addresses_from_the_primary():
+def test_both_addresses_serve_the_page_of_the_primary():
     primary = next(name for name, role in drbd_roles().items() if role == "Primary")
     for address in VIPS:
-        answer = fetch(address)
-        assert answer.startswith("HTTP/1.1 200"), answer
-        assert primary in answer
+        page = fetch(address)
+        assert page.startswith("HTTP/1.1 200"), page
+        assert primary in page
 
 
-def test_heartbeat_starts_at_boot_and_what_it_runs_does_not(host):
+def test_heartbeat_is_enabled_at_boot_and_its_resources_are_not(host):
     assert host.service("heartbeat").is_running
     assert host.service("heartbeat").is_enabled
     assert not host.service("apache2").is_enabled
@@ -84,13 +84,13 @@ def test_both_machines_have_the_same_configuration():
         assert len({host.file(path).sha256sum for host in both().values()}) == 1, path
 
 
-def test_a_mail_told_of_the_takeover():
+def test_a_mail_reported_the_takeover():
     primary = next(name for name, role in drbd_roles().items() if role == "Primary")
     mails = both()[primary].file("/var/mail/root").content_string
     assert "Takeover" in mails and primary in mails
 
 
-def test_the_clock_follows_a_source(host):
+def test_the_clock_is_synchronised(host):
     tracking = host.check_output("chronyc -c tracking").split(",")
     assert tracking[0] not in ("", "00000000", "7F7F0101"), tracking
     assert abs(float(tracking[4])) < 1.0
