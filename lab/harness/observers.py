@@ -229,9 +229,9 @@ class Visitors(Observer):
 class AddressOwner(Observer):
     """Asks by ARP once a second who has an address: one machine at most, and in the end the active one."""
 
-    def __init__(self, lab: Lab, segment: str, address: str, macs: Mapping[str, str]) -> None:
+    def __init__(self, lab: Lab, segment: str, address: str, nodes: Sequence[str]) -> None:
         self._lab, self._device, self._address = lab, bridge_of(segment), address
-        self._names = {mac: node for node, mac in macs.items()}
+        self._names = {nic.mac: node for node in nodes for nic in lab.machine(node).nics if nic.segment == segment}
         self.replies: list[tuple[float, tuple[str, ...]]] = []
         self._begin = 0
 

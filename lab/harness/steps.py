@@ -2,13 +2,20 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+import testinfra  # type: ignore[import-untyped]
 
 from lab.api import Lab
 from lab.harness import scenario
+
+
+def hosts(names: Iterable[str]) -> dict[str, Any]:
+    """Return machines of the lab for testinfra."""
+    config = str(Lab.open().paths.ssh_config)
+    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=config) for name in names}
 
 
 def step(function: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -19,7 +19,6 @@ from farm import (
     healthy,
     hold,
     lab,
-    mac_of,
     other,
     owners,
     served,
@@ -124,8 +123,7 @@ def changes() -> Sequence[dict[str, Any]]:
 
 def watch() -> Sequence[observers.Observer]:
     """Return visitors, one that asks for the owner of the address, and held connections."""
-    macs = {node: mac_of(node) for node in DIRECTORS}
-    return [observers.Visitors(farm), observers.AddressOwner(lab, "lan", VIP, macs), Connections()]
+    return [observers.Visitors(farm), observers.AddressOwner(lab, "lan", VIP, DIRECTORS), Connections()]
 
 
 bounds = faults.HeartbeatBounds(bare_switchover)

@@ -43,11 +43,6 @@ def other(node: str) -> str:
     return DIRECTORS[1 - DIRECTORS.index(node)]
 
 
-def mac_of(node: str) -> str:
-    """Return the MAC address of a machine's first card."""
-    return lab.machine(node).nics[0].mac
-
-
 def served() -> bool:
     """Tell whether a real server gives the page."""
     return "Served by" in farm.page()

@@ -64,11 +64,10 @@ def changes() -> Sequence[Mapping[str, Any]]:
 def watch() -> Sequence[observers.Observer]:
     """Return a writer, visitors and one that asks for the owner of the address."""
     lab.ssh(mounted()[0], "rm", "-f", f"{MOUNT}/records")
-    macs = {node: lab.machine(node).nics[0].mac for node in NODES}
     return [
         observers.Writers(lab, NODES, MOUNT),
         observers.Visitors(pair),
-        observers.AddressOwner(lab, "front", VIP, macs),
+        observers.AddressOwner(lab, "front", VIP, NODES),
     ]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from farm import CLIENT, REALS, VIP, Visitors, active, lab, mac_of, table
+from farm import CLIENT, REALS, VIP, Visitors, active, lab, table
 
 from lab.harness.steps import step
 
@@ -13,7 +13,7 @@ def measured():
     return {
         "weights": {name: table(active())[address] for name, address in REALS.items()},
         "seen": Visitors("count", VIP, "1000").end(),
-        "active": mac_of(active()),
+        "active": lab.machine(active()).nics[0].mac,
         "arping": sorted(set(re.findall(r"[0-9a-f:]{17}", lab.ssh(CLIENT, "arping", "-c", "5", "-I", "eth0", VIP)))),
     }
 

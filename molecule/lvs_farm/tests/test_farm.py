@@ -4,19 +4,14 @@ import json
 import re
 
 import pytest
-import testinfra
 
 from lab import Lab
+from lab.harness.steps import hosts
 
 VIP = "192.168.0.3"
 DIRECTORS = ("frontal1", "frontal2")
 REALS = {"reel1": "192.168.0.4", "reel2": "192.168.0.5"}
 lab = Lab.open()
-
-
-def machines(names):
-    """Return some of the farm's machines."""
-    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config)) for name in names}
 
 
 def addresses(host):
@@ -54,10 +49,10 @@ def real_server(host):
 def test_exactly_one_director_has_the_address_and_watches_the_real_servers():
     having = {
         name: (VIP, 24, "eth0:0") in addresses(host) or (VIP, 24, "eth0") in addresses(host)
-        for name, host in machines(DIRECTORS).items()
+        for name, host in hosts(DIRECTORS).items()
     }
     assert sorted(having.values()) == [False, True]
-    for name, host in machines(DIRECTORS).items():
+    for name, host in hosts(DIRECTORS).items():
         assert host.file("/run/ldirectord.www.cf.pid").exists == having[name]
 
 
@@ -107,4 +102,4 @@ def test_only_the_directors_ever_sent_arp_packets_of_the_address():
 
 def test_all_directors_have_the_same_files():
     for path in ("/etc/ha.d/ha.cf", "/etc/ha.d/haresources", "/etc/ha.d/authkeys", "/etc/ha.d/www.cf"):
-        assert len({host.file(path).sha256sum for host in machines(DIRECTORS).values()}) == 1, path
+        assert len({host.file(path).sha256sum for host in hosts(DIRECTORS).values()}) == 1, path

@@ -2,13 +2,10 @@
 
 from xml.etree import ElementTree
 
-import testinfra
-
-from lab import Lab
+from lab.harness.steps import hosts
 
 NODES = {"balthasar": "1", "casper": "2", "melchior": "3"}
 DISK = "/dev/disk/by-id/scsi-3600000000000000000000000c3fa2201"
-lab = Lab.open()
 
 
 def test_all_nodes_are_members_and_the_quorum_device_has_a_vote_less(host):
@@ -22,8 +19,7 @@ def test_all_nodes_are_members_and_the_quorum_device_has_a_vote_less(host):
 
 def test_all_nodes_are_online_and_one_is_the_dc():
     seen = set()
-    for name in NODES:
-        host = testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config))
+    for host in hosts(NODES).values():
         root = ElementTree.fromstring(host.check_output("crm_mon --one-shot --output-as=xml"))
         assert {node.get("name"): node.get("id") for node in root.findall("nodes/node")} == NODES
         assert {node.get("online") for node in root.findall("nodes/node")} == {"true"}
@@ -68,8 +64,7 @@ def test_the_configuration_is_valid(host):
 
 def test_the_cluster_traffic_is_encrypted_with_one_key():
     keys, ciphers = set(), set()
-    for name in NODES:
-        host = testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config))
+    for host in hosts(NODES).values():
         keys.add(host.file("/etc/corosync/authkey").sha256sum)
         ciphers.add(host.check_output("corosync-cmapctl -g totem.crypto_cipher").split("= ")[1])
         assert (host.file("/etc/corosync/authkey").mode, host.file("/etc/corosync/authkey").user) == (0o400, "root")

@@ -3,19 +3,13 @@
 import json
 import re
 
-import testinfra
-
 from lab import Lab
+from lab.harness.steps import hosts
 
 VIPS = {"192.168.69.16", "192.168.69.100"}
 MOUNT = "/mnt/repl"
 NODES = ("debian1", "debian2")
 lab = Lab.open()
-
-
-def both():
-    """Return the two machines."""
-    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config)) for name in NODES}
 
 
 def fetch(address):
@@ -27,7 +21,7 @@ def fetch(address):
 
 def drbd_roles():
     """Return each machine's own DRBD role."""
-    return {name: host.check_output("drbdadm role repl").split("/")[0] for name, host in both().items()}
+    return {name: host.check_output("drbdadm role repl").split("/")[0] for name, host in hosts(NODES).items()}
 
 
 def addresses(host):
@@ -47,7 +41,7 @@ def test_exactly_one_machine_is_primary():
 
 def test_the_primary_alone_has_filesystem_addresses_and_web_server():
     roles = drbd_roles()
-    for name, host in both().items():
+    for name, host in hosts(NODES).items():
         active = roles[name] == "Primary"
         assert (f" {MOUNT} ext4 " in host.file("/proc/mounts").content_string) == active
         assert addresses(host) & VIPS == (VIPS if active else set())
@@ -81,12 +75,12 @@ def test_only_root_can_read_the_key(host):
 
 def test_both_machines_have_the_same_configuration():
     for path in ("/etc/ha.d/ha.cf", "/etc/ha.d/haresources", "/etc/ha.d/authkeys", "/etc/drbd.d/repl.res"):
-        assert len({host.file(path).sha256sum for host in both().values()}) == 1, path
+        assert len({host.file(path).sha256sum for host in hosts(NODES).values()}) == 1, path
 
 
 def test_a_mail_reported_the_takeover():
     primary = next(name for name, role in drbd_roles().items() if role == "Primary")
-    mails = both()[primary].file("/var/mail/root").content_string
+    mails = hosts(NODES)[primary].file("/var/mail/root").content_string
     assert "Takeover" in mails and primary in mails
 
 

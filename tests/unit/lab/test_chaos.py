@@ -94,6 +94,9 @@ class Pair:
     def state(self, _node):
         return "running"
 
+    def machine(self, node):
+        return SimpleNamespace(nics=[SimpleNamespace(segment="front", mac={"a": "02:00", "b": "02:01"}[node])])
+
 
 def campaign(tmp_path, inject, count=1, healthy=lambda _: True, **more) -> tuple[chaos.Campaign, Pair]:
     """Inject some faults of one kind into a fake pair; ``more`` is of the fault or of the cluster."""
@@ -313,7 +316,7 @@ class Alive:
 
 def observed(*lines: str) -> observers.AddressOwner:
     """Return an observer that has got some replies."""
-    owner = observers.AddressOwner(Pair(), "front", "192.0.2.1", {"a": "02:00", "b": "02:01"})
+    owner = observers.AddressOwner(Pair(), "front", "192.0.2.1", ["a", "b"])
     owner._process = Alive()
     owner.begin()
     for line in lines:
