@@ -28,7 +28,7 @@ class Kernel(NamedTuple):
     suite: str
 
     def supports_seccomp(self) -> bool:
-        """Tell whether it can run its processes under seccomp (6.16 and newer), which is far faster than ptrace."""
+        """Return whether it can run its processes under seccomp (6.16 and newer), which is far faster than ptrace."""
         return tuple(int(part) for part in self.release.split(".")[:2]) >= (6, 16)
 
 

@@ -22,7 +22,7 @@ def _ip(*arguments: str) -> None:
 
 
 def exists(device: str) -> bool:
-    """Tell whether the namespace has ``device``."""
+    """Return whether the namespace has ``device``."""
     return subprocess.run(["ip", "link", "show", device], capture_output=True, check=False).returncode == 0
 
 

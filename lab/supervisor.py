@@ -48,7 +48,7 @@ class Guest:
         return self.relays[nic].plug if nic in self.relays else self.wires[nic][0]
 
     def running(self) -> bool:
-        """Tell whether the machine's process runs."""
+        """Return whether the machine's process runs."""
         return self.process is not None and self.process.poll() is None
 
     def start(self, argv: list[str], console: str, environment: dict[str, str]) -> None:

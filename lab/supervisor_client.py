@@ -61,7 +61,7 @@ class SupervisorClient:
             time.sleep(0.02)
 
     def alive(self) -> bool:
-        """Tell whether the supervisor runs."""
+        """Return whether the supervisor runs."""
         return self.pid() is not None
 
     def pid(self) -> int | None:

@@ -55,7 +55,7 @@ class Cluster(NamedTuple):
     """What a campaign needs of a kind of cluster.
 
     playbooks: build it; the last one is run again at rest and must change nothing.
-    active: returns the nodes that have what only one at a time may have; healthy: tells whether nothing is missing.
+    active: returns the nodes that have what only one at a time may have; healthy: returns whether nothing is missing.
     observers: returns those that watch a round of faults.
     prepare: prepares what the observers of a round need, and measures what the faults' bounds are made of: the host may
         be busier by then.

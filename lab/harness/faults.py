@@ -105,7 +105,7 @@ def all_lose_power(lab: Lab, nodes: Sequence[str], bound: Bound) -> Fault:
 
 
 def boot_id(lab: Lab, node: str) -> str:
-    """Return what tells one boot of a node from the next; "" while it does not answer."""
+    """Return the identity of a node's boot; "" while the node is unreachable."""
     return lab.ssh(node, "cat", "/proc/sys/kernel/random/boot_id", check=False, seconds=20).strip()
 
 

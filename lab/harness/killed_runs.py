@@ -98,7 +98,7 @@ def kill_all(pid: int) -> None:
 
 
 def run_and_kill(argv: Sequence[str], seconds: float) -> bool:
-    """Run a program and kill it, with all that it started, after some seconds; tell whether it still ran."""
+    """Run a program and kill it, with all that it started, after some seconds; return whether it still ran."""
     quiet = subprocess.DEVNULL
     with subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=CHECKOUT) as process:
         try:

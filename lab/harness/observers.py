@@ -84,7 +84,7 @@ class Observer:
         """Prepare for a fault that is about to be injected."""
 
     def back(self) -> Callable[[], bool]:
-        """Return a function that tells whether the service has been seen since now."""
+        """Return a function that returns whether the service has been seen since now."""
         return lambda: True
 
     def end(self, fault: Fault, active: str) -> Observation:
@@ -127,7 +127,7 @@ class Writers(Observer):
         self._before, self._last, self._longest = len(self.acknowledged), time.monotonic(), 0.0
 
     def back(self) -> Callable[[], bool]:
-        """Return a function that tells whether records have been written since now."""
+        """Return a function that returns whether records have been written since now."""
         before = len(self.acknowledged)
         return lambda: len(self.acknowledged) > before + 5
 
@@ -210,7 +210,7 @@ class Visitors(Observer):
         self._scenario.wait_until("visitors see the page", lambda: bool(self._probe.good()))
 
     def back(self) -> Callable[[], bool]:
-        """Return a function that tells whether the page has been fetched since now."""
+        """Return a function that returns whether the page has been fetched since now."""
         now, probe = time.monotonic(), self._probe
         return lambda: any(fetch.began > now for fetch in probe.good())
 
@@ -262,7 +262,7 @@ class AddressOwner(Observer):
         self._begin = len(self.replies)
 
     def back(self) -> Callable[[], bool]:
-        """Return a function that tells whether the address has had one owner since now."""
+        """Return a function that returns whether the address has had one owner since now."""
         before = len(self.replies) + 1  # a request may be under way
         return lambda: any(len(owners) == 1 for _, owners in self.replies[before:])
 

@@ -26,7 +26,7 @@ class Scenario:
     group: the cluster's group in the inventory; playbooks run on it alone.
     url: the page that its visitors fetch; "" where there is none.
     nodes: the machines on which the cluster runs.
-    state: commands that print what an administrator would look at first on a node.
+    state: commands that print the state of a node for an administrator.
     timeout: seconds that any change of the cluster may take.
     """
 
@@ -39,7 +39,7 @@ class Scenario:
         return [node for node in self.nodes if self.lab.state(node) == "running"]
 
     def print_state(self) -> None:
-        """Print what an administrator would look at first, on each node."""
+        """Print the state of each node."""
         for node in self.running_nodes():
             print(f"--- {node}\n" + self.lab.ssh(node, self.state, check=False))
 
@@ -105,7 +105,7 @@ class Scenario:
         return run, round(seconds, 1), [round(outage.seconds, 1) for outage in probe.outages()]
 
     def play_and_kill(self, playbook: str, *tasks: str, **variables: Any) -> bool:
-        """Kill a run a second after the last of some tasks began; tell whether it got there."""
+        """Kill a run a second after the last of some tasks began; return whether it got there."""
         argv = self.play_argv(playbook, **variables)
         run = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True)
         assert run.stdout is not None

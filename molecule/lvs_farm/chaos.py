@@ -49,13 +49,13 @@ def prepare() -> None:
 
 
 def works(director: str) -> bool:
-    """Tell whether a director does what the active one has to: heartbeat in no transition, ldirectord running."""
+    """Return whether a director does what the active one has to: heartbeat in no transition, ldirectord running."""
     stable = lab.ssh(director, "cl_status", "rscstatus", check=False).strip() not in ("", "none", "transition")
     return stable and "is running" in lab.ssh(director, "ldirectord", "www.cf", "status", "2>&1", check=False)
 
 
 def ready() -> bool:
-    """Tell whether both tables are as declared, one director is active and works, and a real server gives the page."""
+    """Return whether both tables are as declared, one director is active and works, and a real server gives the page."""
     if not healthy() or any(table(node) != WEIGHTS for node in DIRECTORS):
         return False
     found = owners()

@@ -45,7 +45,7 @@ def inventory() -> dict[str, Any]:
 
 
 def healthy() -> bool:
-    """Tell whether one director serves the page, both run, and heartbeat is in no transition."""
+    """Return whether one director serves the page, both run, and heartbeat is in no transition."""
     stable = all(
         lab.ssh(node, "cl_status", "rscstatus", check=False).strip() not in ("", "transition") for node in DIRECTORS
     )

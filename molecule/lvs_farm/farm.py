@@ -44,7 +44,7 @@ def other(node: str) -> str:
 
 
 def served() -> bool:
-    """Tell whether a real server gives the page."""
+    """Return whether a real server gives the page."""
     return "Served by" in farm.page()
 
 
@@ -55,7 +55,7 @@ def table(node: str) -> dict[str, int]:
 
 
 def directors_run() -> bool:
-    """Tell whether heartbeat and the sync daemons run on both directors."""
+    """Return whether heartbeat and the sync daemons run on both directors."""
     return all(
         lab.ssh(node, "systemctl", "is-active", "heartbeat", "ipvs-sync", check=False).split() == ["active"] * 2
         for node in DIRECTORS
@@ -63,7 +63,7 @@ def directors_run() -> bool:
 
 
 def healthy() -> bool:
-    """Tell whether both directors run and have all real servers in their tables."""
+    """Return whether both directors run and have all real servers in their tables."""
     return all(set(table(node)) == set(REALS.values()) for node in DIRECTORS) and directors_run()
 
 

@@ -16,7 +16,7 @@ DAEMONS = ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld"
 
 
 def ready() -> bool:
-    """Tell whether all nodes are members, the group runs on one of them, and the daemons on all.
+    """Return whether all nodes are members, the group runs on one of them, and the daemons on all.
 
     A fencing that is still under way will reset a node that seems healthy.
     """

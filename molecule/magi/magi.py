@@ -35,7 +35,7 @@ def online(node: str) -> list[str]:
 
 
 def fenced(node: str, victim: str) -> bool:
-    """Tell whether a node sees another one as fenced: offline, and not unclean."""
+    """Return whether a node sees another one as fenced: offline, and not unclean."""
     found = crm_mon(node).find(f"nodes/node[@name='{victim}']")
     return found is not None and (found.get("online"), found.get("unclean")) == ("false", "false")
 
@@ -56,7 +56,7 @@ def owners() -> list[str]:
 
 
 def runs_on(node: str) -> bool:
-    """Tell whether the whole group runs on a node: the filesystem is mounted and the service is active."""
+    """Return whether the whole group runs on a node: the filesystem is mounted and the service is active."""
     return owners() == [node] and lab.ssh(node, "systemctl", "is-active", "magi-test", check=False).strip() == "active"
 
 
@@ -66,7 +66,7 @@ def quorum_lines(node: str) -> list[list[str]]:
 
 
 def quorate(node: str) -> bool:
-    """Tell whether corosync has quorum on a node."""
+    """Return whether corosync has quorum on a node."""
     return ["Quorate:", "Yes"] in quorum_lines(node)
 
 
@@ -77,7 +77,7 @@ def qdevice_votes(node: str) -> int:
 
 
 def healthy() -> bool:
-    """Tell whether all nodes see each other, with the votes of the quorum device."""
+    """Return whether all nodes see each other, with the votes of the quorum device."""
     return all(sorted(online(node)) == sorted(NODES) and quorate(node) and qdevice_votes(node) == 2 for node in NODES)
 
 
@@ -113,7 +113,7 @@ def identities() -> dict[str, str]:
 
 
 def boot(node: str) -> str:
-    """Return what tells one boot of a node from the next; "" while it does not answer."""
+    """Return the identity of a node's boot; "" while the node is unreachable."""
     return boot_id(lab, node)
 
 

@@ -152,6 +152,6 @@ def calls(figures: dict[str, Any], key: str = "log") -> list[list[Any]]:
 
 
 def in_lockstep(figures: dict[str, Any], last: int) -> bool:
-    """Tell whether each of the last calls was made on all nodes before the next one on any."""
+    """Return whether each of the last calls was made on all nodes before the next one on any."""
     times = [[moment for moment, _name, _verb in each[-last:]] for each in calls(figures, "times")]
     return all(max(each[i] for each in times) < min(each[i + 1] for each in times) for i in range(last - 1))

@@ -30,7 +30,7 @@ ALL_FAULTS, PARAMETERS = 0x7F, "/sys/module/drbd/parameters"
 
 
 def ready() -> bool:
-    """Tell whether both nodes run heartbeat, and the page is served by the one that has mounted the filesystem."""
+    """Return whether both nodes run heartbeat, and the page is served by the one that has mounted the filesystem."""
     running = all(lab.state(node) == "running" and heartbeat_runs(node) for node in NODES)
     return running and healthy() and mounted() == [serving()]
 

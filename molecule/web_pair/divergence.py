@@ -33,7 +33,7 @@ def second_cstates() -> list[str]:
 
 
 def second_replicated() -> bool:
-    """Tell whether both copies of the second resource are connected and up to date."""
+    """Return whether both copies of the second resource are connected and up to date."""
     return second_cstates() == ["Connected"] * 2 and all(
         lab.ssh(node, "drbdadm", "dstate", "second").strip() == "UpToDate/UpToDate" for node in NODES
     )

@@ -37,18 +37,18 @@ def mounted() -> list[str]:
 
 
 def replicated() -> bool:
-    """Tell whether both copies are connected and up to date."""
+    """Return whether both copies are connected and up to date."""
     return all(drbd(node, "cstate") == "Connected" and drbd(node, "dstate") == "UpToDate/UpToDate" for node in NODES)
 
 
 def healthy() -> bool:
-    """Tell whether both copies are up to date, the one Primary serves the page, and heartbeat is in no transition."""
+    """Return whether both copies are up to date, the one Primary serves the page, and heartbeat is in no transition."""
     moving = any(lab.ssh(n, "cl_status", "rscstatus", check=False).strip() in ("", "transition") for n in NODES)
     return replicated() and [serving()] == primaries() and not moving
 
 
 def heartbeat_runs(node: str) -> bool:
-    """Tell whether heartbeat's unit is active."""
+    """Return whether heartbeat's unit is active."""
     return lab.ssh(node, "systemctl", "is-active", "heartbeat", check=False).strip() == "active"
 
 

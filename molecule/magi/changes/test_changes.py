@@ -12,7 +12,7 @@ from lab.harness.steps import step
 
 
 def has_address(address: str) -> bool:
-    """Tell whether the node with the group has an address."""
+    """Return whether the node with the group has an address."""
     return f" {address}/" in lab.ssh(owners()[0], "ip", "-4", "-o", "address")
 
 

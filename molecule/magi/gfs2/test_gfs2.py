@@ -45,7 +45,7 @@ def with_shared(size: str = "120M") -> dict[str, Any]:
 
 
 def has_shared(node: str) -> bool:
-    """Tell whether a node has the shared filesystem mounted."""
+    """Return whether a node has the shared filesystem mounted."""
     return f" {SHARED} gfs2 " in lab.ssh(node, "cat", "/proc/mounts", check=False, seconds=20)
 
 

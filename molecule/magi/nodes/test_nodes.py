@@ -94,7 +94,7 @@ def measured():
     alive = operate("remove_node", node=victim, dead=True, **few)
     lose(victim, owner)
     magi.wait_until(
-        "the others know that it is off",
+        "the others have fenced it",
         lambda: operate("remove_node", "--check", node=victim, dead=True, **few).returncode == 0,
         5,
     )

@@ -43,7 +43,7 @@ def test_the_divergence_is_reported_with_both_generations_and_not_resolved(measu
     errors = "\n".join(measured["errors"])
     for node, generation in measured["generations"].items():
         assert node in errors
-        assert generation[:15] in errors  # the last digit tells whether the side is Primary at the moment
+        assert generation[:15] in errors  # the last digit depends on whether the side is Primary at the moment
     assert {states[1] for states in measured["states"].values()} == {"StandAlone"}
 
 

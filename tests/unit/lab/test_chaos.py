@@ -172,7 +172,7 @@ def late(pair):
 
 
 def healthy_again(pair):
-    """Tell whether the cluster is healthy with such a fault."""
+    """Return whether the cluster is healthy with such a fault."""
     return not 0 <= time.monotonic() - getattr(pair, "noticed", float("inf")) < 0.5
 
 

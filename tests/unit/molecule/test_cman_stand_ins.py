@@ -51,7 +51,7 @@ def view(members=(True, True, False), **changes):
     ],
 )
 def test_status(name, seen):
-    # the recorded outputs say three nodes and the votes of those that were there
+    # the recorded outputs have three nodes and the votes of those that were members
     printed = stand_in.status_text(seen)
     for line, expected in zip(printed.split("\n"), recorded(name).split("\n"), strict=True):
         if not line.startswith(("Nodes:", "Total votes:")):
