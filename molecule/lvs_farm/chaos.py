@@ -55,7 +55,7 @@ def works(director: str) -> bool:
 
 
 def ready() -> bool:
-    """Return whether both tables are as declared, one director is active and works, and a real server gives the page."""
+    """Return whether both tables are as declared, one director is active and works, and a real server serves."""
     if not healthy() or any(table(node) != WEIGHTS for node in DIRECTORS):
         return False
     found = owners()
