@@ -20,7 +20,7 @@ test-environment:
 	@$(PYTHON) -m lab.environment requirements.txt requirements-test.txt
 
 host: environment
-	@$(PYTHON) -m lab.host
+	@$(PYTHON) -m lab check
 
 lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
 	@$(PYTHON) -m lab.demo

@@ -7,11 +7,13 @@ import socket
 import sys
 import threading
 
+from lab import host
 from lab.api import Lab
 from lab.errors import LabError
 from lab.probe import Probe
 
 COMMANDS = {
+    "check": "check whether this host can run the lab",
     "up": "start machines (or groups of them; default: all) and wait for their sshd; leave those that run",
     "down": "shut down machines (or groups of them; default: all)",
     "status": "show the machines, their kernel and their state",
@@ -96,6 +98,8 @@ def run(lab: Lab, options: argparse.Namespace) -> None:
         lab.up(options.hosts)
     elif options.command == "down":
         lab.down(options.hosts)
+    elif options.command == "check":
+        host.check()
     elif options.command == "destroy":
         lab.destroy()
     else:

@@ -1,11 +1,10 @@
-"""What the lab needs of the host. `python3 -m lab.host` prints what is missing."""
+"""What the lab needs of the host. `python3 -m lab check` prints what is missing."""
 
 import getpass
 import os
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from lab import shell
@@ -70,17 +69,5 @@ def _has_subordinate_ids() -> bool:
     return subprocess.run(shell.as_root(["true"]), capture_output=True, check=False).returncode == 0
 
 
-def main() -> None:
-    """End with an error when something is missing."""
-    try:
-        check()
-    except LabError as error:
-        sys.exit(f"lab: {error}")
-
-
 def _path() -> str:
     return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-
-
-if __name__ == "__main__":
-    main()
