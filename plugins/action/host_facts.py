@@ -1,25 +1,66 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Gather facts with the module host_facts; on hosts that it does not know, run setup too."""
+"""Validate the variables of roles and gather the facts that their planners need; keep them for the roles.
+
+The module does the gathering. Where it cannot describe the operating system, setup does; where there is no systemd,
+service_facts tells of the services.
+"""
 from __future__ import annotations
 
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils import _roles
+
 SUBSET = ["!all", "!min", "distribution", "platform", "service_mgr", "pkg_mgr"]
+OS = ("distribution", "distribution_version", "distribution_major_version", "distribution_release", "os_family",
+      "service_mgr", "nodename", "fqdn", "kernel", "machine")
 
 
 class ActionModule(ActionBase):
-    """Run the module, and setup where the module found no facts of the operating system."""
+    """Gather for roles, invalidate what was gathered, or run the module as it is."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return what the module returns."""
+        """Return what the module returns, with the facts of each role in ansible_facts.linuxha."""
         result = super().run(tmp, task_vars)
-        result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-        if not result.get("failed") and not result.get("ansible_facts"):
-            gathered = self._execute_module("ansible.legacy.setup", {"gather_subset": SUBSET}, task_vars=task_vars)
-            if gathered.get("failed"):
-                return gathered
-            result["ansible_facts"] = gathered["ansible_facts"]
-        return result
+        arguments = dict(self._task.args)
+        if arguments.pop("invalidate", False):
+            return dict(result, changed=False, ansible_facts={"linuxha": {}})
+        roles = arguments.pop("roles", [])
+        problems, queries = [], {}
+        for role in roles:
+            settings, found = _roles.validate(
+                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+            problems += found
+            queries[role] = {} if found else _roles.domain_of(role).query(settings)
+        if problems:
+            return dict(result, failed=True, msg="\n".join(problems))
+        return dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
+
+    def _gather(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        gathered = self._execute_module(
+            module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
+        if gathered.get("failed"):
+            return gathered
+        facts = gathered.setdefault("ansible_facts", {})
+        if not facts:
+            setup = self._execute_module("ansible.legacy.setup", {"gather_subset": SUBSET}, task_vars=task_vars)
+            if setup.get("failed"):
+                return setup
+            facts.update(setup["ansible_facts"])
+        roles = gathered.pop("roles", {})
+        if not roles:
+            return gathered
+        host = {name: facts.get("ansible_" + name, "") for name in OS}
+        services = None
+        if host["service_mgr"] != "systemd":
+            services = self._execute_module("ansible.legacy.service_facts", {}, task_vars=task_vars)
+            if services.get("failed"):
+                return services
+            services = services["ansible_facts"]["services"]
+        cached = (task_vars["ansible_facts"].get("linuxha") or {}).get("roles", {})
+        facts["linuxha"] = {
+            "roles": {**cached, **{role: dict(found, os=host, services=services) for role, found in roles.items()}},
+            "unchanged": []}
+        return gathered

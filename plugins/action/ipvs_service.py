@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Send a long table to the host in a tenth of its size; all else is the module's.
+"""Send a long table to the host in a tenth of its size; the module does the rest.
 
 Ansible writes the table into the program that it sends, and the host's Python reads all of that before the module
 begins.

@@ -1,13 +1,13 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what a time daemon says about the clock."""
+"""Read what a time daemon prints about the clock."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ntp_clock
 author: The linuxha.cluster maintainers
 version_added: "0.1.0"
-short_description: Read what a time daemon says about the clock
+short_description: Read what a time daemon prints about the clock
 description:
   - Reads the machine formats of C(chronyc) and C(ntpq) into one shape.
 options:
@@ -50,19 +50,18 @@ from ansible.errors import AnsibleFilterError
 
 def ntp_clock(text: str, daemon: str, own_clock: bool = False) -> dict:
     """Return the state of the clock and of its sources."""
-    from ..module_utils._ntp import clock as ntp
+    from ..module_utils._ntp import clock
 
-    if daemon not in ntp.PARSERS:
-        raise AnsibleFilterError(f"ntp_clock: '{daemon}' is no time daemon; expected one of {', '.join(ntp.PARSERS)}")
-    clock = ntp.PARSERS[daemon](text)
-    if clock.source == ntp.OWN_CLOCK and not own_clock:
-        clock = clock._replace(source="")
-    return {"synchronised": bool(clock.source), "source": clock.source, "summary": ntp.render_clock(clock),
-            "sources": [source._asdict() for source in clock.sources]}
+    if daemon not in clock.PARSERS:
+        expected = ", ".join(clock.PARSERS)
+        raise AnsibleFilterError(f"ntp_clock: daemon: {daemon} is not valid; expected one of {expected}")
+    now = clock.read_clock(daemon, text, own_clock)
+    return {"synchronised": bool(now.source), "source": now.source, "summary": clock.render_clock(now),
+            "sources": [source._asdict() for source in now.sources]}
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """Entry point for Jinja."""
 
     def filters(self) -> dict:
         return {"ntp_clock": ntp_clock}

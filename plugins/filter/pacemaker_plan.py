@@ -52,12 +52,12 @@ def pacemaker_plan(settings: dict, host: str, looks: dict, family: str = "Debian
     from ..module_utils._core import host_output as _look
     from ..module_utils._core.plan import HaError
     from ..module_utils._model import cluster
-    from ..module_utils._pacemaker import plan as _pacemaker_plan
+    from ..module_utils._pacemaker import corosync_state as _corosync_state, plan as _pacemaker_plan
 
     try:
         hosts = {name: _pacemaker_plan.Host(
             _look.parse_units(look["units"]), _look.parse_files(look["files"]),
-            _pacemaker_plan.parse_cmap(look["cmap"]), look["key"]) for name, look in looks.items()}
+            _corosync_state.parse_cmap(look["cmap"]), look["key"]) for name, look in looks.items()}
         goal = _pacemaker_plan.Goal(cluster.parse_cluster(settings), family,
                                     settings["rhcs_cman_start"], settings["rhcs_cman_allow_outage"],
                                     settings["rhcs_cman_reboot"])

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Check a role's variables on the controller, before anything is changed on any host."""
+"""Validate the variables of a role on the controller, before anything is changed on any host."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   hosts:
-    description: Names of the hosts of the play.
+    description: Names of the hosts that the role is run on at the same time, the batch of a play with C(serial).
     type: list
     elements: str
     required: true
@@ -30,7 +30,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is wrong with the variables of the role heartbeat
   ansible.builtin.debug:
-    msg: "{{ settings | linuxha.cluster.problems('heartbeat', ansible_play_hosts_all) }}"
+    msg: "{{ settings | linuxha.cluster.problems('heartbeat', ansible_play_batch) }}"
   vars:
     settings: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
     names: "{{ query('ansible.builtin.varnames', '^heartbeat_') }}"
@@ -39,74 +39,27 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One sentence for each problem. It names the variable, its value and what would be right.
-    - Empty when all is well.
+    - One message for each problem, C(VARIABLE: VALUE is not valid; expected X).
+    - Empty when there is none.
   type: list
   elements: str
 """
 
-import difflib
-from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
-import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
 
-# The package and file of plugins/module_utils that checks the variables of each role.
-CHECKERS = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
-            "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
-            "ntp": "_ntp.clock", "rhcs_cman": "_cman.role_settings"}
+from ..plugin_utils import _roles
 
 
 def problems(settings: dict, role: str, hosts: list[str]) -> list[str]:
-    """Return one sentence for each problem of ``settings``.
-
-    The semantic rules are looked at once names and types are right.
-    """
-    if role not in CHECKERS:
-        raise AnsibleFilterError(f"problems: there is no role '{role}'; expected one of {', '.join(sorted(CHECKERS))}")
-    options = _options_of(role)
-    unknown = [_unknown(name, role, options) for name in sorted(set(settings) - set(options))]
-    known = {name: _plain(settings[name]) for name in settings if name in options}
-    result = ArgumentSpecValidator(options).validate(known)
-    if unknown or result.error_messages:
-        return unknown + [_readable(error) for error in result.errors]
-    checker = import_module("..module_utils." + CHECKERS[role], __package__)
-    return checker.check_settings(result.validated_parameters, list(hosts))
-
-
-@lru_cache(maxsize=None)
-def _options_of(role: str) -> dict:
-    """Return the role's argument specification."""
-    file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
-    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
-
-
-def _plain(value: Any) -> Any:
-    """Return the value without Ansible's lazy containers: the validator would copy all variables with them."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _unknown(name: str, role: str, options: dict) -> str:
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(sorted(options))}"
-    return f"{name} is no variable of the role {role}; {hint}"
-
-
-def _readable(error: Exception) -> str:
-    """Return the error as a sentence; of a name inside a variable, ansible's own text is only the name."""
-    return f"unknown option: {error}" if isinstance(error, UnsupportedError) else str(error)
+    """Return one message for each problem of ``settings``."""
+    try:
+        return _roles.validate(role, _roles.plain(settings), hosts)[1]
+    except _roles.UnknownRole as error:
+        raise AnsibleFilterError(f"problems: {error}")
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """The filters for Jinja."""
 
     def filters(self) -> dict:
         return {"problems": problems}

@@ -3,6 +3,8 @@
 """Join what all hosts say of their clusters into one report."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 DOCUMENTATION = r"""
 name: status_report
 author: The linuxha.cluster maintainers
@@ -24,6 +26,25 @@ options:
     description: When the report is made, as it is to be shown.
     type: str
     default: now
+  variables:
+    description:
+      - The variables of each host, such as C(hostvars). Where given, what they declare is looked for on the hosts.
+      - Read are O(ignore:heartbeat_nodes), O(ignore:drbd_failover_resources), O(ignore:lvs_director_services),
+        O(ignore:lvs_director_monitor), O(ignore:rhcs_cman_nodes), O(ignore:rhcs_cman_cluster_name) and
+        O(ignore:rhcs_cman_stack).
+    type: dict
+    default: {}
+  without:
+    description:
+      - What may be missing because it joins or leaves, the name of a node that may be offline or in standby, or the
+        address of a real server that may get no connections.
+    type: list
+    elements: str
+    default: []
+  managed:
+    description: Whether a host on which no cluster manager runs is a finding, whatever its variables declare.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -39,33 +60,44 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(text) is for people, C(problems) has the sentences of each host that is concerned.
+    - C(text) is for people, C(problems) has the sentences of each host that is concerned, C(sentences) has each of them
+      once. C(unreachable) names the hosts that did not answer.
     - C(data) is the same for programs, with C(moment), C(healthy), C(findings), C(clusters) and C(hosts).
   type: dict
 """
 
 
-def status_report(looks: dict, groups: dict | None = None, moment: str = "now") -> dict:
+def status_report(looks: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
+                  without: Sequence[str] = (), managed: bool = False) -> dict:
     """Return the report as text and as data."""
     from ..module_utils._model.cluster_state import plain
     from ..module_utils._status import (
         cluster_findings as status_of_clusters,
         clusters as status_clusters,
+        declared as status_declared,
         host_findings as status_of_hosts,
         text as status_text,
     )
-    from ..module_utils._status.report import CRITICAL, host_of
+    from ..module_utils._status.report import CRITICAL, host_of, short
 
     hosts = [host_of(name, result) for name, result in sorted(looks.items()) if not result.get("skipped")]
     clusters = status_clusters.join_clusters(hosts, groups or {})
     by_name = {host.name: host for host in hosts}
     found = [one for cluster in clusters for one in status_of_clusters.look_at_cluster(cluster, by_name)]
     found += status_of_hosts.look_at_hosts(hosts, clusters)
+    declared = {host.name: status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
+    found += status_declared.compare(hosts, clusters, declared)
+    found += status_declared.find_unmanaged(hosts, found) if managed else []
+    found = status_declared.withhold_starts(found, hosts, declared)
+    expected = {short(name) for name in without}
+    found = [one for one in found if not one.absent or short(one.absent) not in expected]
     found.sort(key=lambda one: one.level != CRITICAL)
     return {
         "text": status_text.render_report(moment, hosts, clusters, found),
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
+        "sentences": [f"{one.about}: {one.problem}" for one in found],
+        "unreachable": [name for name, result in sorted(looks.items()) if result.get("unreachable")],
         "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
                  "clusters": plain(clusters),
                  "hosts": {host.name: {"answers": bool(host.said), "error": host.error or None, **host.said}

@@ -77,6 +77,12 @@ units:
   type: dict
   returned: success
   sample: {sbd: {state: active, enabled: true, "off": false}}
+disks:
+  description: How full the filesystems of / and /var are; V(null) without C(df).
+  type: list
+  elements: dict
+  returned: success
+  sample: [{mountpoint: /, used_percent: 42, inodes_percent: 7}]
 unfinished:
   description:
     - What runs that were killed have left on this host, for the next run to go on from; the C(file) that tells, and the
@@ -96,6 +102,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._core import units
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.runner import Runner
 from ..module_utils._status import cluster_reader as clustat_reader, host as status_host
@@ -106,7 +113,8 @@ DRIVER = "/sys/module/drbd/version"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
 CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
           ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
-UNITS = ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState")
+
+DISKS = ("df", "--output=target,pcent,ipcent", "/", "/var")
 
 
 class Host:
@@ -126,7 +134,7 @@ class Host:
         clustat = self.part("clustat", lambda: clustat_reader.look(self.runner, "auto", self.seconds))
         found = {name: self.part(name, look) for name, look in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
-            ("units", lambda: self.units(clustat)), ("unfinished", self.unfinished))}
+            ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, look):
@@ -164,7 +172,10 @@ class Host:
     def units(self, clustat):
         if not self.runner.has("systemctl"):
             return None
-        return status_host.unit_facts(self.ask(*UNITS + tuple(status_host.list_units(clustat))))
+        return status_host.unit_facts(self.ask(*units.show(status_host.list_units(clustat))))
+
+    def disks(self):
+        return status_host.disk_facts(self.ask(*DISKS)) if self.runner.has("df") else None
 
     def unfinished(self):
         return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.NOTES

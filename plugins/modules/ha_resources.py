@@ -255,7 +255,7 @@ from ..module_utils._heartbeat.engine import Heartbeat
 from ..module_utils._pacemaker.cib_text import secrets_in
 from ..module_utils._pacemaker.engine import Pacemaker
 
-ENGINES = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
+ENGINES = {"heartbeat": Heartbeat.of_module, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
 
 
 def main():

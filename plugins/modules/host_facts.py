@@ -13,6 +13,22 @@ description:
   - Gathers the few facts that this collection's roles use, and runs programs that only read.
   - A remote task costs half a second on a slow host, whatever it asks, so roles ask all at once.
 options:
+  roles:
+    description:
+      - Roles of this collection, without its name. Their variables are validated first, on the controller. Then the
+        facts that their planners need are gathered in one go and kept in C(ansible_facts.linuxha), for
+        M(linuxha.cluster.role_plan).
+    type: list
+    elements: str
+    default: []
+  invalidate:
+    description: Forget what was gathered for roles, since the host was changed. The host is not contacted.
+    type: bool
+    default: false
+  queries:
+    description: What to gather for each role; computed by the action plugin from O(roles).
+    type: dict
+    default: {}
   questions:
     description:
       - Programs with their arguments, by the name that their answer gets. They are run in check mode too, so they must
@@ -93,7 +109,8 @@ def main():
     """Ask, and report."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     asked = dict(module.params)
-    del module.params["heartbeat"]  # nothing of the groups is told, so no answer needs to be censored
+    # Nothing of them is returned, so no answer needs to be censored.
+    del module.params["heartbeat"], module.params["queries"]
     module.no_log_values = set()
     try:
         module.exit_json(**answer(Runner(module), asked))

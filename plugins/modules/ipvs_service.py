@@ -15,7 +15,7 @@ description:
   - New servers come before old ones go, and what is changed is changed in place, so connections live on. A service
     that had a server which takes connections has one at every moment.
   - Everything is checked before the first change. An error names the variable, its value, and what would be right.
-  - Somebody else may change the table at the same time. What failed because of that is planned anew, a few times.
+  - Another program may change the table at the same time. What failed because of that is planned again, a few times.
   - The table is gone after a reboot.
 options:
   services:
@@ -34,10 +34,10 @@ options:
       - V(servers) is a list of real servers. One that is not listed stays, unless purged.
       - A server has V(address), V(port) (default that of the service), V(forward), which is V(gate) (direct routing,
         the default), V(ipip) or V(masq), V(weight) (default 1), V(upper_threshold), V(lower_threshold) (when neither is
-        said, they stay as they are) and V(state).
+        given, they stay as they are) and V(state).
       - V(state) of a server is V(present) (the default), V(absent), or V(drained), which gives it weight 0, waits for
         its active connections to end, and removes it.
-      - What else is not said of a service or server has its default, also when it is there already.
+      - Whatever else is not given for a service or server has its default, also when it is there already.
       - A list, or a list as JSON text (V(table | to_json)). A long one is sent packed.
     type: raw
     default: []
@@ -70,7 +70,7 @@ options:
     type: dict
   sync_daemon:
     description:
-      - The daemons of the kernel that tell the other director of the connections.
+      - The daemons of the kernel that synchronise the connections with the other director.
       - V(state) is V(master), V(backup), V(both) (the default) or V(absent). Then V(syncid) (1 to 255, the same on both
         directors) and V(interface), and when needed V(group), V(port), V(ttl) and V(maxlen).
       - A daemon with other values is stopped and started again. What is left out is not compared.
@@ -158,9 +158,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
-from ..module_utils._lvs import ipvs, ipvs_plan, ipvs_settings as ipvs_wanted, proc_ip_vs as ipvs_kernel
+from ..module_utils._lvs import ipvs, ipvs_plan, ipvs_settings, proc_ip_vs
 
-KERNEL_TABLE = "/proc/net/ip_vs"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
 MONITOR_PID = "/var/run/ldirectord.%s.pid"    # of the ldirectord that keeps a file of this name
 ANY_CODE = tuple(range(256))
@@ -169,26 +168,26 @@ SECOND = 1
 
 
 class Table:
-    """The table of this host: reads it, changes it, waits for connections to end. All thinking is done elsewhere."""
+    """The table of this host: reads it, changes it, waits for connections to end."""
 
-    def __init__(self, module, runner, wanted):
+    def __init__(self, module, runner, desired):
         self.module, self.runner = module, runner
         self.claims = self._read_claims()
-        self.wanted = wanted._replace(spared=frozenset(self.claims))
-        self.complaints = []         # what ipvsadm said to the last change
+        self.desired = desired._replace(spared=frozenset(self.claims))
+        self.complaints = []         # what ipvsadm printed at the last change
         self.undrained = []
         self.first = None            # the first state that was planned from, with its plan
         self._planned = (None, None)
 
     def read(self):
-        """Read the table; what takes longer to read only when it matters."""
+        """Read the table; what is slow to read only when it matters."""
         table = self._open_kernel_table()
         if table is None or (self.module.check_mode and not self.runner.has("ipvsadm")):
-            return ipvs.State({})   # ip_vs is not loaded: nothing is there, and looking with ipvsadm would load it
+            return ipvs.State({})   # ip_vs is not loaded: nothing is there, and ipvsadm would load it
         with table:
-            state = ipvs_kernel.parse_kernel(
-                table, {key: want.service for key, want in self.wanted.services.items()})
-        plain = state is not None and (not state.services or ipvs_plan.is_plain(self.wanted))
+            state = proc_ip_vs.parse_kernel(
+                table, {key: want.service for key, want in self.desired.services.items()})
+        plain = state is not None and (not state.services or ipvs_plan.is_plain(self.desired))
         if plain:
             other = self._list()
             state = state._replace(timeouts=other.timeouts, daemons=other.daemons)
@@ -196,13 +195,13 @@ class Table:
                 return state
         else:
             state = self._list("--save -n")
-        if ipvs_plan.needs_details(self.plan(state), self.wanted):
+        if ipvs_plan.needs_details(self.plan(state), self.desired):
             return self._list("--save -n", "-L -n --thresholds")
         return self._list("--save -n") if plain else state
 
     def _list(self, *commands):
-        commands = (["-L --timeout"] if self.wanted.timeouts else []) + (
-            ["-L --daemon"] if self.wanted.sync else []) + list(commands)
+        commands = (["-L --timeout"] if self.desired.timeouts else []) + (
+            ["-L --daemon"] if self.desired.sync else []) + list(commands)
         if not commands:
             return ipvs.State({})
         if len(commands) == 1:
@@ -214,28 +213,28 @@ class Table:
     def plan(self, state):
         """Plan from ``state``; planning twice from the same one costs nothing."""
         if self._planned[0] is not state:
-            self._planned = (state, ipvs_plan.plan_table(state, self.wanted))
+            self._planned = (state, ipvs_plan.plan_table(state, self.desired))
         return self._planned[1]
 
     def plan_first(self, state):
-        """Plan, and warn of services that have two masters."""
+        """Plan, and warn of services that ldirectord keeps too."""
         plan = self.plan(state)
         self.first = (state, plan)
         for key, path in self.claims.items():
-            want = self.wanted.services.get(key)
+            want = self.desired.services.get(key)
             changes = state.services.get(key) is not plan.predicted.services.get(key)
-            left = self.wanted.keep_weights or self.wanted.keep_quiesced
+            left = self.desired.keep_weights or self.desired.keep_quiesced
             if want and (not left or changes and self._is_kept_now(path)):
                 self.module.warn(
-                    "services: %s is also kept by ldirectord (%s), which brings its own servers and weights back; "
-                    "expected it in one of the two (keep_weights: true leaves at least the weights to ldirectord)"
+                    "services: %s is also kept by ldirectord (%s), which restores its own servers and weights; "
+                    "expected it in only one of them (keep_weights: true leaves at least the weights to ldirectord)"
                     % (ipvs.name_of(key), path))
-            elif self.wanted.purge and not want and key in state.services:
+            elif self.desired.purge and not want and key in state.services:
                 self.module.warn("purge: %s is kept by ldirectord (%s) and left as it is" % (ipvs.name_of(key), path))
         return plan
 
     def perform(self, action):
-        """Carry out one action. What ipvsadm complains of is looked at when the table is read again."""
+        """Carry out one action. What ipvsadm refuses is found when the table is read again."""
         if isinstance(action, ipvs_plan.WaitDrained):
             self._wait(action)
             return
@@ -248,7 +247,7 @@ class Table:
         end = time.monotonic() + action.limit
         while True:
             with self._open_kernel_table() as table:
-                state = ipvs_kernel.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
+                state = proc_ip_vs.parse_kernel(table) or self._list("--save -n", "-L -n --thresholds")
             left = ipvs_plan.count_active(state, action.servers)
             if not left or time.monotonic() >= end:
                 break
@@ -259,7 +258,7 @@ class Table:
                              % (self.undrained[-1], count, action.limit))
 
     def settle(self, state):
-        """Do again what failed because somebody else changed the table meanwhile; give up after some attempts."""
+        """Repeat what failed because another program changed the table; give up after some attempts."""
         for _attempt in range(ATTEMPTS):
             actions = self.plan(state).actions
             if not self.complaints or not actions:
@@ -271,11 +270,11 @@ class Table:
         actions = self.plan(state).actions
         left = "; ".join(action.sentence for action in actions)
         if actions and self.complaints:
-            raise ipvs.IpvsError("ipvsadm refused a part of the change, also when it was tried again: %s. Not done: %s"
+            raise ipvs.IpvsError("ipvsadm refused a part of the change, also when it was repeated: %s. Not done: %s"
                                   % ("; ".join(dict.fromkeys("; ".join(self.complaints).splitlines())), left))
-        if actions and self.wanted.wait:
-            self.module.warn("the table is not as it was left: %s is to be done again. Something else changes it, or "
-                             "the kernel keeps another value than it was given" % left)
+        if actions and self.desired.wait:
+            self.module.warn("the table differs from what was set: %s is to be done again. Another program changes it, "
+                             "or the kernel keeps another value than it was given" % left)
         return state
 
     def describe(self, state):
@@ -288,14 +287,14 @@ class Table:
         return {
             "services": len(state.services),
             "servers": sum(len(service.servers) for service in state.services.values()),
-            "claimed": [ipvs.name_of(key) for key in self.claims if key in self.wanted.services],
+            "claimed": [ipvs.name_of(key) for key in self.claims if key in self.desired.services],
             "undrained": self.undrained,
         }
 
     @staticmethod
     def _open_kernel_table():
         try:
-            return open(KERNEL_TABLE, encoding="ascii")
+            return open(proc_ip_vs.KERNEL_TABLE, encoding="ascii")
         except FileNotFoundError:
             return None
 
@@ -317,7 +316,7 @@ class Table:
 
 
 def main():
-    """Check what is wanted, and hand over."""
+    """Validate the parameters, and run the reconcile loop."""
     gc.disable()  # a table may have tens of thousands of servers, and all of them are needed to the end
     module = AnsibleModule(
         argument_spec={
@@ -333,10 +332,10 @@ def main():
         supports_check_mode=True,
     )
     try:
-        wanted = ipvs_wanted.parse_wanted(module.params)
+        desired = ipvs_settings.read_params(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    table = Table(module, Runner(module), wanted)
+    table = Table(module, Runner(module), desired)
     reconcile(module, read=table.read, plan=table.plan_first, perform=table.perform, describe=table.describe,
               report=table.report, settle=table.settle)
 

@@ -197,6 +197,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._cman import qdisk as room, qdisk_format as form
 from ..module_utils._core import block_devices as devices
+from ..module_utils._core.device_reader import find_fault, read_users
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import CommandError, Runner
@@ -241,8 +242,8 @@ class Host:
 
     def _target(self, scanned):
         path = self.wanted.device
-        if not self.runner.is_block_device(path):
-            fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
+        fault = find_fault(self.runner, path)
+        if fault:
             return room.Target(devices.Device(path, fault=fault), room.Disk(path))
         number = self.runner.number_of(path)
         known = [device for device in scanned if device.number == number]
@@ -250,7 +251,7 @@ class Host:
             return room.Target(devices.Device(path, fault="is not known to the kernel (no entry in /sys/block)"),
                                room.Disk(path))
         disk, area = self._disk(known[0], path)
-        device = devices.Device(path, size=self.runner.size_of(path), users=self._users(path, number))
+        device = devices.Device(path, size=self.runner.size_of(path), users=read_users(self.runner, path))
         target = room.Target(device, disk, ignored=self._ignored(known[0]), area=area)
         return self._look_closer(target) if room.needs_look(target, self.wanted) else target
 
@@ -276,13 +277,6 @@ class Host:
             if found is not None:
                 return found
         return None
-
-    def _users(self, path, number):
-        if not self.runner.is_held(path):
-            return ()
-        mountinfo, swaps = (self.runner.read_file(name) or "" for name in ("/proc/self/mountinfo", "/proc/swaps"))
-        return devices.users_of(path, os.path.realpath(path), number, mountinfo, swaps,
-                                self.runner.holders_of(number))
 
 
 def main():

@@ -77,6 +77,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import block_devices as devices
+from ..module_utils._core.device_reader import find_fault, read_device
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
@@ -98,27 +99,16 @@ class Disks:
         return sbd.State(tuple(self.read_disk(path) for path in self.paths))
 
     def read_disk(self, path):
-        """Look at one disk without changing it."""
-        if not self.runner.is_block_device(path):
-            fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
+        """Read one disk without changing it."""
+        fault = find_fault(self.runner, path)
+        if fault:
             return sbd.Disk(path, None, (), devices.Device(path, fault=fault))
         shown = self.runner.run(("sbd", "-d", path, "dump"), accepted=(0, 1))
         header = sbd.parse_dump(shown.out)
         if header:
             listed = self.runner.run(("sbd", "-d", path, "list")).out
             return sbd.Disk(path, header, sbd.parse_list(listed), devices.Device(path))
-        return sbd.Disk(path, None, (), self.read_foreign(path))
-
-    def read_foreign(self, path):
-        """Look for anything that is not sbd's."""
-        self.runner.forget_cached(path)
-        size = self.runner.size_of(path)
-        users = self.runner.holders_of(self.runner.number_of(path))
-        held = ("held by " + ", ".join(users) if users else "mounted or held by another program",)
-        return devices.Device(
-            path=path, size=size, users=held if self.runner.is_held(path) else (),
-            signatures=devices.parse_wipefs(self.runner.run(("wipefs", "--no-act", "--json", path)).out),
-            first_byte=self.runner.first_nonzero(path, 0, min(devices.LOOKED_AT, size)))
+        return sbd.Disk(path, None, (), read_device(self.runner, path))
 
 
 def report(state):

@@ -1,34 +1,45 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must be true of the role apache's variables beyond their names and types.
+"""The variables of the role apache: what is valid beyond their names and types.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import re
 from typing import Any, Dict, List
 
-LISTEN = re.compile(r"(\*|[0-9.]+|\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d+)")
-DIRECTIVE = re.compile(r"[A-Z][A-Za-z]+")
+from .._core.schema import ListOf, Mapping, MappingOf, fault, number, read, text
+
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])"
+LISTEN = re.compile(r"(\*|%s):([0-9]+)\Z" % _HOST)
+SERVER_NAME = re.compile(r"([a-z]+://)?%s(:[0-9]+)?\Z" % _HOST)
+PATH = re.compile(r"/[^\s\"\\<>]*\Z")  # stands in a directive without quotes
+SERVER_ADMIN = re.compile(r"[^\s\"\\<>]+\Z")
+
+
+def _listen(raw: str) -> str:
+    if not 0 < int(raw.rpartition(":")[2]) < 65536:
+        raise ValueError
+    return raw
+
+
+VARIABLES = Mapping({
+    "apache_listen": ListOf(text(LISTEN, "ADDRESS:PORT such as *:80 or 127.0.0.1:8080", _listen),
+                            "a list of at least one ADDRESS:PORT such as *:80", least=1),
+    "apache_server_name": text(SERVER_NAME, "a host name such as www.example.com"),
+    "apache_server_admin": text(SERVER_ADMIN, "a mail address such as webmaster@example.com"),
+    "apache_document_root": text(PATH, "an absolute path without blanks"),
+    "apache_document_root_mount": text(re.compile("|" + PATH.pattern), "an absolute path without blanks, or nothing"),
+    "apache_processes": MappingOf(text(re.compile(r"[A-Z][A-Za-z]+\Z"), "names of directives, as MaxRequestWorkers"),
+                                  number(0), "a mapping of directives and numbers, as MaxRequestWorkers: 10"),
+}, others=True)
 
 
 def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:  # pylint: disable=unused-argument
-    """Return one sentence for each wrong variable."""
-    found = []
-    if not settings["apache_listen"]:
-        found.append("apache_listen is empty; expected at least one ADDRESS:PORT such as *:80")
-    for value in settings["apache_listen"]:
-        match = LISTEN.fullmatch(value)
-        if not match or not 0 < int(match.group(2)) < 65536:
-            found.append("apache_listen has '%s'; expected ADDRESS:PORT such as *:80 or 127.0.0.1:8080" % value)
-    root, mount = settings["apache_document_root"], settings["apache_document_root_mount"]
-    for name, value in (("apache_document_root", root), ("apache_document_root_mount", mount)):
-        if value and not re.fullmatch(r"/[^\s\"]*", value):
-            found.append("%s is '%s'; expected an absolute path without blanks" % (name, value))
+    """Return one message for each wrong variable."""
+    found, faults = read(VARIABLES, settings)
+    if faults:
+        return faults
+    root, mount = found["apache_document_root"], found["apache_document_root_mount"]
     if mount and not (root + "/").startswith(mount.rstrip("/") + "/"):
-        found.append("apache_document_root is '%s', which is not below apache_document_root_mount '%s'"
-                     % (root, mount))
-    for name, value in settings["apache_processes"].items():
-        if not DIRECTIVE.fullmatch(str(name)) or not str(value).isdigit():
-            found.append("apache_processes has '%s: %s'; expected a directive and a number, as MaxRequestWorkers: 10"
-                         % (name, value))
-    return found
+        return [fault("apache_document_root", root, "a path below apache_document_root_mount, which is " + mount)]
+    return []

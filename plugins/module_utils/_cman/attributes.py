@@ -10,7 +10,7 @@ Dialect: Python 3.6, standard library only.
 import re
 from typing import Any, Dict, Iterable, List, Tuple
 
-from .._core.schema import LINE, NODE_NAME, TRUTH, Check, choice, number, text
+from .._core.schema import LINE, NODE_NAME, TRUTH, Field, choice, number, text
 
 ANY = number(0)
 FILE = text(re.compile(r"/\S+\Z"), "an absolute path")
@@ -20,12 +20,12 @@ FACILITIES = choice("auth", "authpriv", "cron", "daemon", "kern", "lpr", "mail",
 PRIORITIES = choice("emerg", "alert", "crit", "error", "err", "warning", "notice", "info", "debug")
 LEVEL = number(0, 7)
 
-TOTEM: Dict[str, Check] = dict(
+TOTEM: Dict[str, Field] = dict(
     {name: number(1) for name in ("token", "consensus", "join", "fail_recv_const", "seqno_unchanged_const",
                                   "window_size", "max_messages", "token_retransmits_before_loss_const",
                                   "miss_count_const", "rrp_problem_count_threshold")},
     netmtu=number(68, 9216), rrp_mode=choice("none", "active", "passive"), secauth=choice("on", "off"), keyfile=FILE)
-CMAN: Dict[str, Check] = dict(
+CMAN: Dict[str, Field] = dict(
     {name: SWITCH for name in ("disallowed", "disable_openais", "upgrading")},
     quorum_dev_poll=number(1), shutdown_timeout=ANY, ccsd_poll=number(1), cluster_id=number(1, 65535), debug_mask=ANY,
     hash_cluster_id=choice("yes", "no", "on", "off"), keyfile=FILE)
@@ -33,25 +33,25 @@ CMAN: Dict[str, Check] = dict(
 CMAN_ELSEWHERE = {"two_node": "rhcs_cman_two_node", "expected_votes": "rhcs_cman_expected_votes",
                   "broadcast": "rhcs_cman_transport", "transport": "rhcs_cman_transport",
                   "port": "rhcs_cman_multicast.port", "nodename": "nothing: each node finds its own name"}
-QUORUMD: Dict[str, Check] = dict(
+QUORUMD: Dict[str, Field] = dict(
     {name: SWITCH for name in ("reboot", "use_uptime", "stop_cman", "paranoid", "allow_kill", "master_wins")},
     cman_label=LINE, status_file=FILE, scheduler=choice("rr", "fifo", "other"), priority=number(-20, 99),
     tko_up=number(1), upgrade_wait=number(1), max_error_cycles=ANY, io_timeout=SWITCH)
 QUORUMD_EL5 = dict(QUORUMD, log_level=LEVEL, log_facility=FACILITIES, master_wait=number(1))
 QUORUMD_ELSEWHERE = {name: "rhcs_cman_quorum_disk." + name
                      for name in ("interval", "tko", "votes", "min_score", "label", "device")}
-FENCE_DAEMON: Dict[str, Check] = {
+FENCE_DAEMON: Dict[str, Field] = {
     "post_join_delay": number(-1), "post_fail_delay": ANY, "clean_start": SWITCH, "skip_undefined": SWITCH,
     "override_path": FILE, "override_time": number(1)}
-RM: Dict[str, Check] = {
+RM: Dict[str, Field] = {
     "log_level": LEVEL, "log_facility": FACILITIES, "status_child_max": number(1), "status_poll_interval": number(1),
     "transition_throttling": ANY, "central_processing": SWITCH, "disabled": SWITCH}
-LOGGING: Dict[str, Check] = {
+LOGGING: Dict[str, Field] = {
     "to_syslog": TRUTH, "to_logfile": TRUTH, "syslog_facility": FACILITIES, "syslog_priority": PRIORITIES,
     "logfile": FILE, "logfile_priority": PRIORITIES, "debug": TRUTH}
-DAEMON: Dict[str, Check] = dict(LOGGING, name=choice("corosync", "qdiskd", "groupd", "fenced", "dlm_controld",
+DAEMON: Dict[str, Field] = dict(LOGGING, name=choice("corosync", "qdiskd", "groupd", "fenced", "dlm_controld",
                                                      "gfs_controld", "rgmanager"), subsys=LINE)
-EXTRA: Dict[str, Dict[str, Check]] = {
+EXTRA: Dict[str, Dict[str, Field]] = {
     "dlm": {"log_debug": SWITCH, "timewarn": ANY, "protocol": choice("tcp", "sctp", "detect"), "enable_fencing": SWITCH,
             "enable_quorum": SWITCH, "enable_deadlk": SWITCH, "enable_plock": SWITCH, "plock_debug": SWITCH,
             "plock_rate_limit": ANY, "plock_ownership": SWITCH, "drop_resources_time": ANY, "drop_resources_count": ANY,
@@ -65,10 +65,10 @@ EXTRA: Dict[str, Dict[str, Check]] = {
 }
 
 
-def check_words(where: str, given: Iterable[Tuple[str, Any]], words: Dict[str, Check],
+def check_words(where: str, given: Iterable[Tuple[str, Any]], words: Dict[str, Field],
                 elsewhere: Dict[str, str]) -> List[str]:
     """Return one sentence for each attribute that is unknown, belongs elsewhere, or says what it cannot."""
-    faults = []
+    faults: List[str] = []
     for name, value in given:
         if name in elsewhere:
             faults.append("%s.%s: %r does not belong here; expected it from %s" % (where, name, value, elsewhere[name]))
@@ -76,10 +76,7 @@ def check_words(where: str, given: Iterable[Tuple[str, Any]], words: Dict[str, C
             faults.append("%s.%s: there is no such attribute; expected one of %s"
                           % (where, name, ", ".join(sorted(words))))
         else:
-            try:
-                words[name].convert(value)
-            except ValueError:
-                faults.append("%s.%s: %r is not valid; expected %s" % (where, name, value, words[name].right))
+            words[name].read("%s.%s" % (where, name), value, faults)
     return faults
 
 
@@ -101,10 +98,7 @@ def check_extra(where: str, given: Any) -> List[str]:
 def check_logging(where: str, given: Dict[str, Any]) -> List[str]:
     """Check what is logged, for all and for each daemon."""
     faults = check_words(where, [pair for pair in given.items() if pair[0] != "daemons"], LOGGING, {})
-    daemons = given.get("daemons") or []
-    if not isinstance(daemons, list) or not all(isinstance(each, dict) for each in daemons):
-        return faults + ["%s.daemons: %r is not valid; expected a list of mappings" % (where, daemons)]
-    for index, each in enumerate(daemons):
+    for index, each in enumerate(given.get("daemons") or []):
         place = "%s.daemons[%d]" % (where, index)
         faults += check_words(place, each.items(), DAEMON, {})
         faults += [] if "name" in each else ["%s.name: is missing; it must be given" % place]

@@ -104,7 +104,7 @@ def parse_signatures(text: str) -> Tuple[Signature, ...]:
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
-        match = re.match(r"(0x[0-9a-fA-F]+),([^,]*),(.*),([^,]+)$", line)
+        match = re.match(r"(0x[0-9a-fA-F]+),([^,]*),(.*),([^,]+)\Z", line)
         if not match:
             raise QdiskError("wipefs printed something unexpected: %s" % line[:200])
         label = re.sub(r"\\x([0-9a-fA-F]{2})", lambda code: chr(int(code.group(1), 16)), match.group(3))

@@ -12,6 +12,7 @@ import copy
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from .._core import schema
 from .._model import resource_groups as _groups
 from .._model.resource_groups import Group, Options, Resource
 from .conf_xml import canonical, element
@@ -216,8 +217,8 @@ def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
     """Return the elements of resources that groups refer to, from the user's list of them."""
     if not raw:
         return ()
-    group = _groups.parse_groups([{"name": "shared", "nodes": ["all"], "resources": raw}], name)[0]
-    return tuple(render_resource(resource, said) for resource, said in zip(group.resources, group.options))
+    found = schema.parse(_groups.RESOURCES, raw, name, _groups.GroupError)
+    return tuple(render_resource(resource, options) for resource, options in found)
 
 
 # --- <rm> as it is to be ----------------------------------------------------------------------------------------------

@@ -24,4 +24,11 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
     cluster, faults = _cluster.read_cluster(settings)
     if faults:
         return faults
-    return _cluster.check_hosts(cluster, hosts) + STACKS[settings["rhcs_cman_stack"]](cluster, settings)
+    faults = _check_timeout(settings) + _cluster.check_hosts(cluster, hosts)
+    return faults + STACKS[settings["rhcs_cman_stack"]](cluster, settings)
+
+
+def _check_timeout(settings: Settings) -> List[str]:
+    """Without a try, the wait for the members would be none."""
+    seconds = settings["rhcs_cman_start_timeout"]
+    return [] if seconds > 0 else ["rhcs_cman_start_timeout: %s is not valid; expected seconds, 1 or more" % seconds]

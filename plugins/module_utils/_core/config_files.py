@@ -167,6 +167,41 @@ def seen_from(found: Found) -> Dict[str, Any]:
     return dict(found._asdict(), content=_digest(found.content))
 
 
+def arguments_of(wanted: Wanted) -> Dict[str, Any]:
+    """Return the arguments of the module config_files that mean this."""
+    how = wanted.take_over
+    return {
+        "files": [{"dest": file.path, "content": file.content, "mode": "%04o" % file.mode, "owner": file.owner,
+                   "group": file.group, "check": list(file.check), "check_in_place": file.in_place,
+                   "backup": file.backup, "secret": file.secret, "once": file.once, "mount": file.mount}
+                  for file in wanted.files],
+        "directories": [dict({"path": folder.path, "owner": folder.owner, "group": folder.group},
+                             **({} if folder.mode is None else {"mode": "%04o" % folder.mode}))
+                        for folder in wanted.folders],
+        "daemon": wanted.daemon,
+        "take_over": how and {"argv": list(how.argv), "accepted": list(how.accepted), "timeout": how.seconds,
+                              "running": list(how.running)},
+        "due": wanted.due}
+
+
+def predict_changes(facts: Mapping[str, Any], wanted: Wanted) -> List[str]:
+    """Return one sentence for each change that the module would make, from the gathered facts of a role.
+
+    facts: "files" (state with digest by path), "pending" (state files by daemon), "mounts" (bool by path).
+    """
+    found = {}
+    for place in wanted.files + wanted.folders:
+        there = Found(**facts["files"][place.path])
+        mount, text = getattr(place, "mount", ""), getattr(place, "content", None) or ""
+        if mount and not facts["mounts"][mount]:
+            found[place.path] = Found("unmounted")
+        else:
+            same = there.content == _digest(text)
+            found[place.path] = there._replace(content=text if same else text + "\n# other")
+    state = State(found, note=facts["pending"].get(wanted.daemon, ""))
+    return [action.sentence for action in plan_files(state, wanted).actions]
+
+
 def is_settled(seen: Mapping[str, Any], wanted: Wanted) -> bool:
     """Say whether an earlier look at the host, ``files`` by path and ``pending`` notes, shows nothing to be done."""
     unseen = {place.path for place in wanted.files + wanted.folders}.difference(seen["files"])

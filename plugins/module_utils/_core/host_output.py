@@ -1,17 +1,19 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one look at a host shows: many files in one go, the state of services, the addresses of its interfaces.
+"""What programs of a host print: many files in one go, the addresses of its interfaces.
 
-A remote task is dear, so roles read all they need with ``grep -s -H -Z "" FILE...`` and write only what differs.
+A remote task is expensive, so roles read all they need with ``grep -s -H -Z "" FILE...`` and write only what differs.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import json
-import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from .plan import HaError
+from .units import parse_units
+
+__all__ = ["Address", "LookError", "Wanted", "parse_addresses", "parse_files", "parse_units", "pick_different"]
 
 
 class LookError(HaError):
@@ -44,16 +46,6 @@ def parse_files(output: str) -> Dict[str, str]:
         if zero:
             found.setdefault(name, []).append(text)
     return {name: "".join(text + "\n" for text in lines) for name, lines in found.items()}
-
-
-def parse_units(output: str) -> Dict[str, Dict[str, str]]:
-    """Read the blocks of ``systemctl show --property=Id,... UNIT...``, by unit."""
-    units = {}
-    for block in re.split(r"\n\s*\n", output.strip()):
-        fields = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
-        if fields.get("Id"):
-            units[fields["Id"]] = fields
-    return units
 
 
 def parse_addresses(output: str) -> Tuple[Address, ...]:

@@ -1,174 +1,392 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How to read what a user wrote: each value in its right type, and one sentence for each fault.
+"""The schema reader: nested variables of a user, each value in its right type, one message for each fault.
+
+A schema is built of fields: ``text``, ``number``, ``decimal``, ``choice``, ``TRUTH``, ``BOOLEAN``, ``SCALAR``, and the
+containers ``ListOf``, ``Mapping`` and ``MappingOf``. ``read`` applies one to a value::
+
+    NODE = Mapping({"name": NODE_NAME, "id": number(1), "votes": number(1, 255).default_to(1)}, required=("name", "id"))
+    nodes, faults = read(ListOf(NODE, "a list of nodes", unique=("name", "id")), raw, "pacemaker_nodes")
+
+It never raises, whatever a user wrote. The value is None when there are faults. In a mapping, null counts as not given.
+No string may hold control characters, line ends or digits other than 0-9, unless its field has ``multiline``.
+The value of a field that is ``secret`` is never in a message, nor is what stands in place of a container that has one.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import copy
+import difflib
 import ipaddress
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Pattern, Sequence, Tuple, TypeVar, Union
+
+from .plan import HaError
 
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
+LARGEST = 2 ** 63 - 1
+LONGEST_SHOWN = 120
+CLEAN = "without line ends, control characters and digits other than 0-9"
+TAKEN = "a value that no other entry has"
+CLEAN_LINES = "without control characters"
 
 Options = Tuple[Tuple[str, str], ...]
+Rules = Callable[[str, Dict[str, Any]], Iterable[str]]
+AnyField = TypeVar("AnyField", bound="Field")
 
 
-class Check(NamedTuple):
-    """``convert`` returns the value in its right type or raises ValueError; ``right`` says what it expects."""
-
-    convert: Callable[[Any], Any]
-    right: str
+class SchemaError(HaError):
+    """A variable is not valid. One line for each fault."""
 
 
-def _whole(value: Any) -> int:
-    """Return a whole number; YAML and Jinja may make a text of it."""
-    if isinstance(value, bool) or not re.match(r"-?[0-9]+\Z", str(value)):
+class Expected(ValueError):
+    """A value is not valid; the text says more exactly than its field what is."""
+
+
+# --- messages -------------------------------------------------------------------------------------------------------
+
+def fault(where: str, value: Any, expected: str, secret: bool = False) -> str:
+    """Return the message for a value that is not valid."""
+    shown = "(not shown)" if secret and value not in ([], {}) else show(value)
+    return "%s: %s is not valid; expected %s" % (where, shown, expected)
+
+
+def show(value: Any) -> str:
+    """Return a value as messages print it: in one line, not too long, and never what is inside a container."""
+    if isinstance(value, (dict, list, tuple)) and value:
+        return "a mapping" if isinstance(value, dict) else "a list"
+    try:
+        text_ = repr(value)
+    except ValueError:  # Python refuses to print a number of thousands of digits
+        return "a number"
+    return text_ if len(text_) <= LONGEST_SHOWN else text_[:LONGEST_SHOWN] + "..."
+
+
+def join(where: str, key: Any) -> str:
+    """Return the path of a key."""
+    name = key if isinstance(key, str) and key.isprintable() else show(key)
+    return "%s.%s" % (where, name) if where else name
+
+
+def missing(where: str, expected: str) -> str:
+    """Return the message for a value that must be given."""
+    return "%s: is missing; expected %s" % (where, expected)
+
+
+def unknown(where: str, key: Any, known: Iterable[str], kind: str = "key") -> str:
+    """Return the message for a name that does not exist, with the one that was probably meant."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(key), names, n=1, cutoff=0.75) if isinstance(key, str) else []
+    return "%s: there is no such %s%s; expected one of %s" % (
+        join(where, key), kind, " (did you mean %s?)" % close[0] if close else "", ", ".join(names))
+
+
+# --- fields ---------------------------------------------------------------------------------------------------------
+
+class Field:
+    """One value. ``convert`` returns it in its right type or raises ValueError; ``expected`` says what is valid."""
+
+    def __init__(self, convert: Callable[..., Any], expected: str, secret: bool = False) -> None:
+        self.convert = convert
+        self.expected = expected
+        self.secret = secret
+        self.default: Any = None
+
+    def default_to(self: AnyField, value: Any) -> AnyField:
+        """Return the same field with a default, which a mapping takes where the field is not given."""
+        field = copy.copy(self)
+        field.default = value
+        return field
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        """Return the value in its right type; None after a fault."""
+        try:
+            return self.convert(raw)
+        except Expected as error:
+            self.refuse(where, raw, faults, str(error))
+        except ValueError:
+            self.refuse(where, raw, faults)
+        return None
+
+    def refuse(self, where: str, raw: Any, faults: List[str], expected: str = "") -> None:
+        """Keep a fault."""
+        faults.append(fault(where, raw, expected or self.expected, self.secret))
+
+
+def is_clean(value: str, multiline: bool = False) -> bool:
+    """Whether a string has no control characters and no digits but 0-9; ``multiline`` allows several lines of text."""
+    if multiline:
+        return all(character.isprintable() or character in "\n\r\t" for character in value)
+    return value.isprintable() and not any(character.isdigit() and character > "9" for character in value)
+
+
+def text(pattern: Optional[Pattern[str]], expected: str, convert: Optional[Callable[[str], Any]] = None,
+         secret: bool = False, multiline: bool = False) -> Field:
+    """Return a field for a string that matches ``pattern`` as a whole and that ``convert`` accepts."""
+    def read_text(raw: Any) -> Any:
+        if not isinstance(raw, str):
+            raise ValueError
+        if not is_clean(raw, multiline):
+            raise Expected("%s, %s" % (expected, CLEAN_LINES if multiline else CLEAN))
+        if pattern is not None and not pattern.fullmatch(raw):
+            raise ValueError
+        return convert(raw) if convert else raw
+    return Field(read_text, expected, secret)
+
+
+def _whole(raw: Any) -> int:
+    if isinstance(raw, str) and re.match(r"-?[0-9]+\Z", raw):
+        return int(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int):
         raise ValueError
-    return int(value)
+    return raw
 
 
-def number(low: int, high: Optional[int] = None) -> Check:
-    """Check a whole number within limits."""
-    def convert(value: Any) -> int:
-        found = _whole(value)
-        if found < low or (high is not None and found > high):
+def _decimal(raw: Any) -> float:
+    if isinstance(raw, str) and re.match(r"-?[0-9]+(\.[0-9]+)?\Z", raw):
+        return float(raw)
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
+        raise ValueError
+    return raw
+
+
+def _within(convert: Callable[[Any], Any], low: float, high: Optional[float], texts: bool) -> Callable[[Any], Any]:
+    def read_number(raw: Any) -> Any:
+        if isinstance(raw, str) and not texts:
+            raise ValueError
+        found = convert(raw)
+        if not low <= found <= (LARGEST if high is None else high):
             raise ValueError
         return found
-    return Check(convert, "a whole number, %d or more" % low if high is None else "a whole number, %d to %d"
-                 % (low, high))
+    return read_number
 
 
-def text(pattern: Any, right: str) -> Check:
-    """Check a text that matches as a whole."""
-    def convert(value: Any) -> str:
-        if not isinstance(value, str) or not pattern.match(value):
+def number(low: int, high: Optional[int] = None, expected: str = "", texts: bool = True) -> Field:
+    """Return a field for a whole number; with ``texts`` also one that YAML or Jinja made a string of."""
+    limits = "%d or more" % low if high is None else "%d to %d" % (low, high)
+    return Field(_within(_whole, low, high, texts), expected or "a whole number, " + limits)
+
+
+def decimal(low: float, high: float, expected: str = "") -> Field:
+    """Return a field for a number that may have a fraction."""
+    return Field(_within(_decimal, low, high, True), expected or "a number, %s to %s" % (low, high))
+
+
+def choice(*words: str) -> Field:
+    """Return a field for one of some words."""
+    def read_choice(raw: Any) -> str:
+        if not isinstance(raw, str) or raw not in words:
             raise ValueError
-        return value
-    return Check(convert, right)
+        return raw
+    return Field(read_choice, "one of " + ", ".join(words))
 
 
-def choice(*words: str) -> Check:
-    """Check one of some words."""
-    def convert(value: Any) -> str:
-        if value not in words:
-            raise ValueError
-        return str(value)
-    return Check(convert, "one of " + ", ".join(words))
+def _truth(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).lower() if isinstance(raw, str) or raw in (0, 1) else ""
+    if word not in ("1", "yes", "true", "on", "0", "no", "false", "off"):
+        raise ValueError
+    return word in ("1", "yes", "true", "on")
 
 
-def _truth(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() in ("1", "yes", "true", "on"):
-        return True
-    if str(value).lower() in ("0", "no", "false", "off"):
-        return False
-    raise ValueError
+def _boolean(raw: Any) -> bool:
+    if not isinstance(raw, bool):
+        raise ValueError
+    return raw
 
 
-def _group_address(value: Any) -> str:
+def _scalar(raw: Any) -> str:
+    """Return a text of one line; a truth is 1 or 0."""
+    if isinstance(raw, bool):
+        return str(int(raw))
+    if isinstance(raw, (int, float)):
+        return str(raw)
+    if not isinstance(raw, str) or not is_clean(raw):
+        raise ValueError
+    return raw
+
+
+def _group_address(raw: str) -> str:
     """Return a multicast address that routers and switches treat as one: none of 224.0.0.x."""
-    address = ipaddress.ip_address(str(value))
+    address = ipaddress.ip_address(raw)
     if not address.is_multicast or (address.version == 4 and address in LINK_LOCAL_GROUPS):
         raise ValueError
     return str(address)
 
 
-def _reachable(value: Any) -> str:
+def _reachable(raw: str) -> str:
     """Return an address of a node: an IP address, or a name."""
-    found = str(value)
     try:
-        address = ipaddress.ip_address(found)
+        address = ipaddress.ip_address(raw)
     except ValueError:
-        if not isinstance(value, str) or not NODE.match(value) or re.match(r"[0-9.]+\Z", value):
+        if not NODE.match(raw) or re.match(r"[0-9.]+\Z", raw):
             raise
-        return value
+        return raw
     if address.is_loopback or address.is_multicast or address.is_unspecified:
         raise ValueError
     return str(address)
 
 
-TRUTH = Check(_truth, "true or false")
-LINE = text(re.compile(r"[^\n]+\Z"), "a text of one line")
-ADDRESS = Check(_reachable, "an IP address or a name that other nodes can reach (none of the loopback)")
-GROUP_ADDRESS = Check(_group_address, "a multicast address such as 239.192.6.41, none of 224.0.0.x (the groups of a "
-                                      "link, which the cluster would share with its neighbours)")
+TRUTH = Field(_truth, "true or false")
+BOOLEAN = Field(_boolean, "true or false")       # nothing that YAML or Jinja made a string of
+SCALAR = Field(_scalar, "a text of one line or a number")
+LINE = text(re.compile(r".+"), "a text of one line")
+ADDRESS = text(None, "an IP address or a name that other nodes can reach (none of the loopback)", _reachable)
+GROUP_ADDRESS = text(None, "a multicast address such as 239.192.6.41, none of 224.0.0.x (the groups of a link, which "
+                           "the cluster would share with its neighbours)", _group_address)
 DEVICE = text(re.compile(r"/dev/\S+\Z"), "a device such as /dev/disk/by-id/scsi-36001405")
 PORT = number(1, 65535)
 NODE_NAME = text(NODE, "a host name of letters, digits, '-' and '.'")
 
 
+# --- containers -----------------------------------------------------------------------------------------------------
+
+class ListOf(Field):
+    """A list whose items are all of one field.
+
+    least, most: how many; unique: True for items that differ, or the keys of which no two items have the same value.
+    make: what the list becomes.
+    """
+
+    def __init__(self, item: Field, expected: str, least: int = 0, most: Optional[int] = None,
+                 unique: Union[bool, Sequence[str]] = (), make: Callable[[List[Any]], Any] = tuple) -> None:
+        super().__init__(make, expected, item.secret)
+        self.item, self.least, self.most = item, least, most
+        self.unique = ("",) if unique is True else tuple(unique or ())
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        """Return what ``make`` makes of the items; None after a fault."""
+        before = len(faults)
+        if not isinstance(raw, list) or len(raw) < self.least or (self.most is not None and len(raw) > self.most):
+            self.refuse(where, raw, faults)
+            return None
+        found = [self.item.read("%s[%d]" % (where, index), item, faults) for index, item in enumerate(raw)]
+        for key in self.unique:
+            self._check_unique(where, key, found, faults)
+        return None if len(faults) > before else self.convert(found)
+
+    def _check_unique(self, where: str, key: str, found: Sequence[Any], faults: List[str]) -> None:
+        seen: List[Any] = []
+        for index, item in enumerate(found):
+            value = item if not key or item is None else item[key] if isinstance(item, dict) else getattr(item, key)
+            if value is not None and value in seen:
+                place = "%s[%d]" % (where, index)
+                field = self.item.fields[key] if isinstance(self.item, Mapping) and key else self.item
+                faults.append(fault(join(place, key) if key else place, value, TAKEN, field.secret))
+            seen.append(value)
+
+
+class Mapping(Field):
+    """A mapping with known keys. Null counts as not given; what is not given has the default of its field.
+
+    required: keys that must be given; others: whether further keys are passed over instead of refused;
+    rules: returns further messages, called with the path and the values once these are right;
+    make: what the mapping becomes, called with the values by their keys.
+    """
+
+    def __init__(self, fields: Dict[str, Field], required: Sequence[str] = (), make: Callable[..., Any] = dict,
+                 rules: Optional[Rules] = None, others: bool = False) -> None:
+        super().__init__(make, "a mapping with the keys " + ", ".join(sorted(fields)),
+                         any(field.secret for field in fields.values()))
+        self.fields, self.required, self.rules, self.others = fields, required, rules, others
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        """Return what ``make`` makes of the values; None after a fault."""
+        before = len(faults)
+        if not isinstance(raw, dict):
+            self.refuse(where, raw, faults)
+            return None
+        if not self.others:
+            faults += [unknown(where, key, self.fields) for key in raw if key not in self.fields]
+        found = {}
+        for key, field in self.fields.items():
+            if raw.get(key) is not None:
+                found[key] = field.read(join(where, key), raw[key], faults)
+            elif key in self.required:
+                faults.append(missing(join(where, key), field.expected))
+            else:
+                found[key] = field.default
+        if len(faults) == before and self.rules:
+            faults += self.rules(where, found)
+        return None if len(faults) > before else self.convert(**found)
+
+
+class MappingOf(Field):
+    """A mapping whose keys are all of one field, and whose values are all of another.
+
+    known: the fields of keys that have one of their own; nulls: whether null counts as not given, or is read.
+    make: what the mapping becomes.
+    """
+
+    def __init__(self, key: Field, value: Field, expected: str, known: Optional[Dict[str, Field]] = None,
+                 nulls: bool = True, make: Callable[[Dict[str, Any]], Any] = dict) -> None:
+        super().__init__(make, expected, value.secret)
+        self.key, self.value, self.known, self.nulls = key, value, known or {}, nulls
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        """Return what ``make`` makes of the values; None after a fault."""
+        before = len(faults)
+        if not isinstance(raw, dict):
+            self.refuse(where, raw, faults)
+            return None
+        found = {}
+        for key, value in raw.items():
+            name = self.key.read(where, key, faults)
+            if value is not None or not self.nulls:
+                found[name] = self.known.get(name, self.value).read(join(where, key), value, faults)
+        return None if len(faults) > before else self.convert(found)
+
+
+def pairs(found: Dict[str, Any]) -> Options:
+    """Return a mapping as pairs of names and values, in the user's order."""
+    return tuple(found.items())
+
+
+OPTIONS = MappingOf(text(OPTION, "names of options, of letters, digits, '_' and '-'"),
+                    Field(_scalar, SCALAR.expected, secret=True),  # any of them may be a password
+                    "options by their names, such as {ipaddr: 10.0.0.9}", make=pairs).default_to(())
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+def read(field: Field, raw: Any, where: str = "") -> Tuple[Any, List[str]]:
+    """Return the value in its right type, and one message for each fault. ``where`` is the name of the variable."""
+    faults: List[str] = []
+    found = field.read(where, raw, faults)
+    return (None if faults else found), faults
+
+
+def parse(field: Field, raw: Any, where: str = "", error: Callable[[str], Exception] = SchemaError) -> Any:
+    """Return the value in its right type, or raise ``error`` with one line for each fault."""
+    found, faults = read(field, raw, where)
+    if faults:
+        raise error("\n".join(faults))
+    return found
+
+
 class Reader:
-    """Reads what the user wrote, and keeps one sentence for each fault. What it cannot read, it leaves out."""
+    """Reads values one by one, where it depends on other values what is valid; collects the messages."""
 
     def __init__(self) -> None:
         self.faults: List[str] = []
 
     def fault(self, where: str, value: Any, right: str) -> None:
-        """Keep one sentence."""
-        self.faults.append("%s: %r is not valid; expected %s" % (where, value, right))
+        """Keep a message."""
+        self.faults.append(fault(where, value, right))
 
-    def value(self, where: str, raw: Any, check: Check, default: Any = None) -> Any:
-        """Return a value in its right type; ``default`` when it is not given or wrong."""
-        if raw is None:
-            return default
-        try:
-            return check.convert(raw)
-        except ValueError:
-            self.fault(where, raw, check.right)
-            return default
+    def value(self, where: str, raw: Any, field: Field, default: Any = None) -> Any:
+        """Return a value in its right type; ``default`` when it is not given, or not valid."""
+        before = len(self.faults)
+        found = default if raw is None else field.read(where, raw, self.faults)
+        return default if len(self.faults) > before else found
 
-    def mapping(self, where: str, raw: Any, keys: Sequence[str], required: Sequence[str] = ()) -> Dict[str, Any]:
+    def mapping(self, where: str, raw: Any, keys: Sequence[str]) -> Dict[str, Any]:
         """Return the keys that are given; an empty mapping when it is none."""
         if not isinstance(raw, dict):
             self.fault(where, raw, "a mapping with the keys " + ", ".join(sorted(keys)))
             return {}
-        for key in sorted(set(map(str, raw)) - set(keys)):
-            self.faults.append("%s.%s: there is no such key; expected one of %s"
-                               % (where, key, ", ".join(sorted(keys))))
-        given = {key: raw[key] for key in keys if raw.get(key) is not None}
-        self.faults += ["%s.%s: is missing; it must be given" % (where, key) for key in required if key not in given]
-        return given if all(key in given for key in required) else {}
-
-    def entries(self, where: str, raw: Any, right: str) -> List[Tuple[str, Any]]:
-        """Return the items of a list, each with its own place; nothing when it is no list."""
-        if raw is None:
-            return []
-        if not isinstance(raw, list):
-            self.fault(where, raw, right)
-            return []
-        return [("%s[%d]" % (where, index), item) for index, item in enumerate(raw)]
-
-    def options(self, where: str, raw: Any) -> Options:
-        """Return names with values as texts, truths as 1 and 0. Never says a value: it may be a password."""
-        if raw is None:
-            return ()
-        if not isinstance(raw, dict):
-            self.faults.append("%s: is no mapping; expected options by their names, such as {ipaddr: 10.0.0.9}" % where)
-            return ()
-        found = []
-        for name, value in raw.items():
-            if not isinstance(name, str) or not OPTION.match(name):
-                self.faults.append("%s: %r is no name of an option; expected letters, digits, '_' and '-'"
-                                   % (where, name))
-            elif isinstance(value, bool):
-                found.append((name, "1" if value else "0"))
-            elif isinstance(value, (str, int, float)) and str(value).isprintable():
-                found.append((name, str(value)))
-            elif value is not None:
-                self.faults.append("%s.%s: (not shown) is not valid; expected a text of one line or a number"
-                                   % (where, name))
-        return tuple(found)
-
-    def once(self, where: str, found: Sequence[Any], key: str) -> None:
-        """Keep a sentence for each value of ``key`` that is there twice."""
-        seen: List[Any] = []
-        for index, item in enumerate(found):
-            value = getattr(item, key)
-            if value in seen:
-                self.faults.append("%s[%d].%s: %r is another one's too; expected each only once"
-                                   % (where, index, key, value))
-            seen.append(value)
+        self.faults += [unknown(where, key, keys) for key in raw if key not in keys]
+        return {key: raw[key] for key in keys if raw.get(key) is not None}

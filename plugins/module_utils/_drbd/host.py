@@ -10,6 +10,7 @@ import time
 from typing import Any, Mapping
 
 from .._core import block_devices as devices
+from .._core.device_reader import read_device
 from .._core.plan import HaError
 from . import plan as drbd_plan, resource as drbd
 
@@ -85,7 +86,7 @@ class Host:
             self._wait("connected")
         state = self.read()
         if action.what == "bare":
-            device = self.read_device(state.config.device, 0)._replace(first_byte=None)
+            device = read_device(self.runner, state.config.device)._replace(first_byte=None)
             devices.check_empty(device, "given its first filesystem", "")
         else:
             check = {"ready": drbd_plan.check_ready, "empty": drbd_plan.check_targets,
@@ -133,10 +134,10 @@ class Host:
         path = config.disk if config else wanted.disk
         if not path or (wanted.state != "up" and path not in wanted.destroy):
             return state
-        state = state._replace(disk=self.read_device(path, 0))
+        state = state._replace(disk=read_device(self.runner, path))
         if config and config.meta_disk != "internal":
-            state = state._replace(meta_disk=self.read_device(
-                config.meta_disk, (config.meta_index or 0) * devices.INDEX_STRIDE))
+            state = state._replace(meta_disk=read_device(
+                self.runner, config.meta_disk, (config.meta_index or 0) * devices.INDEX_STRIDE))
         if config and state.generation and not state.record and not state.live:
             everything = self.runner.run(("drbdadm", "dump-xml"), accepted=(0, 1, 10)).out
             state = state._replace(others=drbd.parse_disks(everything, self.node))
@@ -153,26 +154,6 @@ class Host:
         end = max([0] + [drbd.parse_last_size(self.runner.read_file(os.path.join(NOTES, note)), disk.path)
                          for note in notes if note.endswith(".lkbd")]) // 4096 * 4096
         return bool(4096 <= end < disk.size) and self.runner.first_nonzero(disk.path, end - 4096, end) is not None
-
-    def read_device(self, path: str, start: int) -> devices.Device:
-        """Look at a block device without changing it."""
-        if not self.runner.is_block_device(path):
-            fault = "is not a block device" if os.path.exists(path) else "does not exist on this host"
-            return devices.Device(path, fault=fault)
-        self.runner.forget_cached(path)
-        size = self.runner.size_of(path)
-        end = min(start + devices.LOOKED_AT, size)
-        return devices.Device(
-            path=path, size=size, users=self._users(path),
-            signatures=devices.parse_wipefs(self.runner.run(("wipefs", "--no-act", "--json", path)).out),
-            first_byte=self.runner.first_nonzero(path, start, end))
-
-    def _users(self, path: str) -> Any:
-        if not self.runner.is_held(path):
-            return ()
-        number = self.runner.number_of(path)
-        return devices.users_of(path, os.path.realpath(path), number, self._mountinfo(),
-                                self.runner.read_file("/proc/swaps") or "", self.runner.holders_of(number))
 
 
 def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:

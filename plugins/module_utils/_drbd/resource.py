@@ -216,7 +216,7 @@ def parse_generation(text: str) -> Optional[Generation]:
     if not lines:
         return None
     ids = lines[0].split(":")
-    if len(ids) < 4 or not all(re.match(r"[0-9A-Fa-f]{16}$", one) for one in ids[:4]):
+    if len(ids) < 4 or not all(re.match(r"[0-9A-Fa-f]{16}\Z", one) for one in ids[:4]):
         raise DrbdError("these are no generation identifiers: %s" % text.strip()[:200])
     return Generation(ids[0].upper(), ids[1].upper(), (ids[2].upper(), ids[3].upper()))
 

@@ -1,12 +1,28 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for the role drbd_failover: what its variables may say. Runs on the controller.
+"""The variables of the role drbd_failover: what is valid. Runs on the controller.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import ipaddress
 import re
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+from .._core.schema import (
+    PORT,
+    SCALAR,
+    Expected,
+    Field,
+    ListOf,
+    Mapping,
+    choice,
+    fault,
+    join,
+    missing,
+    number,
+    read,
+    text,
+)
 
 TUNING = "al-extents al-updates disable-write-same discard-zeroes-if-aligned disk-barrier disk-drain disk-flushes " \
          "disk-timeout md-flushes on-io-error read-balancing resync-after rs-discard-granularity size " \
@@ -48,191 +64,208 @@ NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-
            "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
 SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
          "congestion-fill", "rs-discard-granularity")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*$")
-PATH = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+$")
-META = re.compile(r"(internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)$")
-RATE = re.compile(r"[0-9]+[kKMG]?$")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
+META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
+RATE = re.compile(r"([0-9]+[kKMG]?)?\Z")
+DESTROY = re.compile(r"(?:([^/:]+):)?(/.*)\Z")
+Settings = Dict[str, Any]
 
 
-def check_settings(settings: Dict[str, Any], hosts: List[str]) -> List[str]:
-    """Return one sentence for each problem of the role's variables; ``hosts`` are those of the play."""
-    resources = settings.get("drbd_failover_resources") or []
-    lossy = settings.get("drbd_failover_accept_data_loss") or []
-    problems: List[str] = []
-    for number, resource in enumerate(resources):
-        where = "drbd_failover_resources[%d]" % number
-        problems += _resource(where, resource, hosts)
-        problems += _options(where, resource)
-        problems += _data_loss(where, resource, lossy)
-    problems += _duplicates(resources) + _names(settings, resources) + _destroy(settings, resources)
-    for name in ("drbd_failover_connect_timeout", "drbd_failover_sync_timeout"):
-        if int(settings.get(name) or 1) < 1:
-            problems.append("%s is %s; a number of seconds above 0 is needed" % (name, settings[name]))
-    return problems
+# --- single values --------------------------------------------------------------------------------------------------
+
+def _name(raw: str) -> str:
+    if raw == "all":  # drbdadm's word for all resources
+        raise Expected("another name than all")
+    return raw
 
 
-def _resource(where: str, resource: Dict[str, Any], hosts: List[str]) -> List[str]:
-    problems: List[str] = []
-    nodes = resource["nodes"]
-    names = [node["name"] for node in nodes]
-    if not NAME.match(resource["name"]) or resource["name"] == "all":
-        problems.append("%s.name is '%s'; letters, digits, '_', '.' and '-' are allowed, and not the name 'all'" % (
-            where, resource["name"]))
-    if not re.match(r"/dev/drbd[0-9]+$", resource["device"]):
-        problems.append("%s.device is '%s'; it is to be /dev/drbdNUMBER, such as /dev/drbd0" % (
-            where, resource["device"]))
-    if not 0 < resource["port"] < 65536:
-        problems.append("%s.port is %s; it is to be between 1 and 65535" % (where, resource["port"]))
-    if len(nodes) != 2 or len(set(names)) != 2:
-        problems.append("%s.nodes names %s; exactly two different nodes are needed" % (
-            where, ", ".join(names) or "nobody"))
-    for index, node in enumerate(nodes):
-        problems += _node("%s.nodes[%d]" % (where, index), node, hosts)
-    if not META.match(resource.get("meta_disk") or "internal"):
-        problems.append("%s.meta_disk is '%s'; it is to be 'internal' or a device such as /dev/sdc1[0]" % (
-            where, resource["meta_disk"]))
-    if len({_address(node) for node in nodes}) != len(nodes):
-        problems.append("%s.nodes have the same address; each needs its own" % where)
-    return problems + _sync_and_filesystem(where, resource, names)
+def _address(raw: str) -> str:
+    address = ipaddress.ip_address(raw)
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError
+    return str(address)
 
 
-def _node(where: str, node: Dict[str, Any], hosts: List[str]) -> List[str]:
-    problems: List[str] = []
-    if node["name"] not in hosts:
-        problems.append("%s.name is '%s', which is not a host of this play (%s); both nodes of a resource are set up "
-                        "together" % (where, node["name"], ", ".join(sorted(hosts)) or "it has none"))
-    if not PATH.match(node["disk"]):
-        problems.append("%s.disk is '%s'; it is to be the path of a block device, such as /dev/sdb1" % (
-            where, node["disk"]))
-    if not META.match(node.get("meta_disk") or "internal"):
-        problems.append("%s.meta_disk is '%s'; it is to be 'internal' or a device such as /dev/sdc1[0]" % (
-            where, node["meta_disk"]))
-    address = _address(node)
-    if address is None or address.is_unspecified or address.is_multicast:
-        problems.append("%s.address is '%s'; it is to be the IP address of the node on the replication link" % (
-            where, node["address"]))
-    return problems
+def _rate(raw: Any) -> str:
+    word = SCALAR.convert(raw)
+    if not RATE.match(word):
+        raise ValueError
+    return str(word)
 
 
-def _address(node: Dict[str, Any]) -> Any:
-    try:
-        return ipaddress.ip_address(node["address"])
-    except ValueError:
-        return None
+def _size(raw: Any) -> str:
+    if raw == "":
+        raise ValueError
+    return _rate(raw)
 
 
-def _sync_and_filesystem(where: str, resource: Dict[str, Any], names: List[str]) -> List[str]:
-    problems: List[str] = []
-    source = resource["initial_sync"]["from"]
-    if source not in names:
-        problems.append("%s.initial_sync.from is '%s'; it is to be one of its nodes: %s" % (
-            where, source, ", ".join(names)))
-    filesystem = resource.get("filesystem")
-    if filesystem and not re.match(r"[a-z0-9]+$", filesystem["type"]):
-        problems.append("%s.filesystem.type is '%s'; it is to be a type that mkfs knows, such as ext4" % (
-            where, filesystem["type"]))
-    if filesystem and not re.match(r"(/[^/\s]+)+$", filesystem["mountpoint"]):
-        problems.append("%s.filesystem.mountpoint is '%s'; it is to be an absolute path, and not /" % (
-            where, filesystem["mountpoint"]))
-    rate = str(resource.get("resync_rate") or "0")
-    if not RATE.match(rate):
-        problems.append("%s.resync_rate is '%s'; it is to be bytes per second, such as 100M" % (where, rate))
-    fencing = resource.get("fencing") or "dont-care"
-    if fencing != "dont-care" and "fence-peer" not in dict(_settings(resource, "handlers")):
-        problems.append("%s.fencing is '%s'; it needs a program to ask: handlers: {fence_peer: ...}" % (where, fencing))
-    return problems
+def _value(raw: Any) -> str:
+    word = SCALAR.convert(raw)
+    if '"' in word:
+        raise ValueError
+    return str(word)
 
 
-def _settings(resource: Dict[str, Any], section: str) -> Iterator[Tuple[str, Any]]:
-    for key, value in (resource.get(section) or {}).items():
-        yield str(key).replace("_", "-"), value
+ONE_VALUE = "one value without quotes and line ends"
+VALUES: Dict[str, Field] = {option: Field(_value, ONE_VALUE) for words in SECTIONS.values() for option in words.split()}
+VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for option in SIZES})
+VALUES.update({option: number(0) for option in NUMBERS})
+VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
+VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 
 
-def _options(where: str, resource: Dict[str, Any]) -> List[str]:
-    problems: List[str] = []
-    for section in sorted(SECTIONS):
-        for option, value in _settings(resource, section):
-            place = "%s.%s.%s" % (where, section, option.replace("-", "_"))
-            if option in OWN_VARIABLE:
-                problems.append("%s belongs beside the sections: %s.%s" % (place, where, OWN_VARIABLE[option]))
-            elif option not in SECTIONS[section].split():
-                home = [other for other in sorted(SECTIONS) if option in SECTIONS[other].split()]
-                problems.append("%s is not an option that DRBD has there; %s" % (
-                    place, "it belongs to %s" % home[0] if home else "see drbd.conf(5)"))
+class Section(Field):
+    """A section of drbd.conf: its options with underscores or hyphens. Becomes the options with hyphens."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(dict, "a mapping of DRBD's options in the section " + name, secret=name == "net")
+        self.name, self.default = name, {}
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        """Return the options; None after a fault."""
+        before = len(faults)
+        if not isinstance(raw, dict):
+            self.refuse(where, raw, faults)
+            return None
+        found = {}
+        for key, value in raw.items():
+            option, place = str(key).replace("_", "-"), join(where, key)
+            if option in SECTIONS[self.name].split():
+                found[option] = VALUES[option].read(place, value, faults)
             else:
-                problems += _value(place, option, value)
-    return problems
+                faults.append("%s: there is no such option; expected %s" % (place, self._home(where, option)))
+        return None if len(faults) > before else found
+
+    @staticmethod
+    def _home(where: str, option: str) -> str:
+        """Return what is expected instead of an option that the section does not have."""
+        resource = where.rpartition(".")[0]
+        if option in OWN_VARIABLE:
+            return "it beside the sections, as %s.%s" % (resource, OWN_VARIABLE[option])
+        homes = [other for other in sorted(SECTIONS) if option in SECTIONS[other].split()]
+        return "it in %s.%s" % (resource, homes[0]) if homes else "one that drbd.conf(5) describes"
 
 
-def _value(place: str, option: str, value: Any) -> List[str]:
-    text, wish = str(value), ""
-    if isinstance(value, (dict, list)) or value is None or "\n" in text or '"' in text:
-        wish = "one value without quotes and line ends"
-    elif option in CHOICES and text not in CHOICES[option]:
-        wish = "one of " + ", ".join(CHOICES[option])
-    elif option in NUMBERS and not re.match(r"[0-9]+$", text):
-        wish = "a whole number"
-    elif option in SIZES and not RATE.match(text):
-        wish = "a number with K, M or G, such as 100M"
-    if not wish:
-        return []
-    shown = "not shown here" if option == "shared-secret" else "'%s'" % text
-    return ["%s is %s; it is to be %s" % (place, shown, wish)]
+# --- one resource ---------------------------------------------------------------------------------------------------
+
+META_FIELD = text(META, "internal, or a device such as /dev/sdc1[0]")
+NODE = Mapping({
+    "name": text(None, "the name of a host"),
+    "disk": text(DISK, "the path of a block device, such as /dev/sdb1"),
+    "address": text(None, "the IP address of the node on the replication link", _address),
+    "meta_disk": META_FIELD}, ("name", "disk", "address"))
 
 
-def _data_loss(where: str, resource: Dict[str, Any], accepted: List[str]) -> List[str]:
-    problems: List[str] = []
-    if resource["name"] in accepted:
-        return problems
-    yes = "set drbd_failover_accept_data_loss: [%s] if that is meant" % resource["name"]
-    for option, value in _settings(resource, "net"):
+def _check_resource(where: str, resource: Settings) -> Iterator[str]:
+    names = [node["name"] for node in resource["nodes"]]
+    source, fencing = resource["initial_sync"]["from"], resource["fencing"]
+    if source not in names:
+        yield fault(where + ".initial_sync.from", source, "one of its nodes: " + ", ".join(names))
+    if fencing != "dont-care" and "fence-peer" not in resource["handlers"]:
+        yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: " + fencing)
+
+
+RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
+    "name": text(NAME, "letters, digits, '_', '.' and '-'", _name),
+    "device": text(re.compile(r"/dev/drbd[0-9]+\Z"), "/dev/drbdNUMBER, such as /dev/drbd0"),
+    "port": PORT,
+    "meta_disk": META_FIELD,
+    "resync_rate": Field(_rate, "bytes per second, such as 100M"),
+    "fencing": choice("dont-care", "resource-only", "resource-and-stonith").default_to("dont-care"),
+    "initial_sync": Mapping({"from": text(None, "the name of a node")}, ("from",), others=True),
+    "nodes": ListOf(NODE, "exactly two different nodes", least=2, most=2, unique=("name", "address")),
+    "filesystem": Mapping({
+        "type": text(re.compile(r"[a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
+        "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /")},
+        ("type", "mountpoint"), others=True)}),
+    ("name", "device", "port", "initial_sync", "nodes"), rules=_check_resource, others=True)
+SECONDS = number(1, expected="a number of seconds, 1 or more")
+VARIABLES = Mapping({
+    "drbd_failover_resources": ListOf(RESOURCE, "a list of resources").default_to(()),
+    "drbd_failover_accept_data_loss": ListOf(text(NAME, "the name of a resource"), "a list of names").default_to(()),
+    "drbd_failover_destroy": ListOf(text(None, "HOST:DEVICE"), "a list of HOST:DEVICE").default_to(()),
+    "drbd_failover_connect_timeout": SECONDS, "drbd_failover_sync_timeout": SECONDS}, others=True)
+
+
+# --- all resources --------------------------------------------------------------------------------------------------
+
+def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
+    """Return one message for each problem of the role's variables; ``hosts`` are those of the play."""
+    found, faults = read(VARIABLES, settings)
+    if faults:
+        return faults
+    resources: Sequence[Settings] = found["drbd_failover_resources"]
+    for number_, resource in enumerate(resources):
+        where = "drbd_failover_resources[%d]" % number_
+        faults += _check_hosts(where, resource, hosts)
+        if resource["name"] not in found["drbd_failover_accept_data_loss"]:
+            faults += _check_data_loss(where, resource)
+    return faults + _check_unique(resources) + list(_check_names(found, resources)) + list(
+        _check_destroy(found, resources))
+
+
+def _check_hosts(where: str, resource: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    for index, node in enumerate(resource["nodes"]):
+        if node["name"] not in hosts:
+            yield fault("%s.nodes[%d].name" % (where, index), node["name"],
+                        "a host of this play and batch (%s); both nodes of a resource are set up together" % (
+                            ", ".join(sorted(hosts)) or "it has none"))
+
+
+def _check_data_loss(where: str, resource: Settings) -> Iterator[str]:
+    accept = "To accept it: drbd_failover_accept_data_loss: [%s]" % resource["name"]
+    for option, value in resource["net"].items():
         place = "%s.net.%s" % (where, option.replace("-", "_"))
         if value in LOSES_DATA.get(option, ()):
-            problems.append("%s is '%s': data would be thrown away without asking anybody. Use disconnect, or %s" % (
-                place, value, yes))
-        elif option == "allow-two-primaries" and str(value).lower() not in ("no", "false"):
-            problems.append("%s is '%s': a filesystem mounted on both nodes is destroyed. Leave it out, or %s" % (
-                place, value, yes))
-    return problems
+            yield fault(place, value, "disconnect: data would be thrown away without asking anybody. " + accept)
+        elif option == "allow-two-primaries" and value.lower() not in ("0", "no", "false"):
+            yield fault(place, value, "no: a filesystem mounted on both nodes is destroyed. " + accept)
 
 
-def _duplicates(resources: List[Dict[str, Any]]) -> List[str]:
-    problems: List[str] = []
-    seen: Dict[Tuple[str, ...], str] = {}
-    for number, resource in enumerate(resources):
-        claims: List[Tuple[str, Tuple[str, ...], Any]] = [(".name", ("name", resource["name"]), resource["name"])]
-        for node in resource["nodes"]:
-            meta = node.get("meta_disk") or resource.get("meta_disk") or "internal"
-            claims += [(".device", ("minor", node["name"], resource["device"]), resource["device"]),
-                       (".port", ("port", node["address"], str(resource["port"])), resource["port"]),
-                       (".nodes disk", ("disk", node["name"], node["disk"]), node["disk"])]
-            if meta != "internal":
-                claims.append((".nodes meta_disk", ("disk", node["name"], meta), meta))
-        for what, key, value in claims:
-            taken = seen.setdefault(key, resource["name"] + "#%d" % number)
-            if taken != resource["name"] + "#%d" % number:
-                problems.append("drbd_failover_resources[%d]%s is '%s', which %s has already; it is to be one of its "
-                                "own" % (number, what, value, taken.split("#")[0]))
-            elif key[0] == "disk" and [claim[1] for claim in claims].count(key) > 1:
-                problems.append("drbd_failover_resources[%d]%s is '%s' more than once" % (number, what, value))
-    return list(dict.fromkeys(problems))
+def _meta_of(resource: Settings, node: Settings) -> str:
+    return str(node["meta_disk"] or resource["meta_disk"] or "internal")
 
 
-def _names(settings: Dict[str, Any], resources: List[Dict[str, Any]]) -> List[str]:
+def _claims(resource: Settings) -> Iterator[Tuple[str, Tuple[str, ...], Any]]:
+    """Yield what only one resource can have: its path in the variable, the thing itself, and the user's value."""
+    yield ".name", ("name", resource["name"]), resource["name"]
+    for index, node in enumerate(resource["nodes"]):
+        place, meta = ".nodes[%d]" % index, _meta_of(resource, node)
+        yield ".device", ("minor", node["name"], resource["device"]), resource["device"]
+        yield ".port", ("port", node["address"], str(resource["port"])), resource["port"]
+        yield place + ".disk", ("disk", node["name"], node["disk"]), node["disk"]
+        if meta != "internal":
+            yield place + ".meta_disk", ("disk", node["name"], meta), meta
+
+
+def _check_unique(resources: Sequence[Settings]) -> List[str]:
+    faults: List[str] = []
+    taken: Dict[Tuple[str, ...], int] = {}
+    for number_, resource in enumerate(resources):
+        for place, thing, value in _claims(resource):
+            where = "drbd_failover_resources[%d]%s" % (number_, place)
+            if taken.setdefault(thing, number_) != number_:
+                faults.append(fault(where, value, "one that the resource %s does not have" % (
+                    resources[taken[thing]]["name"])))
+            elif thing[0] == "disk" and [claim[1] for claim in _claims(resource)].count(thing) > 1:
+                faults.append(fault(where, value, "it for one purpose only"))
+    return list(dict.fromkeys(faults))
+
+
+def _check_names(found: Settings, resources: Sequence[Settings]) -> Iterator[str]:
     names = [resource["name"] for resource in resources]
-    text = "drbd_failover_accept_data_loss names '%s', which is not a resource; there are: %s"
-    return [text % (name, ", ".join(names) or "none")
-            for name in settings.get("drbd_failover_accept_data_loss") or [] if name not in names]
+    for index, name in enumerate(found["drbd_failover_accept_data_loss"]):
+        if name not in names:
+            yield fault("drbd_failover_accept_data_loss[%d]" % index, name,
+                        "a resource: " + (", ".join(names) or "there is none"))
 
 
-def _destroy(settings: Dict[str, Any], resources: List[Dict[str, Any]]) -> List[str]:
+def _check_destroy(found: Settings, resources: Sequence[Settings]) -> Iterator[str]:
     known = {(node["name"], path) for resource in resources for node in resource["nodes"]
-             for path in (node["disk"],
-                          (node.get("meta_disk") or resource.get("meta_disk") or "internal").split("[")[0])}
-    problems: List[str] = []
-    for entry in settings.get("drbd_failover_destroy") or []:
-        host, path = (re.match(r"(?:([^/:]+):)?(/.*)$", entry) or re.match("()()", "")).groups()  # type: ignore
-        if not any(path == device and host in (None, node) for node, device in known):
-            problems.append("drbd_failover_destroy names '%s', which is no disk of a resource; write HOST:DEVICE, or "
-                            "DEVICE for every node that has it" % entry)
-    return problems
+             for path in (node["disk"], _meta_of(resource, node).split("[")[0])}
+    for index, entry in enumerate(found["drbd_failover_destroy"]):
+        match = DESTROY.match(entry)
+        if not match or not any(match.group(2) == device and match.group(1) in (None, node) for node, device in known):
+            yield fault("drbd_failover_destroy[%d]" % index, entry,
+                        "a disk of a resource, as HOST:DEVICE, or as DEVICE for every node that has it")

@@ -8,9 +8,9 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 import ipaddress
 import json
-import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
+from .._core import units as systemd
 from .._core.plan import HaError
 
 Resource = Tuple[str, Tuple[str, ...]]  # agent and arguments
@@ -122,11 +122,5 @@ def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: 
 
 def parse_units(output: str) -> Tuple[Unit, ...]:
     """Read the blocks of ``systemctl show --property=Id,LoadState,UnitFileState,ActiveState UNIT...``."""
-    units = []
-    for block in re.split(r"\n\s*\n", output.strip()):
-        fields = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
-        if fields.get("Id"):
-            name = fields["Id"][:-len(".service")] if fields["Id"].endswith(".service") else fields["Id"]
-            units.append(Unit(name, fields.get("LoadState") == "loaded", fields.get("UnitFileState", ""),
-                              fields.get("ActiveState") in ("active", "activating", "reloading")))
-    return tuple(units)
+    return tuple(Unit(systemd.service_of(name), systemd.is_loaded(found), found.get("UnitFileState", ""),
+                      systemd.is_active(found)) for name, found in systemd.parse_units(output).items())

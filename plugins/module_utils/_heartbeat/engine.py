@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The engine heartbeat of ha_resources: how the host is read. All thinking is done in _haresources and below.
+"""The engine heartbeat of ha_resources: how the host is read. What changes is decided in haresources.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -35,15 +35,23 @@ def starts_at_boot(unit: agents.Unit) -> bool:
 
 
 class Heartbeat:
-    """What is asked for, and how to read the host. An engine is made of the module and its Runner."""
+    """The parameters of the module, and how to read the host.
 
-    def __init__(self, module: Any, runner: Any) -> None:
-        self.module, self.runner, self.params = module, runner, module.params
+    ``warn`` gets each warning. ``lenient``: what is missing on the host is a warning, not an error.
+    """
+
+    def __init__(self, params: Mapping[str, Any], runner: Any, warn: Callable[[str], None], lenient: bool) -> None:
+        self.params, self.runner, self.warn, self.lenient = params, runner, warn, lenient
         self.here = os.uname().nodename
-        self.lenient = module.params["missing"] == "warn" or (module.params["missing"] is None and module.check_mode)
         self.groups: Tuple[groups.Group, ...] = ()
-        self.path = module.params["path"] or HARESOURCES
+        self.path = params["path"] or HARESOURCES
         self.perform = runner.perform
+
+    @classmethod
+    def of_module(cls, module: Any, runner: Any) -> "Heartbeat":
+        """Return the engine of the module ha_resources."""
+        missing = module.params["missing"] or ("warn" if module.check_mode else "fail")
+        return cls(module.params, runner, module.warn, missing == "warn")
 
     def read(self) -> haresources.State:
         """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
@@ -54,7 +62,7 @@ class Heartbeat:
         return haresources.State(text, self.holding() if running else "")
 
     def holding(self) -> str:
-        """Ask heartbeat what it holds; give a move that is under way the time to end."""
+        """Return which groups heartbeat runs here; wait for a move that is under way."""
         until = time.time() + self.params["wait"]
         while True:
             word = haresources.parse_holding(self.runner.run(["cl_status", "rscstatus"]).out)
@@ -81,7 +89,7 @@ class Heartbeat:
             raise HaError("\n".join(faults))
 
     def plan(self, current: haresources.State) -> Plan:
-        """Plan the change, after a look at whether this host could carry it."""
+        """Plan the change, and check that this host has what it needs."""
         tokens = [heartbeat_words.token_of(resource) for group in self.groups if group.state == "present"
                   for resource in group.resources]
         lines = haresources.parse_haresources(current.text or "")
@@ -95,18 +103,18 @@ class Heartbeat:
         if faults and not self.lenient:
             raise HaError("\n".join(faults))
         for fault in faults:
-            self.module.warn(fault)
+            self.warn(fault)
         return wanted
 
     def is_there(self, need: agents.Need) -> bool:
         """Say whether the host has what an agent needs."""
-        look: Dict[str, Callable[[str], Any]] = {
+        checks: Dict[str, Callable[[str], Any]] = {
             "agent": locate, "tool": self.runner.has, "directory": os.path.isdir, "file": os.path.exists,
             "device": self.runner.is_block_device}
-        return bool(look[need.kind](need.name))
+        return bool(checks[need.kind](need.name))
 
     def check_new_addresses(self, tokens: Sequence[Token], known: Sequence[Token], holder: bool) -> List[str]:
-        """Look at the addresses that the file does not have yet; warn of doubts and return faults."""
+        """Check the addresses that the file does not have yet; warn of doubts and return faults."""
         old = [haresources.identity(token) for token in known]
         words = [token.arguments[0] for token in tokens
                  if token.agent == "IPaddr2" and haresources.identity(token) not in old]
@@ -115,7 +123,7 @@ class Heartbeat:
         addresses = agents.parse_addresses(self.runner.run(["ip", "-json", "-4", "addr", "show"]).out)
         faults, doubts = agents.check_addresses(words, addresses, holder)
         for doubt in doubts:
-            self.module.warn(doubt)
+            self.warn(doubt)
         return faults
 
     @staticmethod
@@ -142,30 +150,17 @@ class Heartbeat:
         return {"running": bool(state.holding), "holding": state.holding, "services": services}
 
 
-class Quiet:
-    """Stands in for the module where the engine is only asked; keeps what it would warn of."""
-
-    check_mode = True
-
-    def __init__(self, params: Dict[str, Any]) -> None:
-        self.params = params
-        self.warnings: List[str] = []
-
-    def warn(self, text: str) -> None:
-        """Keep a warning."""
-        self.warnings.append(text)
-
-
 def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
-    """Say whether ha_resources would find heartbeat at work and its groups in order, and do nothing."""
-    quiet = Quiet({"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
-                   "path": None, "missing": "fail", "restart": False, "wait": 0})
-    engine = Heartbeat(quiet, runner)
+    """Whether ha_resources would find heartbeat running and its groups up to date, and change nothing."""
+    warnings: List[str] = []
+    params = {"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
+              "path": None, "restart": False, "wait": 0}
+    engine = Heartbeat(params, runner, warnings.append, lenient=False)
     try:
         state = engine.read()
         plan = engine.plan(state)
         services = engine.report(state)["services"]
-    except HaError:  # the module says what is wrong
+    except HaError:  # the module reports what is wrong
         return False
     steady = state.holding not in ("", "transition")
-    return steady and not plan.actions and not quiet.warnings and not any(each["at_boot"] for each in services)
+    return steady and not plan.actions and not warnings and not any(each["at_boot"] for each in services)

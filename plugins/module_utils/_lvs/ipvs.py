@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kernel's table of virtual services (IPVS): its types, how ipvsadm prints it, how ipvsadm wants it said.
+"""The kernel's table of virtual services (IPVS): its types, and how ipvsadm prints and reads it.
 
 Tables have tens of thousands of lines, so the usual line is read with few steps.
 
@@ -18,7 +18,7 @@ FORWARDS = {"gate": "-g", "ipip": "-i", "masq": "-m"}
 DAEMON_OPTIONS = (("interface", "--mcast-interface", "mcast"), ("syncid", "--syncid", "syncid"),
                   ("maxlen", "--sync-maxlen", "maxlen"), ("group", "--mcast-group", "group"),
                   ("port", "--mcast-port", "port"), ("ttl", "--mcast-ttl", "ttl"))
-# The flags that every scheduler has, in the words of the one that uses them.
+# The flags that every scheduler has, by the names of the one that uses them.
 FLAG_WORDS = {"sh": {"flag-1": "sh-fallback", "flag-2": "sh-port"},
               "mh": {"flag-1": "mh-fallback", "flag-2": "mh-port"}}
 
@@ -34,7 +34,7 @@ _CLAIM = re.compile(r"(virtual6?|protocol)\s*=\s*\"?([^\s\"]+)", re.IGNORECASE)
 
 
 class IpvsError(HaError):
-    """ipvsadm printed something unexpected, refused a change, or was asked for something impossible."""
+    """ipvsadm printed something unexpected, refused a change, or was given something impossible."""
 
 
 class Key(NamedTuple):
@@ -47,7 +47,7 @@ class Key(NamedTuple):
 
 
 class Server(NamedTuple):
-    """One real server. A threshold of 0 is none; None, in what is wanted, leaves it as it is."""
+    """One real server. A threshold of 0 is none; None, in the desired state, leaves it as it is."""
 
     address: str
     port: int
@@ -55,11 +55,11 @@ class Server(NamedTuple):
     weight: int = 1
     upper: Optional[int] = 0
     lower: Optional[int] = 0
-    tunnel: str = ""   # ipvsadm's own words for an encapsulation other than plain ipip
+    tunnel: str = ""   # ipvsadm's own options for an encapsulation other than plain ipip
 
 
 class Service(NamedTuple):
-    """One virtual service. ``servers`` is last, so that all before it can be compared as a whole."""
+    """One virtual service. ``servers`` is last, so that all before it can be compared at once."""
 
     scheduler: str
     flags: Tuple[str, ...]
@@ -79,7 +79,7 @@ class Timeouts(NamedTuple):
 
 
 class Daemon(NamedTuple):
-    """One half of the connection synchronisation. What is None was not said."""
+    """One half of the connection synchronisation. What is None was not given."""
 
     role: str          # master or backup
     interface: str
@@ -91,7 +91,7 @@ class Daemon(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that was read. ``active`` counts the active connections of the servers that have some."""
+    """The current state. ``active`` counts the active connections of the servers that have some."""
 
     services: Dict[Key, Service]
     timeouts: Optional[Timeouts] = None
@@ -126,7 +126,7 @@ def words_of(key: Key) -> str:
 
 
 def name_of(key: Key) -> str:
-    """Name a service for people."""
+    """Return the name of a service for messages."""
     if key.protocol == "fwmark":
         return "fwmark %d%s" % (key.port, " IPv6" if key.family == 6 else "")
     return "%s %s" % (key.protocol, endpoint_of(key.address, key.port))
@@ -159,7 +159,7 @@ def parse_state(text: str) -> State:
 
 
 class _Reader:
-    """Collects what the lines say, in order."""
+    """Collects the values of the lines, in order."""
 
     def __init__(self) -> None:
         self.services: Dict[Key, Service] = {}
@@ -216,7 +216,7 @@ class _Reader:
             return
         name = _read_endpoint(words[1])
         server = self._servers.get(name)
-        if server and self._key:  # else somebody added it since the table was printed
+        if server and self._key:  # else it was added since the table was printed
             self._servers[name] = server._replace(upper=int(words[2]), lower=int(words[3]))
             if words[4] != "0":
                 self.active[self._key, name] = int(words[4])
@@ -225,17 +225,18 @@ class _Reader:
         self.timeouts = Timeouts(int(words[-3]), int(words[-2]), int(words[-1]))
 
     def _list_daemon(self, words: List[str]) -> None:
-        said = dict(word.strip("(),").split("=", 1) for word in words[3:])
-        self._keep_daemon(words[0], {field: said[word] for field, _option, word in DAEMON_OPTIONS if word in said})
+        given = dict(word.strip("(),").split("=", 1) for word in words[3:])
+        self._keep_daemon(words[0], {field: given[word] for field, _option, word in DAEMON_OPTIONS if word in given})
 
     def _add_daemon(self, words: List[str]) -> None:
-        said = dict(zip(words[2::2], words[3::2]))
-        self._keep_daemon(words[1], {field: said[option] for field, option, _word in DAEMON_OPTIONS if option in said})
+        given = dict(zip(words[2::2], words[3::2]))
+        self._keep_daemon(words[1], {
+            field: given[option] for field, option, _word in DAEMON_OPTIONS if option in given})
 
-    def _keep_daemon(self, role: str, said: Dict[str, str]) -> None:
-        numbers = {field: int(said[field]) for field in ("maxlen", "port", "ttl") if field in said}
-        group = read_address(said["group"])[0] or said["group"] if "group" in said else None
-        self.daemons.append(Daemon(role, said["interface"], int(said["syncid"]), numbers.get("maxlen"), group,
+    def _keep_daemon(self, role: str, given: Dict[str, str]) -> None:
+        numbers = {field: int(given[field]) for field in ("maxlen", "port", "ttl") if field in given}
+        group = read_address(given["group"])[0] or given["group"] if "group" in given else None
+        self.daemons.append(Daemon(role, given["interface"], int(given["syncid"]), numbers.get("maxlen"), group,
                                    numbers.get("port"), numbers.get("ttl")))
 
 
@@ -285,12 +286,12 @@ def _read_server(name: ServerName, words: List[str]) -> Server:
 
 def parse_claims(text: str) -> FrozenSet[Key]:
     """Return the services that a configuration file of ldirectord names by number."""
-    found: List[Tuple[str, str]] = []  # what each "virtual" says, and its protocol
+    found: List[Tuple[str, str]] = []  # the value of each "virtual", and its protocol
     for line in text.splitlines():
         match = _CLAIM.match(line.strip())
         if match and match.group(1).lower() == "protocol":
-            said = match.group(2).lower()
-            found[-1:] = [(virtual, was if virtual.isdigit() else said) for virtual, was in found[-1:]]
+            given = match.group(2).lower()
+            found[-1:] = [(virtual, was if virtual.isdigit() else given) for virtual, was in found[-1:]]
         elif match and match.group(2).isdigit():
             found.append((match.group(2), "fwm6" if match.group(1).endswith("6") else "fwm"))
         elif match:

@@ -1,9 +1,9 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the table that IPVS has to the table that is wanted: lines for ipvsadm, in an order that loses no connection.
+"""From the current table of IPVS to the desired one: lines for ipvsadm, in an order that loses no connection.
 
-A service gets its new servers before it loses old ones, and those that get work before those that get none. So what
-had a server that takes connections, and is to have one, has one at every moment.
+A service gets its new servers before it loses old ones, and those with a weight before those without. So a service that
+had a server which takes connections, and is to have one, has one at every moment.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -12,7 +12,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .._core.plan import Plan
 from . import ipvs
 from .ipvs import Daemon, Key, Server, ServerName, Service
-from .ipvs_settings import Sync, Wanted, WantedService
+from .ipvs_settings import Desired, Sync
+from .services import DesiredService
 
 DEFAULT_TIMEOUTS = ipvs.Timeouts(900, 120, 300)     # the kernel's own
 DEFAULT_SYNC: Dict[str, Any] = {"group": "224.0.0.81", "port": 8848, "ttl": 1}
@@ -38,7 +39,7 @@ class WaitDrained(NamedTuple):
 
 
 class _Steps:
-    """Collects lines by their place in the order, with a sentence for people where one is due."""
+    """Collects lines by their place in the order, with a sentence for messages where one is due."""
 
     def __init__(self) -> None:
         self.lines: Tuple[List[str], ...] = tuple([] for _place in range(START + 1))
@@ -51,23 +52,23 @@ class _Steps:
 
     def actions(self, limit: int) -> Tuple[Any, ...]:
         lines = [line for place in self.lines for line in place]
-        actions: List[Any] = [Restore(_told([each for place in self.sentences for each in place]), tuple(lines))]
+        actions: List[Any] = [Restore(_joined([each for place in self.sentences for each in place]), tuple(lines))]
         if not lines:
             actions = []
         if self.drains:
             names = ["server %s of %s" % (ipvs.endpoint_of(*name), ipvs.name_of(key)) for key, name in self.drains]
             removals = [_removal(key, name) for key, name in self.drains]
-            actions.append(WaitDrained("wait at most %d s for the connections of %s to end" % (limit, _told(names)),
+            actions.append(WaitDrained("wait at most %d s for the connections of %s to end" % (limit, _joined(names)),
                                        tuple(self.drains), limit))
-            actions.append(Restore(_told(["remove " + name for name in names]), tuple(removals)))
+            actions.append(Restore(_joined(["remove " + name for name in names]), tuple(removals)))
         return tuple(actions)
 
 
-def plan_table(state: ipvs.State, wanted: Wanted) -> Plan:
-    """Plan the change from ``state`` to ``wanted``."""
+def plan_table(state: ipvs.State, desired: Desired) -> Plan:
+    """Plan the change from ``state`` to ``desired``."""
     steps = _Steps()
     services = dict(state.services)
-    for key, want in wanted.services.items():
+    for key, want in desired.services.items():
         have = state.services.get(key)
         if not want.present:
             if have is not None:
@@ -76,34 +77,34 @@ def plan_table(state: ipvs.State, wanted: Wanted) -> Plan:
         elif have is None:
             services[key] = _create(key, want.service, steps)
         else:
-            services[key] = _change(key, have, want, _Context(state, wanted), steps)
-    if wanted.purge:
+            services[key] = _change(key, have, want, _Context(state, desired), steps)
+    if desired.purge:
         for key, have in state.services.items():
-            if key not in wanted.services and key not in wanted.spared:
+            if key not in desired.services and key not in desired.spared:
                 services.pop(key)
                 _delete(key, have, steps)
-    timeouts = _set_timeouts(state.timeouts, wanted.timeouts, steps)
-    daemons = _set_daemons(state.daemons, wanted.sync, steps)
-    return Plan(steps.actions(wanted.drain_limit),
+    timeouts = _set_timeouts(state.timeouts, desired.timeouts, steps)
+    daemons = _set_daemons(state.daemons, desired.sync, steps)
+    return Plan(steps.actions(desired.drain_limit),
                 state._replace(services=services, timeouts=timeouts, daemons=daemons))
 
 
-def is_plain(wanted: Wanted) -> bool:
-    """Say whether what is wanted can be compared with what the kernel itself prints, which does not tell all."""
-    return not has_thresholds(wanted) and all(
+def is_plain(desired: Desired) -> bool:
+    """Tell whether the desired state can be compared with /proc/net/ip_vs, which is not complete."""
+    return not has_thresholds(desired) and all(
         key.protocol != "fwmark" and not want.service.flags and not want.service.timeout
-        and want.service.scheduler not in ipvs.FLAG_WORDS for key, want in wanted.services.items())
+        and want.service.scheduler not in ipvs.FLAG_WORDS for key, want in desired.services.items())
 
 
-def has_thresholds(wanted: Wanted) -> bool:
-    """Say whether thresholds are wanted."""
-    return any(server.upper is not None for want in wanted.services.values()
+def has_thresholds(desired: Desired) -> bool:
+    """Tell whether thresholds are desired."""
+    return any(server.upper is not None for want in desired.services.values()
                for server in want.service.servers.values())
 
 
-def needs_details(plan: Plan, wanted: Wanted) -> bool:
-    """Say whether thresholds and connections must be known, which ``ipvsadm --save`` does not print."""
-    return has_thresholds(wanted) or any(
+def needs_details(plan: Plan, desired: Desired) -> bool:
+    """Tell whether thresholds and connections are needed, which ``ipvsadm --save`` does not print."""
+    return has_thresholds(desired) or any(
         line.startswith(("-e ", "-d ")) for action in plan.actions if isinstance(action, Restore)
         for line in action.lines)
 
@@ -132,25 +133,25 @@ def difference(before: ipvs.State, after: ipvs.State) -> Tuple[str, str]:
 
 class _Context(NamedTuple):
     state: ipvs.State
-    wanted: Wanted
+    desired: Desired
 
 
 def _create(key: Key, want: Service, steps: _Steps) -> Service:
-    """Add a service that is not there, and its servers right behind it."""
+    """Add a missing service, and its servers right behind it."""
     servers = {name: _complete(server) for name, server in want.servers.items()}
     words = ipvs.words_of(key)
     steps.add(ADD, ipvs.render_service("-A", key, want), "add service %s (%s) with %s" % (
-        ipvs.name_of(key), want.scheduler, _counted(len(servers), "server")))
+        ipvs.name_of(key), want.scheduler, _count(len(servers), "server")))
     steps.lines[ADD].extend([ipvs.render_server("-a", words, server) for server in servers.values()])
     return want._replace(servers=servers)
 
 
 def _delete(key: Key, have: Service, steps: _Steps) -> None:
     steps.add(DELETE, "-D " + ipvs.words_of(key), "remove service %s with %s" % (
-        ipvs.name_of(key), _counted(len(have.servers), "server")))
+        ipvs.name_of(key), _count(len(have.servers), "server")))
 
 
-def _change(key: Key, have: Service, want: WantedService, context: _Context, steps: _Steps) -> Service:
+def _change(key: Key, have: Service, want: DesiredService, context: _Context, steps: _Steps) -> Service:
     """Change a service in place; returns the very same object when there is nothing to do."""
     servers = _change_servers(key, have.servers, want, context, steps)
     after = want.service
@@ -164,7 +165,7 @@ def _change(key: Key, have: Service, want: WantedService, context: _Context, ste
     return after._replace(servers=servers)
 
 
-def _change_servers(key: Key, have: Dict[ServerName, Server], want: WantedService, context: _Context,
+def _change_servers(key: Key, have: Dict[ServerName, Server], want: DesiredService, context: _Context,
                     steps: _Steps) -> Dict[ServerName, Server]:
     """Change the servers of a service; returns the very same object when there is nothing to do."""
     servers = dict(have)
@@ -173,7 +174,7 @@ def _change_servers(key: Key, have: Dict[ServerName, Server], want: WantedServic
         if old is None:
             servers[name] = _add(key, server, steps)
         elif old is not server and old[2:4] != server[2:4] or server.upper is not None:
-            new = _merged(old, server, context.wanted)
+            new = _merged(old, server, context.desired)
             if new != old:
                 servers[name] = _edit(key, old, new, steps)
     leaving = [name for name in want.absent if name in have]
@@ -187,7 +188,7 @@ def _change_servers(key: Key, have: Dict[ServerName, Server], want: WantedServic
         servers.pop(name)
     for name in draining:
         if name in servers:
-            _drain(key, have[name], servers, context.wanted.wait, steps)
+            _drain(key, have[name], servers, context.desired.wait, steps)
     return have if servers == have else servers
 
 
@@ -199,7 +200,7 @@ def _add(key: Key, server: Server, steps: _Steps) -> Server:
 
 
 def _is_idle(key: Key, server: Server, context: _Context) -> bool:
-    """Say whether a server got no new connections since a while and has none left."""
+    """Tell whether a server gets no new connections and has none left."""
     return not server.weight and not context.state.active.get((key, server[:2]))
 
 
@@ -213,13 +214,13 @@ def _drain(key: Key, old: Server, servers: Dict[ServerName, Server], wait: bool,
 
 
 def _complete(server: Server) -> Server:
-    """Return a new server as it will be: without thresholds where none are said."""
+    """Return a new server as it will be: without thresholds where none are given."""
     return server if server.upper is not None else server._replace(upper=0, lower=0)
 
 
-def _merged(old: Server, new: Server, wanted: Wanted) -> Server:
-    """Return what a server is to become; what is not said stays."""
-    kept = wanted.keep_weights or wanted.keep_quiesced and not old.weight
+def _merged(old: Server, new: Server, desired: Desired) -> Server:
+    """Return the desired server; what is not given stays."""
+    kept = desired.keep_weights or desired.keep_quiesced and not old.weight
     return new._replace(
         weight=old.weight if kept else new.weight,
         upper=old.upper if new.upper is None else new.upper,
@@ -239,7 +240,7 @@ def _removal(key: Key, name: ServerName) -> str:
     return "-d %s -r %s" % (ipvs.words_of(key), ipvs.endpoint_of(*name))
 
 
-# --- the rest -------------------------------------------------------------------------------------------------------
+# --- timeouts and daemons ----------------------------------------------------------------------------------------
 
 def _set_timeouts(have: Optional[ipvs.Timeouts], want: Optional[ipvs.Timeouts],
                   steps: _Steps) -> Optional[ipvs.Timeouts]:
@@ -254,23 +255,23 @@ def _set_timeouts(have: Optional[ipvs.Timeouts], want: Optional[ipvs.Timeouts],
 
 
 def _set_daemons(have: Tuple[Daemon, ...], want: Optional[Sync], steps: _Steps) -> Tuple[Daemon, ...]:
-    """Stop the daemons that are not wanted or are other than wanted, start those that lack."""
+    """Stop the daemons that differ from the desired ones, start those that are missing."""
     if want is None:
         return have
-    said: Dict[str, Any] = {field: value for field, value in want._asdict().items()
+    given: Dict[str, Any] = {field: value for field, value in want._asdict().items()
                             if field != "roles" and value is not None}
     after: List[Daemon] = []
     for daemon in have:
-        if daemon.role in want.roles and daemon == daemon._replace(**said):
+        if daemon.role in want.roles and daemon == daemon._replace(**given):
             after.append(daemon)
         else:
             steps.add(STOP, "--stop-daemon " + daemon.role, "stop the %s sync daemon" % daemon.role)
     for role in want.roles:
         if role not in [daemon.role for daemon in after]:
-            daemon = Daemon(role, **said)
+            daemon = Daemon(role, **given)
             steps.add(START, ipvs.render_daemon(daemon), "start the %s sync daemon on %s (syncid %d)"
                       % (role, daemon.interface, daemon.syncid))
-            after.append(Daemon(role, **dict(DEFAULT_SYNC, **said)))
+            after.append(Daemon(role, **dict(DEFAULT_SYNC, **given)))
     return tuple(sorted(after, reverse=True))
 
 
@@ -280,11 +281,11 @@ def _shown(value: Any) -> str:
     return str(value) if value not in ("", None) else "none"
 
 
-def _counted(number: int, word: str) -> str:
+def _count(number: int, word: str) -> str:
     return "%d %s%s" % (number, word, "" if number == 1 else "s")
 
 
-def _told(sentences: Sequence[str]) -> str:
-    """Put sentences in one, the first of them only where there are very many."""
+def _joined(sentences: Sequence[str]) -> str:
+    """Join sentences, of very many only the first ones."""
     more = len(sentences) - MOST_SENTENCES
     return "; ".join(list(sentences[:MOST_SENTENCES]) + (["and %d more" % more] if more > 0 else []))

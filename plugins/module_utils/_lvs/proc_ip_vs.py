@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The kernel's own print of the IPVS table, /proc/net/ip_vs: twelve times as fast to read as what ipvsadm prints.
 
-It does not tell all: persistence is in units of the kernel's clock, marks lack their family, and flags, engines and
-thresholds are missing. So it is good to see that nothing has to be changed, and to count connections.
+It is not complete: persistence is in units of the kernel's clock, marks lack their family, and flags, engines and
+thresholds are missing. So it serves to find that nothing has to change, and to count connections.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -12,6 +12,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from .ipvs import IpvsError, Key, Server, ServerName, Service, State, read_address
 
+KERNEL_TABLE = "/proc/net/ip_vs"
 _PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 _WORDS = {"gate": "Route", "ipip": "Tunnel", "masq": "Masq"}
 _COUNTS = 39  # where the numbers of connections begin in the line of an IPv4 server
@@ -40,7 +41,7 @@ class Virtual(NamedTuple):
 
 
 def parse_connections(text: str) -> Tuple[Virtual, ...]:
-    """Read who balances what to whom, with how many connections, from ``/proc/net/ip_vs``; marks too."""
+    """Read all virtual services and real servers of ``/proc/net/ip_vs`` with their connections; marks too."""
     found: List[Tuple[Virtual, List[Real]]] = []
     for line in text.splitlines()[3:]:  # the heading has three lines
         words = line.split()
@@ -59,7 +60,7 @@ def parse_connections(text: str) -> Tuple[Virtual, ...]:
 
 
 def parse_kernel(table: Iterable[str], expected: Optional[Mapping[Key, Service]] = None) -> Optional[State]:
-    """Read the lines of ``/proc/net/ip_vs``; None when it has a service that it does not tell enough of.
+    """Read the lines of ``/proc/net/ip_vs``; None when it has a service that it prints incompletely.
 
     A server that is as ``expected`` becomes that very object: of tens of thousands, fresh ones cost more than the rest.
     """

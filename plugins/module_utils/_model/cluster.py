@@ -8,7 +8,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, cast
 
 from .._core.plan import HaError
 from .._core.schema import (
@@ -17,13 +17,19 @@ from .._core.schema import (
     GROUP_ADDRESS,
     LINE,
     NODE_NAME,
+    OPTIONS,
     PORT,
+    SCALAR,
     TRUTH,
-    Check,
+    Field,
+    ListOf,
+    Mapping,
+    MappingOf,
     Options,
-    Reader,
     choice,
+    fault,
     number,
+    read,
     text,
 )
 
@@ -153,219 +159,163 @@ class Cluster(NamedTuple):
     properties: Options
 
 
-def _label(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value.encode("utf-8")) > LONGEST_LABEL \
-            or not value.isprintable():
+def _label(value: str) -> str:
+    if not value.strip() or len(value.encode("utf-8")) > LONGEST_LABEL:
         raise ValueError
     return value
 
 
-LABEL = Check(_label, "a printable text of 1 to %d bytes" % LONGEST_LABEL)
+LABEL = text(None, "a printable text of 1 to %d bytes" % LONGEST_LABEL, _label)
 
 
 # --- parts of a cluster ---------------------------------------------------------------------------------------------
 
-def _uses(reader: Reader, where: str, raw: Any) -> Tuple[DeviceUse, ...]:
-    found: List[DeviceUse] = []
-    for place, item in reader.entries(where, raw, "a list of {device: NAME, options: {...}}"):
-        keys = reader.mapping(place, item, ("device", "options"), ("device",))
-        name = reader.value(place + ".device", keys.get("device"), FENCE_NAME)
-        options = reader.options(place + ".options", keys.get("options"))
-        found += [DeviceUse(name, options)] if name else []
-    return tuple(found)
+USES = ListOf(Mapping({"device": FENCE_NAME, "options": OPTIONS}, ("device",), DeviceUse),
+              "a list of {device: NAME, options: {...}}").default_to(())
 
 
-def fence_levels(reader: Reader, where: str, raw: Any) -> Tuple[FenceLevel, ...]:
-    """Read the levels of fencing of a node, the first tried first."""
-    found: List[FenceLevel] = []
-    for place, item in reader.entries(where, raw, "a list of levels {name: NAME, devices: [...]}"):
-        keys = reader.mapping(place, item, ("name", "devices"), ("devices",))
-        name = reader.value(place + ".name", keys.get("name"), LINE, "level%d" % (len(found) + 1))
-        devices = _uses(reader, place + ".devices", keys.get("devices"))
-        if keys and not keys["devices"]:
-            reader.fault(place + ".devices", keys["devices"], "at least one {device: NAME, options: {...}}")
-        found.append(FenceLevel(name, devices))
-    reader.once(where, found, "name")
-    return tuple(found)
+def _name_levels(levels: Sequence[FenceLevel]) -> Tuple[FenceLevel, ...]:
+    return tuple(level if level.name else level._replace(name="level%d" % number)
+                 for number, level in enumerate(levels, 1))
 
 
-def _addresses(reader: Reader, where: str, raw: Any) -> Tuple[str, ...]:
-    entries = reader.entries(where, raw, "a list of one address, or of two (one for each link)")
-    if len(entries) > 2:
-        reader.fault(where, raw, "one address, or two (one for each link)")
-    return tuple(each for each in (reader.value(place, item, ADDRESS) for place, item in entries) if each)
+# The levels of fencing of a node, the first tried first.
+FENCE_LEVELS = ListOf(
+    Mapping({"name": LINE.default_to(""), "devices": ListOf(USES.item, "at least one " + USES.expected[10:], least=1)},
+            ("devices",), FenceLevel),
+    "a list of levels {name: NAME, devices: [...]}", unique=("name",), make=_name_levels).default_to(())
+FENCE_DEVICES = ListOf(
+    Mapping({"name": FENCE_NAME, "agent": text(AGENT, "a fence agent such as fence_ipmilan"), "options": OPTIONS},
+            ("name", "agent"), FenceDevice),
+    "a list of {name: NAME, agent: AGENT, options: {...}}", unique=("name",)).default_to(())
 
 
-NODE_KEYS = ("name", "id", "votes", "addresses", "fencing", "unfence", "host")
+def _check_addresses(where: str, nodes: Sequence[Node]) -> List[str]:
+    """Return a message when the nodes do not have the same number of addresses."""
+    if len({len(node.addresses) for node in nodes}) < 2:
+        return []
+    return ["%s: %s; expected the same number of addresses for every node, one for each link"
+            % (where, ", ".join("%s has %d" % (node.name, len(node.addresses)) for node in nodes))]
 
 
-def _nodes(reader: Reader, where: str, raw: Any) -> Tuple[Node, ...]:
-    found: List[Node] = []
-    for place, item in reader.entries(where, raw, "a list of nodes {name: NAME, id: NUMBER, ...}"):
-        keys = reader.mapping(place, item, NODE_KEYS, ("name", "id"))
-        if not keys:
-            continue
-        found.append(Node(reader.value(place + ".name", keys["name"], NODE_NAME, "?"),
-                          reader.value(place + ".id", keys["id"], number(1), -len(found) - 1),
-                          reader.value(place + ".votes", keys.get("votes"), number(1, 255), 1),
-                          _addresses(reader, place + ".addresses", keys.get("addresses")),
-                          fence_levels(reader, place + ".fencing", keys.get("fencing")),
-                          _uses(reader, place + ".unfence", keys.get("unfence")),
-                          reader.value(place + ".host", keys.get("host"), LINE)))
-    for key in ("name", "id"):
-        reader.once(where, found, key)
-    if raw == []:
-        reader.fault(where, raw, "at least one node")
-    if len({len(node.addresses) for node in found}) > 1:
-        reader.faults.append("%s: %s; expected the same number of addresses for every node, one for each link"
-                             % (where, ", ".join("%s has %d" % (node.name, len(node.addresses)) for node in found)))
-    return tuple(found)
+NODES = ListOf(
+    Mapping({"name": NODE_NAME, "id": number(1), "votes": number(1, 255).default_to(1),
+             "addresses": ListOf(ADDRESS, "a list of one address, or two (one for each link)", most=2).default_to(()),
+             "fencing": FENCE_LEVELS, "unfence": USES, "host": LINE}, ("name", "id"), Node),
+    "a list of at least one node {name: NAME, id: NUMBER, ...}", least=1, unique=("name", "id"))
+HEURISTICS = ListOf(
+    Mapping({"program": LINE, "score": number(1), "interval": number(1), "tko": number(1)}, ("program",), Heuristic),
+    "a list of {program: COMMAND, score: NUMBER, ...}").default_to(())
 
 
-def fence_devices(reader: Reader, where: str, raw: Any) -> Tuple[FenceDevice, ...]:
-    """Read the fence devices."""
-    found = []
-    for place, item in reader.entries(where, raw, "a list of {name: NAME, agent: AGENT, options: {...}}"):
-        keys = reader.mapping(place, item, ("name", "agent", "options"), ("name", "agent"))
-        name = reader.value(place + ".name", keys.get("name"), FENCE_NAME)
-        agent = reader.value(place + ".agent", keys.get("agent"), text(AGENT, "a fence agent such as fence_ipmilan"))
-        options = reader.options(place + ".options", keys.get("options"))
-        found += [FenceDevice(name, agent, options)] if name and agent else []
-    reader.once(where, found, "name")
-    return tuple(found)
+def _check_disk(where: str, disk: Dict[str, Any]) -> List[str]:
+    if disk["label"] or disk["device"]:
+        return []
+    return ["%s: has neither label nor device; expected one of them" % where]
 
 
-def _heuristics(reader: Reader, where: str, raw: Any) -> Tuple[Heuristic, ...]:
-    found = []
-    for place, item in reader.entries(where, raw, "a list of {program: COMMAND, score: NUMBER, ...}"):
-        keys = reader.mapping(place, item, ("program", "score", "interval", "tko"), ("program",))
-        program = reader.value(place + ".program", keys.get("program"), LINE)
-        rest = [reader.value("%s.%s" % (place, key), keys.get(key), number(1)) for key in ("score", "interval", "tko")]
-        found += [Heuristic(program, *rest)] if program else []
-    return tuple(found)
+QUORUM_DISK = Mapping(
+    {"label": LABEL, "device": DEVICE, "interval": number(1), "tko": number(1), "votes": number(1),
+     "min_score": number(1), "heuristics": HEURISTICS, "options": OPTIONS}, make=QuorumDisk, rules=_check_disk)
+MULTICAST = Mapping(
+    {"address": GROUP_ADDRESS, "port": number(2, 65535), "ttl": number(1, 255),
+     "interface": text(NIC, "an interface such as eth1")}, make=Multicast).default_to(Multicast(None, None, None, None))
 
 
-DISK_KEYS = ("label", "device", "interval", "tko", "votes", "min_score", "heuristics", "options")
+def _given(**times: Optional[int]) -> Dict[str, int]:
+    return {name: value for name, value in times.items() if value is not None}
 
 
-def _quorum_disk(reader: Reader, where: str, raw: Any) -> Optional[QuorumDisk]:
-    if raw is None:
-        return None
-    keys = reader.mapping(where, raw, DISK_KEYS)
-    if isinstance(raw, dict) and not (keys.get("label") or keys.get("device")):
-        reader.faults.append("%s: has neither label nor device; expected one of them" % where)
-    interval, tko, votes, min_score = [reader.value("%s.%s" % (where, key), keys.get(key), number(1))
-                                       for key in ("interval", "tko", "votes", "min_score")]
-    return QuorumDisk(reader.value(where + ".label", keys.get("label"), LABEL),
-                      reader.value(where + ".device", keys.get("device"), DEVICE), interval, tko, votes, min_score,
-                      _heuristics(reader, where + ".heuristics", keys.get("heuristics")),
-                      reader.options(where + ".options", keys.get("options")))
+def _lower(raw: Any) -> str:
+    """Return a truth or a number as sbd reads it."""
+    return str(SCALAR.convert(str(raw).lower() if isinstance(raw, bool) else raw)).lower()
 
 
-def _multicast(reader: Reader, where: str, raw: Any) -> Multicast:
-    keys = reader.mapping(where, raw or {}, ("address", "port", "ttl", "interface"))
-    return Multicast(reader.value(where + ".address", keys.get("address"), GROUP_ADDRESS),
-                     reader.value(where + ".port", keys.get("port"), number(2, 65535)),
-                     reader.value(where + ".ttl", keys.get("ttl"), number(1, 255)),
-                     reader.value(where + ".interface", keys.get("interface"), text(NIC, "an interface such as eth1")))
+SBD = Mapping(
+    {"devices": ListOf(DEVICE, "a list of one, two or three devices", most=3).default_to(()),
+     "watchdog": DEVICE.default_to("/dev/watchdog"),
+     "timeouts": Mapping({name: number(1) for name in ("watchdog", "msgwait", "allocate", "loop")},
+                         make=_given).default_to({}),
+     "delay_start": Field(_lower, SCALAR.expected), "agent": text(AGENT, "an agent such as fence_sbd"),
+     "options": OPTIONS}, make=Sbd)
 
 
-def _sbd(reader: Reader, where: str, raw: Any) -> Optional[Sbd]:
-    if raw is None:
-        return None
-    keys = reader.mapping(where, raw, ("devices", "watchdog", "timeouts", "delay_start", "agent", "options"))
-    devices = [reader.value(place, item, DEVICE) for place, item in
-               reader.entries(where + ".devices", keys.get("devices"), "a list of one to three devices")]
-    if len(devices) > 3:
-        reader.fault(where + ".devices", keys["devices"], "one, two or three devices")
-    names = ("watchdog", "msgwait", "allocate", "loop")
-    times = reader.mapping(where + ".timeouts", keys.get("timeouts", {}), names)
-    seconds = {name: reader.value("%s.timeouts.%s" % (where, name), times[name], number(1)) for name in times}
-    delay = keys.get("delay_start")
-    return Sbd(tuple(device for device in devices if device),
-               reader.value(where + ".watchdog", keys.get("watchdog"), DEVICE, "/dev/watchdog"),
-               {name: value for name, value in seconds.items() if value is not None},
-               None if delay is None else reader.value(where + ".delay_start", str(delay).lower(), LINE),
-               reader.value(where + ".agent", keys.get("agent"), text(AGENT, "an agent such as fence_sbd")),
-               reader.options(where + ".options", keys.get("options")))
+def _tls(raw: Any) -> str:
+    word = {True: "on", False: "off"}[raw] if isinstance(raw, bool) else raw  # YAML makes truths of on and off
+    if word not in ("on", "off", "required"):
+        raise ValueError
+    return str(word)
 
 
-ARBITER_KEYS = ("host", "port", "algorithm", "tls", "tie_breaker", "heuristics", "delegate", "options")
+ARBITER = Mapping(
+    {"host": ADDRESS, "port": PORT, "algorithm": choice("lms", "ffsplit").default_to("lms"),
+     "tls": Field(_tls, "one of on, off, required").default_to("on"), "tie_breaker": SCALAR, "heuristics": HEURISTICS,
+     "delegate": LINE, "options": OPTIONS}, ("host",), Arbiter)
 
 
-def _arbiter(reader: Reader, where: str, raw: Any) -> Optional[Arbiter]:
-    if raw is None:
-        return None
-    keys = reader.mapping(where, raw, ARBITER_KEYS, ("host",))
-    tls, tie = keys.get("tls", "on"), keys.get("tie_breaker")
-    return Arbiter(reader.value(where + ".host", keys.get("host"), ADDRESS, ""),
-                   reader.value(where + ".port", keys.get("port"), PORT),
-                   reader.value(where + ".algorithm", keys.get("algorithm"), choice("lms", "ffsplit"), "lms"),
-                   reader.value(where + ".tls", {True: "on", False: "off"}.get(tls, tls),
-                                choice("on", "off", "required"), "on"),
-                   None if tie is None else reader.value(where + ".tie_breaker", str(tie), LINE),
-                   _heuristics(reader, where + ".heuristics", keys.get("heuristics")),
-                   reader.value(where + ".delegate", keys.get("delegate"), LINE),
-                   reader.options(where + ".options", keys.get("options")))
+def _number_or_text(raw: Any) -> Any:
+    word = SCALAR.convert(raw)
+    return int(word) if word.isdigit() else word
 
 
-def _totem(reader: Reader, where: str, raw: Any) -> Dict[str, Any]:
-    """Return the totem's settings: numbers as int, the rest as the user wrote it. The stack knows the names."""
-    found: Dict[str, Any] = {}
-    for key, value in reader.options(where, raw):
-        found[key] = int(value) if value.isdigit() else value
-        if key in ("token", "consensus", "join") and not (value.isdigit() and int(value)):
-            reader.fault("%s.%s" % (where, key), value, "milliseconds, a whole number")
-    return found
+def _plain(raw: Any) -> Any:
+    SCALAR.convert(raw)
+    return raw
 
 
-# --- the whole ------------------------------------------------------------------------------------------------------
+MILLISECONDS = number(1, expected="milliseconds, a whole number")
+# Numbers as int, the rest as the user wrote it. The stack knows the names.
+TOTEM = MappingOf(OPTIONS.key, Field(_number_or_text, SCALAR.expected), "a mapping of settings by their names",
+                  {name: MILLISECONDS for name in ("token", "consensus", "join")}).default_to({})
+LOG_SETTINGS = MappingOf(OPTIONS.key, Field(_plain, SCALAR.expected), "a mapping of settings by their names")
+LOGGING = MappingOf(LOG_SETTINGS.key, LOG_SETTINGS.value, LOG_SETTINGS.expected,
+                    {"daemons": ListOf(LOG_SETTINGS, "a list of mappings", make=list)}).default_to({})
 
-def _check_uses(cluster: Cluster) -> List[str]:
-    """Look for fence devices that are used and not there."""
+
+# --- the whole cluster ----------------------------------------------------------------------------------------------
+
+FIELDS: Dict[str, Field] = {
+    "cluster_name": text(CLUSTER_NAME, "1 to 15 letters, digits, '.', '_' and '-'"),
+    "nodes": NODES, "fence_devices": FENCE_DEVICES, "without_fencing": TRUTH.default_to(False), "totem": TOTEM,
+    "transport": choice(*TRANSPORTS).default_to("auto"), "multicast": MULTICAST, "expected_votes": number(1),
+    "two_node": TRUTH, "quorum_disk": QUORUM_DISK, "sbd": SBD, "arbiter": ARBITER, "fence_daemon": OPTIONS,
+    "rm": OPTIONS, "logging": LOGGING, "properties": OPTIONS,
+}
+
+
+def _check_uses(cluster: Cluster, prefix: str) -> List[str]:
+    """Return a message for each use of a fence device that is not described."""
     known = [device.name for device in cluster.fence_devices]
     faults = []
     for index, node in enumerate(cluster.nodes):
-        uses = [("fencing[%d].devices[%d]" % (number, place), use) for number, level in enumerate(node.fencing)
+        uses = [("fencing[%d].devices[%d]" % (number_, place), use) for number_, level in enumerate(node.fencing)
                 for place, use in enumerate(level.devices)]
         uses += [("unfence[%d]" % place, use) for place, use in enumerate(node.unfence)]
-        faults += ["%snodes[%d].%s.device: %r is no fence device; expected one of rhcs_cman_fence_devices (%s)"
-                   % (ROLE, index, place, use.device, ", ".join(known) or "empty")
+        faults += [fault("%snodes[%d].%s.device" % (prefix, index, place), use.device,
+                         "one of %sfence_devices (%s)" % (prefix, ", ".join(known) or "empty"))
                    for place, use in uses if use.device not in known]
     return faults
 
 
-def read_cluster(settings: Settings) -> Tuple[Cluster, List[str]]:
-    """Return the cluster as far as it can be read, and one sentence for each fault."""
-    reader, get = Reader(), settings.get
-    name = reader.value(ROLE + "cluster_name", get(ROLE + "cluster_name"), text(
-        CLUSTER_NAME, "1 to 15 letters, digits, '.', '_' and '-'"), "")
-    cluster = Cluster(
-        name, _nodes(reader, ROLE + "nodes", get(ROLE + "nodes")),
-        fence_devices(reader, ROLE + "fence_devices", get(ROLE + "fence_devices")),
-        reader.value(ROLE + "without_fencing", get(ROLE + "without_fencing"), TRUTH, False),
-        _totem(reader, ROLE + "totem", get(ROLE + "totem")),
-        reader.value(ROLE + "transport", get(ROLE + "transport"), choice(*TRANSPORTS), "auto"),
-        _multicast(reader, ROLE + "multicast", get(ROLE + "multicast")),
-        reader.value(ROLE + "expected_votes", get(ROLE + "expected_votes"), number(1)),
-        reader.value(ROLE + "two_node", get(ROLE + "two_node"), TRUTH),
-        _quorum_disk(reader, ROLE + "quorum_disk", get(ROLE + "quorum_disk")),
-        _sbd(reader, ROLE + "sbd", get(ROLE + "sbd")), _arbiter(reader, ROLE + "arbiter", get(ROLE + "arbiter")),
-        reader.options(ROLE + "fence_daemon", get(ROLE + "fence_daemon")),
-        reader.options(ROLE + "rm", get(ROLE + "rm")),
-        dict(get(ROLE + "logging") or {}), reader.options(ROLE + "properties", get(ROLE + "properties")))
-    for key in ("cluster_name", "nodes"):
-        if get(ROLE + key) is None:
-            reader.faults.append("%s%s: is missing; it must be given" % (ROLE, key))
-    return cluster, reader.faults + _check_uses(cluster)
+def read_cluster(settings: Settings, prefix: str = ROLE) -> Tuple[Any, List[str]]:
+    """Return the cluster that a role's variables describe, and no message; or None, and one message for each fault."""
+    schema = Mapping({prefix + name: field for name, field in FIELDS.items()},
+                     (prefix + "cluster_name", prefix + "nodes"), others=True)
+    found, faults = read(schema, settings)
+    if faults:
+        return None, faults
+    values = {name: found[prefix + name] for name in FIELDS if name != "cluster_name"}
+    cluster = Cluster(name=found[prefix + "cluster_name"], **values)
+    faults = _check_addresses(prefix + "nodes", cluster.nodes) + _check_uses(cluster, prefix)
+    return (None if faults else cluster), faults
 
 
-def parse_cluster(settings: Settings) -> Cluster:
+def parse_cluster(settings: Settings, prefix: str = ROLE) -> Cluster:
     """Turn the role's variables (by name) into a cluster, or raise ClusterError with one line for each fault."""
-    cluster, faults = read_cluster(settings)
+    cluster, faults = read_cluster(settings, prefix)
     if faults:
         raise ClusterError("\n".join(faults))
-    return cluster
+    return cast(Cluster, cluster)
 
 
 def host_of(node: Node, hosts: Sequence[str]) -> Optional[str]:
@@ -375,7 +325,7 @@ def host_of(node: Node, hosts: Sequence[str]) -> Optional[str]:
 
 
 def check_hosts(cluster: Cluster, hosts: Sequence[str]) -> List[str]:
-    """Look whether all nodes, and nothing else, are in the play: a cluster is changed as a whole."""
+    """Return a message unless all nodes, and nothing else, are in the play: a cluster is changed as a whole."""
     found = {node.name: host_of(node, hosts) for node in cluster.nodes}
     faults = ["rhcs_cman_nodes[%d]: %r is not in the play; expected one of its hosts (%s). A cluster is changed as a "
               "whole: all its nodes must be in the play" % (index, node.host or node.name, ", ".join(hosts))

@@ -3,28 +3,48 @@
 """Resource groups: the one model that haresources lines, rgmanager services and Pacemaker groups are spellings of.
 
 A group is an ordered chain of resources that runs on one node at a time, on the first of its nodes that can.
-What is None was not said: each engine then does what is natural to it.
+What is None was not given: each engine then does its default.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import ipaddress
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from .._core.fields import Checks, FieldError, boolean, choice, fault, fields_of, list_of, number, text
+from .._core.plan import HaError
+from .._core.schema import (
+    BOOLEAN,
+    LINE,
+    NODE,
+    Expected,
+    Field,
+    ListOf,
+    Mapping,
+    MappingOf,
+    choice,
+    fault,
+    join,
+    missing,
+    number,
+    parse,
+    text,
+    unknown,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 NIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 FSTYPE = re.compile(r"[a-z0-9_.-]+\Z")
 DEVICE = re.compile(r"(/\S+|(UUID|LABEL)=\S+|[A-Za-z0-9.-]+:/\S*)\Z")
 PATH = re.compile(r"/\S*\Z")
+SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
 RECOVERIES = ("restart", "relocate", "disable", "fence")
 STATES = ("present", "absent", "enabled", "disabled")
 AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(:[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}\Z")
 
-GroupError = FieldError  # a group is not described as it must be: one line for each fault
+
+class GroupError(HaError):
+    """A group is not described as it must be. One line for each fault."""
 
 
 class Ip(NamedTuple):
@@ -95,7 +115,7 @@ class Operation(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What may be said of any resource: its name in the cluster manager, and its operations."""
+    """Options of any resource: its name in the cluster manager, and its operations."""
 
     name: Optional[str] = None
     monitor: Operation = Operation()
@@ -122,146 +142,133 @@ class Group(NamedTuple):
     after: Tuple[str, ...] = ()           # groups that must run on the same node before this one starts
     restarts: Optional[int] = None        # failures on one node before the group leaves it
     restart_window: Optional[int] = None  # seconds after which a failure is forgotten
-    running_on: Optional[str] = None      # the node where it is to run now
-    frozen: Optional[bool] = None         # the cluster manager keeps its hands off
+    running_on: Optional[str] = None      # the node where it must run now
+    frozen: Optional[bool] = None         # unmanaged: the cluster manager neither starts nor stops it
     options: Tuple[Options, ...] = ()
     domain: Optional[str] = None          # rgmanager's name for the nodes and their order; others have no such name
 
 
-def _address(where: str, value: Any) -> Tuple[str, Optional[int]]:
-    right = "a virtual address such as 192.168.69.16/24"
-    if not isinstance(value, str):
-        raise fault(where, value, right)
-    try:
-        interface = ipaddress.ip_interface(value)
-    except ValueError:
-        raise fault(where, value, right)
+def _address(raw: str) -> Tuple[str, Optional[int]]:
+    interface = ipaddress.ip_interface(raw)
     address, network = interface.ip, interface.network
     if address.is_loopback or address.is_multicast or address.is_unspecified or address.is_reserved:
-        raise fault(where, value, "an address that a host can have")
+        raise Expected("an address that a host can have")
     narrow = address.version == 6 or network.prefixlen > 30
-    if "/" in value and not narrow and address in (network.network_address, network.broadcast_address):
-        raise fault(where, value, "a host of %s, not the network itself or its broadcast address" % network)
-    return str(address), (network.prefixlen if "/" in value else None)
+    if "/" in raw and not narrow and address in (network.network_address, network.broadcast_address):
+        raise Expected("a host of %s, not the network itself or its broadcast address" % network)
+    return str(address), (network.prefixlen if "/" in raw else None)
 
 
-def _arguments(where: str, value: Any) -> Tuple[str, ...]:
-    if not isinstance(value, list):
-        raise fault(where, value, "a list of strings")
-    return tuple(text(re.compile(r"\S.*\Z"), "a string that is not empty")("%s[%d]" % (where, index), item)
-                 for index, item in enumerate(value))
+def _parameter(raw: Any) -> str:
+    if not isinstance(raw, (str, int, float)):
+        raise ValueError
+    return str(LINE.convert(str(raw))) if raw != "" else ""
 
 
-def _parameters(where: str, value: Any) -> Tuple[Tuple[str, str], ...]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise fault(where, value, "parameters by name")
-    return tuple((key, str(value[key])) for key in sorted(value))
+def _by_name(found: Dict[str, str]) -> Tuple[Tuple[str, str], ...]:
+    return tuple(sorted(found.items()))
 
 
-def _recipients(where: str, value: Any) -> Tuple[str, ...]:
-    check = text(MAIL, "a mail address such as root or admin@example.com")
-    if isinstance(value, str):
-        return tuple(check(where, item) for item in value.split(","))
-    return list_of(check, "a mail address, or a list of them")(where, value)
+class _Recipients(ListOf):
+    """A list of mail addresses, which may be one string with commas."""
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        return super().read(where, raw.split(",") if isinstance(raw, str) else raw, faults)
+
+
+def _ip(address: Tuple[str, Optional[int]], nic: Optional[str]) -> Ip:
+    return Ip(address[0], address[1], nic)
 
 
 _NAME = text(NAME, "a name of letters, digits, '.', '_' and '-'")
-_LINE = text(re.compile(r"[^\n]+\Z"), "a text of one line")
-
-# Each kind: its keys with their checks, and the keys that must be there.
-KINDS: Dict[str, Tuple[Checks, Tuple[str, ...]]] = {
-    "ip": ({"address": _address, "nic": text(NIC, "a network interface such as eth0")}, ("address",)),
-    "drbd": ({"resource": _NAME}, ("resource",)),
-    "filesystem": ({"device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
-                    "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),
-                    "fstype": text(FSTYPE, "a filesystem type such as ext4"),
-                    "options": text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
-                   ("device", "mountpoint")),
-    "service": ({"name": text(re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z"), "a service such as apache2")}, ("name",)),
-    "mail": ({"to": _recipients, "subject": _LINE}, ("to",)),
-    "ldirectord": ({"config": text(re.compile(r"[\w./-]+\Z"), "a file such as ldirectord.cf")}, ("config",)),
-    "lvm": ({"group": _NAME, "volume": _NAME}, ("group",)),
-    "agent": ({"name": text(AGENT, "an agent such as Delay or ocf:heartbeat:IPaddr2"), "arguments": _arguments,
-               "parameters": _parameters}, ("name",)),
-}
-
-MAKERS: Dict[str, Callable[[Dict[str, Any]], Resource]] = {
-    "ip": lambda got: Ip(got["address"][0], got["address"][1], got.get("nic")),
-    "drbd": lambda got: Drbd(got["resource"]),
-    "filesystem": lambda got: Filesystem(got["device"], got["mountpoint"], got.get("fstype"), got.get("options")),
-    "service": lambda got: Service(got["name"]),
-    "mail": lambda got: Mail(got["to"], got.get("subject")),
-    "ldirectord": lambda got: Ldirectord(got["config"]),
-    "lvm": lambda got: Lvm(got["group"], got.get("volume")),
-    "agent": lambda got: Agent(got["name"], got.get("arguments", ()), got.get("parameters", ())),
-}
-
 _NODE = text(NODE, "a node name as printed by uname -n")
+_MAIL = text(MAIL, "a mail address such as root or admin@example.com")
+_SECONDS = number(1, texts=False)
 
-GROUP_KEYS: Checks = {
-    "name": _NAME,
-    "nodes": list_of(_NODE, "a list of node names, preferred one first"),
-    "resources": lambda where, value: value,
-    "restricted": boolean, "failback": boolean, "autostart": boolean, "everywhere": boolean, "frozen": boolean,
-    "recovery": choice(RECOVERIES),
-    "state": choice(STATES),
-    "after": list_of(_NAME, "a list of names of groups"),
-    "restarts": number(1), "restart_window": number(1),
-    "running_on": _NODE, "domain": _NAME,
+KINDS: Dict[str, Mapping] = {
+    "ip": Mapping({"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
+                   "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip),
+    "drbd": Mapping({"resource": _NAME}, ("resource",), Drbd),
+    "filesystem": Mapping({"device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
+                           "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),
+                           "fstype": text(FSTYPE, "a filesystem type such as ext4"),
+                           "options": text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
+                          ("device", "mountpoint"), Filesystem),
+    "service": Mapping({"name": text(SERVICE, "a service such as apache2")}, ("name",), Service),
+    "mail": Mapping({"to": _Recipients(_MAIL, "a mail address, or a list of them", least=1, unique=True),
+                     "subject": LINE}, ("to",), Mail),
+    "ldirectord": Mapping({"config": text(re.compile(r"[\w./-]+\Z"), "a file such as ldirectord.cf")}, ("config",),
+                          Ldirectord),
+    "lvm": Mapping({"group": _NAME, "volume": _NAME}, ("group",), Lvm),
+    "agent": Mapping({"name": text(AGENT, "an agent such as Delay or ocf:heartbeat:IPaddr2"),
+                      "arguments": ListOf(text(re.compile(r"\S.*\Z"), "a string that is not empty"),
+                                          "a list of strings").default_to(()),
+                      "parameters": MappingOf(text(re.compile(r"\S+\Z"), "names of parameters"),
+                                              Field(_parameter, "a text of one line or a number", secret=True),
+                                              "parameters by name", nulls=False, make=_by_name).default_to(())},
+                     ("name",), Agent),
 }
+OPTIONS = Mapping(
+    {"name": _NAME,
+     "monitor": Mapping({"interval": _SECONDS, "timeout": _SECONDS}, make=Operation).default_to(Operation()),
+     "start": Mapping({"timeout": _SECONDS}, make=Operation).default_to(Operation()),
+     "stop": Mapping({"timeout": _SECONDS}, make=Operation).default_to(Operation())}, make=Options)
 
 
-def _operation(*keys: str) -> Callable[[str, Any], Operation]:
-    return lambda where, value: Operation(**fields_of(where, value, {key: number(1) for key in keys}, ()))
+class _ResourceField(Field):
+    """``{kind: {key: value}}``, beside which there may be ``options``: a resource and its options."""
+
+    def read(self, where: str, raw: Any, faults: List[str]) -> Any:
+        before = len(faults)
+        given = [key for key in raw if key != "options"] if isinstance(raw, dict) else []
+        if len(given) != 1:
+            self.refuse(where, raw, faults)
+            return None
+        if given[0] not in KINDS:
+            faults.append(unknown(where, given[0], KINDS, "kind of resource"))
+            return None
+        resource = KINDS[given[0]].read(join(where, given[0]), raw[given[0]], faults)
+        options = OPTIONS.read(where + ".options", {} if raw.get("options") is None else raw["options"], faults)
+        return None if len(faults) > before else (resource, options)
 
 
-OPTION_KEYS: Checks = {"name": _NAME, "monitor": _operation("interval", "timeout"), "start": _operation("timeout"),
-                       "stop": _operation("timeout")}
+RESOURCES = ListOf(_ResourceField(list, "a mapping with one key, the kind of resource: " + ", ".join(sorted(KINDS)),
+                                  any(kind.secret for kind in KINDS.values())),
+                   "a list of at least one resource, in the order in which they start", least=1)
 
 
-def _resource(where: str, raw: Any) -> Tuple[Resource, Options]:
-    """Turn ``{kind: {key: value}}``, beside which there may be ``options``, into a resource and what is said of it."""
-    kinds = ", ".join(sorted(KINDS))
-    given = {key: value for key, value in raw.items() if key != "options"} if isinstance(raw, dict) else {}
-    if len(given) != 1:
-        raise fault(where, raw, "a mapping with one key, the kind of resource: " + kinds)
-    kind, keys = next(iter(given.items()))
-    if kind not in KINDS:
-        raise GroupError("%s.%s: there is no such kind of resource; expected one of %s" % (where, kind, kinds))
-    options = Options(**fields_of(where + ".options", raw.get("options") or {}, OPTION_KEYS, ()))
-    return MAKERS[kind](fields_of("%s.%s" % (where, kind), keys, *KINDS[kind])), options
-
-
-def _resources(where: str, raw: Any, faults: List[str]) -> List[Tuple[Resource, Options]]:
-    if not isinstance(raw, list) or not raw:
-        raise fault(where, raw, "a list of at least one resource, in the order in which they start")
-    found: List[Tuple[Resource, Options]] = []
-    for index, item in enumerate(raw):
-        try:
-            found.append(_resource("%s[%d]" % (where, index), item))
-        except GroupError as error:
-            faults.append(str(error))
-    return found
-
-
-def _group(where: str, raw: Any, faults: List[str]) -> Group:
-    fields = fields_of(where, raw, GROUP_KEYS, ("name",))
-    state = fields.setdefault("state", "present")
-    described = "resources" in fields or "nodes" in fields
-    everywhere = fields.get("everywhere")
+def _check_group(where: str, group: Dict[str, Any]) -> Iterator[str]:
+    state, everywhere = group["state"], group["everywhere"]
+    described = group["resources"] is not None or group["nodes"] is not None
     if state == "present" or state != "absent" and described:
         for key in ("resources",) if everywhere else ("nodes", "resources"):
-            if key not in fields:
-                raise GroupError("%s.%s: is missing; it must be given for a group that is %s" % (where, key, state))
-    if fields.get("running_on") and (everywhere or state in ("absent", "disabled")):
+            if group[key] is None:
+                yield missing(join(where, key), GROUP.fields[key].expected + ", for a group that is " + state)
+    if group["running_on"] and (everywhere or state in ("absent", "disabled")):
         kind = "everywhere" if everywhere else state
-        raise fault(where + ".running_on", fields["running_on"], "none for a group that is " + kind)
-    if fields["name"] in fields.get("after", ()):
-        raise fault(where + ".after", fields["name"], "other groups than itself")
-    found = _resources(where + ".resources", fields["resources"], faults) if "resources" in fields else []
-    fields.update(nodes=fields.get("nodes", ()), resources=tuple(resource for resource, _said in found),
-                  options=tuple(said for _resource_, said in found))
-    return Group(**fields)
+        yield fault(where + ".running_on", group["running_on"], "none for a group that is " + kind)
+    if group["name"] in group["after"]:
+        yield fault(where + ".after", group["name"], "other groups than itself")
+
+
+def _group(nodes: Optional[Tuple[str, ...]], resources: Optional[Sequence[Tuple[Resource, Options]]],
+           **fields: Any) -> Group:
+    found = resources or ()
+    return Group(nodes=nodes or (), resources=tuple(resource for resource, _options in found),
+                 options=tuple(options for _resource, options in found), **fields)
+
+
+GROUP = Mapping({
+    "name": _NAME,
+    "nodes": ListOf(_NODE, "a list of node names, preferred one first", least=1, unique=True),
+    "resources": RESOURCES,
+    "restricted": BOOLEAN, "failback": BOOLEAN, "autostart": BOOLEAN, "everywhere": BOOLEAN, "frozen": BOOLEAN,
+    "recovery": choice(*RECOVERIES),
+    "state": choice(*STATES).default_to("present"),
+    "after": ListOf(_NAME, "a list of names of groups", least=1, unique=True).default_to(()),
+    "restarts": _SECONDS, "restart_window": _SECONDS,
+    "running_on": _NODE, "domain": _NAME}, ("name",), _group, _check_group)
+GROUPS = ListOf(GROUP, "a list of groups", unique=("name",))
 
 
 def identity(resource: Resource) -> Optional[Tuple[str, str]]:
@@ -275,19 +282,14 @@ def identity(resource: Resource) -> Optional[Tuple[str, str]]:
     return (word, str(resource[0])) if word else None
 
 
-def _repeated(name: str, groups: List[Group]) -> List[str]:
-    """List groups and resources that are described twice."""
+def _repeated(name: str, groups: Sequence[Group]) -> List[str]:
+    """List resources that are described twice."""
     faults: List[str] = []
-    names: Set[str] = set()
     seen: Dict[Tuple[str, str], str] = {}
     for index, group in enumerate(groups):
-        if group.name in names:
-            faults.append("%s[%d].name: %r is the name of another group too; expected each one only once"
-                          % (name, index, group.name))
-        names.add(group.name)
         if group.state == "absent":
             continue
-        named = [("resource name", said.name) for said in group.options if said.name]
+        named = [("resource name", options.name) for options in group.options if options.name]
         for what in [identity(resource) for resource in group.resources] + named:
             if what is not None and what in seen:
                 faults.append("%s[%d].resources: the %s %r is in group %r too; expected it only once"
@@ -297,8 +299,8 @@ def _repeated(name: str, groups: List[Group]) -> List[str]:
     return faults
 
 
-def _circles(name: str, groups: List[Group]) -> List[str]:
-    """List groups that would wait for themselves, and those that follow a group that is to go."""
+def _circles(name: str, groups: Sequence[Group]) -> List[str]:
+    """List groups that would wait for themselves, and those that start after a group that is absent."""
     faults: List[str] = []
     known = {group.name: group for group in groups}
     for index, group in enumerate(groups):
@@ -322,16 +324,8 @@ def parse_groups(raw: Any, name: str = "groups") -> Tuple[Group, ...]:
 
     ``name`` is what the user calls the list; every message begins with it.
     """
-    if not isinstance(raw, list):
-        raise fault(name, raw, "a list of groups")
-    faults: List[str] = []
-    groups: List[Group] = []
-    for index, item in enumerate(raw):
-        try:
-            groups.append(_group("%s[%d]" % (name, index), item, faults))
-        except GroupError as error:
-            faults.append(str(error))
-    faults += _repeated(name, groups) + _circles(name, groups)
+    groups: Tuple[Group, ...] = parse(GROUPS, raw, name, GroupError)
+    faults = _repeated(name, groups) + _circles(name, groups)
     if faults:
         raise GroupError("\n".join(faults))
-    return tuple(groups)
+    return groups

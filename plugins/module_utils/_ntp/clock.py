@@ -1,18 +1,17 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for time: which daemon keeps the clock, what it says about its sources, which settings make sense.
+"""The time daemons: which one synchronises the clock, and what it prints about its sources.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller by the role ntp, on managed nodes
 by the module cluster_info.
 """
-import ipaddress
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._core import units as systemd
 from .._core.plan import HaError
 
-HOST_LABEL = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$")
 OWN_CLOCK = "its own clock"
 
 # First column of `chronyc sources`, and of `ntpq -p`.
@@ -64,24 +63,21 @@ class Clock(NamedTuple):
 
 # --- which daemon ---------------------------------------------------------------------------------------------------
 
-def parse_units(text: str) -> List[Unit]:
-    """Read `systemctl show --property=Id,LoadState,ActiveState,UnitFileState UNIT...`."""
-    units: Dict[str, Unit] = {}
-    for block in re.split(r"\n\s*\n", text.strip()):
-        pairs = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" not in pairs:
-            continue
-        name = re.sub(r"\.service$", "", pairs["Id"])
-        units[name] = Unit(name=name,
-                           installed=pairs.get("LoadState") not in ("not-found", "masked", None),
-                           active=pairs.get("ActiveState") in ("active", "activating", "reloading"),
-                           enabled=pairs.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"))
-    return list(units.values())
+def units_from(units: Mapping[str, Mapping[str, str]]) -> List[Unit]:
+    """Return the units of systemd, from the properties Id, LoadState, ActiveState and UnitFileState of each."""
+    found = {}
+    for asked, properties in units.items():
+        name = systemd.service_of(properties.get("Id", asked))  # an alias has the unit's own Id
+        found[name] = Unit(name=name,
+                           installed=properties.get("LoadState") not in ("not-found", "masked", None),
+                           active=systemd.is_active(properties),
+                           enabled=properties.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"))
+    return list(found.values())
 
 
 def parse_services(services: Dict[str, Dict[str, str]]) -> List[Unit]:
     """Read the fact `services` of ansible.builtin.service_facts, for hosts without systemd."""
-    return [Unit(name=re.sub(r"\.service$", "", name), installed=facts.get("status") != "not-found",
+    return [Unit(name=systemd.service_of(name), installed=facts.get("status") != "not-found",
                  active=facts.get("state") == "running", enabled=facts.get("status") == "enabled")
             for name, facts in services.items()]
 
@@ -154,6 +150,12 @@ def _ntpq_source(line: str) -> Source:
 PARSERS = {"chrony": parse_chronyc, "ntpsec": parse_ntpq, "ntp": parse_ntpq}
 
 
+def read_clock(daemon: str, text: str, own_clock: bool) -> Clock:
+    """Read the output of the daemon's tool; a daemon that follows its own clock counts only where that is allowed."""
+    clock = PARSERS[daemon](text)
+    return clock._replace(source="") if clock.source == OWN_CLOCK and not own_clock else clock
+
+
 def render_clock(clock: Clock) -> str:
     """Say in one sentence what the daemon follows, or what it tried."""
     if not clock.answered:
@@ -162,85 +164,3 @@ def render_clock(clock: Clock) -> str:
     if clock.source:
         return "the clock follows %s" % clock.source
     return "no source is selected; tried: %s" % (tried or "none, the daemon knows no source (do the names resolve?)")
-
-
-# --- which settings make sense --------------------------------------------------------------------------------------
-
-def check_settings(settings: Dict[str, Any], hosts: Sequence[str]) -> List[str]:  # pylint: disable=unused-argument
-    """Return one sentence for each wrong variable of the role; names and types have been checked before."""
-    problems = _pool_problems(settings["ntp_pools"])
-    for index, server in enumerate(settings["ntp_servers"]):
-        problems += _server_problems("ntp_servers[%d]" % index, server)
-    names = list(settings["ntp_pools"]) + [server["host"] for server in settings["ntp_servers"]]
-    problems += ["ntp_servers: '%s' is named more than once in ntp_pools and ntp_servers; name it once" % name
-                 for name in sorted({name for name in names if names.count(name) > 1})]
-    for index, network in enumerate(settings["ntp_allow"]):
-        problems += _network_problems("ntp_allow[%d]" % index, network)
-    problems += ["ntp_extra_lines[%d] is %r; expected one line of text, not empty" % (index, line)
-                 for index, line in enumerate(settings["ntp_extra_lines"])
-                 if not line.strip() or "\n" in line or "\r" in line]
-    return problems + _number_problems(settings)
-
-
-def _number_problems(settings: Dict[str, Any]) -> List[str]:
-    limits = (("ntp_local_stratum", 0, 15, "0 (never trust the own clock) or a stratum from 1 to 15"),
-              ("ntp_step_threshold", 0.001, 86400, "seconds, from 0.001 to 86400"),
-              ("ntp_step_updates", -1, 1000, "-1 (always), 0 (never) or a count of clock updates up to 1000"),
-              ("ntp_sync_timeout", 1, 3600, "seconds, from 1 to 3600"))
-    return ["%s is %s; expected %s" % (name, settings[name], right)
-            for name, low, high, right in limits if not low <= settings[name] <= high]
-
-
-def _pool_problems(pools: Sequence[str]) -> List[str]:
-    problems: List[str] = []
-    for index, pool in enumerate(pools):
-        if _address(pool) is not None:
-            problems.append("ntp_pools[%d] is '%s', an address; a pool is a name with many addresses behind it, "
-                            "a single machine belongs into ntp_servers" % (index, pool))
-        elif not _is_host_name(pool):
-            problems.append("ntp_pools[%d] is '%s'; expected a host name such as 2.debian.pool.ntp.org" % (index, pool))
-    return problems
-
-
-def _server_problems(name: str, server: Dict[str, Any]) -> List[str]:
-    problems: List[str] = []
-    host = server["host"]
-    address = _address(host)
-    if address is None and not _is_host_name(host):
-        problems.append("%s.host is '%s'; expected a host name or an IP address" % (name, host))
-    if address is not None and (address.is_loopback or address.is_unspecified or address.is_multicast):
-        problems.append("%s.host is '%s', which is no other machine; expected the address of a time server"
-                        " (for the own clock there is ntp_local_stratum)" % (name, host))
-    polls = [(key, server[key]) for key in ("minpoll", "maxpoll") if server.get(key) is not None]
-    problems += ["%s.%s is %d; expected 3 (8 seconds) to 17 (36 hours), which every daemon accepts" % (name, key, value)
-                 for key, value in polls if not 3 <= value <= 17]
-    if len(polls) == 2 and polls[0][1] > polls[1][1]:
-        problems.append("%s.minpoll is %d, above maxpoll %d; expected minpoll <= maxpoll"
-                        % (name, polls[0][1], polls[1][1]))
-    return problems
-
-
-def _network_problems(name: str, network: str) -> List[str]:
-    try:
-        ipaddress.ip_network(network)
-        return []
-    except ValueError:
-        pass
-    try:
-        meant = ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return ["%s is '%s'; expected a network such as 10.0.0.0/8 or fd00:1::/64" % (name, network)]
-    return ["%s is '%s', an address inside a network; expected the network itself: %s" % (name, network, meant)]
-
-
-def _address(text: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _is_host_name(text: str) -> bool:
-    labels = text.rstrip(".").split(".")
-    # a name whose last part is a number is a mistyped address
-    return len(text) <= 253 and all(HOST_LABEL.match(label) for label in labels) and not labels[-1].isdigit()

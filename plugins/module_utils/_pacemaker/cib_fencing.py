@@ -7,7 +7,7 @@ Private to linuxha.cluster; nothing outside may import it.
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .._core.schema import NODE, Reader, text
+from .._core.schema import NODE, ListOf, Mapping, parse, text
 from .._model import cluster
 from .cib import OWN, CibError, Element, drop_value, elements, find_id, section, section_of, set_value
 from .cib_groups import drop_references, new_primitive, set_operations, set_parameters
@@ -40,25 +40,25 @@ class Device(NamedTuple):
     parameters: Dict[str, str]
 
 
+FENCING = Mapping({
+    "devices": cluster.FENCE_DEVICES,
+    "nodes": ListOf(Mapping({"name": text(NODE, "the name of a node"), "fencing": cluster.FENCE_LEVELS}, ("name",),
+                            lambda name, fencing: (name, fencing), others=True),
+                    "a list of {name: NAME, fencing: [...]}").default_to(())}, make=Fencing)
+
+
 def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
-    """Read ``{devices: [...], nodes: [...]}``; of each node only its name and its fencing. None: not said."""
+    """Read ``{devices: [...], nodes: [...]}``; of each node only its name and its fencing. None: not given."""
     if raw is None:
         return None
-    reader = Reader()
-    keys = reader.mapping(name, raw, ("devices", "nodes"))
-    devices = cluster.fence_devices(reader, name + ".devices", keys.get("devices"))
-    nodes = []
-    for place, item in reader.entries(name + ".nodes", keys.get("nodes"), "a list of {name: NAME, fencing: [...]}"):
-        node = item if isinstance(item, dict) else {}
-        levels = cluster.fence_levels(reader, place + ".fencing", node.get("fencing"))
-        nodes.append((reader.value(place + ".name", node.get("name") or "", text(NODE, "the name of a node")), levels))
-    known = [device.name for device in devices]
-    reader.faults += ["%s.nodes: %s is fenced by %s, which is no device; expected one of %s.devices (%s)"
-                      % (name, node, use.device, name, ", ".join(known) or "empty")
-                      for node, levels in nodes for level in levels for use in level.devices if use.device not in known]
-    if reader.faults:
-        raise cluster.ClusterError("\n".join(reader.faults))
-    return Fencing(devices, tuple(nodes))
+    fencing: Fencing = parse(FENCING, raw, name, cluster.ClusterError)
+    known = [device.name for device in fencing.devices]
+    faults = ["%s.nodes: %s is fenced by %s, which is no device; expected one of %s.devices (%s)"
+              % (name, node, use.device, name, ", ".join(known) or "empty")
+              for node, levels in fencing.nodes for level in levels for use in level.devices if use.device not in known]
+    if faults:
+        raise cluster.ClusterError("\n".join(faults))
+    return fencing
 
 
 def _at(device: cluster.FenceDevice, uses: Sequence[cluster.DeviceUse]) -> Tuple[str, Dict[str, str]]:

@@ -89,12 +89,6 @@ def list_files(goal: Goal) -> Tuple[str, ...]:
     return (CONF, CIB, HOSTNAME, MODULES, sbd_file(goal.family), pacemaker_rules.SBD_UNIT) + watchdog_files(goal)
 
 
-def parse_cmap(text: str) -> Dict[str, str]:
-    """Read what ``corosync-cmapctl`` prints: a value of some type for each key."""
-    return {match.group(1): match.group(2)
-            for match in re.finditer(r"^(\S+) \([a-z0-9]+\) = (.*)$", text, re.MULTILINE)}
-
-
 def places_in_force(cmap: Dict[str, str]) -> Dict[str, str]:
     """Return what corosync uses now, by the places of a corosync.conf."""
     found = {}

@@ -7,13 +7,11 @@ Where a command could do harm on the wrong host or at the wrong moment, the sent
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
 """
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .._heartbeat.resources import TRANSITION, unit_of
-from .report import CRITICAL, DEGRADED, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
+from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
-ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
-                "rgmanager": "service cman start && service rgmanager start"}
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
            "rgmanager": "cman_tool status; cman_tool nodes"}
 # the agents of heartbeat that hold an address
@@ -155,12 +153,14 @@ def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]
         # a host that does not answer, or whose cluster manager is off, is told as such
         found.append(_finding(cluster, DEGRADED, "%s is offline, as %s %s" % (
             node.name, " and ".join(tellers), "says" if len(tellers) == 1 else "say"), [node.host or on],
-            [(node.host or node.name, ENGINE_START[str(cluster.engine)])]))
+            [(node.host or node.name, ENGINE_START[str(cluster.engine)])])._replace(absent=node.name))
     wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
     for state, command in wake.items():
-        if state in node.states:
-            found.append(_finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
-                                  [node.host or on], [(on, command % node.name)]))
+        # Pacemaker shows a node that is joining in standby too
+        if state in node.states and "pending" not in node.states:
+            one = _finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
+                           [node.host or on], [(on, command % node.name)])
+            found.append(one._replace(absent=node.name if state == "standby" else ""))
     if "pending" in node.states and "unclean" not in node.states:
         found.append(_finding(cluster, DEGRADED, "%s is joining and not in yet; look again" % node.name,
                               [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))
@@ -271,3 +271,12 @@ def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
     rows = [row for row in drbd["resources"] if row["name"] == resource] if isinstance(drbd, dict) else []
     return sorted({"DRBD %s is %s" % (resource, row["role"] if row["up"] else "not up") for row in rows
                    if row["role"] != "Primary"})
+
+
+def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:
+    """Return the groups that a host runs; None while nobody knows, such as while heartbeat is in transition."""
+    clustat = result.get("clustat") or {}
+    if clustat.get("groups") is None or TRANSITION in (clustat.get("warnings") or ()):
+        # a host without a cluster manager, or with one that is stopped, runs none
+        return [] if clustat and not (clustat.get("running") or {}).get("cluster_manager") else None
+    return [group["name"] for group in clustat["groups"] if group["owner"] == result["node"]]

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import Any, Dict, List, Optional, Sequence
 
-from .._core import host_output as look
+from .._core import host_output, units as systemd
 from .._drbd import resource as drbd
 from .._heartbeat import resources as heartbeat_words
 from .._lvs import ipvs, ldirectord, proc_ip_vs as ipvs_kernel
@@ -29,7 +29,7 @@ NOTES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
          ("/var/run/linuxha/pending/*", "site.yml"))
 LONGEST_RANGE = 255
 _HOST = r"(?:\[[^\]]+\]|[^\[\]:>-]+)"
-_TARGET = re.compile(r"(?P<first>%s)(?:->(?P<last>%s))?(?::(?P<port>\d+))?\Z" % (_HOST, _HOST))
+_TARGET = re.compile(r"(?P<first>%s)(?:->(?P<last>%s))?(?::(?P<port>[0-9]+))?\Z" % (_HOST, _HOST))
 
 
 def drbd_facts(driver: Optional[str], events: str, configured: str, here: str) -> Dict[str, Any]:
@@ -63,7 +63,9 @@ def expected_of(texts: Sequence[str]) -> Dict[str, List[str]]:
         for part in re.split(r"^(?=virtual)", text, flags=re.MULTILINE)[1:]:
             for key in ipvs.parse_claims(part):
                 found.setdefault(ipvs.name_of(key), []).extend(
-                    name for target in sorted(ldirectord.list_targets(part)) for name in _servers(target, key.port))
+                    name for target in sorted(ldirectord.list_targets(part))
+                    # with a firewall mark, the kernel keeps the port that clients ask for
+                    for name in _servers(target, 0 if key.protocol == "fwmark" else key.port))
     return found
 
 
@@ -108,8 +110,19 @@ def clock_facts(daemon: str, output: str) -> Dict[str, Any]:
 
 def address_facts(output: str) -> List[Dict[str, str]]:
     """Return the addresses of the interfaces, without those of the loopback."""
-    return [{"address": each.address, "interface": each.nic} for each in look.parse_addresses(output)
+    return [{"address": each.address, "interface": each.nic} for each in host_output.parse_addresses(output)
             if each.nic != "lo"]
+
+
+def disk_facts(output: str) -> List[Dict[str, Any]]:
+    """Return how full filesystems are. output: ``df --output=target,pcent,ipcent``, with - for what is not counted."""
+    found = {}
+    for line in output.splitlines()[1:]:
+        words = line.rsplit(None, 2)
+        if len(words) == 3:
+            space, inodes = (int(word[:-1]) if word[:-1].isdigit() else None for word in words[1:])
+            found[words[0]] = {"mountpoint": words[0], "used_percent": space, "inodes_percent": inodes}
+    return list(found.values())
 
 
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
@@ -123,10 +136,10 @@ def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
 def unit_facts(output: str) -> Dict[str, Dict[str, Any]]:
     """Return the services that are there, by name. ``off``: it has to run and does not."""
     found = {}
-    for unit, fields in look.parse_units(output).items():
-        name = re.sub(r"\.service\Z", "", unit)
+    for unit, fields in systemd.parse_units(output).items():
+        name = systemd.service_of(unit)
         state = fields.get("ActiveState", "")
-        if fields.get("LoadState") == "loaded":
+        if systemd.is_loaded(fields):
             enabled = fields.get("UnitFileState", "").startswith("enabled")
             off = state == "failed" or (name in DAEMONS and enabled and state == "inactive")
             found[name] = {"state": state, "enabled": enabled, "off": off}

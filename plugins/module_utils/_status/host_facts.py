@@ -9,9 +9,11 @@ import os
 import socket
 from typing import Any, Dict, List, Mapping, Optional
 
+from .._core import units as systemd
 from .._core.config_files import NOTES, seen_from
 from .._core.file_state import look
 from .._core.os_facts import parse_facts
+from .._core.plan import HaError
 
 
 def gather(runner: Any) -> Dict[str, str]:
@@ -52,10 +54,77 @@ def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -
     return found
 
 
+QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat", "ipvs")
+KERNEL_TABLE = "/proc/net/ip_vs"
+
+
+def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
+    """Return the answer to each role's query, each part read once for all roles.
+
+    A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
+    none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
+    "mounts", a list of paths; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given;
+    "ipvs", true for the kernel's table of virtual services.
+    """
+    unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
+    if unknown:
+        raise HaError("queries: %s is not valid; expected some of %s" % (", ".join(unknown), ", ".join(QUERY)))
+
+    def all_of(part: str) -> List[str]:
+        return sorted({name for query in queries.values() for name in query.get(part, ())})
+
+    files = look_at(all_of("files"))
+    units, packages = read_units(runner, all_of("units")), read_packages(runner, all_of("packages"))
+    texts = {path: runner.read_file(path) for path in all_of("texts")}
+    found: Dict[str, Any] = {}
+    for role, query in queries.items():
+        found[role] = {
+            "files": {path: files["files"][os.path.normpath(path)] for path in query.get("files", ())},
+            "pending": files["pending"],
+            "texts": {path: texts[path] for path in query.get("texts", ())},
+            "units": {name: units.get(name, {}) for name in query.get("units", ())},
+            "packages": {name: packages.get(name, "") for name in query.get("packages", ())},
+            "commands": ask(runner, query.get("commands", {})),
+            "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
+            "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+        if query.get("ipvs"):
+            found[role]["ipvs"] = read_table(runner)
+    return found
+
+
+def read_units(runner: Any, names: List[str]) -> Dict[str, Dict[str, str]]:
+    """Return the properties of systemd units by the names that were asked for; nothing where there is no systemd."""
+    if not (names and runner.has("systemctl")):
+        return {}
+    return systemd.parse_units_of(names, runner.run(systemd.show(names), accepted=tuple(range(256))).out)
+
+
+def read_packages(runner: Any, names: List[str]) -> Dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    if not names:
+        return {}
+    if runner.has("dpkg-query"):
+        argv = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\\n"]
+    else:
+        argv = ["rpm", "--query", "--queryformat", "installed %{NAME} %{VERSION}-%{RELEASE}\\n"]
+    lines = runner.run(argv + names, accepted=tuple(range(256))).out.splitlines()
+    rows = [line.split() for line in lines if line.startswith("installed ")]
+    return {row[1]: row[2] for row in rows if len(row) == 3}
+
+
+def read_table(runner: Any) -> str:
+    """Return the table of virtual services, as ipvs.parse_state reads it; asking ipvsadm would load ip_vs."""
+    if runner.read_file(KERNEL_TABLE) is None or not runner.has("ipvsadm"):
+        return ""
+    return str(runner.run(["ipvsadm", "--restore"], stdin="--save -n\n-L -n --thresholds\n").out)
+
+
 def argument_spec() -> Dict[str, Any]:
     """Return the options of the module."""
     strings: Dict[str, Any] = {"type": "list", "elements": "str"}
     return {
+        # The host's log, written before anything else, does not get the queries: there may be passwords in them.
+        "queries": {"type": "dict", "default": {}, "no_log": True},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
         "drbd": {"type": "list", "elements": "dict", "default": [], "options": {
@@ -78,4 +147,5 @@ def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
     answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"], asked["heartbeat"]))
-    return {"changed": False, "ansible_facts": gather(runner), "answers": answers}
+    return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
+            "roles": gather_for_roles(runner, asked.get("queries", {}))}

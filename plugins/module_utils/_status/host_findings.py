@@ -12,6 +12,7 @@ from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 from .report import CRITICAL, DEGRADED, Cluster, Finding, Host, Step, short
 
 FAR_OFF = 0.5           # seconds
+FULL = 98               # percent
 LONGEST_ERROR = 200
 Row = Tuple[Host, Dict[str, Any]]  # a host, and what it says of one DRBD volume
 
@@ -25,7 +26,7 @@ def look_at_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Fi
     found += [finding for cluster in clusters for finding in _directors([
         host for host in hosts if host.name in cluster.hosts], cluster)]
     found += [finding for host in hosts for finding in _unfinished(host, by_name[host.name])]
-    return found + [finding for host in hosts for look in (_units, _clock, _faults) for finding in look(host)]
+    return found + [finding for host in hosts for look in (_units, _disks, _clock, _faults) for finding in look(host)]
 
 
 # --- is it there ----------------------------------------------------------------------------------------------------
@@ -188,9 +189,10 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
                 service["name"], "; its fallback answers" if _alive(service) else ""), (host.name,), _checks(
                     host, missing, hosts)))
         elif missing:
+            addresses = sorted({name.rpartition(":")[0].strip("[]") for name in missing})
             found.append(Finding(DEGRADED, host.name, "%s sends nothing to %s: drained, or found dead" % (
                 service["name"], ", ".join(_named(name, hosts) for name in missing)), (host.name,), _checks(
-                    host, missing, hosts)))
+                    host, missing, hosts), addresses[0] if len(addresses) == 1 else ""))
     lacking = sorted(set(ipvs["expected"]) - {service["name"] for service in ipvs["services"]})
     if lacking and _is_active(host, cluster):
         found.append(Finding(CRITICAL, host.name, "is the active director and does not balance %s" % ", ".join(lacking),
@@ -251,6 +253,20 @@ def _units(host: Host) -> List[Finding]:
     return [Finding(DEGRADED, host.name, "%s does not run (%s)" % (name, host.said["units"][name]["state"]),
                     (host.name,), (Step(host.name, "systemctl status %s" % name),
                                    Step(host.name, "systemctl start %s" % name))) for name in off]
+
+
+def _disks(host: Host) -> List[Finding]:
+    """Find filesystems on which the next line of a log, a state file or the CIB does not fit."""
+    found = []
+    for disk in host.said.get("disks") or ():
+        full = [words % disk[key] for key, words in (
+            ("used_percent", "%d %% full"), ("inodes_percent", "out of inodes (%d %%)"))
+                if (disk[key] or 0) >= FULL]
+        if full:
+            place = disk["mountpoint"]
+            found.append(Finding(DEGRADED, host.name, "%s is %s" % (place, " and ".join(full)), (host.name,), (
+                Step(host.name, "du --one-file-system --max-depth=2 %s | sort -n | tail" % place),)))
+    return found
 
 
 def _clock(host: Host) -> List[Finding]:

@@ -9,6 +9,8 @@ import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 CRITICAL, DEGRADED = "critical", "degraded"
+ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
+                "rgmanager": "service cman start && service rgmanager start"}
 SHARED_KINDS = ("clone", "bundle")  # kinds of groups that run on several nodes at once
 # What ssh says of a connection that it shares with earlier commands, and that ended with the host.
 _SHARED = re.compile(r"(mux_client_\w+|mm_(send|receive)_fd|Control ?[Ss]ocket)[^\n]*(\n|\Z)")
@@ -84,6 +86,7 @@ class Finding(NamedTuple):
     problem: str
     hosts: Tuple[str, ...]
     steps: Tuple[Step, ...] = ()
+    absent: str = ""             # the node or real server that does not take part, if that is all of it
 
 
 def short(name: str) -> str:
@@ -93,10 +96,10 @@ def short(name: str) -> str:
 
 
 def host_of(name: str, result: Dict[str, Any]) -> Host:
-    """Take what Ansible registered for a host."""
-    if result.get("unreachable") or result.get("failed") or "clustat" not in result:
+    """Take what Ansible registered for a host. An exhausted ``until`` is ``failed`` although the host answered."""
+    if result.get("unreachable") or "clustat" not in result:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "does not answer" if result.get("unreachable") else "could not be looked at",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
-    keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "unfinished", "faults")
+    keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "disks", "unfinished", "faults")
     return Host(name, {key: result.get(key) for key in keys})

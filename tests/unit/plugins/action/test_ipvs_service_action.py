@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.linuxha.cluster.plugins.action.ipvs_service import ActionModule
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import parse_wanted
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import read_params
 
 FARM = [{"address": f"10.0.{number // 250}.{number % 250 + 1}", "port": 80} for number in range(3000)]
 
 
 @pytest.mark.parametrize(
     "arguments", [{}, {"services": FARM[:2]}, {"services": FARM, "purge": True}, {"services": str(FARM[0])}])
-def test_the_module_gets_what_the_task_says(monkeypatch, arguments):
+def test_the_module_gets_the_arguments_of_the_task(monkeypatch, arguments):
     sent: dict[str, Any] = {}
     monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
     action = ActionModule.__new__(ActionModule)
@@ -27,6 +27,6 @@ def test_the_module_gets_what_the_task_says(monkeypatch, arguments):
     assert sent["module_args"].keys() == arguments.keys()
     if arguments.get("services") is FARM:
         assert len(sent["module_args"]["services"]) < 20_000
-        assert parse_wanted(sent["module_args"]) == parse_wanted(arguments)
+        assert read_params(sent["module_args"]) == read_params(arguments)
     else:
         assert sent["module_args"] == arguments

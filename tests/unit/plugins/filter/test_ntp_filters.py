@@ -1,33 +1,16 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The filters of the role ntp."""
+"""The filter of the role ntp."""
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.linuxha.cluster.plugins.filter import ntp_clock, ntp_daemon
+from ansible_collections.linuxha.cluster.plugins.filter import ntp_clock
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 clock = ntp_clock.FilterModule().filters()["ntp_clock"]
-daemon = ntp_daemon.FilterModule().filters()["ntp_daemon"]
-
-
-def test_daemon_is_chosen_from_systemctl():
-    text = (FIXTURES / "systemctl/252-nothing.txt").read_text(encoding="utf-8")
-    assert daemon(text, "auto", {"chrony": "chrony"}, ["systemd-timesyncd"]) == {
-        "daemon": "chrony", "installed": False, "ready": False, "others": ["systemd-timesyncd"]}
-
-
-def test_daemon_is_chosen_from_the_services_fact():
-    services = {"ntpd": {"state": "running", "status": "enabled"}}
-    assert daemon(services, "auto", {"ntp": "ntpd"})["ready"] is True
-
-
-def test_daemon_the_platform_lacks_is_a_filter_error():
-    with pytest.raises(AnsibleFilterError, match="ntp_implementation"):
-        daemon("", "ntp", {"chrony": "chrony"})
 
 
 def test_clock_that_follows_a_server_is_synchronised():
@@ -43,5 +26,5 @@ def test_own_clock_counts_only_where_it_is_allowed(allowed):
 
 
 def test_unknown_daemon_is_a_filter_error():
-    with pytest.raises(AnsibleFilterError, match="'sundial' is no time daemon; expected one of chrony"):
+    with pytest.raises(AnsibleFilterError, match="daemon: sundial is not valid; expected one of chrony"):
         clock("", "sundial")

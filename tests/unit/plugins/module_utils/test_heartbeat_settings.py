@@ -70,23 +70,23 @@ def with_resource(resource: Any) -> dict[str, Any]:
 # what is changed, and the beginning of what is said
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "heartbeat_colour"),
-    ({"udpport": "many"}, "argument 'heartbeat_udpport'"),
-    ({"authentication": "rot13"}, "value of heartbeat_authentication"),
-    ({"nodes": None}, "argument 'heartbeat_nodes'"),
-    ({"nodes": []}, "heartbeat_nodes: empty"),
-    ({"nodes": ["debian1", "debian1"]}, "heartbeat_nodes: debian1, debian1"),
-    ({"nodes": HOSTS}, "heartbeat_nodes: debian1, debian2, reel1"),
-    ({"nodes": ["debian1", "debian9"]}, "heartbeat_nodes[1]: 'debian9' is not in the play"),
+    ({"udpport": "many"}, "heartbeat_udpport: 'many' is not valid; expected a whole number"),
+    ({"authentication": "rot13"}, "heartbeat_authentication: 'rot13' is not valid; expected one of sha1"),
+    ({"nodes": None}, "heartbeat_nodes: is missing"),
+    ({"nodes": []}, "heartbeat_nodes: [] is not valid; expected two nodes"),
+    ({"nodes": ["debian1", "debian1"]}, "heartbeat_nodes[1]: 'debian1' is not valid; expected a value that no"),
+    ({"nodes": HOSTS}, "heartbeat_nodes: a list is not valid; expected two nodes"),
+    ({"nodes": ["debian1", "debian9"]}, "heartbeat_nodes[1]: 'debian9' is not valid; expected a host of this play"),
     ({"keepalive": "fast"}, "heartbeat_keepalive: 'fast'"),
     ({"keepalive": "0"}, "heartbeat_keepalive: '0'"),
     ({"deadtime": "-3"}, "heartbeat_deadtime: '-3'"),
     ({"initdead": "1h"}, "heartbeat_initdead: '1h'"),
-    ({"keepalive": "10"}, "heartbeat_warntime: 10; expected more than heartbeat_keepalive"),
-    ({"warntime": "30"}, "heartbeat_deadtime: 30; expected more than heartbeat_warntime"),
-    ({"deadtime": "5"}, "heartbeat_deadtime: 5; expected more than heartbeat_warntime"),
-    ({"keepalive": "16", "warntime": "17"}, "heartbeat_deadtime: 30; expected more than twice heartbeat_keepalive"),
-    ({"deadtime": "60", "initdead": "80"}, "heartbeat_initdead: 80; expected at least twice heartbeat_deadtime"),
-    ({"deadping": "4"}, "heartbeat_deadping: 4; expected more than twice"),
+    ({"keepalive": "10"}, "heartbeat_warntime: '10' is not valid; expected more than heartbeat_keepalive"),
+    ({"warntime": "30"}, "heartbeat_deadtime: '30' is not valid; expected more than heartbeat_warntime"),
+    ({"deadtime": "5"}, "heartbeat_deadtime: '5' is not valid; expected more than heartbeat_warntime"),
+    ({"keepalive": "16", "warntime": "17"}, "expected more than twice heartbeat_keepalive, which is 16"),
+    ({"deadtime": "60", "initdead": "80"}, "heartbeat_initdead: '80' is not valid; expected at least twice"),
+    ({"deadping": "4"}, "heartbeat_deadping: '4' is not valid; expected more than twice"),
     ({"deadping": "x"}, "heartbeat_deadping: 'x'"),
     ({"udpport": 0}, "heartbeat_udpport: 0"),
     ({"udpport": 65536}, "heartbeat_udpport: 65536"),
@@ -107,16 +107,27 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"ping": ["gateway"]}, "heartbeat_ping[0]: 'gateway'"),
     ({"ping_group": [{"name": "debian1", "addresses": ["10.0.0.3"]}]}, "heartbeat_ping_group[0].name: 'debian1'"),
     ({"ping_group": [{"name": "g", "addresses": []}]}, "heartbeat_ping_group[0].addresses: []"),
-    ({"ipfail": True}, "heartbeat_ipfail: true"),
+    ({"ipfail": True}, "heartbeat_ipfail: True is not valid; expected heartbeat_ping"),
     ({"respawn": [{"user": "root", "command": "dopd"}]}, "heartbeat_respawn[0].command: 'dopd'"),
     ({"apiauth": [{"service": "dopd"}]}, "heartbeat_apiauth[0].users: is missing"),
     ({"apiauth": [{"service": "dopd", "users": "root"}]}, "heartbeat_apiauth[0].users: 'root'"),
     ({"stonith_host": [{"from": "reel1", "type": "x", "parameters": "y"}]}, "heartbeat_stonith_host[0].from: 'reel1'"),
+    (
+        {"stonith_host": [{"from": "*", "type": "x", "parameters": "login s3cret # x"}]},
+        "heartbeat_stonith_host[0].parameters: (not shown)",
+    ),
+    ({"bcast": ["eth0\n"]}, "heartbeat_bcast[0]: 'eth0\\n'"),
+    ({"ping": ["224.0.1.1"]}, "heartbeat_ping[0]: '224.0.1.1'"),
+    ({"ping": ["١٠.0.0.1"]}, "heartbeat_ping[0]: '١٠.0.0.1'"),
+    ({"keepalive": "٣"}, "heartbeat_keepalive: '٣'"),
+    ({"mcast": [{"device": "eth0", "group": "239.1.1.1", "ttl": "²"}]}, "heartbeat_mcast[0].ttl: '²'"),
+    ({"ucast": [{"device": None, "address": {}}]}, "heartbeat_ucast[0].address: {}"),
+    ({"respawn": ["dopd"]}, "heartbeat_respawn[0]: (not shown)"),
     ({"logfile": "ha.log"}, "heartbeat_logfile: 'ha.log'"),
     ({"debugfile": "/var/log/"}, "heartbeat_debugfile: '/var/log/'"),
     ({"logfacility": "local9"}, "heartbeat_logfacility: 'local9'"),
-    ({"secret_file": "/nonexistent/secret"}, "heartbeat_secret_file: /nonexistent/secret is not a file"),
-    ({"secret_file": "secret"}, "heartbeat_secret_file: secret is not a file"),
+    ({"secret_file": "/nonexistent/secret"}, "heartbeat_secret_file: '/nonexistent/secret' is not valid"),
+    ({"secret_file": "secret"}, "heartbeat_secret_file: 'secret' is not valid; expected a file"),
     ({"secret": "s3cretword", "secret_file": "/x"}, "heartbeat_secret: is given, and heartbeat_secret_file too"),
     ({"secret": "two words"}, "heartbeat_secret: (not shown) is not valid"),
     ({"groups": [{"name": "web"}]}, "heartbeat_groups[0].nodes: is missing"),
@@ -140,7 +151,14 @@ def test_a_bad_variable_is_named(changes: dict[str, Any], said: str) -> None:
 
 
 def test_no_message_holds_the_secret() -> None:
-    for changes in ({"secret": "s3cret word"}, {"secret": "s3cretword", "secret_file": "/x"}):
+    stonith = [{"from": "*", "type": "x", "parameters": "login s3cret # x"}]
+    for changes in (
+        {"secret": "s3cret word"},
+        {"secret": "s3cretword", "secret_file": "/x"},
+        {"secret": "s3cret\nword"},
+        {"stonith_host": stonith},
+        {"stonith_host": ["s3cret"]},
+    ):
         assert "s3cret" not in "".join(found(**changes))
 
 

@@ -54,14 +54,14 @@ def states() -> st.SearchStrategy[ipvs.State]:
 
 
 @given(states())
-def test_what_is_written_is_read_again(state):
+def test_a_state_that_is_rendered_is_read_again(state):
     assert ipvs.parse_state(ipvs.render_state(state)) == state
 
 
 RECORDED = Path(__file__).parents[2] / "fixtures/ipvsadm/1.31-kernel7.2-everything.txt"
 
 
-def test_what_ipvsadm_really_prints_is_read_and_read_again():
+def test_recorded_output_of_ipvsadm_is_read_and_read_again():
     state = ipvs.parse_state(RECORDED.read_text(encoding="utf-8"))
     assert ipvs.parse_state(ipvs.render_state(state)) == state
     assert len(state.services) == 9
@@ -152,7 +152,7 @@ def test_a_server_is_read_without_its_usual_words():
 
 
 @pytest.mark.parametrize("address", ["1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.04", "1.2.3.4.", "x", "", "1.2.3.4\n"])
-def test_what_is_no_address_is_none(address):
+def test_text_that_is_no_address_is_none(address):
     assert ipvs.read_address(address) == ("", 0)
 
 
@@ -160,13 +160,13 @@ def test_ipv6_has_one_spelling():
     assert ipvs.read_address("2001:DB8:0::1") == ("2001:db8::1", 6)
 
 
-def test_services_have_names_for_people():
+def test_services_have_names_for_messages():
     assert ipvs.name_of(ipvs.Key("fwmark", "", 7, 6)) == "fwmark 7 IPv6"
     assert ipvs.name_of(ipvs.Key("fwmark", "", 7, 4)) == "fwmark 7"
     assert ipvs.name_of(ipvs.Key("sctp", "::1", 7, 6)) == "sctp [::1]:7"
 
 
-def test_what_ldirectord_claims_is_found_in_its_file():
+def test_services_of_ldirectord_are_found_in_its_file():
     text = """
 checktimeout = 5
 #virtual = 192.168.0.9:80

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_plan
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs import Daemon, Key, Server, Service, State
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_plan import Restore, WaitDrained
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import Sync, Wanted, WantedService
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import Desired, DesiredService, Sync
 from hypothesis import given, strategies as st
 
 WEB = Key("tcp", "192.168.0.3", 80, 4)
@@ -62,8 +62,9 @@ def lines_of(actions: Any) -> list[str]:
     return [line for action in actions if isinstance(action, Restore) for line in action.lines]
 
 
-def wanting(services: dict[Key, Service], **values: Any) -> Wanted:
-    return Wanted({key: WantedService(service, purge=True) for key, service in services.items()}, purge=True, **values)
+def wanting(services: dict[Key, Service], **values: Any) -> Desired:
+    all_services = {key: DesiredService(service, purge=True) for key, service in services.items()}
+    return Desired(all_services, purge=True, **values)
 
 
 def farms() -> st.SearchStrategy[dict[Key, Service]]:
@@ -78,7 +79,7 @@ def farms() -> st.SearchStrategy[dict[Key, Service]]:
 
 
 @given(farms())
-def test_nothing_is_done_where_all_is_as_wanted(farm):
+def test_a_converged_table_has_no_actions(farm):
     state = State(farm, ipvs.Timeouts(1, 2, 3), (Daemon("master", "eth0", 1),))
     sync = Sync(("master",), "eth0", 1)
     plan = ipvs_plan.plan_table(state, wanting(farm, timeouts=ipvs.Timeouts(1, 0, 3), sync=sync))
@@ -87,29 +88,29 @@ def test_nothing_is_done_where_all_is_as_wanted(farm):
 
 
 @given(farms(), farms())
-def test_a_plan_leads_to_what_is_wanted_and_never_leaves_a_service_without_servers(before, after):
+def test_a_plan_leads_to_the_desired_table_and_never_leaves_a_service_without_servers(before, after):
     state = State(before)
     plan = ipvs_plan.plan_table(state, wanting(after))
     assert plan.predicted.services == after
-    kernel, goal = Kernel(state), Kernel(State(after))
-    always = kernel.serving() & goal.serving()
+    kernel, end = Kernel(state), Kernel(State(after))
+    always = kernel.serving() & end.serving()
     for line in lines_of(plan.actions):
         kernel.obey(line)
         assert kernel.serving() >= always, line
-    assert kernel.table == goal.table
+    assert kernel.table == end.table
 
 
 @given(farms(), farms(), st.booleans(), st.sampled_from(["", "keep_weights", "keep_quiesced"]), st.booleans())
-def test_what_is_predicted_needs_no_second_run(before, after, purge, keep, wait):
+def test_the_predicted_table_needs_no_second_run(before, after, purge, keep, wait):
     services = {}
     for key, service in after.items():
         names = list(service.servers)
         staying = dict(list(service.servers.items())[2:])
-        services[key] = WantedService(service._replace(servers=staying), True, tuple(names[:1]), tuple(names[1:2]))
-    wanted = Wanted(services, purge=purge, wait=wait, **{keep: True} if keep else {})
+        services[key] = DesiredService(service._replace(servers=staying), True, tuple(names[:1]), tuple(names[1:2]))
+    desired = Desired(services, purge=purge, wait=wait, **{keep: True} if keep else {})
     state = State(before, active={(key, name): 3 for key, have in before.items() for name in have.servers})
-    plan = ipvs_plan.plan_table(state, wanted)
-    assert ipvs_plan.plan_table(plan.predicted, wanted).actions == ()
+    plan = ipvs_plan.plan_table(state, desired)
+    assert ipvs_plan.plan_table(plan.predicted, desired).actions == ()
     kernel = Kernel(state)
     for line in lines_of(plan.actions):
         kernel.obey(line)
@@ -124,7 +125,7 @@ def plan_web(service: Service, have: Service = FARM, active: Any = None, **value
     names = ("keep_weights", "keep_quiesced", "wait", "drain_limit", "purge")
     options = {name: values.pop(name) for name in names if name in values}
     return ipvs_plan.plan_table(State({WEB: have}, active=active or {}),
-                                 Wanted({WEB: WantedService(service, **values)}, **options))
+                                 Desired({WEB: DesiredService(service, **values)}, **options))
 
 
 def with_servers(*servers: Server) -> Service:
@@ -163,7 +164,7 @@ def test_a_service_is_changed_in_place():
                                         "none), timeout 300 (was 0)")
 
 
-def test_a_tunnel_of_another_kind_stays_as_somebody_made_it():
+def test_a_tunnel_of_another_kind_stays_as_it_was_set():
     gue = Server("10.0.0.9", 80, "ipip", 1, 0, 0, "--tun-type gue --tun-port 6080")
     have = with_servers(gue)
     assert lines_of(plan_web(with_servers(gue._replace(weight=2, tunnel="")), have).actions) == [
@@ -172,7 +173,7 @@ def test_a_tunnel_of_another_kind_stays_as_somebody_made_it():
         "-e -t 192.168.0.3:80 -r 10.0.0.9:80 -g -w 1"]
 
 
-def test_a_drained_server_gets_no_work_and_is_waited_for_and_removed():
+def test_a_drained_server_gets_weight_0_is_waited_for_and_removed():
     plan = plan_web(with_servers(), drained=(("10.0.0.2", 80), ("10.0.0.7", 80)), drain_limit=60)
     drained = (WEB, ("10.0.0.2", 80))
     assert plan.actions == (
@@ -203,44 +204,44 @@ def test_without_waiting_a_drained_server_stays_until_it_is_idle():
     assert ipvs_plan.count_active(State({}, active={(WEB, name): 1}), ((WEB, name), (DNS, name))) == {(WEB, name): 1}
 
 
-def test_services_are_removed_by_name_or_by_purge_but_not_those_that_somebody_else_keeps():
+def test_services_are_removed_by_name_or_by_purge_but_not_those_that_ldirectord_keeps():
     state = State({WEB: FARM, DNS: FARM, MARK: FARM})
-    plan = ipvs_plan.plan_table(state, Wanted({DNS: WantedService(FARM, present=False)}))
+    plan = ipvs_plan.plan_table(state, Desired({DNS: DesiredService(FARM, present=False)}))
     assert lines_of(plan.actions) == ["-D -u [2001:db8::3]:53"]
-    assert ipvs_plan.plan_table(plan.predicted, Wanted({DNS: WantedService(FARM, present=False)})).actions == ()
-    assert lines_of(ipvs_plan.plan_table(state, Wanted({}, purge=True, spared=frozenset([MARK]))).actions) == [
+    assert ipvs_plan.plan_table(plan.predicted, Desired({DNS: DesiredService(FARM, present=False)})).actions == ()
+    assert lines_of(ipvs_plan.plan_table(state, Desired({}, purge=True, spared=frozenset([MARK]))).actions) == [
         "-D -t 192.168.0.3:80", "-D -u [2001:db8::3]:53"]
 
 
-def test_timeouts_are_set_without_touching_those_that_are_not_said():
-    plan = ipvs_plan.plan_table(State({}), Wanted({}, ipvs.Timeouts(0, 0, 60)))
+def test_timeouts_are_set_without_touching_those_that_are_not_given():
+    plan = ipvs_plan.plan_table(State({}), Desired({}, ipvs.Timeouts(0, 0, 60)))
     assert lines_of(plan.actions) == ["--set 900 120 60"]
     assert plan.actions[0].sentence == "set the timeouts: udp 60 s (was 300 s)"
-    assert ipvs_plan.plan_table(plan.predicted, Wanted({}, ipvs.Timeouts(0, 0, 60))).actions == ()
+    assert ipvs_plan.plan_table(plan.predicted, Desired({}, ipvs.Timeouts(0, 0, 60))).actions == ()
 
 
 def test_daemons_are_started_stopped_and_restarted():
     both = Sync(("master", "backup"), "eth0", 1)
-    fresh = ipvs_plan.plan_table(State({}), Wanted({}, sync=both))
+    fresh = ipvs_plan.plan_table(State({}), Desired({}, sync=both))
     assert lines_of(fresh.actions) == ["--start-daemon master --mcast-interface eth0 --syncid 1",
                                        "--start-daemon backup --mcast-interface eth0 --syncid 1"]
     assert fresh.predicted.daemons[0] == Daemon("master", "eth0", 1, None, "224.0.0.81", 8848, 1)
-    other = ipvs_plan.plan_table(fresh.predicted, Wanted({}, sync=Sync(("master",), "eth0", 1, ttl=2)))
+    other = ipvs_plan.plan_table(fresh.predicted, Desired({}, sync=Sync(("master",), "eth0", 1, ttl=2)))
     assert lines_of(other.actions) == ["--stop-daemon master", "--stop-daemon backup",
                                        "--start-daemon master --mcast-interface eth0 --syncid 1 --mcast-ttl 2"]
-    assert ipvs_plan.plan_table(State({}), Wanted({}, sync=Sync(()))).actions == ()
+    assert ipvs_plan.plan_table(State({}), Desired({}, sync=Sync(()))).actions == ()
 
 
 def test_the_difference_shows_only_what_changes():
     state = State({WEB: FARM, DNS: FARM}, ipvs.Timeouts(900, 120, 300), (Daemon("master", "eth0", 1),))
-    plan = ipvs_plan.plan_table(state, Wanted({
-        WEB: WantedService(with_servers(Server("10.0.0.1", 80, weight=3))), MARK: WantedService(with_servers())}))
+    plan = ipvs_plan.plan_table(state, Desired({
+        WEB: DesiredService(with_servers(Server("10.0.0.1", 80, weight=3))), MARK: DesiredService(with_servers())}))
     before, after = ipvs_plan.difference(state, plan.predicted)
     assert before.splitlines() == [
         "-A -t 192.168.0.3:80 -s wlc", "-a -t 192.168.0.3:80 -r 10.0.0.1:80 -g -w 1",
         "-a -t 192.168.0.3:80 -r 10.0.0.2:80 -g -w 5 -x 100 -y 50"]
     assert after == before.replace("-w 1", "-w 3") + "-A -f 7 -s wlc\n"
-    plan = ipvs_plan.plan_table(state, Wanted({}, ipvs.Timeouts(0, 0, 60), Sync(())))
+    plan = ipvs_plan.plan_table(state, Desired({}, ipvs.Timeouts(0, 0, 60), Sync(())))
     assert ipvs_plan.difference(state, plan.predicted) == (
         "--set 900 120 300\n--start-daemon master --mcast-interface eth0 --syncid 1\n", "--set 900 120 60\n")
 
@@ -251,8 +252,8 @@ def test_the_difference_shows_only_what_changes():
     ((Server("10.0.0.1", 80, upper=5),), True),
     ((Server("10.0.0.3", 80, upper=None, lower=None),), False)])
 def test_thresholds_are_read_only_when_they_matter(servers, needed):
-    wanted = Wanted({WEB: WantedService(with_servers(*servers))})
-    assert ipvs_plan.needs_details(ipvs_plan.plan_table(State({WEB: FARM}), wanted), wanted) == needed
+    desired = Desired({WEB: DesiredService(with_servers(*servers))})
+    assert ipvs_plan.needs_details(ipvs_plan.plan_table(State({WEB: FARM}), desired), desired) == needed
 
 
 @pytest.mark.parametrize(("key", "service", "plain"), [
@@ -260,16 +261,16 @@ def test_thresholds_are_read_only_when_they_matter(servers, needed):
     (WEB, with_servers()._replace(scheduler="sh"), False), (WEB, with_servers()._replace(flags=("flag-1",)), False),
     (WEB, with_servers()._replace(timeout=300), False), (MARK, with_servers(), False)])
 def test_only_what_the_kernel_prints_is_compared_with_its_own_table(key, service, plain):
-    assert ipvs_plan.is_plain(Wanted({key: WantedService(service)})) == plain
+    assert ipvs_plan.is_plain(Desired({key: DesiredService(service)})) == plain
 
 
 def test_removing_an_idle_server_asks_for_its_connections_first():
-    wanted = Wanted({WEB: WantedService(with_servers(), drained=(("10.0.0.1", 80),))})
+    desired = Desired({WEB: DesiredService(with_servers(), drained=(("10.0.0.1", 80),))})
     idle = State({WEB: with_servers(Server("10.0.0.1", 80, weight=0))})
-    assert ipvs_plan.needs_details(ipvs_plan.plan_table(idle, wanted), wanted)
+    assert ipvs_plan.needs_details(ipvs_plan.plan_table(idle, desired), desired)
 
 
-def test_many_changes_are_told_in_short_and_planned_quickly():
+def test_many_changes_are_shortened_and_planned_quickly():
     services = {Key("tcp", "10.1.%d.%d" % divmod(number, 250), 80, 4): FARM for number in range(3000)}
     plan = ipvs_plan.plan_table(State({}), wanting(services))
     assert len(plan.actions[0].lines) == 9000

@@ -1,14 +1,15 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wanted of IPVS, and all that can be wrong with it."""
+"""What is desired of IPVS, and all that can be wrong with it."""
 from __future__ import annotations
 
 import json
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_settings as ipvs_wanted
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_settings
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs import Key, Server, Service
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.services import DesiredService
 
 V6 = {"address": "2001:db8::3", "port": 80}
 SYNC = {"syncid": 1, "interface": "eth0"}
@@ -29,16 +30,16 @@ def real(**values: Any) -> dict[str, Any]:
 FAULTS = [
     # parameters, where the fault is, what is expected
     (web(scheduler="wlcx"), "services[0].scheduler: 'wlcx'", "one of rr, wrr"),
-    (web(scheduler=["rr"]), "services[0].scheduler: ['rr']", "one of rr, wrr"),
-    (web(schedular="rr"), "services[0].schedular: 'rr'", "no such key"),
+    (web(scheduler=["rr"]), "services[0].scheduler: a list", "one of rr, wrr"),
+    (web(schedular="rr"), "services[0].schedular: there is", "no such key"),
     (web(port=0), "services[0].port: 0", "only with persistence"),
-    (web(port=None), "services[0].port: not given", "a port"),
+    (web(port=None), "services[0].port: is missing", "a port"),
     (web(port=65536), "services[0].port: 65536", "0 to 65535"),
     (web(port="http"), "services[0].port: 'http'", "a whole number"),
     (web(port=True), "services[0].port: True", "a whole number"),
     (web(address="192.168.0.300"), "services[0].address: '192.168.0.300'", "an IPv4 or IPv6 address"),
     (web(address="www.example.com"), "services[0].address: 'www.example.com'", "an IPv4 or IPv6 address"),
-    (web(address=None), "services[0].address: not given", "an IPv4 or IPv6 address"),
+    (web(address=None), "services[0].address: is missing", "an IPv4 or IPv6 address"),
     (web(address="fe80::1%eth0"), "services[0].address: 'fe80::1%eth0'", "an IPv4 or IPv6 address"),
     (web(address="224.0.0.1"), "services[0].address: '224.0.0.1'", "one host"),
     (web(address="0.0.0.0"), "services[0].address: '0.0.0.0'", "one host"),
@@ -71,7 +72,7 @@ FAULTS = [
       for text in ("{}", "[", "[{}", "[{},", "[{},]", "[{}{}]", "[]]")),
     ({"services": ["web"]}, "services[0]: 'web'", "a mapping"),
     (web(servers=["192.168.0.4"]), "services[0].servers[0]: '192.168.0.4'", "a mapping"),
-    (real(weigth=1), "services[0].servers[0].weigth: 1", "no such key"),
+    (real(weigth=1), "services[0].servers[0].weigth: there is", "no such key"),
     (real(weight=-1), "services[0].servers[0].weight: -1", "0 to 2147483647"),
     (real(weight=2**31), "services[0].servers[0].weight: 2147483648", "0 to 2147483647"),
     (real(weight=1.5), "services[0].servers[0].weight: 1.5", "a whole number"),
@@ -88,11 +89,11 @@ FAULTS = [
     (web(servers=[{"address": "192.168.0.4"}, {"address": "192.168.0.4", "weight": 2}]),
      "services[0].servers[1]: 192.168.0.4:80 is already services[0].servers[0]", "once"),
     ({"timeouts": {"tcp": 0}}, "timeouts.tcp: 0", "1 to 2678400"),
-    ({"timeouts": {"icmp": 1}}, "timeouts.icmp: 1", "no such key"),
+    ({"timeouts": {"icmp": 1}}, "timeouts.icmp: there is", "no such key"),
     ({"sync_daemon": {**SYNC, "syncid": 0}}, "sync_daemon.syncid: 0", "1 to 255"),
     ({"sync_daemon": {**SYNC, "syncid": 256}}, "sync_daemon.syncid: 256", "1 to 255"),
-    ({"sync_daemon": {"interface": "eth0"}}, "sync_daemon.syncid: not given", "the same on both"),
-    ({"sync_daemon": {"syncid": 1}}, "sync_daemon.interface: not given", "the interface"),
+    ({"sync_daemon": {"interface": "eth0"}}, "sync_daemon.syncid: is missing", "the same on both"),
+    ({"sync_daemon": {"syncid": 1}}, "sync_daemon.interface: is missing", "the interface"),
     ({"sync_daemon": {**SYNC, "interface": "a much too long name"}}, "sync_daemon.interface: 'a much", "the interface"),
     ({"sync_daemon": {**SYNC, "state": "on"}}, "sync_daemon.state: 'on'", "master, backup, both, absent"),
     ({"sync_daemon": {**SYNC, "group": "192.168.0.1"}}, "sync_daemon.group: '192.168.0.1'", "a multicast address"),
@@ -107,9 +108,9 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("params", "where", "expected"), FAULTS, ids=[where for _params, where, _text in FAULTS])
-def test_faults_name_the_variable_its_value_and_what_would_be_right(params, where, expected):
+def test_faults_name_the_variable_its_value_and_what_is_expected(params, where, expected):
     with pytest.raises(ipvs.IpvsError) as caught:
-        ipvs_wanted.parse_wanted(params)
+        ipvs_settings.read_params(params)
     lines = str(caught.value).splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(where)
@@ -120,41 +121,41 @@ def test_a_table_may_come_as_json_text():
     for services in ([], real()["services"], [real()["services"][0], V6]):
         texts = (json.dumps(services), json.dumps(services, indent=2) + "\n", json.dumps(services, separators=",:"))
         for text in texts:
-            told = ipvs_wanted.parse_wanted({"services": text})
-            assert told == ipvs_wanted.parse_wanted({"services": services})
-            assert len(told.services) == len(services)
+            read = ipvs_settings.read_params({"services": text})
+            assert read == ipvs_settings.read_params({"services": services})
+            assert len(read.services) == len(services)
 
 
 def test_a_long_table_is_packed_and_a_short_one_is_not():
     short, long = real()["services"], [dict(V6, fwmark=number) for number in range(1, 4000)]
-    assert ipvs_wanted.packed(short) is short
-    assert ipvs_wanted.packed(None) is None
-    assert ipvs_wanted.packed([object()]) != []
+    assert ipvs_settings.packed(short) is short
+    assert ipvs_settings.packed(None) is None
+    assert ipvs_settings.packed([object()]) != []
     for table in (long, json.dumps(long)):
-        packed = ipvs_wanted.packed(table)
+        packed = ipvs_settings.packed(table)
         assert len(packed) < len(json.dumps(long)) / 10
-        assert list(ipvs_wanted._elements(packed)) == long
+        assert list(ipvs_settings._elements(packed)) == long
 
 
 @pytest.mark.parametrize("text", ["zlib:", "zlib:x", "zlib:AAAA", "zlib:eJwDAAAAAAE="])
 def test_a_packed_table_that_is_none_is_refused(text):
     with pytest.raises(ipvs.IpvsError, match="services: "):
-        ipvs_wanted.parse_wanted({"services": text})
+        ipvs_settings.read_params({"services": text})
 
 
-def test_all_faults_are_told_at_once_but_not_thousands():
+def test_all_faults_are_reported_at_once_but_not_thousands():
     with pytest.raises(ipvs.IpvsError) as caught:
-        ipvs_wanted.parse_wanted({"services": [{"address": "x", "port": 80}] * 60})
+        ipvs_settings.read_params({"services": [{"address": "x", "port": 80}] * 60})
     assert len(str(caught.value).splitlines()) == 51
     assert "and 10 more faults" in str(caught.value)
 
 
-def test_nothing_is_wanted_of_nothing():
-    assert ipvs_wanted.parse_wanted({}) == ipvs_wanted.Wanted({})
+def test_no_parameters_desire_nothing():
+    assert ipvs_settings.read_params({}) == ipvs_settings.Desired({})
 
 
-def only(params: dict[str, Any]) -> tuple[Key, ipvs_wanted.WantedService]:
-    [(key, service)] = ipvs_wanted.parse_wanted(params).services.items()
+def only(params: dict[str, Any]) -> tuple[Key, DesiredService]:
+    [(key, service)] = ipvs_settings.read_params(params).services.items()
     return key, service
 
 
@@ -175,7 +176,7 @@ def test_text_of_digits_and_words_of_truth_count_as_templates_give_them():
     assert want.service.servers[("10.0.0.1", 81)].weight == 7
 
 
-def test_servers_are_sorted_by_what_is_to_become_of_them():
+def test_servers_are_sorted_by_their_state():
     _key, want = only(web(servers=[
         {"address": "10.0.0.1", "upper_threshold": 9}, {"address": "10.0.0.2", "state": "absent"},
         {"address": "10.0.0.3", "state": "drained"}, {"address": "10.0.0.4", "port": 8080, "forward": "masq"}]))
@@ -212,11 +213,11 @@ def test_an_absent_service_needs_only_its_name():
     assert (key.port, want.present) == (0, False)
 
 
-def test_timeouts_that_are_not_said_stay():
-    assert ipvs_wanted.parse_wanted({"timeouts": {"udp": 60}}).timeouts == (0, 0, 60)
+def test_timeouts_that_are_not_given_stay():
+    assert ipvs_settings.read_params({"timeouts": {"udp": 60}}).timeouts == (0, 0, 60)
 
 
 def test_the_synchronisation_is_read():
-    wanted = ipvs_wanted.parse_wanted({"sync_daemon": {**SYNC, "group": "FF02::81", "ttl": "2"}})
-    assert wanted.sync == ipvs_wanted.Sync(("master", "backup"), "eth0", 1, None, "ff02::81", None, 2)
-    assert ipvs_wanted.parse_wanted({"sync_daemon": {"state": "absent"}}).sync == ipvs_wanted.Sync(())
+    desired = ipvs_settings.read_params({"sync_daemon": {**SYNC, "group": "FF02::81", "ttl": "2"}})
+    assert desired.sync == ipvs_settings.Sync(("master", "backup"), "eth0", 1, None, "ff02::81", None, 2)
+    assert ipvs_settings.read_params({"sync_daemon": {"state": "absent"}}).sync == ipvs_settings.Sync(())

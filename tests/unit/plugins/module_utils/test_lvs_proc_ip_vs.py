@@ -23,29 +23,29 @@ def fixture(name: str) -> str:
     return (FIXTURES / name).read_text(encoding="utf-8")
 
 
-def test_the_kernel_and_ipvsadm_tell_the_same_of_a_plain_table():
-    told = parse_kernel(fixture("kernel7.2-proc-plain.txt").splitlines())
+def test_the_kernel_and_ipvsadm_print_the_same_plain_table():
+    read = parse_kernel(fixture("kernel7.2-proc-plain.txt").splitlines())
     saved = ipvs.parse_state(fixture("1.31-kernel7.2-plain.txt"))
-    assert told.services == saved.services
-    assert {server.forward for service in told.services.values() for server in service.servers.values()} == {
+    assert read.services == saved.services
+    assert {server.forward for service in read.services.values() for server in service.servers.values()} == {
         "gate", "ipip", "masq"}
-    assert {key.protocol for key in told.services} == {"tcp", "udp", "sctp"}
+    assert {key.protocol for key in read.services} == {"tcp", "udp", "sctp"}
 
 
 def test_what_is_as_expected_is_not_built_again_and_nothing_else_changes():
     lines = fixture("kernel7.2-proc-plain.txt").splitlines()
-    told = parse_kernel(lines)
+    read = parse_kernel(lines)
     assert sum(line.split()[4:5] == ["0"] for line in lines if "  -> " in line[:5]) > 3
-    again = parse_kernel(lines, told.services)
-    assert again == told
-    for key, service in told.services.items():
+    again = parse_kernel(lines, read.services)
+    assert again == read
+    for key, service in read.services.items():
         for name, server in service.servers.items():
             assert (again.services[key].servers[name] is server) == (":" not in name[0] and server.weight < 10**6)
     others = {key: service._replace(servers={name: server._replace(weight=server.weight + 1)
                                              for name, server in service.servers.items()})
-              for key, service in told.services.items()}
-    assert parse_kernel(lines, others) == told
-    assert parse_kernel(lines, {}) == told
+              for key, service in read.services.items()}
+    assert parse_kernel(lines, others) == read
+    assert parse_kernel(lines, {}) == read
 
 
 @pytest.mark.parametrize(("active", "weight"), [(0, 1), (0, 999999), (7, 1), (1234567890, 1), (0, 1000000), (5, 10**9)])
@@ -67,7 +67,7 @@ def test_connections_are_counted():
 
 
 @pytest.mark.parametrize("line", ["FWM  00000007 fo ", "TCP  0A000001:0050 rr persistent 30000 FFFFFFFF"])
-def test_what_it_does_not_tell_enough_of_is_left_to_ipvsadm(line):
+def test_incomplete_lines_are_left_to_ipvsadm(line):
     assert parse_kernel((HEADING + line + "\n").splitlines()) is None
 
 
@@ -82,7 +82,7 @@ def test_anything_else_is_an_error(line):
         parse_kernel((HEADING + line + "\n").splitlines())
 
 
-def test_the_connections_of_each_server_are_told_marks_and_persistence_too():
+def test_the_connections_of_each_server_are_read_marks_and_persistence_too():
     text = HEADING + ("FWM  00000007 fo \nTCP  0A000001:0050 rr persistent 30000 FFFFFFFF\n"
                       "  -> 0A000002:0050      Masq    5      7          1\n")
     assert parse_connections(text) == (

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core import schema as reading
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster as _cluster
 
 FENCED = [
@@ -85,35 +84,28 @@ def test_a_nodes_host_is_found():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cluster_name": None}, "rhcs_cman_cluster_name: is missing; it must be given"),
+        ({"cluster_name": None}, "rhcs_cman_cluster_name: is missing; expected 1 to 15 letters"),
         ({"nodes": None}, "rhcs_cman_nodes: is missing"),
-        ({"nodes": "a"}, "rhcs_cman_nodes: 'a' is not valid; expected a list"),
-        ({"nodes": ["a"]}, "rhcs_cman_nodes[0]: 'a' is not valid; expected a mapping"),
+        ({"nodes": "a"}, "rhcs_cman_nodes: (not shown) is not valid; expected a list"),
+        ({"nodes": ["a"]}, "rhcs_cman_nodes[0]: (not shown) is not valid; expected a mapping"),
         ({"two_node": "maybe"}, "rhcs_cman_two_node: 'maybe' is not valid; expected true or false"),
         ({"transport": "tcp"}, "rhcs_cman_transport: 'tcp' is not valid; expected one of auto"),
-        ({"sbd": {"devices": ["/dev/a", "/dev/b", "/dev/c", "/dev/d"]}}, "expected one, two or three devices"),
+        ({"sbd": {"devices": ["/dev/a", "/dev/b", "/dev/c", "/dev/d"]}}, "a list of one, two or three devices"),
         ({"sbd": {"timeouts": {"watchdog": True}}}, "rhcs_cman_sbd.timeouts.watchdog: True is not valid"),
         ({"arbiter": {}}, "rhcs_cman_arbiter.host: is missing"),
         ({"arbiter": {"host": "1.2.3"}}, "arbiter.host: '1.2.3'"),
+        ({"arbiter": {"host": "nas", "tls": "maybe"}}, "arbiter.tls: 'maybe' is not valid; expected one of on, off"),
         ({"arbiter": {"host": 5}}, "arbiter.host: 5 is not valid"),
         ({"arbiter": {"host": "0.0.0.0"}}, "'0.0.0.0' is not valid"),
         ({"quorum_disk": {"label": 5, "device": "/dev/x"}}, "label: 5 is not valid"),
         ({"quorum_disk": []}, "rhcs_cman_quorum_disk: [] is not valid; expected a mapping"),
         ({"quorum_disk": {"label": "a\nb"}}, "a printable text of 1 to 118 bytes"),
-        ({"fence_daemon": "x"}, "rhcs_cman_fence_daemon: is no mapping; expected options"),
-        ({"fence_daemon": {"a b": 1}}, "rhcs_cman_fence_daemon: 'a b' is no name of an option"),
-        ({"fence_devices": []}, "'ipmi' is no fence device; expected one of rhcs_cman_fence_devices (empty)"),
+        ({"fence_daemon": "x"}, "rhcs_cman_fence_daemon: (not shown) is not valid; expected options"),
+        ({"fence_daemon": {"a b": 1}}, "rhcs_cman_fence_daemon: 'a b' is not valid; expected names of options"),
+        ({"fence_devices": []}, "device: 'ipmi' is not valid; expected one of rhcs_cman_fence_devices (empty)"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(changes, message):
     assert message in faults(**changes)
     with pytest.raises(_cluster.ClusterError):
         _cluster.parse_cluster(dict(WHOLE, **{"rhcs_cman_" + name: value for name, value in changes.items()}))
-
-
-def test_checks_say_what_is_right():
-    reader = reading.Reader()
-    assert reader.value("x", None, reading.LINE, "d") == "d" and reader.value("x", "on", reading.TRUTH) is True
-    assert reader.value("x", True, reading.number(0)) is None
-    assert reader.faults == ["x: True is not valid; expected a whole number, 0 or more"]
-    assert reader.value("x", "ff15::1", reading.GROUP_ADDRESS) == "ff15::1"

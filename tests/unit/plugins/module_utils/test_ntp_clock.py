@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The thinking room for time."""
+"""What time daemons print, and which of them keeps the time of a host."""
 from __future__ import annotations
 
 import re
@@ -13,15 +13,17 @@ from hypothesis import given, strategies as st
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 DAEMONS = {"chrony": "chronyd", "ntp": "ntpd"}
 RIVALS = ["systemd-timesyncd", "openntpd"]
-DEFAULTS = {
-    "ntp_implementation": "auto", "ntp_pools": [], "ntp_servers": [], "ntp_step_threshold": 1.0, "ntp_step_updates": 3,
-    "ntp_rtc_sync": True, "ntp_allow": [], "ntp_local_stratum": 0, "ntp_extra_lines": [], "ntp_require_sync": True,
-    "ntp_sync_timeout": 120,
-}
 
 
 def recorded(name: str) -> str:
     return (FIXTURES / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> dict[str, dict[str, str]]:
+    """Return the recorded properties of units, by a name of their own each."""
+    parts = re.split(r"\n\s*\n", recorded(name).strip())
+    return {f"asked{number}.service": dict(line.split("=", 1) for line in part.splitlines())
+            for number, part in enumerate(parts)}
 
 
 def unit(name: str, active: bool = False, enabled: bool = False, installed: bool = True) -> ntp.Unit:
@@ -31,13 +33,13 @@ def unit(name: str, active: bool = False, enabled: bool = False, installed: bool
 # --- which daemon ---------------------------------------------------------------------------------------------------
 
 def test_units_are_read_once_each_under_their_real_name():
-    units = {one.name: one for one in ntp.parse_units(recorded("systemctl/252-chrony-and-ntpd.txt"))}
+    units = {one.name: one for one in ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))}
     assert units == {"chronyd": unit("chronyd"), "ntpd": unit("ntpd", active=True, enabled=True),
                      "systemd-timesyncd": unit("systemd-timesyncd", installed=False)}
 
 
 def test_text_that_names_no_unit_gives_no_unit():
-    assert ntp.parse_units("") == []
+    assert ntp.units_from({}) == []
 
 
 def test_services_are_read_from_the_fact():
@@ -47,13 +49,13 @@ def test_services_are_read_from_the_fact():
 
 
 def test_bare_host_gets_the_default_daemon_and_loses_timesyncd():
-    units = ntp.parse_units(recorded("systemctl/252-nothing.txt"))
+    units = ntp.units_from(blocks("systemctl/252-nothing.txt"))
     choice = ntp.plan_daemon("auto", units, {"chrony": "chrony", "ntpsec": "ntpsec"}, RIVALS)
     assert choice == ntp.Choice("chrony", installed=False, ready=False, others=("systemd-timesyncd",))
 
 
 def test_running_daemon_is_kept_rather_than_one_only_installed():
-    units = ntp.parse_units(recorded("systemctl/252-chrony-and-ntpd.txt"))
+    units = ntp.units_from(blocks("systemctl/252-chrony-and-ntpd.txt"))
     assert ntp.plan_daemon("auto", units, DAEMONS, RIVALS) == ntp.Choice("ntp", True, True, ())
 
 
@@ -123,54 +125,6 @@ def test_state_of_the_clock_is_said_in_one_sentence(fixture, sentence):
 
 def test_daemon_without_sources_is_said_so():
     assert "knows no source" in ntp.render_clock(ntp.Clock(True, "", ()))
-
-
-# --- which settings make sense --------------------------------------------------------------------------------------
-
-def test_defaults_are_right():
-    assert ntp.check_settings(DEFAULTS, ["debian1"]) == []
-
-
-@pytest.mark.parametrize("settings", [
-    {"ntp_servers": [{"host": "192.168.69.254", "minpoll": 4, "maxpoll": 4},
-                     {"host": "fd00::1"}, {"host": "ntp-1.lan."}]},
-    {"ntp_pools": ["2.debian.pool.ntp.org"], "ntp_allow": ["10.0.0.0/8", "fd00:1::/64", "0.0.0.0/0"]},
-    {"ntp_local_stratum": 15, "ntp_step_updates": -1, "ntp_extra_lines": ["log tracking"]},
-])
-def test_good_settings_are_accepted(settings):
-    assert ntp.check_settings(dict(DEFAULTS, **settings), []) == []
-
-
-@pytest.mark.parametrize("settings, message", [
-    ({"ntp_pools": ["192.0.2.1"]}, r"^ntp_pools\[0\] is '192.0.2.1', an address; .*ntp_servers"),
-    ({"ntp_pools": ["a.example", "pool ntp org"]}, r"^ntp_pools\[1\] is 'pool ntp org'; expected a host name"),
-    ({"ntp_pools": [""]}, r"^ntp_pools\[0\] is ''; expected a host name"),
-    ({"ntp_servers": [{"host": "192.168.69.300"}]}, r"^ntp_servers\[0\].host is '192.168.69.300'; expected"),
-    ({"ntp_servers": [{"host": "-time.example"}]}, r"^ntp_servers\[0\].host is '-time.example'"),
-    ({"ntp_servers": [{"host": "time.example iburst"}]}, r"^ntp_servers\[0\].host is 'time.example iburst'"),
-    ({"ntp_servers": [{"host": "127.0.0.1"}]}, r"^ntp_servers\[0\].host is '127.0.0.1', which is no other machine"),
-    ({"ntp_servers": [{"host": "0.0.0.0"}]}, r"^ntp_servers\[0\].host is '0.0.0.0', which is no other machine"),
-    ({"ntp_servers": [{"host": "224.0.1.1"}]}, r"^ntp_servers\[0\].host is '224.0.1.1', which is no other machine"),
-    ({"ntp_servers": [{"host": "a"}, {"host": "a"}]}, r"^ntp_servers: 'a' is named more than once"),
-    ({"ntp_pools": ["a.b"], "ntp_servers": [{"host": "a.b"}]}, r"^ntp_servers: 'a.b' is named more than once"),
-    ({"ntp_servers": [{"host": "a", "minpoll": 2}]}, r"^ntp_servers\[0\].minpoll is 2; expected 3"),
-    ({"ntp_servers": [{"host": "a", "maxpoll": 64}]}, r"^ntp_servers\[0\].maxpoll is 64; expected 3"),
-    ({"ntp_servers": [{"host": "a", "minpoll": 8, "maxpoll": 6}]}, r"^ntp_servers\[0\].minpoll is 8, above maxpoll 6"),
-    ({"ntp_allow": ["10.0.0.1/8"]}, r"^ntp_allow\[0\] is '10.0.0.1/8', .*: 10.0.0.0/8$"),
-    ({"ntp_allow": ["lan"]}, r"^ntp_allow\[0\] is 'lan'; expected a network such as"),
-    ({"ntp_allow": ["10.0.0.0/33"]}, r"^ntp_allow\[0\] is '10.0.0.0/33'; expected a network"),
-    ({"ntp_local_stratum": 16}, r"^ntp_local_stratum is 16; expected 0"),
-    ({"ntp_local_stratum": -1}, r"^ntp_local_stratum is -1; expected 0"),
-    ({"ntp_step_threshold": 0.0}, r"^ntp_step_threshold is 0.0; expected seconds"),
-    ({"ntp_step_updates": -2}, r"^ntp_step_updates is -2; expected -1"),
-    ({"ntp_sync_timeout": 0}, r"^ntp_sync_timeout is 0; expected seconds"),
-    ({"ntp_extra_lines": ["a\nb"]}, r"^ntp_extra_lines\[0\] is 'a\\nb'; expected one line"),
-    ({"ntp_extra_lines": ["ok", " "]}, r"^ntp_extra_lines\[1\] is ' '; expected one line"),
-])
-def test_wrong_setting_is_named_with_its_value_and_what_would_be_right(settings, message):
-    problems = ntp.check_settings(dict(DEFAULTS, **settings), ["debian1"])
-    assert len(problems) == 1
-    assert re.search(message, problems[0]), problems[0]
 
 
 @pytest.mark.parametrize(("name", "offset"), [

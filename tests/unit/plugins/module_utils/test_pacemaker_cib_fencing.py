@@ -121,9 +121,9 @@ def test_what_was_made_by_hand_stays_and_is_adopted_by_its_name() -> None:
 
 
 REFUSED = [
-    ("x", "fencing: 'x' is not valid"),
+    ("x", "fencing: (not shown) is not valid"),
     ({"devices": [{"name": "a"}]}, "fencing.devices[0].agent: is missing"),
-    ({"nodes": ["casper"]}, "fencing.nodes[0].name: '' is not valid"),
+    ({"nodes": ["casper"]}, "fencing.nodes[0]: (not shown) is not valid; expected a mapping"),
     ({"nodes": [node("casper", [("pdu", {})])]}, "casper is fenced by pdu, which is no device"),
 ]
 

@@ -9,14 +9,15 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import parse_cluster
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
     corosync_conf,
+    corosync_state,
     plan as room,
     settings as pacemaker_rules,
 )
 from hypothesis import given, strategies as st
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/corosync"
-DEFAULT_CMAP = room.parse_cmap((FIXTURES / "3.1.7-cmapctl-default.txt").read_text())
-MAGI_CMAP = room.parse_cmap((FIXTURES / "3.1.7-cmapctl-magi.txt").read_text())
+DEFAULT_CMAP = corosync_state.parse_cmap((FIXTURES / "3.1.7-cmapctl-default.txt").read_text())
+MAGI_CMAP = corosync_state.parse_cmap((FIXTURES / "3.1.7-cmapctl-magi.txt").read_text())
 DEFAULT_CONF = (FIXTURES / "debian12-corosync.conf").read_text()
 ONLINE = (FIXTURES / "2.1.5-crm_mon-online.xml").read_text()
 NODES = [{"name": "balthasar", "id": 1, "addresses": ["192.168.0.201"]},

@@ -25,6 +25,8 @@ SAID = {
     "ipvsadm -L --daemon": "backup sync daemon (mcast=eth0, syncid=1)\n",
     "ip -json address show": fake.text("heartbeat/iproute2-6.1-addr.txt"),
 }
+# two folders of one filesystem are two lines; btrfs counts no inodes
+DISKS = "Mounted on Use% IUse%\n/            42%    7%\n/            42%    7%\n/var log    100%     -\n\n"
 FILES = {door.DRIVER: "8.4.11\n", door.KERNEL_TABLE: fake.TABLE}
 
 
@@ -64,18 +66,20 @@ def read(said: dict[str, str | None], files: dict[str, str] | None = None) -> di
 
 def test_a_bare_host_has_nothing():
     found = read({})
-    assert {name: found[name] for name in ("drbd", "ipvs", "clock", "addresses", "units", "faults")} == {
-        "drbd": None, "ipvs": None, "clock": None, "addresses": None, "units": None, "faults": {}}
+    assert {name: found[name] for name in ("drbd", "ipvs", "clock", "addresses", "units", "disks", "faults")} == {
+        "drbd": None, "ipvs": None, "clock": None, "addresses": None, "units": None, "disks": None, "faults": {}}
     assert (found["node"], found["root"], found["clustat"]["engine"]) == ("debian1", True, None)
 
 
 def test_all_that_is_there_is_read():
-    said = {**SAID, "systemctl": fake.text("heartbeat/systemctl-252-show.txt")}
+    said = {**SAID, "df": DISKS, "systemctl": fake.text("heartbeat/systemctl-252-show.txt")}
     found = read(said, FILES)
     assert found["faults"] == {}
     assert found["drbd"]["resources"][0]["peer"] == "debian2"
     assert found["ipvs"]["daemons"][0]["role"] == "backup"
     assert found["clock"]["source"] == "192.168.69.254"
+    assert found["disks"] == [{"mountpoint": "/", "used_percent": 42, "inodes_percent": 7},
+                              {"mountpoint": "/var log", "used_percent": 100, "inodes_percent": None}]
     assert found["units"]["heartbeat"] == {"state": "inactive", "enabled": False, "off": False}
     assert {"address": "10.0.0.1", "interface": "eth1"} in found["addresses"] or found["addresses"]
 

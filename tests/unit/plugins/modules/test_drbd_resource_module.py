@@ -255,17 +255,17 @@ def test_a_filesystem_seen_only_through_drbd_is_not_overwritten(go):
     host = PretendedHost()
     go(host, **FIRST)
     host.live["role"] = "Secondary"
-    door_read = reader.Host.read_device
+    door_read = reader.read_device
 
-    def read_device(self, path, start):
-        device = door_read(self, path, start)
+    def read_device(runner, path, start=0):
+        device = door_read(runner, path, start)
         kind = drbd_plan.Signature("xfs", "", "", 0)
         return device._replace(signatures=(kind,)) if path == "/dev/drbd0" else device
-    reader.Host.read_device = read_device
+    reader.read_device = read_device
     try:
         assert "xfs" in go(host, **SECOND)["msg"]
     finally:
-        reader.Host.read_device = door_read
+        reader.read_device = door_read
     assert not any(line.startswith("mkfs") for line in host.ran)
 
 

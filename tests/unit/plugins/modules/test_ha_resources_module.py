@@ -167,12 +167,6 @@ def test_a_look_says_whether_there_is_anything_to_do(monkeypatch: pytest.MonkeyP
     assert not idle(["all"])                                     # a service is to be taken out of boot
 
 
-def test_what_the_engine_would_warn_of_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    quiet = engines.Quiet({})
-    quiet.warn("an address is in doubt")
-    assert quiet.warnings == ["an address is in doubt"]
-
-
 def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
     assert Host(["transition", "transition", "all"], wait=60).go()["holding"] == "all"

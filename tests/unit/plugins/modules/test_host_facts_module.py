@@ -1,17 +1,18 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door host_facts, on this very host."""
+"""The module host_facts, on this very host."""
 
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as drbd_host
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engine_heartbeat
-from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts as room
-from ansible_collections.linuxha.cluster.plugins.modules import host_facts as door
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts
+from ansible_collections.linuxha.cluster.plugins.modules import host_facts as module
 
 
 class Left(Exception):
@@ -19,10 +20,10 @@ class Left(Exception):
 
 
 class Module:
-    """What the facts' collectors and the workshop need of an AnsibleModule."""
+    """What the facts' collectors and the runner need of an AnsibleModule."""
 
     def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
-        self.params = {"questions": questions, "files": files, "drbd": [], "heartbeat": None}
+        self.params = {"questions": questions, "files": files, "drbd": [], "heartbeat": None, "queries": {}}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -38,9 +39,9 @@ class Module:
 
 
 def run(monkeypatch: Any, *files: str, **questions: Any) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: Module(questions, list(files)))
+    monkeypatch.setattr(module, "AnsibleModule", lambda **_: Module(questions, list(files)))
     with pytest.raises(Left) as left:
-        door.main()
+        module.main()
     return left.value.args[0]
 
 
@@ -57,7 +58,7 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "apache").write_text("/etc/site\n")
-    monkeypatch.setattr(room, "NOTES", str(notes))
+    monkeypatch.setattr(host_facts, "NOTES", str(notes))
     told = run(monkeypatch, f"{tmp_path}/authkeys", f"{tmp_path}//none")["answers"]["files"]
     assert told["pending"] == {"apache": "/etc/site\n"}
     assert {path: found["kind"] for path, found in told["files"].items()} == {
@@ -68,9 +69,9 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
 def test_drbd_and_heartbeat_are_asked_for_by_those_who_have_them(monkeypatch):
     monkeypatch.setattr(drbd_host, "is_idle", lambda _runner, resource: resource["name"] == "repl")
     monkeypatch.setattr(engine_heartbeat, "is_idle", lambda _runner, asked: asked["groups"] == ["web"])
-    assert room.idle(None, [{"name": "repl"}, {"name": "other"}], {"groups": ["web"]}) == {
+    assert host_facts.idle(None, [{"name": "repl"}, {"name": "other"}], {"groups": ["web"]}) == {
         "drbd": False, "heartbeat": True}
-    assert room.idle(None, [{"name": "repl"}], None) == {"drbd": True}
+    assert host_facts.idle(None, [{"name": "repl"}], None) == {"drbd": True}
 
 
 def test_nothing_of_the_groups_is_told(monkeypatch):
@@ -82,9 +83,9 @@ def test_nothing_of_the_groups_is_told(monkeypatch):
         def exit_json(self, **values: Any) -> None:
             super().exit_json(invocation=self.params, **values)
 
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: WithGroups())
+    monkeypatch.setattr(module, "AnsibleModule", lambda **_: WithGroups())
     with pytest.raises(Left) as left:
-        door.main()
+        module.main()
     assert left.value.args[0]["answers"]["idle"] == {"heartbeat": False}
     assert "hush" not in str(left.value)
 
@@ -94,9 +95,9 @@ FILES = {"/etc/os-release": 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookwo
 
 
 def test_the_facts_are_those_that_the_roles_use(monkeypatch):
-    monkeypatch.setattr(door.Runner, "read_file", lambda _self, path: FILES.get(path))
-    monkeypatch.setattr(door.Runner, "has", lambda _self, name: name == "apt-get")
-    monkeypatch.setattr(room.socket, "getfqdn", lambda: "debian1.example.org")
+    monkeypatch.setattr(module.Runner, "read_file", lambda _self, path: FILES.get(path))
+    monkeypatch.setattr(module.Runner, "has", lambda _self, name: name == "apt-get")
+    monkeypatch.setattr(host_facts.socket, "getfqdn", lambda: "debian1.example.org")
     facts = run(monkeypatch)["ansible_facts"]
     assert {"ansible_os_family", "ansible_distribution", "ansible_distribution_major_version", "ansible_nodename",
             "ansible_distribution_version", "ansible_service_mgr", "ansible_pkg_mgr"} <= set(facts)
@@ -107,20 +108,108 @@ def test_the_facts_are_those_that_the_roles_use(monkeypatch):
 @pytest.mark.parametrize("lacking", ["/etc/os-release", "/proc/1/comm"])
 def test_facts_that_these_files_do_not_tell_are_left_to_setup(monkeypatch, lacking):
     found = {name: text for name, text in FILES.items() if name != lacking}
-    monkeypatch.setattr(door.Runner, "read_file", lambda _self, path: found.get(path))
-    monkeypatch.setattr(door.Runner, "has", lambda _self, name: True)
+    monkeypatch.setattr(module.Runner, "read_file", lambda _self, path: found.get(path))
+    monkeypatch.setattr(module.Runner, "has", lambda _self, name: True)
     assert run(monkeypatch)["ansible_facts"] == {}
 
 
 def test_a_host_without_its_packages_program_is_left_to_setup(monkeypatch):
-    monkeypatch.setattr(door.Runner, "read_file", lambda _self, path: FILES.get(path))
-    monkeypatch.setattr(door.Runner, "has", lambda _self, name: False)
+    monkeypatch.setattr(module.Runner, "read_file", lambda _self, path: FILES.get(path))
+    monkeypatch.setattr(module.Runner, "has", lambda _self, name: False)
     assert run(monkeypatch)["ansible_facts"] == {}
 
 
 def test_a_program_that_does_not_end_is_an_error(monkeypatch):
     def hang(*_what: Any, **_more: Any) -> Any:
-        raise door.HaError("'x' did not end within 120 s")
+        raise module.HaError("'x' did not end within 120 s")
 
-    monkeypatch.setattr(door.Runner, "run", hang)
+    monkeypatch.setattr(module.Runner, "run", hang)
     assert run(monkeypatch, x=["true"]) == {"failed": True, "msg": "'x' did not end within 120 s"}
+
+
+class Host:
+    """A runner for a host with these programs, which print this."""
+
+    def __init__(self, **printed: str) -> None:
+        self.printed, self.ran = printed, []
+
+    def has(self, program: str) -> bool:
+        return program.replace("-", "_") in self.printed
+
+    def run(self, argv: list[str], accepted: tuple[int, ...] = (0,)) -> Any:
+        assert accepted == tuple(range(256))
+        self.ran.append(argv)
+        return SimpleNamespace(out=self.printed[argv[0].replace("-", "_")])
+
+    @staticmethod
+    def read_file(path: str) -> str | None:
+        return {"/a": "text\n"}.get(path)
+
+
+CHRONY = "Id=chrony.service\nLoadState=loaded\n"
+NONE = "Id=ntp.service\nLoadState=not-found\n"
+
+
+def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
+    host = Host(systemctl=f"{CHRONY}\n{NONE}", dpkg_query="installed chrony 4.3\nnot-installed dma \n", echo="hello")
+    found = host_facts.gather_for_roles(host, {
+        "ntp": {"units": ["chrony.service"], "packages": ["chrony"], "commands": {"hello": ["echo"]}},
+        "other": {"units": ["ntp.service", "chrony.service"], "packages": ["dma"], "texts": ["/a", "/none"],
+                  "files": ["//none/"], "mounts": ["/", "/none"]}})
+    assert found["ntp"] == {
+        "files": {}, "pending": {}, "texts": {}, "units": {"chrony.service": {
+            "Id": "chrony.service", "LoadState": "loaded"}}, "packages": {"chrony": "4.3"},
+        "commands": {"hello": "hello"}, "mounts": {}, "idle": {}}
+    assert found["other"]["units"]["ntp.service"]["LoadState"] == "not-found"
+    assert found["other"]["files"]["//none/"]["kind"] == ""
+    assert (found["other"]["packages"], found["other"]["texts"], found["other"]["mounts"]) == (
+        {"dma": ""}, {"/a": "text\n", "/none": None}, {"/": True, "/none": False})
+    assert [argv[0] for argv in host.ran] == ["systemctl", "dpkg-query", "echo"]
+
+
+class Director:
+    """A runner for a director; asking ipvsadm where ip_vs is not loaded would load it."""
+
+    def __init__(self, loaded: bool, installed: bool) -> None:
+        self.loaded, self.installed = loaded, installed
+
+    def has(self, program: str) -> bool:
+        return self.installed and program == "ipvsadm"
+
+    def read_file(self, path: str) -> str | None:
+        return "IP Virtual Server\n" if self.loaded and path == "/proc/net/ip_vs" else None
+
+    def run(self, argv: list[str], stdin: str) -> Any:
+        assert (argv, self.loaded, self.installed) == (["ipvsadm", "--restore"], True, True)
+        assert stdin == "--save -n\n-L -n --thresholds\n"
+        return SimpleNamespace(out="-A -t 192.168.0.3:80 -s wlc\n")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_table_of_virtual_services_is_read_where_there_is_one(loaded, installed):
+    found = host_facts.gather_for_roles(Director(loaded, installed), {"lvs_director": {"ipvs": True}})
+    assert found["lvs_director"]["ipvs"] == ("-A -t 192.168.0.3:80 -s wlc\n" if loaded and installed else "")
+
+
+def test_nothing_is_run_for_an_empty_query():
+    host = Host()
+    assert host_facts.gather_for_roles(host, {"a": {}})["a"]["units"] == {}
+    assert host.ran == []
+
+
+@pytest.mark.parametrize("printed", ["", CHRONY])
+def test_units_are_unknown_where_systemd_does_not_answer(printed):
+    assert host_facts.read_units(Host(systemctl=printed), ["chrony.service", "ntp.service"]) == {}
+    assert host_facts.read_units(Host(), ["chrony.service"]) == {}
+
+
+def test_packages_of_the_red_hat_family_are_read_with_rpm():
+    host = Host(rpm="package dma is not installed\ninstalled chrony 4.5-1\n")
+    assert host_facts.read_packages(host, ["chrony", "dma"]) == {"chrony": "4.5-1"}
+    assert host.ran[0][-2:] == ["chrony", "dma"]
+
+
+def test_an_unknown_part_of_a_query_is_refused():
+    with pytest.raises(module.HaError, match="queries: filez is not valid; expected some of files, "):
+        host_facts.gather_for_roles(Host(), {"a": {"filez": []}})

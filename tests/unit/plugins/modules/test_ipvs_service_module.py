@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door ipvs_service, on a host whose kernel is a list of lines."""
+"""The module ipvs_service, on a host whose kernel is a list of lines."""
 from __future__ import annotations
 
 import io
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import CommandError, Output
-from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_settings as ipvs_wanted
-from ansible_collections.linuxha.cluster.plugins.modules import ipvs_service as door
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ipvs, ipvs_settings
+from ansible_collections.linuxha.cluster.plugins.modules import ipvs_service
 
 WEB = "-t 192.168.0.3:80"
 ONE, TWO = f"{WEB} -r 192.168.0.4:80", f"{WEB} -r 192.168.0.5:80"
 FARM = [f"-A {WEB} -s wlc", f"-a {ONE} -g -w 1", f"-a {TWO} -g -w 2"]
 HEADING = "IP Virtual Server version 1.2.1 (size=256)\nProt LocalAddress:Port\n  -> RemoteAddress:Port\n"
-TOLD = HEADING + """\
+PRINTED = HEADING + """\
 TCP  C0A80003:0050 wlc
   -> C0A80005:0050      Route   2      0          0
   -> C0A80004:0050      Route   1      0          0
@@ -93,7 +93,7 @@ class Host:
                        f"{self.active} 0\n" for line in self.table)
 
     def obey(self, line: str) -> bool:
-        """Do what a line says if it can be done."""
+        """Carry out a line if that is possible."""
         command, name = line[:2], line[3:].partition(" -g")[0].partition(" -s")[0]
         there = [known for known in self.table if known[3:].startswith(name + " ")]
         exact = [known for known in there if known[1] == ("A" if command in ("-A", "-E", "-D") else "a")]
@@ -114,13 +114,13 @@ class Host:
 @pytest.fixture
 def leave(monkeypatch, tmp_path):
     """Walk through the module and return what it leaves with."""
-    monkeypatch.setattr(door, "MONITOR_FILES", (str(tmp_path / "*.cf"),))
-    monkeypatch.setattr(door, "SECOND", 0)
+    monkeypatch.setattr(ipvs_service, "MONITOR_FILES", (str(tmp_path / "*.cf"),))
+    monkeypatch.setattr(ipvs_service, "SECOND", 0)
 
     def walk(host: Host, servers: Any = None, **params: Any) -> dict[str, Any]:
         service = {"address": "192.168.0.3", "port": 80, "servers": SERVERS if servers is None else servers}
-        wanted = ipvs_wanted.parse_wanted({"services": [service], **params})
-        table = door.Table(host, host, wanted)
+        desired = ipvs_settings.read_params({"services": [service], **params})
+        table = ipvs_service.Table(host, host, desired)
         monkeypatch.setattr(table, "_open_kernel_table", host.open_kernel_table)
         with pytest.raises(Left) as left:
             reconcile(host, table.read, table.plan_first, table.perform, table.describe, table.report, table.settle)
@@ -145,9 +145,9 @@ def test_an_unchanged_run_reads_once_and_writes_nothing(leave):
     assert (host.reads, host.writes) == (["--save -n"], [])
 
 
-def test_an_unchanged_run_needs_no_process_where_the_kernel_tells_enough(leave):
+def test_an_unchanged_run_needs_no_process_where_the_kernel_prints_enough(leave):
     host = Host(FARM)
-    host.kernel = TOLD
+    host.kernel = PRINTED
     left = leave(host)
     assert (left["changed"], left["servers"], host.reads, host.writes) == (False, 2, [], [])
 
@@ -157,14 +157,14 @@ def test_an_unchanged_run_needs_no_process_where_the_kernel_tells_enough(leave):
     ([{"address": "192.168.0.6"}], ["--save -n"], [f"-a {WEB} -r 192.168.0.6:80 -g -w 1"])])
 def test_what_is_to_be_changed_is_read_in_full_by_one_process(leave, servers, reads, writes):
     host = Host(FARM, check_mode=False)
-    host.kernel = TOLD
+    host.kernel = PRINTED
     leave(host, servers)
     assert (host.reads[:1], host.writes) == (reads, [writes])
 
 
-def test_what_the_kernel_does_not_tell_is_asked_of_ipvsadm(leave):
+def test_what_the_kernel_does_not_print_is_read_with_ipvsadm(leave):
     host = Host(FARM)
-    host.kernel = TOLD
+    host.kernel = PRINTED
     leave(host, [{"address": "192.168.0.4", "upper_threshold": 5}])
     assert host.reads[0] == "--save -n"
     assert host.writes == [[f"-e {ONE} -g -w 1 -x 5 -y 0"]]
@@ -179,7 +179,7 @@ def test_an_empty_kernel_table_needs_no_process_but_for_timeouts(leave):
     assert host.reads == ["-L --timeout"]
 
 
-def test_check_mode_says_what_then_happens(leave):
+def test_check_mode_predicts_what_then_happens(leave):
     predicted, done = Host(FARM[:2], check_mode=True), Host(FARM[:2])
     first, then = leave(predicted), leave(done)
     assert first == then
@@ -212,7 +212,7 @@ def test_without_the_kernel_module_there_is_nothing_to_read(leave):
     assert host.reads == []
 
 
-def test_what_somebody_else_did_meanwhile_is_planned_anew(leave):
+def test_changes_of_another_program_are_planned_again(leave):
     def monitor(host: Host) -> None:
         if len(host.writes) == 1:
             host.table += [f"-a {TWO} -g -w 1"]
@@ -234,10 +234,10 @@ def test_what_ipvsadm_always_refuses_is_an_error_after_some_attempts(leave):
     left = leave(host)
     assert "ipvsadm refused" in left["msg"]
     assert "No such service. Not done: add" in left["msg"]
-    assert len(host.writes) == 1 + door.ATTEMPTS
+    assert len(host.writes) == 1 + ipvs_service.ATTEMPTS
 
 
-def test_a_monitor_that_changes_things_back_is_told_of(leave):
+def test_a_monitor_that_reverts_changes_is_a_warning(leave):
     host = Host(FARM)
     host.obey = lambda line: True
     assert leave(host, [{"address": "192.168.0.4", "weight": 10}])["changed"]
@@ -264,7 +264,7 @@ def test_a_drained_server_is_waited_for(leave):
 
 def test_the_connections_of_a_drained_server_are_counted_in_the_kernels_table(leave):
     host = Host(FARM)
-    host.kernel = TOLD.replace("2      0", "2      3")
+    host.kernel = PRINTED.replace("2      0", "2      3")
     left = leave(host, [{"address": "192.168.0.5", "state": "drained"}], drain_limit=0)
     assert left["undrained"] == ["192.168.0.5:80 of tcp 192.168.0.3:80"]
 
@@ -282,9 +282,10 @@ def test_a_server_that_is_never_idle_is_removed_at_the_limit_and_named(leave):
 @pytest.mark.parametrize(("kept", "table", "runs", "warned"), [
     (False, FARM, False, True), (True, FARM, True, False), (True, FARM[:2], True, True),
     (True, FARM[:2], False, False)])
-def test_a_service_with_two_masters_is_told_of(leave, tmp_path, monkeypatch, keep, kept, table, runs, warned):
+def test_services_that_ldirectord_keeps_too_are_a_warning(
+        leave, tmp_path, monkeypatch, keep, kept, table, runs, warned):
     (tmp_path / "www.cf").write_text("virtual = 192.168.0.3:80\n")
-    monkeypatch.setattr(door, "MONITOR_PID", f"{tmp_path}/ldirectord.%s.pid")
+    monkeypatch.setattr(ipvs_service, "MONITOR_PID", f"{tmp_path}/ldirectord.%s.pid")
     if runs:
         (tmp_path / "ldirectord.www.cf.pid").write_text("4711\n")
     host = Host(table)
@@ -293,7 +294,7 @@ def test_a_service_with_two_masters_is_told_of(leave, tmp_path, monkeypatch, kee
     assert not warned or "www.cf" in host.warnings[0]
 
 
-def test_a_file_of_ldirectord_that_cannot_be_read_is_told_of(leave, tmp_path):
+def test_a_file_of_ldirectord_that_cannot_be_read_is_a_warning(leave, tmp_path):
     (tmp_path / "www.cf").write_bytes("# fichier pour l'équipe\n".encode("latin-1"))
     host = Host(FARM)
     assert leave(host)["claimed"] == []
@@ -308,19 +309,19 @@ def test_purge_spares_what_ldirectord_keeps(leave, tmp_path):
     assert host.warnings == [f"purge: tcp 192.168.0.8:80 is kept by ldirectord ({tmp_path}/www.cf) and left as it is"]
 
 
-def test_the_module_checks_everything_first(monkeypatch):
+def test_the_module_validates_everything_first(monkeypatch):
     class Module(Host):
         def __init__(self, argument_spec: Any, supports_check_mode: bool) -> None:
             super().__init__(tools="")
             self.params = {name: option.get("default") for name, option in argument_spec.items()}
             self.params["services"] = [{"address": "192.168.0.3", "port": 0}]
 
-    monkeypatch.setattr(door, "AnsibleModule", Module)
+    monkeypatch.setattr(ipvs_service, "AnsibleModule", Module)
     with pytest.raises(Left, match=r"services\[0\].port: 0"):
-        door.main()
+        ipvs_service.main()
 
 
-def test_the_module_walks_through_the_hallway(monkeypatch):
+def test_the_module_runs_the_reconcile_loop(monkeypatch):
     walked = []
 
     class Module(Host):
@@ -328,9 +329,9 @@ def test_the_module_walks_through_the_hallway(monkeypatch):
             super().__init__()
             self.params = {name: option.get("default") for name, option in argument_spec.items()}
 
-    monkeypatch.setattr(door, "AnsibleModule", Module)
-    monkeypatch.setattr(door, "Runner", lambda module: module)
-    monkeypatch.setattr(door, "MONITOR_FILES", ())
-    monkeypatch.setattr(door, "reconcile", lambda module, **functions: walked.append(functions))
-    door.main()
+    monkeypatch.setattr(ipvs_service, "AnsibleModule", Module)
+    monkeypatch.setattr(ipvs_service, "Runner", lambda module: module)
+    monkeypatch.setattr(ipvs_service, "MONITOR_FILES", ())
+    monkeypatch.setattr(ipvs_service, "reconcile", lambda module, **functions: walked.append(functions))
+    ipvs_service.main()
     assert walked[0]["read"]() == ipvs.State({})

@@ -53,6 +53,10 @@ class Host:
     def number_of(self, path: str) -> str:
         return "8:0"
 
+    def read_file(self, path: str) -> str:
+        mounted = any(disk.get("held") == "mount" for disk in self.disks.values())
+        return "1 0 8:0 / /srv rw - ext4 /dev/sdb rw\n" if mounted and path == "/proc/self/mountinfo" else ""
+
     def holders_of(self, number: str) -> tuple[str, ...]:
         return ("dm-0",) if any(disk.get("held") == "dm" for disk in self.disks.values()) else ()
 
@@ -110,7 +114,7 @@ def test_check_mode_says_the_same_and_does_nothing(go):
 
 
 @pytest.mark.parametrize(("disk", "says"), [
-    ({"wipefs": EXT4}, "precious"), ({"byte": 512}, "byte 512 is not zero"), ({"held": "mount"}, "mounted or held"),
+    ({"wipefs": EXT4}, "precious"), ({"byte": 512}, "byte 512 is not zero"), ({"held": "mount"}, "mounted on /srv"),
     ({"held": "dm"}, "held by dm-0"), ({"times": (5, 10), "slots": []}, "was initialised for sbd with watchdog 5 s")])
 def test_what_is_not_ours_is_refused_and_nothing_is_written(go, disk, says):
     host = Host({"/dev/sdb": disk})

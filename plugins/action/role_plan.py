@@ -1,0 +1,53 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plan the changes of roles from their variables and the gathered facts, on the controller."""
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._core.plan import HaError
+from ..plugin_utils import _roles
+
+
+class ActionModule(ActionBase):
+    """Call the planner of each role; nothing is sent to the host."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset({"roles"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return the plan of a single role, and publish which roles have no changes."""
+        result = super().run(tmp, task_vars)
+        host = task_vars["inventory_hostname"]
+        cached = task_vars["ansible_facts"].get("linuxha") or {}
+        unchanged = set(cached.get("unchanged", ()))
+        for role in self._task.args["roles"]:
+            facts = _facts_of_hosts(role, task_vars)
+            if host not in facts:
+                raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
+            settings, problems = _roles.validate(
+                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+            if problems:
+                raise AnsibleActionFail("\n".join(problems))
+            try:
+                plan = dict(_roles.domain_of(role).plan(settings, facts, host))
+            except HaError as error:
+                raise AnsibleActionFail(str(error))
+            unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
+            result.update(plan)
+        return dict(result, changed=False,
+                    ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
+
+
+def _facts_of_hosts(role: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+    """Return what was gathered for the role on each host of the batch, by inventory name."""
+    found = {}
+    for host in task_vars["ansible_play_batch"]:
+        gathered = (task_vars["hostvars"][host].get("ansible_facts") or {}).get("linuxha") or {}
+        if role in gathered.get("roles", ()):
+            found[host] = _roles.plain(gathered["roles"][role])
+    return found

@@ -1,0 +1,54 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tell whether a role was found to have no changes on any of the hosts."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: no_changes
+author: The linuxha.cluster maintainers
+version_added: "0.2.0"
+short_description: Tell whether a role was planned for all hosts and has no changes
+description:
+  - Reads what M(linuxha.cluster.role_plan) has published in this play.
+options:
+  _input:
+    description: The variables of all hosts, C(hostvars).
+    type: dict
+    required: true
+  role:
+    description: Name of the role.
+    type: str
+    required: true
+  hosts:
+    description: The hosts that must be up to date.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Configure heartbeat
+  ansible.builtin.include_tasks: build.yml
+  when: not hostvars | linuxha.cluster.no_changes('heartbeat', ansible_play_batch)
+"""
+
+RETURN = r"""
+_value:
+  description: True when the role has no changes on any of the hosts; false when it has, or was not planned.
+  type: bool
+"""
+
+from typing import Any
+
+
+def no_changes(hostvars: Any, role: str, hosts: list[str]) -> bool:
+    """Return whether the last plan of the role was empty on each of the hosts."""
+    return all(role in ((hostvars[host].get("ansible_facts") or {}).get("linuxha") or {}).get("unchanged", ())
+               for host in hosts)
+
+
+class FilterModule:
+    """Entry point for Jinja."""
+
+    def filters(self) -> dict:
+        return {"no_changes": no_changes}

@@ -1,0 +1,327 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The role lvs_director: what it gathers, and what it changes on a host. Runs on the controller.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
+
+from .._core.config_files import File, Wanted, arguments_of, predict_changes
+from .._core.host_output import parse_addresses, parse_files
+from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, services
+from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
+from .ldirectord import Declared
+from .proc_ip_vs import KERNEL_TABLE
+
+__all__ = ["check_settings", "plan", "query"]
+
+DAEMON = "ldirectord"
+MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
+SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
+SYNC_UNIT = "ipvs-sync.service"
+SYNC_FILE = "/etc/systemd/system/" + SYNC_UNIT
+PACKAGED_UNIT = "ldirectord.service"
+BOOT_UNIT = "lvs-ldirectord@%s.service"
+BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
+CONFIG = "/etc/ha.d/%s.cf"
+AGENT = "/etc/ha.d/resource.d/ldirectord"
+TABLE_UNIT = "lvs-table.service"
+TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
+RULES_FILE = "/etc/lvs-director.rules"
+IPVSADM_UNIT = "ipvsadm.service"
+RUNNING = "/run/ldirectord.%s.cf.pid"
+OPTIONAL_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
+FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
+LOADED = "/proc/modules"
+SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
+SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
+KERNEL_MODULE = re.compile(r"[a-z0-9_-]+\Z")
+
+
+class Desired(NamedTuple):
+    """The role's variables as values. ``static``: the table is set once, and nobody monitors the real servers."""
+
+    services: Tuple[Declared, ...]
+    common: Dict[str, Any]
+    static: bool
+    boot: bool                    # no cluster manager: the host starts ldirectord itself
+    sync: Dict[str, Any]          # empty for none
+    modules: Tuple[str, ...]
+    sysctls: Dict[str, str]
+
+    @property
+    def monitored(self) -> List[Declared]:
+        """The services that ldirectord keeps."""
+        return [service for service in self.services if service.present and not self.static]
+
+    @property
+    def fills_table(self) -> bool:
+        """Whether the kernel's table is filled without ldirectord: where there is none, and where it is to start.
+
+        ldirectord begins with an empty table and the fallback in it, and the address is there before. Until it has
+        checked the first real server, visitors would see the fallback's page, although all real servers are alive.
+        """
+        return bool(self.services) and (self.static or not self.boot)
+
+
+# --- validation -----------------------------------------------------------------------------------------------------
+
+def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[str]:  # pylint: disable=unused-argument
+    """Return one message for each wrong variable of the role; names and types have been checked before."""
+    declared, faults = ldirectord.read_services(settings["lvs_director_services"], settings["lvs_director_globals"],
+                                                "lvs_director_services", "lvs_director_globals")
+    reader = services.Reader()
+    for index, service in enumerate(declared):
+        _check_names(reader, "lvs_director_services[%d].real" % index, service,
+                     settings["lvs_director_monitor"] == "static")
+    reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
+    if settings.get("lvs_director_sync"):
+        _check_sync(reader, settings["lvs_director_sync"])
+    for name, value in settings["lvs_director_sysctls"].items():
+        if not SYSCTL.match(str(name)):
+            reader.fault("lvs_director_sysctls", name, "names such as net.ipv4.ip_forward")
+        elif not SYSCTL_VALUE.match(str(value)):
+            reader.fault("lvs_director_sysctls.%s" % name, value, "a number")
+    for name in settings["lvs_director_modules"]:
+        if not KERNEL_MODULE.match(name):
+            reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
+    return faults + reader.faults
+
+
+def _check_names(reader: services.Reader, where: str, service: Declared, static: bool) -> None:
+    """Refuse host names where addresses are needed, and a service whose real servers are all to be drained."""
+    reals = service.given.get("real") or ()
+    drained = [ldirectord.is_drained(real) for real in reals]
+    if reals and all(drained) and service.present:
+        reader.faults.append("%s: every state is 'drained'; expected one real server at least that stays" % where)
+    for number, real in enumerate(reals):
+        if (static or drained[number]) and not ipvs.read_address(real["address"])[1]:
+            reader.fault("%s[%d].address" % (where, number), real["address"], "an address: %s" % (
+                "a static table has no names" if static else "its connections are counted until it is drained"))
+
+
+def _check_sync(reader: services.Reader, sync: Mapping[str, Any]) -> None:
+    reader.read_sync(sync, "lvs_director_sync")
+    states = sync.get("states")
+    if states is not None and (not states or not set(states) <= set(STATES) or len(set(states)) != len(states)):
+        reader.fault("lvs_director_sync.states", ", ".join(states), "master, backup or both")
+
+
+def desired_of(settings: Mapping[str, Any]) -> Desired:
+    """Turn the role's variables, checked before, into values."""
+    found = tuple(ldirectord.read_services(settings["lvs_director_services"], settings["lvs_director_globals"])[0])
+    schedulers = sorted({"ip_vs_" + service.want.service.scheduler for service in found if service.present})
+    static, boot = settings["lvs_director_monitor"] == "static", bool(settings["lvs_director_boot"])
+    common = {key: value for key, value in settings["lvs_director_globals"].items() if value is not None}
+    if not static and not boot:
+        common.setdefault("cleanstop", False)  # the table of the director that is not active stays filled
+    return Desired(
+        found, common, static, boot,
+        {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None},
+        tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
+        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what to gather on a host. The files of ldirectord may hold passwords: only their servers are read."""
+    names = [service["name"] for service in settings["lvs_director_services"]]
+    configs = [CONFIG % name for name in names]
+    found: Dict[str, Any] = {
+        "files": list(FILES) + [KERNEL_TABLE] + configs,
+        "texts": [LOADED] + [RUNNING % name for name in names] + [
+            _path_of(name) for name in settings["lvs_director_sysctls"]],
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT] + [BOOT_UNIT % name for name in names],
+        "commands": {"addresses": ["ip", "-json", "address", "show"]},
+        "ipvs": True}
+    if configs:
+        found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", r"^\s+real6?\s*="] + configs
+    return found
+
+
+def _path_of(name: str) -> str:
+    return "/proc/sys/" + name.replace(".", "/")
+
+
+class Host:
+    """The facts of a host, in the terms of this role."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.facts = facts
+        self.pending = facts["pending"].get(DAEMON, "").splitlines()  # files that a run which was killed has written
+        self.servers = parse_files(facts["commands"].get("servers", ""))
+        self.addresses = parse_addresses(facts["commands"]["addresses"])
+        self.modules = {line.split(" ")[0] for line in (facts["texts"][LOADED] or "").splitlines()}
+        self.table = ipvs.parse_state(facts["ipvs"])
+
+    def has(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        return bool(self.facts["files"][path]["kind"])
+
+    def runs(self, name: str) -> bool:
+        """Tell whether ldirectord runs for a service."""
+        return self.facts["texts"][RUNNING % name] is not None
+
+    def unit(self, name: str, field: str) -> str:
+        """Return a property of a unit."""
+        return str(self.facts["units"][name].get(field, ""))
+
+    def ready(self, name: str) -> bool:
+        """Tell whether a unit runs now and at every boot."""
+        return (self.unit(name, "ActiveState"), self.unit(name, "UnitFileState")) == ("active", "enabled")
+
+    def sysctl(self, name: str) -> str:
+        """Return a setting of the kernel; empty where it has none."""
+        return " ".join((self.facts["texts"][_path_of(name)] or "").split())
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+def _file(path: str, content: str, mode: int = 0o644, check: Tuple[str, ...] = (), secret: bool = False) -> File:
+    return File(path, content, mode, "root", "root", check, backup=path.endswith(".cf") and not secret, secret=secret)
+
+
+def _config_of(service: Declared, desired: Desired, quiesce: bool = False) -> File:
+    secret = bool(service.given.get("passwd") or service.given.get("secret"))
+    # ldirectord reads its configuration before it does anything; stopping what does not run does nothing else.
+    return _file(CONFIG % service.name, ldirectord.render_config(service, desired.common, quiesce),
+                 0o600 if secret else 0o644, ("/usr/sbin/ldirectord", "%s", "stop"), secret)
+
+
+def files_of(desired: Desired) -> List[File]:
+    """Return the files of a director."""
+    files = [_file(MODULES_FILE, HEAD + "".join(name + "\n" for name in desired.modules)),
+             _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
+    if desired.sync:
+        files.append(_file(SYNC_FILE, render_sync(desired.sync)))
+    if desired.fills_table:
+        files += [_file(RULES_FILE, render_rules(desired.services)), _file(TABLE_FILE, TABLE_TEXT % RULES_FILE)]
+    files += [_config_of(service, desired) for service in desired.monitored]
+    if desired.services and not desired.static:
+        files.append(_file(BOOT_FILE, BOOT_TEXT))
+        files += [] if desired.boot else [_file(AGENT, AGENT_TEXT, 0o755)]
+    return files
+
+
+def render_rules(declared: Sequence[Declared]) -> str:
+    """Render the table as ``ipvsadm --restore`` reads it at boot, without what is to be drained."""
+    return ipvs.render_state(ipvs.State({service.key: service.want.service for service in declared
+                                         if service.present and service.numeric}))
+
+
+# --- plan -----------------------------------------------------------------------------------------------------------
+
+def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
+    """Return what has to change on the host: "changes", one sentence each, and the arguments of each step, in order.
+
+    refusals: why nothing may be done; packages: to install; quiesce, drain: files in which real servers to be drained
+    have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
+    modules, sysctls; disable, enable, start: units; table: services for the module ipvs_service; reload:
+    configurations; remove: files; pending: whether a run that was killed has written files without applying them;
+    removal: what the playbook that takes the director out of use needs.
+    """
+    desired, here = desired_of(settings), Host(facts[node])
+    files = files_of(desired)
+    different = [file for file in files if predict_changes(here.facts, Wanted((file,)))]
+    changed = {file.path for file in different} | set(here.pending)
+    draining = _draining(desired, here)
+    names = [service.name for service in desired.monitored]
+    stop = [service.name for service in desired.services
+            if service.name not in names and here.has(CONFIG % service.name)]
+    table = _table_of(desired, here, stop)
+    used = {file.path for file in files}
+    steps: Dict[str, Any] = {
+        "refusals": ldirectord.check_networks(
+            desired.services, ["%s/%d" % (each.address, each.prefix) for each in here.addresses if each.nic != "lo"],
+            "lvs_director_services"),
+        "packages": _packages(desired, here),
+        "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
+        "drain": [services.entry_of(service.key, _only_drained(service)) for service in draining],
+        "stop": stop,
+        "stop_sync": not desired.sync and here.has(SYNC_FILE),
+        "files": different,
+        "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
+        "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
+        "start": _units_to_start(desired, here, changed),
+        "enable": [TABLE_UNIT] if desired.fills_table and here.unit(TABLE_UNIT, "UnitFileState") != "enabled" else [],
+        "table": [services.entry_of(key, want) for key, want in table.services.items()],
+        "reload": [name for name in names if CONFIG % name in changed and here.has(CONFIG % name)],
+        "remove": [CONFIG % name for name in stop] + [
+            path for path in OPTIONAL_FILES if here.has(path) and path not in used],
+        "pending": bool(here.pending)}
+    steps["disable"] = [PACKAGED_UNIT] if here.unit(PACKAGED_UNIT, "UnitFileState") == "enabled" or (
+        steps["packages"] and not desired.static) else []
+    table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
+    steps["table"] = steps["table"] if table_changes else []
+    changes = _sentences(steps, predict_changes(here.facts, Wanted(tuple(different), daemon=DAEMON)), table_changes)
+    steps.update({part: arguments_of(Wanted(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
+    return dict(steps, changes=changes, secret=any(file.secret for file in files), removal=_removal(desired, here))
+
+
+def _packages(desired: Desired, here: Host) -> List[str]:
+    """Return the packages to install; the Debian and Red Hat families name them alike."""
+    if here.unit(IPVSADM_UNIT if desired.static else PACKAGED_UNIT, "LoadState") == "loaded":
+        return []
+    return ["ipvsadm"] if desired.static else ["ipvsadm", "ldirectord"]
+
+
+def _draining(desired: Desired, here: Host) -> List[Declared]:
+    """Return the services that ldirectord runs with a real server that is to be drained."""
+    return [service for service in desired.monitored if here.runs(service.name) and ldirectord.drained_targets(service)
+            & ldirectord.list_targets(here.servers.get(CONFIG % service.name, ""))]
+
+
+def _only_drained(service: Declared) -> services.DesiredService:
+    return service.want._replace(service=service.want.service._replace(servers={}), purge=False)
+
+
+def _table_of(desired: Desired, here: Host, stopped: Sequence[str]) -> ipvs_settings.Desired:
+    """Return the part of the kernel's table that is not ldirectord's.
+
+    Where ldirectord runs, it knows better which real servers are alive. One that it found dead stays out until it runs
+    again.
+    """
+    found = {service.key: service.want for service in desired.services if service.numeric and service.present
+             and (desired.static or not here.runs(service.name))}
+    present = {service.key for service in desired.services if service.present}
+    found.update({service.key: service.want for service in desired.services
+                  if service.numeric and not service.present and service.key not in present})
+    return ipvs_settings.Desired(found if desired.fills_table else {}, keep_quiesced=not desired.static)
+
+
+def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str]:
+    """Return the units to restart and to enable at boot."""
+    units = [(SYNC_UNIT, SYNC_FILE)] if desired.sync else []
+    units += [(BOOT_UNIT % service.name, BOOT_FILE) for service in desired.monitored if desired.boot]
+    return [unit for unit, path in units if path in changed or not here.ready(unit)]
+
+
+def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[str]) -> List[str]:
+    """Return one sentence for each change, in the order of the steps."""
+    found = list(steps["refusals"])
+    found += ["install " + name for name in steps["packages"]]
+    found += ["disable %s at boot" % unit for unit in steps["disable"]]
+    found += ["drain real servers of " + file.path for file in steps["quiesce"]]
+    found += ["stop ldirectord for " + name for name in steps["stop"]]
+    found += ["stop and disable " + SYNC_UNIT] if steps["stop_sync"] else []
+    found += list(files)
+    found += ["load the kernel module " + name for name in steps["modules"]]
+    found += ["set " + setting for setting in steps["sysctls"]]
+    found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
+    found += ["enable %s at boot" % unit for unit in steps["enable"]]
+    found += list(table)
+    found += ["reload ldirectord for " + name for name in steps["reload"]]
+    found += ["remove " + path for path in steps["remove"]]
+    return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
+
+
+def _removal(desired: Desired, here: Host) -> Dict[str, Any]:
+    """Return what takes the director out of use: units to stop and disable, files, whether the kernel has a table."""
+    units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    paths = list(FILES) + [CONFIG % service.name for service in desired.services]
+    return {"units": [unit for unit in units if here.unit(unit, "LoadState") == "loaded"],
+            "files": [{"dest": path, "secret": True} for path in paths],
+            "table": here.has(KERNEL_TABLE)}

@@ -1,0 +1,147 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the inventory declares and the hosts do not have: a cluster manager, DRBD resources, a load balancer.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
+"""
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+from .report import CRITICAL, DEGRADED, ENGINE_START, Cluster, Finding, Host, Step, short
+
+STACKS = {"pacemaker": ("pacemaker",), "cman": ("rgmanager",)}
+
+
+class Declared(NamedTuple):
+    """What the variables of the roles declare of one host."""
+
+    engines: Tuple[str, ...] = ()   # any of them is right; empty: no cluster is declared
+    variable: str = ""              # that declares the cluster
+    nodes: Tuple[Tuple[str, ...], ...] = ()  # the names of each node
+    cluster: str = ""               # the name of the cluster, if it has one
+    drbd: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # the resources and their nodes
+    services: int = 0               # of the load balancer
+    ldirectord: bool = False
+
+
+def read_variables(variables: Mapping[str, Any]) -> Declared:
+    """Return what the variables of a host declare. Validating them is the business of the roles."""
+    found = Declared(drbd=tuple((str(each["name"]), tuple(str(node["name"]) for node in _rows(each, "nodes")))
+                                for each in _rows(variables, "drbd_failover_resources") if each.get("name")))
+    services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
+    found = found._replace(services=len(services),
+                           ldirectord=variables.get("lvs_director_monitor") in (None, "ldirectord"))
+    nodes = _rows(variables, "rhcs_cman_nodes")
+    if nodes:
+        engines = STACKS.get(str(variables.get("rhcs_cman_stack")), ("pacemaker", "rgmanager"))
+        names = tuple(tuple(str(node[key]) for key in ("name", "host") if node.get(key)) for node in nodes)
+        return found._replace(engines=engines, variable="rhcs_cman_nodes", nodes=names,
+                              cluster=str(variables.get("rhcs_cman_cluster_name") or ""))
+    pair = variables.get("heartbeat_nodes")
+    if isinstance(pair, (list, tuple)) and pair:
+        return found._replace(engines=("heartbeat",), variable="heartbeat_nodes",
+                              nodes=tuple((str(name),) for name in pair))
+    return found
+
+
+def _rows(variables: Mapping[str, Any], name: str) -> List[Mapping[str, Any]]:
+    rows = variables.get(name)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, (list, tuple)) else []
+
+
+def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[str, Declared]) -> List[Finding]:
+    """Return what is declared and not there, of the hosts that answer."""
+    found = []
+    for host in hosts:
+        if host.said:
+            mine = declared[host.name]
+            found += _engine(host, mine) + _drbd(host, mine) + _director(host, mine)
+    return found + [one for cluster in clusters for one in _members(cluster, declared)]
+
+
+def withhold_starts(found: Sequence[Finding], hosts: Sequence[Host], declared: Dict[str, Declared]) -> List[Finding]:
+    """Return the findings without advice to start a node that its cluster's variables do not name: it was removed."""
+    removed = {host.name: declared[host.name].variable for host in hosts if declared[host.name].nodes
+               and not any(_is(host, names) for names in declared[host.name].nodes)}
+    return [_withhold(one, removed) for one in found]
+
+
+def _withhold(one: Finding, removed: Dict[str, str]) -> Finding:
+    starts = [step for step in one.steps if step.on in removed and step.command in ENGINE_START.values()]
+    if not starts:
+        return one
+    problem = "%s; do not start it: %s does not name it" % (one.problem, removed[starts[0].on])
+    return one._replace(problem=problem, steps=tuple(step for step in one.steps if step not in starts))
+
+
+def find_unmanaged(hosts: Sequence[Host], found: Sequence[Finding]) -> List[Finding]:
+    """Return the hosts on which no cluster manager runs, as far as no finding names them."""
+    named = {name for one in found for name in one.hosts}
+    return [Finding(CRITICAL, host.name, "no cluster manager runs here; expected a node of a cluster", (host.name,))
+            for host in hosts if host.said and host.name not in named
+            and not (host.clustat.get("running") or {}).get("cluster_manager")]
+
+
+def _is(host: Host, names: Sequence[str]) -> bool:
+    mine = {short(host.name), short(str(host.said.get("node") or host.name))}
+    return any(short(name) in mine for name in names)
+
+
+def _step(names: Sequence[str]) -> Tuple[Step, ...]:
+    return (Step("", "ansible-playbook site.yml --check --limit %s" % ",".join(names)),)
+
+
+def _finding(host: Host, names: Sequence[str], problem: str) -> Finding:
+    """Make a finding; ``names`` are the nodes that the roles build together."""
+    return Finding(CRITICAL, host.name, problem, (host.name,), _step(names))
+
+
+def _engine(host: Host, mine: Declared) -> List[Finding]:
+    if not any(_is(host, names) for names in mine.nodes) or host.said.get("clustat") is None:
+        return []
+    words, names = " or ".join(mine.engines), [node[-1] for node in mine.nodes]
+    engine, name = host.clustat.get("engine"), (host.clustat.get("cluster") or {}).get("name")
+    if engine is None:
+        return [_finding(host, names, "no cluster manager is here; %s declares a node of %s" % (
+            mine.variable, words))]
+    if engine not in mine.engines:
+        return [_finding(host, names, "%s is here; %s declares %s" % (engine, mine.variable, words))]
+    if mine.cluster and name and name != mine.cluster:
+        return [_finding(host, names, "is a node of the cluster %s; rhcs_cman_cluster_name declares %s" % (
+            name, mine.cluster))]
+    return []
+
+
+def _members(cluster: Cluster, declared: Dict[str, Declared]) -> List[Finding]:
+    """Find nodes that the running cluster does not have in its configuration."""
+    if cluster.speaker is None:
+        return []
+    there = {short(name) for node in cluster.nodes for name in (node.name, node.host or node.name)}
+    mine = declared[cluster.speaker]
+    if cluster.engine not in mine.engines:
+        return []
+    steps = _step([node[-1] for node in mine.nodes])
+    return [Finding(DEGRADED, cluster.title, "%s is no node of the running cluster; %s declares it" % (
+        names[0], mine.variable), (cluster.speaker,), steps, names[0])
+            for names in mine.nodes if not there & {short(name) for name in names}]
+
+
+def _drbd(host: Host, mine: Declared) -> List[Finding]:
+    if "drbd" in (host.said.get("faults") or {}):
+        return []
+    there = {row["name"] for row in (host.said.get("drbd") or {}).get("resources") or ()}
+    return [_finding(host, nodes, "DRBD %s is not here; drbd_failover_resources declares it" % name)
+            for name, nodes in mine.drbd if name not in there and _is(host, nodes)]
+
+
+def _director(host: Host, mine: Declared) -> List[Finding]:
+    if not mine.services or "ipvs" in (host.said.get("faults") or {}):
+        return []
+    ipvs = host.said.get("ipvs") or {"services": [], "expected": {}}
+    if mine.ldirectord and not ipvs["expected"]:
+        return [_finding(host, [host.name], "no file of ldirectord has a service; lvs_director_services declares %d"
+                         % mine.services)]
+    if not mine.ldirectord and not ipvs["services"]:
+        return [_finding(host, [host.name], "the kernel balances no service; lvs_director_services declares %d"
+                         % mine.services)]
+    return []

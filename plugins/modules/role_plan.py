@@ -1,0 +1,52 @@
+#!/usr/bin/python
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin role_plan, which runs on the controller."""
+
+DOCUMENTATION = r"""
+module: role_plan
+author:
+  - linuxha.cluster maintainers (@linuxha)
+version_added: "0.2.0"
+short_description: Plan the changes that roles of this collection would make
+description:
+  - Computes, on the controller, what a role has to change on this host, from the role's variables and from the facts
+    that M(linuxha.cluster.host_facts) has gathered on the hosts of the batch. Nothing is sent to the host.
+  - The roles of this collection run it themselves. A playbook runs it for several roles at once, after
+    M(linuxha.cluster.host_facts); roles without changes then cost one skipped task each.
+options:
+  roles:
+    description: The roles, without the name of the collection.
+    type: list
+    elements: str
+    required: true
+extends_documentation_fragment: [linuxha.cluster.attributes.facts]
+"""
+
+EXAMPLES = r"""
+- name: Validate arguments and gather facts
+  linuxha.cluster.host_facts:
+    roles: [ntp]
+
+- name: Plan the changes
+  linuxha.cluster.role_plan:
+    roles: [ntp]
+  register: plan
+
+- name: Report the changes
+  ansible.builtin.debug:
+    var: plan.changes
+"""
+
+RETURN = r"""
+changes:
+  description: One sentence for each change. Empty when the host is up to date.
+  returned: success
+  type: list
+  elements: str
+  sample: [install chrony, write /etc/chrony/chrony.conf, start chrony and enable it at boot]
+ansible_facts:
+  description: In C(linuxha.unchanged), the roles that have no changes on this host.
+  returned: success
+  type: dict
+"""

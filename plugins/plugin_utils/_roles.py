@@ -1,0 +1,77 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the controller knows of the collection's roles: their variables, their validators and their planners.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from ..module_utils._core import schema
+from ..module_utils._core.argument_spec import schema_of
+
+# The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
+ROLES = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
+         "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director_role",
+         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "rhcs_cman": "_cman.role_settings"}
+MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
+
+
+class UnknownRole(Exception):
+    """The collection has no role of that name."""
+
+
+def domain_of(role: str) -> ModuleType:
+    """Return the Python module with check_settings(), query() and plan() of a role."""
+    if role not in ROLES:
+        raise UnknownRole(f"there is no role '{role}'; expected one of {', '.join(sorted(ROLES))}")
+    return import_module("..module_utils." + ROLES[role], __package__)
+
+
+def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
+    """Return the role's variables by name, templated, out of all variables of a task."""
+    return {name: plain(templar.template(value)) for name, value in variables.items() if name.startswith(role + "_")}
+
+
+def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the role's settings with all defaults, and one message for each fault.
+
+    The rules of the domain are checked once names and types are right.
+    """
+    domain, fields = domain_of(role), schema_of_role(role)
+    unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
+               for name in sorted(set(settings) - set(fields.fields))]
+    found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
+    if unknown or faults:
+        return {}, unknown + faults
+    return found, domain.check_settings(found, list(hosts))
+
+
+@lru_cache(maxsize=None)
+def schema_of_role(role: str) -> schema.Mapping:
+    """Return the schema of the role's variables."""
+    return schema_of(options_of(role), MULTILINE)
+
+
+@lru_cache(maxsize=None)
+def options_of(role: str) -> dict[str, Any]:
+    """Return the role's argument specification."""
+    file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
+    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+
+
+def plain(value: Any) -> Any:
+    """Return the value in Python's own types, without Ansible's lazy containers and its strings from a vault."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)

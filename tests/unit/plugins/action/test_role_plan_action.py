@@ -1,0 +1,129 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How host_facts gathers for roles, and how role_plan plans with what was gathered."""
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.linuxha.cluster.plugins.action import host_facts, role_plan
+from ansible_collections.linuxha.cluster.plugins.filter.no_changes import FilterModule
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import role as ntp
+
+no_changes = FilterModule().filters()["no_changes"]
+OS = {"ansible_service_mgr": "systemd", "ansible_distribution": "Debian"}
+
+
+@pytest.fixture
+def act(monkeypatch):
+    """Run an action plugin; modules answer as given and are recorded in ``sent``."""
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+
+    def go(plugin: Any, variables: dict[str, Any], answers: dict[str, Any] | None = None, **arguments: Any) -> Any:
+        action = plugin.ActionModule.__new__(plugin.ActionModule)
+        action._task = SimpleNamespace(args=arguments, async_val=0)
+        action._templar = SimpleNamespace(template=lambda value: value)
+        sent = []
+
+        def module(module_name: str = "own", module_args: Any = None, **_more: Any) -> dict[str, Any]:
+            sent.append((module_name.rpartition(".")[2], module_args))
+            return dict((answers or {})[sent[-1][0]])
+
+        monkeypatch.setattr(action, "_execute_module", module, raising=False)
+        everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_facts": {}, "hostvars": {},
+                      **variables}
+        return SimpleNamespace(result=action.run(task_vars=everything), sent=sent)
+
+    return go
+
+
+def facts(*unchanged: str, **roles: Any) -> dict[str, Any]:
+    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged)}}}
+
+
+def test_facts_are_gathered_once_for_all_roles_and_kept(act):
+    own = {"roles": {"ntp": {"files": {}}}, "ansible_facts": dict(OS), "answers": {}}
+    done = act(host_facts, {**facts(heartbeat={"kept": 1}), "ntp_allow": []}, {"own": own}, roles=["ntp"], files=["/a"])
+    assert done.sent == [("own", {"files": ["/a"], "queries": {"ntp": ntp.query({})}})]
+    kept = done.result["ansible_facts"]["linuxha"]
+    assert kept["roles"]["heartbeat"] == {"kept": 1}
+    assert kept["roles"]["ntp"]["os"]["distribution"] == "Debian"
+    assert (kept["roles"]["ntp"]["services"], kept["unchanged"]) == (None, [])
+
+
+def test_wrong_variables_of_all_roles_are_reported_before_the_host_is_contacted(act):
+    done = act(host_facts, {"ntp_alow": [], "ntp_require_sync": True}, roles=["ntp"])
+    assert done.sent == []
+    assert done.result["failed"] and "ntp_alow: there is no such variable of the role ntp" in done.result["msg"]
+
+
+def test_hosts_without_systemd_are_described_by_service_facts(act):
+    answers = {"own": {"roles": {"ntp": {}}, "ansible_facts": {}}, "setup": {"ansible_facts": {
+        "ansible_service_mgr": "sysvinit"}}, "service_facts": {"ansible_facts": {"services": {"ntpd": {}}}}}
+    done = act(host_facts, {}, answers, roles=["ntp"])
+    assert [name for name, _arguments in done.sent] == ["own", "setup", "service_facts"]
+    assert done.result["ansible_facts"]["linuxha"]["roles"]["ntp"]["services"] == {"ntpd": {}}
+
+
+@pytest.mark.parametrize("failing", ["own", "setup", "service_facts"])
+def test_a_failure_is_returned(act, failing):
+    answers = {"own": {"roles": {"ntp": {}}, "ansible_facts": {}}, "setup": {"ansible_facts": {
+        "ansible_service_mgr": "sysvinit"}}, "service_facts": {"ansible_facts": {"services": {}}},
+        failing: {"failed": True, "msg": "no"}}
+    assert act(host_facts, {}, answers, roles=["ntp"]).result["msg"] == "no"
+
+
+def test_facts_are_invalidated_without_contacting_the_host(act):
+    done = act(host_facts, facts(ntp={}), invalidate=True)
+    assert (done.sent, done.result["ansible_facts"]) == ([], {"linuxha": {}})
+
+
+@pytest.fixture
+def planner(monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda _settings, facts, node: {"changes": facts[node]["todo"]})
+
+
+@pytest.mark.parametrize("todo, unchanged", [([], ["drbd", "ntp"]), (["install chrony"], ["drbd"])])
+def test_roles_without_changes_are_published(act, planner, todo, unchanged):
+    own = facts("drbd", "ntp", ntp={"todo": todo})
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp"])
+    assert done.result["changes"] == todo
+    assert done.result["ansible_facts"]["linuxha"]["unchanged"] == unchanged
+    assert done.result["ansible_facts"]["linuxha"]["roles"] == {"ntp": {"todo": todo}}
+
+
+def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda _settings, facts, node: {"changes": sorted(facts), "node": node})
+    hosts = {"a": facts(ntp={}), "b": facts(ntp={}), "c": {}, "d": facts()}
+    done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
+    assert (done.result["changes"], done.result["node"]) == (["a", "b"], "a")
+
+
+def test_a_plan_without_facts_is_refused(act):
+    with pytest.raises(AnsibleActionFail, match="no facts of the role ntp on a; run host_facts first"):
+        act(role_plan, {"hostvars": {"a": {}}}, roles=["ntp"])
+
+
+def test_a_refusal_of_the_planner_fails_the_task(act, monkeypatch):
+    def refuse(*_arguments: Any) -> None:
+        raise HaError("cannot")
+
+    monkeypatch.setattr(ntp, "plan", refuse)
+    with pytest.raises(AnsibleActionFail, match="cannot"):
+        act(role_plan, {"hostvars": {"a": facts(ntp={})}}, roles=["ntp"])
+
+
+def test_wrong_variables_are_refused_by_the_plan_too(act):
+    with pytest.raises(AnsibleActionFail, match="ntp_alow"):
+        act(role_plan, {"hostvars": {"a": facts(ntp={})}, "ntp_alow": []}, roles=["ntp"])
+
+
+@pytest.mark.parametrize("hosts, answer", [
+    ({"a": facts("ntp"), "b": facts("ntp")}, True), ({"a": facts("ntp"), "b": facts()}, False),
+    ({"a": facts("ntp"), "b": {}}, False), ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
+def test_no_changes_means_none_on_any_host(hosts, answer):
+    assert no_changes(hosts, "ntp", list(hosts)) is answer

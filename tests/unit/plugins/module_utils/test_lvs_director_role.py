@@ -1,0 +1,503 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Directors: what is refused, what is written and started, and that a right host is left alone."""
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import (
+    director_files,
+    director_role as role,
+    ipvs,
+    ldirectord,
+    services as lvs_services,
+)
+from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import read_params
+from hypothesis import given, strategies as st
+
+WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
+       "real": [{"address": "192.168.0.4"}]}
+GOOD = {"lvs_director_services": [WWW], "lvs_director_globals": {}, "lvs_director_boot": False,
+        "lvs_director_monitor": "ldirectord", "lvs_director_drain_limit": 300,
+        "lvs_director_sync": {"syncid": 1, "interface": "eth0", "group": None}, "lvs_director_modules": ["ip_vs_ftp"],
+        "lvs_director_sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.vs.sync_threshold": "3 50"}}
+ADDRESSES = json.dumps([
+    {"ifname": "lo", "addr_info": [{"local": "127.0.0.1", "prefixlen": 8, "label": "lo"}]},
+    {"ifname": "eth0", "addr_info": [{"local": "192.168.0.1", "prefixlen": 24, "label": "eth0"}]}])
+INSTALLED = {role.PACKAGED_UNIT: {"LoadState": "loaded", "UnitFileState": "disabled"},
+             role.IPVSADM_UNIT: {"LoadState": "loaded", "UnitFileState": "generated"}}
+READY = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}
+NOTHING = {"kind": "", "content": hashlib.sha256(b"").hexdigest(), "mode": 0, "owner": "", "group": ""}
+NAMES = ("www", "sip", "mark", "old", "older")
+
+
+def change(**changes: Any) -> dict[str, Any]:
+    return {**GOOD, **{"lvs_director_" + name: value for name, value in changes.items()}}
+
+
+def written(file: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "file", "content": hashlib.sha256(file["content"].encode()).hexdigest(),
+            "mode": int(file["mode"], 8), "owner": "root", "group": "root"}
+
+
+class Director:
+    """A host that carries out plans, and the facts that are gathered there."""
+
+    def __init__(self, units: dict[str, Any] | None = None, addresses: str = ADDRESSES) -> None:
+        self.files: dict[str, Any] = {}
+        self.texts: dict[str, str] = {}
+        self.units = dict(INSTALLED if units is None else units)
+        self.addresses, self.table, self.pending = addresses, "", ""
+        self.configs: dict[str, str] = {}
+
+    def facts(self, settings: dict[str, Any]) -> dict[str, Any]:
+        asked = role.query(settings)
+        servers = "".join(f"{path}\0{line}\n" for path, text in self.configs.items()
+                          for line in text.splitlines() if " real" in line)
+        return {"files": {path: self.files.get(path, NOTHING) for path in asked["files"]},
+                "texts": {path: self.texts.get(path) for path in asked["texts"]},
+                "units": {name: self.units.get(name, {}) for name in asked["units"]},
+                "commands": {"addresses": self.addresses, "servers": servers},
+                "pending": {role.DAEMON: self.pending} if self.pending else {}, "ipvs": self.table, "mounts": {}}
+
+    def plan(self, settings: dict[str, Any]) -> dict[str, Any]:
+        plan = role.plan(settings, {"frontal1": self.facts(settings)}, "frontal1")
+        assert json.loads(json.dumps(plan)) == plan
+        return plan
+
+    def apply(self, settings: dict[str, Any]) -> Director:
+        """Carry out a plan."""
+        plan = self.plan(settings)
+        for file in plan["files"]:
+            self.files[file["dest"]] = written(file)
+            self.configs.update({file["dest"]: file["content"]} if file["dest"].endswith(".cf") else {})
+        for path in plan["remove"]:
+            self.files.pop(path)
+            self.configs.pop(path, None)
+        for setting in plan["sysctls"]:
+            name, value = setting.split("=")
+            self.texts["/proc/sys/" + name.replace(".", "/")] = value.replace(" ", "\t") + "\n"
+        self.texts[role.LOADED] = self.texts.get(role.LOADED, "") + "".join(
+            name + " 1 0\n" for name in plan["modules"])
+        self.units.update({name: dict(READY) for name in plan["start"] + plan["enable"]})
+        self.units.update({name: {**self.units.get(name, {}), "UnitFileState": "disabled"} for name in plan["disable"]})
+        if plan["packages"]:
+            self.units.update(INSTALLED)
+        table = read_params({"services": plan["table"]}).services
+        if table:
+            self.table = ipvs.render_state(ipvs.State({
+                key: want.service for key, want in table.items() if want.present}))
+        self.pending = ""
+        return self
+
+    def run(self, *names: str) -> Director:
+        """Run ldirectord for these services."""
+        self.texts.update({role.RUNNING % name: "4711\n" for name in names})
+        return self
+
+
+def paths(files: list[dict[str, Any]]) -> list[str]:
+    return [file["dest"] for file in files]
+
+
+def rules(*raw: dict[str, Any]) -> str:
+    return role.render_rules(ldirectord.read_services(raw, {})[0])
+
+
+@pytest.mark.parametrize("changes", [{}, {"sync": None}, {"sync": {}}, {"sync": {
+    "syncid": 255, "interface": "bond0.7", "states": ["backup"], "group": "ff02::81", "port": 8848, "ttl": 1,
+    "maxlen": 1400}}])
+def test_good_settings_have_no_fault(changes):
+    assert role.check_settings(change(**changes), ["frontal1"]) == []
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"services": [{**WWW, "virtual": "192.168.0.3:0"}]},
+     "lvs_director_services[0].virtual: 0 is not valid; expected 1 to 65535"),
+    ({"globals": {"checkinterval": 0}}, "lvs_director_globals.checkinterval: 0 is not valid"),
+    ({"sync": {"syncid": 0, "interface": "eth0"}},
+     "lvs_director_sync.syncid: 0 is not valid; expected a whole number, 1 to 255"),
+    ({"sync": {"syncid": 256, "interface": "eth0"}},
+     "lvs_director_sync.syncid: 256 is not valid; expected a whole number, 1 to 255"),
+    ({"sync": {"syncid": 1, "interface": "eth 0"}}, "lvs_director_sync.interface: 'eth 0' is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "states": []}},
+     "lvs_director_sync.states: '' is not valid; expected master, backup or both"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "states": ["slave"]}},
+     "lvs_director_sync.states: 'slave' is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "group": "192.168.0.9"}},
+     "lvs_director_sync.group: '192.168.0.9' is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "group": "all"}}, "lvs_director_sync.group: 'all' is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "port": 0}}, "lvs_director_sync.port: 0 is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "ttl": 256}}, "lvs_director_sync.ttl: 256 is not valid"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "maxlen": 0}}, "lvs_director_sync.maxlen: 0 is not valid"),
+    ({"sysctls": {"ip_forward": "1"}}, "lvs_director_sysctls: 'ip_forward' is not valid"),
+    ({"sysctls": {"net.ipv4.ip_forward": "yes"}}, "lvs_director_sysctls.net.ipv4.ip_forward: 'yes' is not valid"),
+    ({"monitor": "static", "services": [{**WWW, "real": [{"address": "reel1"}]}]},
+     "lvs_director_services[0].real[0].address: 'reel1' is not valid; expected an address"),
+    ({"drain_limit": -1}, "lvs_director_drain_limit: -1 is not valid; expected a whole number, 0 to 86400"),
+    ({"services": [{**WWW, "real": [{"address": "192.168.0.4", "state": "drained"}]}]},
+     "lvs_director_services[0].real: every state is 'drained'"),
+    ({"services": [{**WWW, "real": [{"address": "192.168.0.4"}, {"address": "reel2", "state": "drained"}]}]},
+     "lvs_director_services[0].real[1].address: 'reel2' is not valid; expected an address"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "maxlen": 65508}}, "lvs_director_sync.maxlen: 65508 is not valid; "
+     "expected a whole number, 1 to 65507"),
+    ({"sync": {"syncid": 1, "interface": "eth0", "maxlen": 65535}}, "lvs_director_sync.maxlen: 65535 is not valid"),
+    ({"services": [{**WWW, "scheduler": "twos"}]}, "lvs_director_services[0].scheduler: 'twos' is not valid"),
+    ({"modules": ["ip_vs;reboot"]}, "lvs_director_modules: 'ip_vs;reboot' is not valid"),
+])
+def test_a_wrong_value_is_a_fault(changes, message):
+    faults = role.check_settings(change(**changes), [])
+    assert any(message in fault for fault in faults), faults
+
+
+def test_a_bare_director_gets_everything_in_one_plan():
+    plan = Director(units={}).plan(GOOD)
+    assert plan["packages"] == ["ipvsadm", "ldirectord"]
+    assert paths(plan["files"]) == [role.MODULES_FILE, role.SYSCTL_FILE, role.SYNC_FILE, role.RULES_FILE,
+                                    role.TABLE_FILE, "/etc/ha.d/www.cf", role.BOOT_FILE, role.AGENT]
+    assert plan["modules"] == ["ip_vs", "ip_vs_wlc", "ip_vs_ftp"]
+    assert plan["sysctls"] == ["net.ipv4.ip_forward=1", "net.ipv4.vs.sync_threshold=3 50"]
+    assert plan["start"] == [role.SYNC_UNIT]
+    assert plan["reload"] == []
+    assert plan["disable"] == [role.PACKAGED_UNIT]  # the package enables it
+    assert plan["changes"] == [
+        "install ipvsadm", "install ldirectord", "disable ldirectord.service at boot",
+        "note that ldirectord is to take changed files over", "write /etc/modules-load.d/lvs-director.conf",
+        "write /etc/sysctl.d/60-lvs-director.conf", "write /etc/systemd/system/ipvs-sync.service",
+        "write /etc/lvs-director.rules", "write /etc/systemd/system/lvs-table.service", "write /etc/ha.d/www.cf",
+        "write /etc/systemd/system/lvs-ldirectord@.service", "write /etc/ha.d/resource.d/ldirectord",
+        "load the kernel module ip_vs", "load the kernel module ip_vs_wlc", "load the kernel module ip_vs_ftp",
+        "set net.ipv4.ip_forward=1", "set net.ipv4.vs.sync_threshold=3 50",
+        "restart ipvs-sync.service and enable it at boot", "enable lvs-table.service at boot",
+        "add service tcp 192.168.0.3:80 (wlc) with 1 server"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"boot": True}, {"sync": None}, {"services": [dict(WWW, state="absent")]},
+                                     {"services": []}, {"monitor": "static"}, {"monitor": "static", "boot": True}])
+@pytest.mark.parametrize("units", [None, {}])
+def test_a_converged_director_has_no_changes(changes, units):
+    settings = change(**changes)
+    assert Director(units).apply(settings).plan(settings)["changes"] == []
+
+
+@pytest.mark.parametrize("damage, change_of_it", [
+    (lambda host: host.units.update({role.SYNC_UNIT: {}}), "restart ipvs-sync.service and enable it at boot"),
+    (lambda host: host.units[role.TABLE_UNIT].clear(), "enable lvs-table.service at boot"),
+    (lambda host: host.files["/etc/ha.d/www.cf"].update(content="x"), "replace /etc/ha.d/www.cf"),
+    (lambda host: host.files["/etc/ha.d/www.cf"].update(mode=0o600), "set owner and mode of /etc/ha.d/www.cf"),
+    (lambda host: host.texts.update({role.LOADED: "ip_vs 1 0\nip_vs_ftp 1 0\n"}), "load the kernel module ip_vs_wlc"),
+    (lambda host: host.texts.update({"/proc/sys/net/ipv4/ip_forward": "0\n"}), "set net.ipv4.ip_forward=1"),
+    (lambda host: host.texts.pop("/proc/sys/net/ipv4/vs/sync_threshold"), "set net.ipv4.vs.sync_threshold=3 50"),
+    (lambda host: setattr(host, "table", ""), "add service tcp 192.168.0.3:80 (wlc) with 1 server"),
+    (lambda host: setattr(host, "table", host.table.replace("wlc", "rr")),
+     "change service tcp 192.168.0.3:80: scheduler wlc (was rr)"),
+    (lambda host: setattr(host, "pending", role.SYSCTL_FILE), "remove the state file of ldirectord"),
+])
+def test_each_difference_is_a_change(damage, change_of_it):
+    director = Director().apply(GOOD)
+    damage(director)
+    assert change_of_it in director.plan(GOOD)["changes"]
+
+
+def test_the_synchronisation_runs_both_ways_with_one_syncid():
+    text = director_files.render_sync({"syncid": 1, "interface": "eth0"})
+    assert "ExecStart=/sbin/ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 1\n" in text
+    assert "ExecStart=/sbin/ipvsadm --start-daemon master --mcast-interface eth0 --syncid 1\n" in text
+    assert "Wants=network-online.target sys-subsystem-net-devices-eth0.device\n" in text
+
+
+def test_the_synchronisation_takes_every_option():
+    text = director_files.render_sync({"syncid": 2, "interface": "eth0", "states": ["master"], "maxlen": 1400,
+                             "group": "224.0.0.9", "port": 9000, "ttl": 2})
+    starts = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    assert starts == ["ExecStart=/sbin/ipvsadm --start-daemon master --mcast-interface eth0 --syncid 2 --sync-maxlen "
+                      "1400 --mcast-group 224.0.0.9 --mcast-port 9000 --mcast-ttl 2"]
+
+
+def test_ldirectord_is_reloaded_for_a_changed_service():
+    plan = Director().apply(GOOD).plan(change(services=[{**WWW, "scheduler": "wrr"}]))
+    assert plan["reload"] == ["www"]
+    assert plan["modules"] == ["ip_vs_wrr"]
+    assert plan["start"] == []
+
+
+def test_a_removed_service_is_stopped_and_its_file_removed():
+    plan = Director().apply(GOOD).plan(change(services=[{**WWW, "state": "absent"}], sync=None))
+    assert plan["stop"] == ["www"]
+    assert plan["remove"] == ["/etc/ha.d/www.cf", role.SYNC_FILE]
+    assert plan["stop_sync"]
+    assert {"stop ldirectord for www", "stop and disable ipvs-sync.service"} <= set(plan["changes"])
+
+
+def test_a_removed_service_leaves_nothing_in_the_kernels_table_of_the_director_that_runs_it():
+    plan = Director().apply(GOOD).run("www").plan(change(services=[{**WWW, "state": "absent"}]))
+    assert plan["stop"] == ["www"]
+    assert plan["table"] == [{"address": "192.168.0.3", "port": 80, "protocol": "tcp", "state": "absent"}]
+
+
+def test_a_renamed_service_stays_in_the_kernels_table():
+    plan = Director().apply(GOOD).plan(change(services=[{"name": "www", "state": "absent", "virtual": WWW["virtual"]},
+                                                        {**WWW, "name": "web"}]))
+    assert (plan["stop"], plan["table"]) == (["www"], [])
+
+
+def agent(folder, *arguments):
+    """Run the agent with another /run and another ldirectord, which fails without its configuration."""
+    (folder / "ldirectord").write_text("#!/bin/sh\necho asked; exit 1\n")
+    (folder / "ldirectord").chmod(0o755)
+    text = director_files.AGENT_TEXT.replace("/run/", "%s/" % folder).replace("/usr/sbin/", "%s/" % folder)
+    done = subprocess.run(["sh", "-c", text, "agent", *arguments], stdout=subprocess.PIPE, check=False)
+    return done.stdout, done.returncode
+
+
+@pytest.mark.parametrize("config", ["second.cf", "/etc/ha.d/second.cf"])
+def test_the_agent_stops_ldirectord_without_its_configuration(tmp_path, config):
+    with subprocess.Popen(["ldirectord", "60"], executable=shutil.which("sleep")) as running:
+        (tmp_path / "ldirectord.second.cf.pid").write_text("%d\n" % running.pid)
+        assert agent(tmp_path, config, "stop") == (b"", 0)
+        assert running.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("pid", [None, "", "1\n", "999999999\n"])
+def test_the_agent_stops_nothing_but_ldirectord(tmp_path, pid):
+    if pid is not None:
+        (tmp_path / "ldirectord.second.cf.pid").write_text(pid)
+    assert agent(tmp_path, "second.cf", "stop") == (b"", 0)
+    assert agent(tmp_path, "second.cf", "status") == (b"asked\n", 1)
+
+
+def test_modules_of_perl_for_checks_are_loaded_at_start():
+    for name in ("HTTP::Config", "URI::http", "LWP::Protocol::http", "HTML::HeadParser", "IO::Uncompress::Gunzip"):
+        assert "-M" + name in director_files.PERL_MODULES
+    assert '\nEnvironment="PERL5OPT=%s"\n' % director_files.PERL_MODULES in director_files.BOOT_TEXT
+
+
+def test_the_agent_has_systemd_run_ldirectord_which_starts_it_again_when_it_was_killed(tmp_path):
+    (tmp_path / "systemctl").write_text('#!/bin/sh\necho systemctl "$@"\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = {"PATH": "%s:/usr/bin:/bin" % tmp_path}
+    for config in ("www.cf", "/etc/ha.d/www.cf"):
+        for verb in ("start", "stop"):
+            argv = ["sh", "-c", director_files.AGENT_TEXT, "agent", config, verb]
+            said = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True).stdout.decode()
+            assert said == "systemctl %s lvs-ldirectord@www.service\n" % verb
+    assert "\nRestart=on-failure\n" in director_files.BOOT_TEXT
+
+
+def test_one_director_starts_ldirectord_itself():
+    plan = Director().plan(change(boot=True))
+    assert plan["start"] == [role.SYNC_UNIT, "lvs-ldirectord@www.service"]
+    assert role.BOOT_FILE in paths(plan["files"])
+    assert role.AGENT not in paths(plan["files"])
+
+
+def test_the_service_of_the_package_is_disabled_at_boot():
+    plan = Director({role.PACKAGED_UNIT: {"LoadState": "loaded", "UnitFileState": "enabled"}}).plan(GOOD)
+    assert plan["disable"] == [role.PACKAGED_UNIT]
+
+
+def test_a_file_with_a_password_is_for_root_only_and_never_shown():
+    service = {**WWW, "checktype": "negotiate", "service": "mysql", "request": "select 1", "login": "a", "passwd": "b",
+               "database": "c"}
+    plan = Director().plan(change(services=[service]))
+    (config,) = [file for file in plan["files"] if file["dest"] == "/etc/ha.d/www.cf"]
+    assert (config["mode"], config["secret"], config["backup"]) == ("0600", True, False)
+    assert plan["secret"]
+    assert not Director().plan(GOOD)["secret"]
+
+
+def test_a_file_without_one_is_kept_as_a_backup():
+    assert [file["dest"] for file in Director().plan(GOOD)["files"] if file["backup"]] == ["/etc/ha.d/www.cf"]
+
+
+def test_an_address_outside_the_networks_is_refused():
+    plan = Director().plan(change(services=[{**WWW, "virtual": "10.9.9.9:80"}]))
+    assert plan["refusals"] == [
+        "lvs_director_services[0].virtual: '10.9.9.9:80' is not valid; expected an address of a network of this host "
+        "(192.168.0.0/24)"]
+    assert plan["changes"][0] == plan["refusals"][0]
+
+
+def test_the_query():
+    query = role.query(GOOD)
+    assert "/etc/ha.d/www.cf" in query["files"]
+    assert {"/proc/sys/net/ipv4/ip_forward", "/proc/modules"} <= set(query["texts"])
+    assert query["units"][0] == role.SYNC_UNIT
+    assert query["units"][-1] == "lvs-ldirectord@www.service"
+    assert query["commands"]["servers"][-1] == "/etc/ha.d/www.cf"
+
+
+def test_without_services_no_file_is_searched():
+    assert "servers" not in role.query(change(services=[]))["commands"]
+
+
+STATIC = [
+    {**WWW, "persistent": 60, "netmask": "255.255.255.0", "real": [
+        {"address": "192.168.0.4", "to": "192.168.0.5", "weight": 2, "lower": 5, "upper": 9, "port": None}]},
+    {"name": "sip", "virtual": "[2001:db8::3]:5060", "protocol": "udp", "ops": True, "scheduler": "sh",
+     "schedflags": "sh-port", "persistent": 9, "checktype": "connect", "real": [
+         {"address": "2001:db8::4", "port": 5061, "forward": "masq"}]},
+    {"name": "mark", "virtual": "7", "checktype": "on", "real": [{"address": "192.168.0.4", "forward": "ipip"}]},
+    {"name": "old", "state": "absent", "virtual": "192.168.0.3:81"}, {"name": "older", "state": "absent"},
+]
+SIX = json.dumps([*json.loads(ADDRESSES), {"ifname": "eth0", "addr_info": [{"local": "2001:db8::1", "prefixlen": 64}]}])
+
+
+def test_a_static_table_for_the_module():
+    director = Director(addresses=SIX)
+    director.table = "-A -t 192.168.0.3:81 -s wrr\n"
+    table = director.plan(change(services=STATIC, monitor="static"))["table"]
+    assert table[0]["servers"] == [
+        {"address": "192.168.0.%d" % number, "port": 80, "forward": "gate", "weight": 2, "lower_threshold": 5,
+         "upper_threshold": 9} for number in (4, 5)]
+    assert table[0]["persistence"] == {"timeout": 60, "netmask": "255.255.255.0"}
+    assert (table[1]["flags"], table[1]["one_packet"], table[1]["protocol"]) == (["sh-port"], True, "udp")
+    assert table[2]["fwmark"] == 7
+    assert table[3] == {"address": "192.168.0.3", "port": 81, "protocol": "tcp", "state": "absent"}
+    assert len(table) == 4
+
+
+def test_a_static_table_for_the_next_boot():
+    assert rules(*STATIC).splitlines() == [
+        "-A -t 192.168.0.3:80 -s wlc -p 60 -M 255.255.255.0",
+        "-a -t 192.168.0.3:80 -r 192.168.0.4:80 -g -w 2 -x 9 -y 5",
+        "-a -t 192.168.0.3:80 -r 192.168.0.5:80 -g -w 2 -x 9 -y 5",
+        "-A -u [2001:db8::3]:5060 -s sh -p 9 -o -b sh-port",
+        "-a -u [2001:db8::3]:5060 -r [2001:db8::4]:5061 -m -w 1",
+        "-A -f 7 -s wrr",
+        "-a -f 7 -r 192.168.0.4:0 -i -w 1",
+    ]
+
+
+def test_a_static_table_that_is_set_has_no_changes():
+    settings = change(services=STATIC, monitor="static")
+    assert Director(addresses=SIX).apply(settings).plan(settings)["changes"] == []
+
+
+def test_a_static_director_has_no_ldirectord():
+    plan = Director().apply(GOOD).plan(change(monitor="static"))
+    assert plan["stop"] == ["www"]
+    assert plan["remove"] == ["/etc/ha.d/www.cf", role.BOOT_FILE, role.AGENT]
+    assert Director().plan(change(monitor="static"))["enable"] == [role.TABLE_UNIT]
+    assert Director(units={}).plan(change(monitor="static"))["packages"] == ["ipvsadm"]
+
+
+def test_the_table_is_filled_before_ldirectord_starts_and_left_to_it_then():
+    director = Director().apply(GOOD)
+    assert "    cleanstop = no\n" not in director.configs["/etc/ha.d/www.cf"]  # it is a global directive here
+    assert "\ncleanstop = no\n" in director.configs["/etc/ha.d/www.cf"]
+    director.table = ""
+    assert director.plan(GOOD)["table"][0]["address"] == "192.168.0.3"
+    assert director.plan(change(boot=True))["table"] == []
+    assert director.run("www").plan(GOOD)["table"] == []
+
+
+def test_a_dead_real_server_stays_quiesced_while_ldirectord_does_not_run():
+    director = Director().apply(GOOD)
+    director.table = director.table.replace("-w 1", "-w 0")
+    assert director.plan(GOOD)["table"] == []
+    assert "change server" in director.plan(change(monitor="static"))["changes"][-4]
+
+
+def test_a_table_has_no_host_names():
+    assert Director().plan(change(services=[{**WWW, "real": [{"address": "reel1"}]}]))["table"] == []
+
+
+TWO = {**WWW, "real": [{"address": "192.168.0.4", "weight": 3}, {"address": "192.168.0.5", "weight": 2}]}
+LEAVING = {**TWO, "real": [TWO["real"][0], {**TWO["real"][1], "state": "drained"}]}
+
+
+def running(settings: dict[str, Any]) -> Director:
+    """Return a director on which ldirectord runs as the settings say."""
+    return Director().apply(settings).run("www")
+
+
+def test_a_drained_server_is_quiesced_waited_for_and_removed_from_the_file():
+    plan = running(change(services=[TWO])).plan(change(services=[LEAVING]))
+    (quiesced,) = plan["quiesce"]
+    (final,) = [file for file in plan["files"] if file["dest"] == "/etc/ha.d/www.cf"]
+    assert quiesced["dest"] == final["dest"]
+    assert "real = 192.168.0.5:80 gate 0" in quiesced["content"]
+    assert "real = 192.168.0.4:80 gate 3" in quiesced["content"]
+    assert "192.168.0.5" not in final["content"]
+    assert plan["reload"] == ["www"]
+    assert [(entry["purge"], [server["address"] for server in entry["servers"]]) for entry in plan["drain"]] == [
+        (False, ["192.168.0.5"])]
+    assert plan["drain"][0]["servers"][0]["state"] == "drained"
+    assert "drain real servers of /etc/ha.d/www.cf" in plan["changes"]
+
+
+def test_a_drained_server_has_no_changes_afterwards():
+    settings = change(services=[LEAVING])
+    assert running(settings).plan(settings)["changes"] == []
+
+
+@pytest.mark.parametrize("settings", [
+    change(services=[TWO]),                                      # nothing is to be drained
+    change(services=[{"name": "www", "state": "absent"}]),       # the whole service goes
+    change(services=[LEAVING], monitor="static"),                # the module has the whole table
+])
+def test_nothing_else_is_drained(settings):
+    assert running(change(services=[TWO])).plan(settings)["drain"] == []
+
+
+def test_where_ldirectord_does_not_run_the_table_drains():
+    plan = Director().apply(change(services=[TWO])).plan(change(services=[LEAVING]))
+    assert plan["drain"] == []
+    assert [server.get("state") for server in plan["table"][0]["servers"]] == [None, "drained"]
+
+
+def test_the_table_of_the_next_boot_has_no_drained_server():
+    assert "192.168.0.5" not in rules(LEAVING)
+    assert "192.168.0.4" in rules(LEAVING)
+
+
+def test_files_that_a_killed_run_wrote_count_as_changed():
+    director = Director().apply(GOOD)
+    director.pending = "/etc/ha.d/www.cf\n" + role.SYNC_FILE + "\n"
+    plan = director.plan(GOOD)
+    assert (plan["pending"], plan["files"], plan["reload"], plan["start"]) == (True, [], ["www"], [role.SYNC_UNIT])
+
+
+def test_the_removal_stops_what_is_there_and_removes_all_files():
+    removal = Director(units={}).plan(GOOD)["removal"]
+    assert (removal["units"], removal["table"]) == ([], False)
+    director = Director().apply(change(boot=True))
+    director.files[role.KERNEL_TABLE] = dict(NOTHING, kind="file")
+    removal = director.plan(change(boot=True))["removal"]
+    assert removal["units"] == [role.SYNC_UNIT, "lvs-ldirectord@www.service"]
+    assert {file["dest"] for file in removal["files"]} >= set(paths(Director().plan(GOOD)["files"]))
+    assert removal["table"]
+
+
+# --- one model ------------------------------------------------------------------------------------------------------
+
+addresses = st.integers(1, 200).map("192.168.0.{}".format)
+reals = st.lists(st.fixed_dictionaries({"address": addresses}, optional={
+    "weight": st.integers(0, 65535), "forward": st.sampled_from(["gate", "ipip", "masq"]), "upper": st.integers(1, 9),
+    "state": st.sampled_from(["present", "drained"])}), min_size=1, max_size=5)
+directives = st.fixed_dictionaries({"checktype": st.just("on")}, optional={
+    "scheduler": st.sampled_from([*lvs_services.SCHEDULERS, "twos"]), "persistent": st.integers(0, 2678401),
+    "schedflags": st.sampled_from(["sh-port", "mh-port", "flag-1"]), "ops": st.booleans(),
+    "netmask": st.sampled_from(["255.255.255.0", "255.0.255.0", "24", "255.255.255.255"])})
+
+
+@given(st.sampled_from(["192.168.0.250:80", "192.168.0.250:53", "7", "2147483648"]), reals, directives)
+def test_what_the_role_accepts_the_module_and_ipvsadm_read_as_the_same(virtual, real, given_directives):
+    declared, faults = ldirectord.read_services(
+        [{"name": "www", "virtual": virtual, "real": real, **given_directives}], {})
+    (service,) = declared
+    if faults:
+        return
+    entry = lvs_services.entry_of(service.key, service.want)
+    assert read_params({"services": [entry]}).services == {service.key: service.want}
+    text = role.render_rules(declared)
+    read = ipvs.parse_state(text)
+    assert ipvs.render_state(read) == text
+    assert set(read.services[service.key].servers) == set(service.want.service.servers)

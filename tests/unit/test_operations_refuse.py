@@ -1,0 +1,332 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every operation refuses to begin while its cluster is not healthy, and names the finding.
+
+The playbooks run as they are, with the lab's inventory, against hosts that do not exist.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/unit/plugins"))
+
+import fake_hosts as fake  # noqa: E402
+
+Looks = dict[str, dict[str, Any]]
+# What other modules than cluster_info return here.
+COMMON = {"rc": 0, "stdout": "off", "stderr": "", "stat": {"exists": False},
+          "ansible_facts": {"os_family": "Debian"}}
+# the host that joins the farm
+MORE = "lvs_realservers: {hosts: {reel3: }}\n"
+REFUSAL = "Refuse to continue unless the cluster is healthy"
+
+
+def pair() -> Looks:
+    looks = fake.web_pair()
+    for look in looks.values():
+        look["units"] = {**look["units"], **fake.units(heartbeat="active")}
+    return looks
+
+
+def farm() -> Looks:
+    return {**fake.lvs_farm(), "reel3": fake.answer("reel3", addresses=fake.addresses("192.168.0.6"))}
+
+
+def magi() -> Looks:
+    text = json.dumps(fake.magi())
+    for new, old in (("balthasar", "debian1"), ("casper", "debian2"), ("melchior", "debian3")):
+        text = text.replace(old, new)
+    looks: Looks = json.loads(text)
+    return looks
+
+
+def drbd_down(looks: Looks) -> None:
+    looks["debian2"]["drbd"] = fake.drbd("debian2", "")
+
+
+def unreachable(looks: Looks) -> None:
+    looks[sorted(looks)[1]] = {"unreachable": True, "msg": "No route to host"}
+
+
+def group_nowhere(looks: Looks) -> None:
+    """Only both answers together show it."""
+    first = sorted(looks)[0]
+    here = "debian1" if first == "debian1" else "frontal1"
+    looks[first]["clustat"] = fake.heartbeat(here, "none", fake.HARESOURCES if here == "debian1" else fake.FARM)
+
+
+def bare(looks: Looks) -> None:
+    for name in list(looks):
+        looks[name] = fake.answer(name, addresses=looks[name]["addresses"])
+
+
+def no_server(looks: Looks) -> None:
+    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE, "", [fake.LDIRECTORD])
+
+
+def node_offline(looks: Looks) -> None:
+    for look in looks.values():
+        next(node for node in look["clustat"]["nodes"] if node["name"] == "casper").update(online=False)
+
+
+def group_failed(looks: Looks) -> None:
+    for look in looks.values():
+        next(group for group in look["clustat"]["groups"] if group["name"] == "test").update(state="failed")
+
+
+PAIR = [
+    (drbd_down, "debian2: DRBD repl is configured and not up"),
+    (unreachable, "debian2: does not answer: No route to host."),
+    (group_nowhere, "web_pair: web runs nowhere: no node holds it"),
+    (bare, "debian1: no cluster manager is here; heartbeat_nodes declares a node of heartbeat"),
+]
+REACHABLE = [each for each in PAIR if each[0] is not unreachable]
+FARM = [
+    (no_server, "frontal1: tcp 192.168.0.3:80 sends nothing to 192.168.0.5:80"),
+    (group_nowhere, "lvs_directors: www runs nowhere: no node holds it"),
+]
+MAGI = [
+    (node_offline, "magi_nodes: casper is offline"),
+    (group_failed, "magi_nodes: test has failed and waits for an administrator"),
+]
+DRAINED = {"name": "www", "virtual": "192.168.0.3:80", "real": [
+    {"address": "192.168.0.4", "forward": "gate", "state": "drained"}, {"address": "192.168.0.5", "forward": "gate"}]}
+THIRD = {"name": "www", "virtual": "192.168.0.3:80", "real": [
+    {"address": f"192.168.0.{number}", "forward": "gate"} for number in (4, 5, 6)]}
+WITHOUT = [{"name": name, "id": number, "addresses": [f"192.168.0.20{number}"]} for number, name in (
+    (1, "balthasar"), (2, "casper"))]
+OPERATIONS: list[tuple[str, Callable[[], Looks], dict[str, Any], list[tuple[Callable[[Looks], None], str]]]] = [
+    ("switchover", pair, {"cluster": "web_pair", "to": "debian2"}, PAIR),
+    ("rolling_reboot", pair, {"cluster": "web_pair"}, PAIR),
+    ("rolling_upgrade", pair, {"cluster": "web_pair"}, REACHABLE),
+    ("rotate_secrets", pair, {"cluster": "web_pair"}, REACHABLE),
+    ("maintenance", pair, {"cluster": "web_pair", "node": "debian1", "state": "on"}, PAIR[:1]),
+    ("grow_storage", pair, {"cluster": "web_pair"}, PAIR),
+    ("add_node", farm, {"cluster": "lvs_farm", "node": "reel3", "lvs_director_services": [THIRD]}, FARM),
+    ("remove_node", farm, {"cluster": "lvs_farm", "node": "reel1", "lvs_director_services": [DRAINED]}, FARM),
+    ("add_node", magi, {"cluster": "magi_nodes", "node": "melchior"}, MAGI),
+    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "rhcs_cman_nodes": WITHOUT}, MAGI),
+    ("switchover", magi, {"cluster": "magi_nodes", "to": "casper"}, MAGI),
+    ("rolling_reboot", magi, {"cluster": "magi_nodes"}, MAGI),
+    ("rolling_upgrade", magi, {"cluster": "magi_nodes"}, MAGI),
+    ("rotate_secrets", magi, {"cluster": "magi_nodes"}, MAGI),
+    ("maintenance", magi, {"cluster": "magi_nodes", "node": "casper", "state": "on"}, MAGI),
+    ("grow_storage", magi, {"cluster": "magi_nodes"}, MAGI),
+]
+TABLE = [pytest.param(name, looks, variables, break_it, told, ["--check"] if check else [],
+                      id=f"{name}-{looks.__name__}-{break_it.__name__}-{'check' if check else 'real'}")
+         for name, looks, variables, findings in OPERATIONS for number, (break_it, told) in enumerate(findings)
+         for check in ([True, False] if number == 0 else [True])]
+
+
+def play(folder: Path, playbook: Path, rounds: dict[str, list[dict[str, Any]]], variables: dict[str, Any],
+         *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook; ``rounds`` are the results of each host, one after the other."""
+    for host, results in rounds.items():
+        said = [result if result.get("unreachable") else {**COMMON, **result} for result in results]
+        (folder / f"{host}.json").write_text(json.dumps(said), encoding="utf-8")
+    more = folder / "more.yml"
+    more.write_text(MORE, encoding="utf-8")
+    extra = {"ansible_connection": "fake_host", "ansible_host": "{{ inventory_hostname }}", **variables}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
+                   "LINUXHA_FAKE_HOSTS": str(folder), "ANSIBLE_PIPELINING": "1",
+                   "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests/unit/fake_connection")}
+    return subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", ROOT / "inventories/lab", "-i", more, playbook,
+         "-e", json.dumps(extra), *options],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )
+
+
+def one(looks: Looks) -> dict[str, list[dict[str, Any]]]:
+    return {name: [look] for name, look in looks.items()}
+
+
+def tasks_of(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.findall(r"^TASK \[(.*)\] \*", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("playbook", "looks", "variables", "break_it", "told", "options"), TABLE)
+def test_an_operation_refuses_to_begin(tmp_path, playbook, looks, variables, break_it, told, options):
+    seen = looks()
+    break_it(seen)
+    done = play(tmp_path, ROOT / f"playbooks/{playbook}.yml", one(seen), variables, *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert tasks_of(done)[-1] == REFUSAL, done.stdout
+    message = done.stdout.rpartition("TASK [")[2]
+    assert f"cannot continue on {variables['cluster']}: " in message
+    assert told in " ".join(message.split()), message
+    assert "Nothing more was changed. To continue: repair what is named" in " ".join(message.split())
+
+
+@pytest.mark.parametrize("playbook", ["rolling_upgrade", "rotate_secrets"])
+def test_an_operation_that_reads_a_state_file_first_ends_where_a_host_is_unreachable(tmp_path, playbook):
+    seen = pair()
+    unreachable(seen)
+    done = play(tmp_path, ROOT / f"playbooks/{playbook}.yml", one(seen), {"cluster": "web_pair"})
+    assert done.returncode == 4, done.stdout
+    assert "No route to host" in done.stdout.rpartition("TASK [")[2]
+    assert "changed=0" in done.stdout
+
+
+def test_status_finds_what_the_inventory_declares_and_bare_machines_do_not_have(tmp_path):
+    seen = {**pair(), **farm(), **magi()}
+    limit = ["--limit", ",".join(name for name in seen if name != "reel3")]
+    assert play(tmp_path, ROOT / "playbooks/status.yml", one(seen), {}, *limit).returncode == 0
+    bare(seen)
+    done = play(tmp_path, ROOT / "playbooks/status.yml", one(seen), {}, *limit)
+    assert done.returncode == 2, done.stdout
+    text = " ".join(done.stdout.split())
+    for name, variable in (("debian2", "heartbeat"), ("frontal1", "heartbeat"), ("casper", "rhcs_cman")):
+        assert f"{name}: no cluster manager is here; {variable}_nodes declares a node of" in text
+    assert "debian1: DRBD repl is not here; drbd_failover_resources declares it" in text
+    assert "frontal2: no file of ldirectord has a service; lvs_director_services declares 1" in text
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_a_teardown_says_what_to_do_about_a_node_that_does_not_answer(tmp_path, options):
+    seen = pair()
+    unreachable(seen)
+    done = play(tmp_path, ROOT / "playbooks/teardown.yml", one(seen), {
+        "cluster": "web_pair", "confirm": "web_pair", "save_to": str(tmp_path)}, *options)
+    assert done.returncode == 2, done.stdout
+    assert tasks_of(done)[-1] == "Refuse while a node is silent"
+    assert "debian2 does not answer; expected all nodes" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("playbook", "looks", "variables"), [each[:3] for each in OPERATIONS])
+def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
+    seen = looks()
+    if variables.get("node") == "reel1":  # a run before was stopped while it was drained
+        drained = (fake.TABLE + fake.SECOND).replace("Route   1", "Route   0")
+        seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(drained, "", [fake.LDIRECTORD])
+    if variables.get("node") == "reel3":
+        text = fake.LDIRECTORD + "    real = 192.168.0.6:80 gate 1\n"
+        seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [text])
+    if variables.get("node") == "melchior":  # it is not there yet, or no more
+        for look in seen.values():
+            next(node for node in look["clustat"]["nodes"] if node["name"] == "melchior").update(online=False)
+    done = play(tmp_path, ROOT / f"playbooks/{playbook}.yml", one(seen), variables, "--check")
+    assert "cannot continue on" not in done.stdout, done.stdout
+    tasks = tasks_of(done)
+    assert REFUSAL in tasks[:-1], done.stdout
+
+
+WAIT = """
+- hosts: web_pair
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - ansible.builtin.include_tasks: ROOT/playbooks/tasks/check_healthy.yml
+      vars: {healthy_timeout: TIMEOUT}
+    - ansible.builtin.debug: {msg: operation goes on}
+"""
+
+
+def wait(folder: Path, timeout: int, rounds: dict[str, list[dict[str, Any]]]) -> subprocess.CompletedProcess[str]:
+    playbook = folder / "wait.yml"
+    playbook.write_text(WAIT.replace("ROOT", str(ROOT)).replace("TIMEOUT", str(timeout)), encoding="utf-8")
+    return play(folder, playbook, rounds, {"cluster": "web_pair"})
+
+
+def rounds_of(*states: Looks) -> dict[str, list[dict[str, Any]]]:
+    return {name: [state[name] for state in states] for name in states[0]}
+
+
+def test_a_wait_ends_when_the_cluster_is_healthy(tmp_path):
+    broken = pair()
+    group_nowhere(broken)
+    done = wait(tmp_path, 60, rounds_of(broken, broken, pair()))
+    assert done.returncode == 0, done.stdout
+    assert tasks_of(done).count("Gather the state of each host") == 3
+
+
+@pytest.mark.parametrize("break_it", [drbd_down, group_nowhere])
+def test_a_wait_that_ends_without_success_says_what_was_found(tmp_path, break_it):
+    broken = pair()
+    break_it(broken)
+    done = wait(tmp_path, 4, rounds_of(broken))
+    assert done.returncode == 2, done.stdout
+    assert tasks_of(done)[-1] == REFUSAL
+    assert tasks_of(done).count("Gather the state of each host") == 2
+    assert "2 hosts asked, all answered." in done.stdout
+    assert "Unknown error" not in done.stdout
+
+
+def test_a_wait_ends_at_once_where_a_host_is_unreachable(tmp_path):
+    broken = pair()
+    drbd_down(broken)
+    broken["debian1"] = {"unreachable": True, "msg": "No route to host"}
+    done = wait(tmp_path, 3600, rounds_of(broken))
+    assert done.returncode == 2, done.stdout
+    assert tasks_of(done).count("Gather the state of each host") == 1
+    assert "debian1: does not answer: No route to host." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("limit", [1, 600, 3600, 86400])
+def test_few_rounds_whatever_the_timeout(limit):
+    # each round is included by the one before, and Ansible goes through all of them for every task
+    tasks = yaml.safe_load((ROOT / "playbooks/tasks/gather_health.yml").read_text(encoding="utf-8"))
+    pause = next(task["ansible.builtin.pause"]["seconds"] for task in tasks if "ansible.builtin.pause" in task)
+    seconds = int(Environment().from_string(pause).render(healthy_timeout=limit))
+    assert limit / seconds <= 121
+
+
+SERIAL = """
+- hosts: GROUP
+  serial: 1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: linuxha.cluster.ROLE}
+"""
+
+
+@pytest.mark.parametrize(("group", "role", "told"), [
+    ("web_pair", "heartbeat", "heartbeat_nodes[1]: 'debian2' is not valid; expected a host of this play"),
+    ("lvs_directors", "heartbeat", "heartbeat_nodes[1]: 'frontal2' is not valid; expected a host of this play"),
+    ("web_pair", "drbd_failover", "nodes[1].name: 'debian2' is not valid; expected a host of this play and batch"),
+    ("magi_nodes", "rhcs_cman", "The play does 1 of 3 nodes at a time"),
+])
+def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group, role, told):
+    playbook = tmp_path / "serial.yml"
+    playbook.write_text(SERIAL.replace("GROUP", group).replace("ROLE", role), encoding="utf-8")
+    looks = {**pair(), **farm(), **magi()}
+    done = play(tmp_path, playbook, one(looks), {})
+    assert done.returncode == 2, done.stdout
+    assert told in " ".join(done.stdout.split()), done.stdout
+    assert done.stdout.count("changed=0") == 1  # the next batch is not begun
+    assert "Validate |" in tasks_of(done)[-1]
+
+
+DRAIN = """
+- hosts: debian1
+  gather_facts: false
+  vars_files: [ROOT/playbooks/vars/hand_over.yml]
+  tasks:
+    - ansible.builtin.include_tasks: ROOT/playbooks/tasks/hand_over.yml
+"""
+
+
+def test_a_node_in_transition_is_not_drained_yet(tmp_path):
+    playbook = tmp_path / "drain.yml"
+    playbook.write_text(DRAIN.replace("ROOT", str(ROOT)), encoding="utf-8")
+    holdings = ["all", "all", "transition", None, "none"]  # the second is the answer to hb_standby
+    looks = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
+    done = play(tmp_path, playbook, {"debian1": looks}, {})
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("FAILED - RETRYING") + done.stderr.count("FAILED - RETRYING") == 2
+    left = json.loads((tmp_path / "debian1.json").read_text(encoding="utf-8"))
+    assert [each["clustat"]["running"] for each in left] == [looks[-1]["clustat"]["running"]]
