@@ -1,5 +1,8 @@
 """The molecule scenarios: every step that a sequence names exists, and every step is in a sequence."""
 
+import ast
+import re
+
 import pytest
 import yaml
 
@@ -34,3 +37,20 @@ def test_a_step_has_one_test_module_of_its_name():
 
 def test_no_scenario_is_made_of_symlinks():
     assert [str(path) for path in MOLECULE.rglob("*") if path.is_symlink()] == []
+
+
+def tasks_named_by_steps() -> set[str]:
+    """Return the names of tasks, or parts of them, in which steps kill a run or whose output they read."""
+    found: set[str] = set()
+    for file in MOLECULE.glob("*/*/test_*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("KILLED_AT", "WRITE", "REPORTS"):
+                values = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+                found |= {each.value for value in values for each in ast.walk(value) if isinstance(each, ast.Constant)}
+    return {name for name in found if isinstance(name, str)}
+
+
+@pytest.mark.parametrize("name", sorted(tasks_named_by_steps()))
+def test_every_task_that_a_step_names_exists(name):
+    files = [*CHECKOUT.glob("playbooks/**/*.yml"), *CHECKOUT.glob("roles/**/*.yml")]
+    assert any(re.search(rf"- name: .*{re.escape(name)}", file.read_text()) for file in files)
