@@ -144,9 +144,9 @@ def play(playbook: str, **variables: Any) -> Run:
 
 
 def groups_with(*resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the variable rhcs_cman_groups with more resources at the end of the group."""
-    (group,) = declared(NODES[0], "rhcs_cman_groups")
-    return {"rhcs_cman_groups": [{**group, "resources": [*group["resources"], *resources]}]}
+    """Return the variable pacemaker_groups with more resources at the end of the group."""
+    (group,) = declared(NODES[0], "pacemaker_groups")
+    return {"pacemaker_groups": [{**group, "resources": [*group["resources"], *resources]}]}
 
 
 def megabytes(volume: str = VOLUME) -> int:

@@ -29,12 +29,14 @@ class ActionModule(ActionBase):
             return dict(result, changed=False, ansible_facts={"linuxha": {}})
         roles = arguments.pop("roles", [])
         problems, queries = [], {}
-        for role in roles:
+        for name in roles:
+            role, _slash, entry_point = name.partition("/")
             settings, found = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
             problems += found
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:
+            _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))
             return dict(result, failed=True, msg="\n".join(problems))
         return dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
 

@@ -17,7 +17,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"roles"})
+    _VALID_ARGS = frozenset({"roles", "private"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return the plan of a single role, and publish which roles have no changes."""
@@ -25,29 +25,40 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
         unchanged = set(cached.get("unchanged", ()))
-        for role in self._task.args["roles"]:
-            facts = _facts_of_hosts(role, task_vars)
+        for name in self._task.args["roles"]:
+            role, _slash, entry_point = name.partition("/")
+            facts = _facts_of_hosts(role, task_vars, self._task.args.get("private", ""))
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
             settings, problems = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), task_vars["ansible_play_batch"])
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:
-                plan = dict(_roles.domain_of(role).plan(settings, facts, host))
+                plan = dict(_roles.planner_of(role, entry_point)(settings, facts, host))
             except HaError as error:
+                _roles.show_refusal(self._task, host, str(error))
                 raise AnsibleActionFail(str(error))
-            unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
-            result.update(plan)
+            if plan["changes"]:
+                unchanged.discard(name)
+            elif self._task._role is None:  # what a role finds counts only for the variables that it was given
+                unchanged.add(name)
+            packages = sorted({*result.get("packages", ()), *plan.get("packages", ())})
+            result.update(plan if len(self._task.args["roles"]) == 1 else {}, packages=packages)
         return dict(result, changed=False,
                     ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
 
 
-def _facts_of_hosts(role: str, task_vars: dict[str, Any]) -> dict[str, Any]:
-    """Return what was gathered for the role on each host of the batch, by inventory name."""
+def _facts_of_hosts(role: str, task_vars: dict[str, Any], private: str) -> dict[str, Any]:
+    """Return what was gathered for the role on each host of the batch, by inventory name.
+
+    private: name of a variable that each host has registered under no_log, which facts may not hold.
+    """
     found = {}
     for host in task_vars["ansible_play_batch"]:
         gathered = (task_vars["hostvars"][host].get("ansible_facts") or {}).get("linuxha") or {}
         if role in gathered.get("roles", ()):
             found[host] = _roles.plain(gathered["roles"][role])
+            if private:
+                found[host]["private"] = _roles.plain(task_vars["hostvars"][host][private])
     return found

@@ -1,13 +1,13 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say how one side of a DRBD resource stands to the other."""
+"""Compare the two sides of a DRBD resource."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drbd_generations
 author: The linuxha.cluster maintainers
 version_added: "0.1.0"
-short_description: Say how one side of a DRBD resource stands to the other
+short_description: Compare the two sides of a DRBD resource
 description:
   - Compares the generation identifiers of both sides by DRBD's own rules.
 options:
@@ -50,7 +50,7 @@ def drbd_generations(here: str, other: str) -> str:
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """Entry point for Jinja."""
 
     def filters(self) -> dict:
         return {"drbd_generations": drbd_generations}

@@ -12,14 +12,13 @@ description:
   - Returns nodes, quorum, quorum devices and groups of the cluster that the host belongs to, as
     C(ansible_facts.clustat), in one shape for heartbeat, rgmanager (with cman, EL5 and EL6) and Pacemaker (2.0 or
     newer, with corosync).
-  - What is not running is said, not guessed. V(null) means that nobody answered for it, an empty list that there is
-    none.
+  - Nothing is guessed. V(null) means that no program reported it, an empty list that there is none.
   - Changes nothing, and does not fail because a cluster manager is stopped or not installed.
 options:
   engine:
     description:
-      - Whose word is taken.
-      - V(auto) takes the first that runs of Pacemaker, rgmanager and heartbeat, else the first that is installed.
+      - The engine to read.
+      - V(auto) is the first that runs of Pacemaker, rgmanager and heartbeat, else the first that is installed.
     type: str
     choices: [auto, heartbeat, pacemaker, rgmanager]
     default: auto
@@ -31,17 +30,17 @@ extends_documentation_fragment:
   - linuxha.cluster.attributes.facts
 notes:
   - Run it as root. For anybody else C(clustat) does not read the configuration, and Pacemaker and heartbeat may refuse.
-  - heartbeat says of a node only which share of the groups it holds itself. A group that this host does not hold has
+  - heartbeat reports of a node only which share of the groups it holds itself. A group that this host does not hold has
     the state V(unknown) here; the facts of the other node tell.
   - heartbeat watches no resource. A group that it holds is V(started) by its account, even if something in it has died.
   - Pacemaker does not count restarts, rgmanager and heartbeat do not count failures.
 """
 
 EXAMPLES = r"""
-- name: How is the cluster
+- name: Read the state of the cluster
   linuxha.cluster.clustat_facts:
 
-- name: Go on only with quorum and with the group test running
+- name: Continue only with quorum and with the group test running
   ansible.builtin.assert:
     that:
       - clustat.cluster.quorate
@@ -49,10 +48,10 @@ EXAMPLES = r"""
   vars:
     clustat: "{{ ansible_facts.clustat }}"
 
-- name: Wait until all nodes are in
+- name: Wait until all nodes are online
   linuxha.cluster.clustat_facts:
-  register: look
-  until: look.ansible_facts.clustat.nodes | default([], true) | rejectattr("online") | length == 0
+  register: state
+  until: state.ansible_facts.clustat.nodes | default([], true) | rejectattr("online") | length == 0
   retries: 30
   delay: 2
 """
@@ -64,12 +63,12 @@ ansible_facts:
   type: dict
   contains:
     clustat:
-      description: The state of the cluster, as this host knows it. Each key is always there.
+      description: The state of the cluster, as this host sees it. Each key is always there.
       returned: always
       type: dict
       contains:
         engine:
-          description: Whose word this is, V(heartbeat), V(pacemaker) or V(rgmanager); V(null) when none is installed.
+          description: The engine that was read, V(heartbeat), V(pacemaker) or V(rgmanager); V(null) without any.
           type: str
           returned: always
         engines:
@@ -129,7 +128,7 @@ ansible_facts:
               description: Whether corosync or cman or heartbeat has it as a member.
               type: bool
               returned: always
-            online: {description: "Whether it takes part, as the engine says.", type: bool, returned: always}
+            online: {description: "Whether it is online, as the engine reports.", type: bool, returned: always}
             resource_manager: {description: Whether the resource manager runs there., type: bool, returned: always}
             votes: {description: Its votes., type: int, returned: always}
             estranged:
@@ -148,7 +147,7 @@ ansible_facts:
           contains:
             kind: {description: "V(qdisk), V(qdevice) or V(sbd).", type: str, returned: always}
             name:
-              description: The disk, the arbiter's host, or sbd's disks joined by semicolons.
+              description: The disk, the host of the quorum device, or sbd's disks joined by semicolons.
               type: str
               returned: always
             online:
@@ -156,7 +155,7 @@ ansible_facts:
               type: bool
               returned: always
             votes: {description: The votes that it gives at this moment; sbd gives none., type: int, returned: always}
-            algorithm: {description: How an arbiter decides., type: str, returned: always, sample: lms}
+            algorithm: {description: How a quorum device decides., type: str, returned: always, sample: lms}
         groups:
           description: What the cluster runs. V(null) when the resource manager does not run or does not answer.
           type: list

@@ -179,7 +179,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import config_files
 from ..module_utils._core.config_files import argument_spec, wanted_from
 from ..module_utils._core.file_state import look
-from ..module_utils._core.plan import HaError, PutFile, RemoveFile
+from ..module_utils._core.plan import HaError, RemoveFile, WriteFile
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 
@@ -208,7 +208,7 @@ class Files:
     def plan(self, state):
         """Plan the change, and have the new texts checked before any of it."""
         wanted = config_files.plan_files(state, self.wanted)
-        paths = {action.path for action in wanted.actions if isinstance(action, (PutFile, RemoveFile))}
+        paths = {action.path for action in wanted.actions if isinstance(action, (WriteFile, RemoveFile))}
         self.written = [file.path for file in self.wanted.files if file.path in paths]
         for file in self.wanted.files:
             if file.check and file.content is not None and file.path in paths and (

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for images of disks."""
+"""Entry point of the module disk_image."""
 
 DOCUMENTATION = r"""
 module: disk_image
@@ -10,9 +10,9 @@ author:
 version_added: "0.1.0"
 short_description: Save what is on a block device in a compressed file
 description:
-  - Saves what is on a block device that nothing uses, and proves that the image holds what is on the device before it
+  - Saves what is on a block device that nothing uses, and verifies that the image holds what is on the device before it
     gets its name. C(zcat IMAGE > DEVICE) puts it back; a filesystem in it can be mounted from an uncompressed copy.
-  - The image is named after the checksum of what it holds. When it is there already and is whole, nothing is done.
+  - The image is named after the checksum of what it holds. When it exists already and is intact, nothing is done.
   - The device is only read. It is read twice, and the image once.
 options:
   device:
@@ -21,7 +21,7 @@ options:
     required: true
   directory:
     description:
-      - An existing directory on the same host, outside of the device. It must have room for all that is not zero on the
+      - An existing directory on the same host, outside of the device. It needs space for all that is not zero on the
         device.
     type: path
     required: true
@@ -31,7 +31,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Reads the device once, and refuses where there is no room.
+    description: Reads the device once, and refuses where there is not enough space.
     support: full
   diff_mode:
     support: full
@@ -79,42 +79,42 @@ from ..module_utils._core.runner import Runner
 
 
 class Disk:
-    """How to read and save the device; all thinking is done elsewhere."""
+    """Reads and saves the device."""
 
-    def __init__(self, runner, wanted):
-        self.runner, self.wanted = runner, wanted
+    def __init__(self, runner, desired):
+        self.runner, self.desired = runner, desired
 
     def read(self):
-        """Return what there is."""
-        wanted = self.wanted
-        if not self.runner.is_block_device(wanted.device):
-            raise HaError("device: %s is not a block device; expected one" % wanted.device)
-        free, content = images.room_in(wanted.directory), images.look_at(wanted.device)
-        saved = images.look_into(disk_image.path_of(wanted, content))
+        """Return the current state."""
+        desired = self.desired
+        if not self.runner.is_block_device(desired.device):
+            raise HaError("device: %s is not a block device; expected one" % desired.device)
+        free, content = images.room_in(desired.directory), images.look_at(desired.device)
+        saved = images.look_into(disk_image.path_of(desired, content))
         return disk_image.State(content, free, saved.digest == content.digest)
 
     def perform(self, action):
         """Carry out one action."""
-        if not isinstance(action, disk_image.Prove):
+        if not isinstance(action, disk_image.Verify):
             images.save(action)
-        elif self.runner.is_held(self.wanted.device):
+        elif self.runner.is_held(self.desired.device):
             raise HaError("device: %s is in use; expected one that nothing writes to. Nothing was written."
-                          % self.wanted.device)
+                          % self.desired.device)
 
 
 def main():
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "device": {"type": "path", "required": True}, "directory": {"type": "path", "required": True},
         "name": {"type": "str", "required": True}})
-    wanted = disk_image.Wanted(module.params["device"], module.params["directory"], module.params["name"])
+    desired = disk_image.Desired(module.params["device"], module.params["directory"], module.params["name"])
     try:
-        disk_image.check_wanted(wanted)
+        disk_image.check_desired(desired)
     except HaError as error:
         module.fail_json(msg=str(error))
-    disk = Disk(Runner(module), wanted)
-    reconcile(module, read=disk.read, plan=lambda state: disk_image.plan_image(state, wanted), perform=disk.perform,
-              describe=lambda state: disk_image.describe(state, wanted),
-              report=lambda state: disk_image.report(state, wanted))
+    disk = Disk(Runner(module), desired)
+    reconcile(module, read=disk.read, plan=lambda state: disk_image.plan_image(state, desired), perform=disk.perform,
+              describe=lambda state: disk_image.describe(state, desired),
+              report=lambda state: disk_image.report(state, desired))
 
 
 if __name__ == "__main__":

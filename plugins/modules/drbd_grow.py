@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for DRBD resources whose disks have become larger."""
+"""Entry point of the module drbd_grow."""
 
 DOCUMENTATION = r"""
 module: drbd_grow
@@ -10,11 +10,11 @@ author:
 version_added: "0.1.0"
 short_description: Grow a DRBD device and its filesystem onto disks that have become larger
 description:
-  - Has DRBD use all of the disks of both nodes where both have become larger, then grows the filesystem, while it is
+  - Makes DRBD use all of the disks of both nodes where both have become larger, then grows the filesystem, while it is
     mounted and in use. Nothing is ever made smaller.
   - Only the Primary acts, and only while both sides are connected and UpToDate and no sync is under way. A disk that
     became larger on one node alone is refused.
-  - It is used in two steps on both hosts. Without O(peers) it looks, and returns RV(side). With the other host's
+  - It is used in two steps on both hosts. Without O(peers) it only reads, and returns RV(side). With the other host's
     RV(side) in O(peers) it grows.
 options:
   name:
@@ -57,17 +57,17 @@ extends_documentation_fragment: [linuxha.cluster.attributes]
 """
 
 EXAMPLES = r"""
-- name: See how large the disks are
+- name: Read how large the disks are
   linuxha.cluster.drbd_grow:
     name: repl
     filesystem: ext4
-  register: look
+  register: sides
 
 - name: Use all of them
   linuxha.cluster.drbd_grow:
     name: repl
     filesystem: ext4
-    peers: "{{ [hostvars[other].look.side] }}"
+    peers: "{{ [hostvars[other].sides.side] }}"
 """
 
 RETURN = r"""
@@ -109,18 +109,18 @@ from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._drbd import grow as drbd_grow, resource as drbd
 
-PATIENCE = 30  # seconds in which both sides agree on the new size
+TIMEOUT = 30  # seconds in which both sides agree on the new size
 
 
 class Host:
-    """How to read and grow one resource on this host; all thinking is done elsewhere."""
+    """Reads and grows one resource on this host."""
 
-    def __init__(self, runner, wanted, node):
-        self.runner, self.wanted, self.node = runner, wanted, node
+    def __init__(self, runner, desired, node):
+        self.runner, self.desired, self.node = runner, desired, node
 
     def read(self):
-        """Return what there is."""
-        name, run = self.wanted.name, self.runner.run
+        """Return the current state."""
+        name, run = self.desired.name, self.runner.run
         config = drbd.parse_dump_xml(run(("drbdadm", "dump-xml", name)).out, name, self.node)
         if not self.runner.is_block_device(config.disk):
             raise HaError("%s of %s is not a block device on %s" % (config.disk, name, self.node))
@@ -133,7 +133,7 @@ class Host:
 
     def filesystem_kib(self, config, mounts):
         """Return the size of the mounted filesystem."""
-        kind = self.wanted.filesystem
+        kind = self.desired.filesystem
         if not mounts or not kind:
             return None
         if kind == "xfs":
@@ -142,41 +142,41 @@ class Host:
 
     def perform(self, action):
         """Carry out one action."""
-        if not isinstance(action, drbd_grow.Prove):
+        if not isinstance(action, drbd_grow.Verify):
             self.runner.perform(action)
         elif action.what == "safe":
-            drbd_grow.check_safe(self.read(), self.wanted)
+            drbd_grow.check_safe(self.read(), self.desired)
         else:
             self.wait(action.least_kib)
 
     def wait(self, least_kib):
         """Wait until the device has its new size."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             state = self.read()
             if time.monotonic() >= end or not drbd_grow.is_more(least_kib, state.live.size_kib if state.live else 0):
                 break
             time.sleep(0.5)
-        drbd_grow.check_grown(state, least_kib, self.wanted)
+        drbd_grow.check_grown(state, least_kib, self.desired)
 
 
 def main():
-    """Hand over to the hallway."""
+    """Read, plan, apply and report."""
     side = {"node": {"type": "str", "required": True}, "disk": {"type": "str", "required": True},
             "disk_kib": {"type": "int", "required": True}, "usable_kib": {"type": "int", "required": True}}
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "name": {"type": "str", "required": True}, "node": {"type": "str"}, "filesystem": {"type": "str"},
         "peers": {"type": "list", "elements": "dict", "options": side}})
     peers = module.params["peers"]
-    wanted = drbd_grow.Wanted(
+    desired = drbd_grow.Desired(
         module.params["name"], module.params["filesystem"] or "",
         None if peers is None else tuple(drbd_grow.parse_side(entry) for entry in peers))
     try:
-        drbd_grow.check_wanted(wanted)
+        drbd_grow.check_desired(desired)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["node"] or os.uname().nodename)
-    reconcile(module, read=host.read, plan=lambda state: drbd_grow.plan_growth(state, wanted), perform=host.perform,
+    host = Host(Runner(module), desired, module.params["node"] or os.uname().nodename)
+    reconcile(module, read=host.read, plan=lambda state: drbd_grow.plan_growth(state, desired), perform=host.perform,
               describe=drbd_grow.describe, report=drbd_grow.report)
 
 

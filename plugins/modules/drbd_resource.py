@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door of the DRBD room."""
+"""Entry point of the module drbd_resource."""
 DOCUMENTATION = r"""
 module: drbd_resource
 author:
@@ -10,12 +10,12 @@ version_added: "0.1.0"
 short_description: Bring a DRBD resource from nothing to running, and keep it there
 description:
   - Creates the metadata, attaches and connects a resource of DRBD 8.4 or 9 that has one volume and two hosts, applies
-    changed options, makes the first sync and the first filesystem, and waits for the result if asked to.
-  - The resource itself is described in its file beneath C(/etc/drbd.d), which is not written here.
-  - Metadata is only created on a device that is proven to hold nothing. Anything else is refused, naming the device
+    changed options, makes the first sync, creates the first filesystem, and waits for the result if requested.
+  - The resource is described in C(/etc/drbd.d/NAME.res), which this module does not write; V(absent) removes it.
+  - Metadata is only created on a device that was verified to be empty. Anything else is refused, naming the device
     and what is on it, unless the device is named in O(destroy).
-  - The role of a resource that holds data is never changed. A connection that DRBD gave up (V(StandAlone)) is never
-    repaired; the error says what is known of both sides and what a human can choose from.
+  - The role of a resource that holds data is never changed. A connection that DRBD dropped (V(StandAlone)) is never
+    repaired; the error shows what is known of both sides and the commands to choose from.
   - It is used in two steps on both hosts. Without O(peers) everything up to the connection is done, and RV(evidence)
     is returned. With the other host's evidence in O(peers), the first sync and the filesystem are made.
 options:
@@ -26,7 +26,8 @@ options:
   state:
     description:
       - V(up) has metadata and runs. V(down) does not run; its metadata stays.
-      - V(absent) does not run. Its metadata is wiped too, but only when O(destroy) names the backing device.
+      - V(absent) does not run, is not started at boot, and C(/etc/drbd.d/NAME.res) is removed. Its metadata is wiped
+        too, but only when O(destroy) names the backing device.
     type: str
     choices: [up, down, absent]
     default: up
@@ -36,17 +37,17 @@ options:
   disk:
     description:
       - Backing device on this host. The resource file has the last word.
-      - Lets check mode look at the device before the resource file is there.
+      - Lets check mode read the device before the resource file exists.
     type: path
   description:
     description:
-      - The text that C(/etc/drbd.d/NAME.res) is about to have. What C(drbdadm adjust) would run is asked with it.
-      - So check mode foresees it, and what would take the disk away is refused before the file is written.
+      - The text that C(/etc/drbd.d/NAME.res) is about to have. C(drbdadm --dry-run adjust) is run with it.
+      - So check mode predicts it, and what would take the disk away is refused before the file is written.
     type: str
   destroy:
     description:
-      - Devices on this host whose content may be given up when metadata is created on them or wiped from them.
-      - Metadata that is known to be of this resource is not touched by it, so that a forgotten entry does no harm.
+      - Devices on this host whose content may be destroyed when metadata is created on them or wiped from them.
+      - Metadata that is known to be of this resource is not touched by it, so that a left-over entry does no harm.
     type: list
     elements: path
     default: []
@@ -107,12 +108,15 @@ options:
     type: int
     default: 60
   on_timeout:
-    description: With V(report), a wait that takes too long is no error; RV(settled) tells. Lets a play show progress.
+    description:
+      - With V(report), a wait that takes too long is no error; RV(settled) is false then. Lets a play report progress.
     type: str
     choices: [fail, report]
     default: fail
   on_standalone:
-    description: With V(report), a connection that DRBD gave up is no error; RV(connection) tells. Nothing is changed.
+    description:
+      - With V(report), a connection that DRBD dropped is no error, and nothing is changed. RV(connection) is
+        V(StandAlone) then.
     type: str
     choices: [fail, report]
     default: fail
@@ -124,7 +128,7 @@ attributes:
     description: Shows the state before and after, and the commands that C(drbdadm adjust) would run.
     support: full
 notes:
-  - What was done to a resource is noted in C(/var/lib/linuxha/drbd/NAME.json), so that a run that was killed can go on.
+  - The state file C(/var/lib/linuxha/drbd/NAME.json) records what was done; the next run continues a killed one.
 """
 
 EXAMPLES = r"""
@@ -191,7 +195,7 @@ metadata:
   returned: success
   type: bool
 blank:
-  description: Whether every byte of this side is zero; null if that was not looked at.
+  description: Whether every byte of this side is zero; null if that was not read.
   returned: success
   type: bool
 filesystem:
@@ -246,10 +250,10 @@ def argument_spec():
     }
 
 
-def wanted_from(params):
-    """Turn the module's parameters into what is wanted."""
+def desired_from(params):
+    """Return the desired state of the module's parameters."""
     sync, filesystem, peers = params["initial_sync"] or {}, params["filesystem"] or {}, params["peers"]
-    return drbd_plan.Wanted(
+    return drbd_plan.Desired(
         name=params["name"], state=params["state"], disk=params["disk"] or "", destroy=tuple(params["destroy"]),
         sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
         peers=None if peers is None else tuple(drbd.parse_evidence(peer) for peer in peers),
@@ -260,14 +264,14 @@ def wanted_from(params):
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        wanted = wanted_from(module.params)
+        desired = desired_from(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["node"] or os.uname().nodename, module.params["timeout"])
+    host = Host(Runner(module), desired, module.params["node"] or os.uname().nodename, module.params["timeout"])
     reconcile(
-        module, read=host.read_first, plan=lambda current: drbd_plan.plan_resource(current, wanted),
+        module, read=host.read_first, plan=lambda current: drbd_plan.plan_resource(current, desired),
         perform=host.perform, describe=drbd.describe,
-        report=lambda state: drbd.report(state, wanted.filesystem),
+        report=lambda state: drbd.report(state, desired.filesystem),
         settle=lambda state: host.settle(state, module.params["wait"], module.params["on_timeout"] == "fail"))
 
 

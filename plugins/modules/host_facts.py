@@ -15,9 +15,9 @@ description:
 options:
   roles:
     description:
-      - Roles of this collection, without its name. Their variables are validated first, on the controller. Then the
-        facts that their planners need are gathered in one go and kept in C(ansible_facts.linuxha), for
-        M(linuxha.cluster.role_plan).
+      - Roles of this collection, without its name, or C(ROLE/ENTRY_POINT). Their variables are validated first, on the
+        controller. Then the facts that their planners need are gathered in one go and kept in
+        C(ansible_facts.linuxha), for M(linuxha.cluster.role_plan).
     type: list
     elements: str
     default: []
@@ -40,28 +40,6 @@ options:
     type: list
     elements: path
     default: []
-  drbd:
-    description:
-      - DRBD resources to look at, with what M(linuxha.cluster.drbd_resource) would be given. Nothing is done to them.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name: {description: Name of the resource., type: str, required: true}
-      disk: {description: Its backing device on this host., type: path}
-      destroy: {description: Backing devices whose content may be destroyed., type: list, elements: path, default: []}
-      initial_sync:
-        description: Where the first synchronisation comes from.
-        type: dict
-        suboptions:
-          from: {description: Name of the host., type: str, required: true}
-          skip_if_blank: {description: Whether two sides of zeros need none., type: bool, default: false}
-      filesystem:
-        description: What is to be on it.
-        type: dict
-        suboptions:
-          type: {description: Type of the filesystem., type: str, required: true}
-          options: {description: Options of mkfs., type: list, elements: str, default: []}
   heartbeat:
     description:
       - The groups of heartbeat, with what M(linuxha.cluster.ha_resources) would be given. Nothing is done to them.
@@ -95,7 +73,7 @@ answers:
       taken files over.
   returned: success
   type: dict
-  sample: {apache: "/usr/sbin/apache2ctl\n", idle: {drbd: true, heartbeat: true}}
+  sample: {apache: "/usr/sbin/apache2ctl\n", idle: {heartbeat: true}}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -116,8 +116,8 @@ FLAG = "/run/reboot-required"
 class Host:
     """How to ask apt and dpkg; all thinking is done elsewhere."""
 
-    def __init__(self, runner, wanted, lists):
-        self.runner, self.wanted, self.lists = runner, wanted, lists
+    def __init__(self, runner, desired, lists):
+        self.runner, self.desired, self.lists = runner, desired, lists
         self.upgrades, self.said = None, ""
 
     def read(self):
@@ -136,8 +136,8 @@ class Host:
 
     def simulate(self, packages):
         """Ask apt what it would do, by lists of our own: check mode leaves those of the host as they are."""
-        wanted = _packages.asked_of(self.wanted, packages)
-        if (self.wanted.names or self.wanted.finish_only) and not wanted.names:
+        desired = _packages.asked_of(self.desired, packages)
+        if (self.desired.names or self.desired.finish_only) and not desired.names:
             return (), ()
         own = ("-o", "Dir::State::Lists=" + self.lists, "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
                "-o", "APT::Sandbox::User=root")
@@ -145,7 +145,7 @@ class Host:
             os.makedirs(self.lists + "/partial")
             self.runner.run(_packages.REFRESH[:1] + own + _packages.REFRESH[1:], seconds=600)
         half = any(package.status in _packages.UNFINISHED for package in packages.values())
-        said = self.runner.run(("apt-get", "-q", "--simulate") + own + _packages.apt_words(wanted),
+        said = self.runner.run(("apt-get", "-q", "--simulate") + own + _packages.apt_words(desired),
                                accepted=(0, 100) if half else (0,), seconds=600)
         return _packages.parse_simulation(said.out)
 
@@ -185,17 +185,17 @@ def main():
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "names": {"type": "list", "elements": "str", "default": []}, "restart": {"type": "bool", "default": True},
         "finish_only": {"type": "bool", "default": False}})
-    wanted = _packages.Wanted(tuple(module.params["names"]), module.params["restart"], module.params["finish_only"])
+    desired = _packages.Desired(tuple(module.params["names"]), module.params["restart"], module.params["finish_only"])
     try:
-        _packages.check_wanted(wanted)
+        _packages.check_desired(desired)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, os.path.join(module.tmpdir, "lists"))
+    host = Host(Runner(module), desired, os.path.join(module.tmpdir, "lists"))
     reconcile(module, read=host.read,
-              plan=lambda state: _packages.plan_upgrade(state, _packages.asked_of(wanted, state.packages)),
+              plan=lambda state: _packages.plan_upgrade(state, _packages.asked_of(desired, state.packages)),
               perform=host.perform, describe=_packages.describe,
               report=lambda state: dict(
-                  _packages.report(state, wanted), kept_files=_packages.kept_files(host.said),
+                  _packages.report(state, desired), kept_files=_packages.kept_files(host.said),
                   upgrades=[dict(upgrade._asdict()) for upgrade in host.upgrades],
                   words=[_packages.render_upgrade(upgrade) for upgrade in host.upgrades]))
 

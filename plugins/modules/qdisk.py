@@ -1,19 +1,19 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door of the quorum disk room."""
+"""Entry point for quorum disks."""
 DOCUMENTATION = r"""
 module: qdisk
-short_description: Find, make, relabel and remove quorum disks of Red Hat Cluster Suite
+short_description: Find, create, relabel and remove quorum disks of Red Hat Cluster Suite
 version_added: "0.1.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:
   - Reads and writes the format of C(mkqdisk) and C(qdiskd) (the quorum disk daemon of cman, EL5 and EL6) itself, with
-    512-byte and larger sectors. C(mkqdisk) is not needed, lists what is written here, and the other way round.
+    512-byte and larger sectors. C(mkqdisk) is not needed, lists what is written here, and vice versa.
   - A device that holds anything else (a filesystem, a partition table, LVM, RAID, DRBD, any byte that is not zero) is
     refused, naming the device and what is on it, unless it is named in O(destroy).
-  - A device that a running C(qdiskd) writes to is never touched, whatever else is said. It is watched for twice
+  - A device that a running C(qdiskd) writes to is never changed, whatever else is declared. It is watched for twice
     O(interval) before anything is written, and again compared at the moment of writing.
   - A quorum disk that has its label already is left as it is, with the status blocks of the nodes.
 options:
@@ -21,7 +21,7 @@ options:
     description:
       - V(present) is a quorum disk with this label on this device. V(absent) is none; only a quorum disk with this very
         label is removed.
-      - V(listed) only looks. No quorum disk is no error.
+      - V(listed) only reads. No quorum disk is no error.
     type: str
     choices: [present, absent, listed]
     default: present
@@ -29,7 +29,7 @@ options:
     description:
       - The block device, by any of its names. The same disk on all nodes, best named beneath C(/dev/disk/by-id).
       - Of a multipath disk, the map, not one of its paths.
-      - Needed for V(present) and V(absent). With V(listed), look at this device only.
+      - Needed for V(present) and V(absent). With V(listed), read this device only.
     type: path
   label:
     description:
@@ -38,15 +38,15 @@ options:
     type: str
   replaces:
     description:
-      - Label of the quorum disk that the device holds and that is to be made anew. No other one is.
-      - Has no meaning when the device already has the wanted label, so that a forgotten entry does no harm, unless it
+      - Label of the quorum disk that the device holds and that may be replaced. No other one is.
+      - Has no effect when the device already has the desired label, so that a forgotten entry does no harm, unless it
         is that label and C(qdiskd) does not accept the disk because its sector size has changed.
     type: str
   destroy:
     description:
-      - Devices on this host whose content may be given up, a quorum disk with a readable label excepted, for which
+      - Devices on this host whose content may be destroyed, a quorum disk with a readable label excepted, for which
         there is O(replaces).
-      - Has no meaning when the device already has the wanted label.
+      - Has no effect when the device already has the desired label.
     type: list
     elements: path
     default: []
@@ -65,37 +65,37 @@ attributes:
     support: full
 notes:
   - Run it on one node; the others see the same disk. What has just been written here, they may see a moment later.
-  - Devices are looked at as C(qdiskd) does, which leaves out software RAID and what other devices are made of. Unlike
+  - Devices are scanned as C(qdiskd) does, which leaves out software RAID and what other devices are made of. Unlike
     C(mkqdisk), they are opened for reading only.
-  - Devices that cannot be read stand in RV(faulty), and are not asked whether they have the wanted label.
-  - Bytes of no known kind are looked for in the first 64 MiB and the last MiB; smaller devices are read as a whole.
-  - A node that said less than a minute ago that it runs counts as running. Clocks must be right.
+  - Devices that cannot be read stand in RV(faulty), and are not searched for the label.
+  - Bytes of no known kind are searched in the first 64 MiB and the last MiB; smaller devices are read as a whole.
+  - A node that reported less than a minute ago that it runs counts as running. Clocks must be synchronised.
   - Only the first 69632 bytes are written, and what C(wipefs --all) erases where O(destroy) allows it. The label comes
-    last, so a run that was killed leaves no half quorum disk, and the next one goes on.
+    last, so a run that was killed leaves no half quorum disk, and the next one continues.
   - The quorum disks of Red Hat Cluster Suite 3 are something else, and refused.
 """
 
 EXAMPLES = r"""
-- name: Make the quorum disk
+- name: Create the quorum disk
   linuxha.cluster.qdisk:
     device: /dev/disk/by-id/scsi-36001405256945a0d44bcd487cdb322de
     label: magi_qdisk
   run_once: true
 
-- name: Give it another name
+- name: Change its label
   linuxha.cluster.qdisk:
     device: /dev/disk/by-id/scsi-36001405256945a0d44bcd487cdb322de
     label: nerv_qdisk
     replaces: magi_qdisk
   run_once: true
 
-- name: Make a quorum disk of a disk that has a filesystem nobody needs any more
+- name: Create a quorum disk on a disk whose filesystem is no longer needed
   linuxha.cluster.qdisk:
     device: /dev/sdb
     label: magi_qdisk
     destroy: [/dev/sdb]
 
-- name: Look for it
+- name: Find it
   linuxha.cluster.qdisk:
     state: listed
     label: magi_qdisk
@@ -142,10 +142,10 @@ disks:
       type: str
       sample: magi_qdisk
     host:
-      description: Name of the host that made it.
+      description: Name of the host that created it.
       type: str
     created:
-      description: When it was made, in UTC; null if that is no time.
+      description: When it was created, in UTC; null if that is no time.
       type: str
       sample: "2010-09-17T20:55:51Z"
     version:
@@ -248,7 +248,7 @@ class Host:
         number = self.runner.number_of(path)
         known = [device for device in scanned if device.number == number]
         if not known:
-            return room.Target(devices.Device(path, fault="is not known to the kernel (no entry in /sys/block)"),
+            return room.Target(devices.Device(path, fault="does not exist for the kernel (no entry in /sys/block)"),
                                room.Disk(path))
         disk, area = self._disk(known[0], path)
         device = devices.Device(path, size=self.runner.size_of(path), users=read_users(self.runner, path))

@@ -16,10 +16,17 @@ description:
     M(linuxha.cluster.host_facts); roles without changes then cost one skipped task each.
 options:
   roles:
-    description: The roles, without the name of the collection.
+    description:
+      - The roles, without the name of the collection. C(ROLE/ENTRY_POINT) is another entry point of a role, such as
+        C(apache/page).
     type: list
     elements: str
     required: true
+  private:
+    description:
+      - Name of a variable that each host has registered under C(no_log), for a planner that needs what facts may not
+        hold, such as a file with passwords.
+    type: str
 extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
@@ -39,14 +46,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+packages:
+  description: The packages that the roles would install on this host.
+  returned: success
+  type: list
+  elements: str
 changes:
   description: One sentence for each change. Empty when the host is up to date.
-  returned: success
+  returned: for a single role, with the other parts of its plan
   type: list
   elements: str
   sample: [install chrony, write /etc/chrony/chrony.conf, start chrony and enable it at boot]
 ansible_facts:
-  description: In C(linuxha.unchanged), the roles that have no changes on this host.
+  description: In C(linuxha.unchanged), the roles that have no changes on this host, when a playbook plans them.
   returned: success
   type: dict
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for the disks of sbd."""
+"""Entry point for the disks of sbd."""
 
 DOCUMENTATION = r"""
 module: sbd_disk
@@ -21,7 +21,7 @@ attributes:
 extends_documentation_fragment: [linuxha.cluster.attributes]
 options:
   devices:
-    description: One to three shared disks, by names that last, such as those in C(/dev/disk/by-id).
+    description: One to three shared disks, by persistent names, such as those in C(/dev/disk/by-id).
     type: list
     elements: str
     required: true
@@ -85,7 +85,7 @@ from ..module_utils._pacemaker import sbd
 
 
 class Disks:
-    """How to read the disks; all thinking is done elsewhere."""
+    """How to read the disks; the plan is made in module_utils."""
 
     def __init__(self, runner, paths):
         self.runner, self.paths = runner, paths
@@ -119,7 +119,7 @@ def report(state):
 
 
 def main():
-    """Hand over to the hallway."""
+    """Run the reconcile loop."""
     module = AnsibleModule(
         argument_spec={
             "devices": {"type": "list", "elements": "str", "required": True},

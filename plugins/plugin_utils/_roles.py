@@ -10,17 +10,19 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
 
 import yaml
+from ansible.utils.display import Display
 
 from ..module_utils._core import schema
 from ..module_utils._core.argument_spec import schema_of
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
-ROLES = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
+ROLES = {"apache": "_apache.role", "clvm": "_storage.role", "drbd_failover": "_drbd.role",
          "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director_role",
-         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "rhcs_cman": "_cman.role_settings"}
+         "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "pacemaker": "_pacemaker.role",
+         "rhcs_cman": "_cman.role"}
 MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
 
 
@@ -35,6 +37,25 @@ def domain_of(role: str) -> ModuleType:
     return import_module("..module_utils." + ROLES[role], __package__)
 
 
+def planner_of(role: str, entry_point: str = "") -> Callable[..., Any]:
+    """Return plan() of a role, or the planner of one of its other entry points, such as plan_remove()."""
+    planner = getattr(domain_of(role), "_".join(filter(None, ("plan", entry_point))), None)
+    if planner is None:
+        raise UnknownRole(f"the role {role} has no plan for the entry point '{entry_point}'")
+    return planner
+
+
+def hosts_for(entry_point: str, variables: dict[str, Any]) -> list[str]:
+    """Return the hosts that the settings may name: of the batch, but any where only some nodes are to be changed."""
+    return list(variables["groups"]["all"] if entry_point else variables["ansible_play_batch"])
+
+
+def show_refusal(task: Any, host: str, text: str) -> None:
+    """Print why a task fails, where Ansible hides its result. Messages of roles hold no secret."""
+    if task.no_log:
+        Display().error(f"{host}: {text}")
+
+
 def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
     """Return the role's variables by name, templated, out of all variables of a task."""
     return {name: plain(templar.template(value)) for name, value in variables.items() if name.startswith(role + "_")}
@@ -46,6 +67,9 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dic
     The rules of the domain are checked once names and types are right.
     """
     domain, fields = domain_of(role), schema_of_role(role)
+    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
+    settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
+                for name, value in settings.items()}
     unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
                for name in sorted(set(settings) - set(fields.fields))]
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})

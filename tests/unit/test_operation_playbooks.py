@@ -20,7 +20,7 @@ all:
     web_pair: {hosts: {one: , two: }, vars: {heartbeat_nodes: [one, two], drbd_failover_resources: [{name: repl}]}}
     lvs_farm:
       children: {lvs_directors: {hosts: {three: }}, lvs_realservers: {hosts: {four: }}, others: {hosts: {five: }}}
-    magi_nodes: {hosts: {six: , seven: }, vars: {rhcs_cman_nodes: [{name: six.example, id: 1}]}}
+    magi_nodes: {hosts: {six: , seven: }, vars: {pacemaker_nodes: [{name: six.example, id: 1}]}}
 """
 
 
@@ -31,12 +31,12 @@ all:
     ("split_brain", ["cluster=web_pair", "keep=one", "save_to=here"], "save_to: here; expected one of"),
     ("split_brain", ["cluster=web_pair", "resource=no"], "resource: no; expected one of drbd_failover_resources"),
     ("rotate_secrets", ["cluster=nowhere"], "cluster: nowhere; expected a group"),
-    ("rotate_secrets", ["cluster=lvs_farm"], "cluster: lvs_farm; none of its nodes has heartbeat_nodes or rhcs_cman"),
+    ("rotate_secrets", ["cluster=lvs_farm"], "cluster: lvs_farm; none of its nodes has heartbeat_nodes, pacemaker_n"),
     ("rotate_secrets", ["cluster=magi_nodes", "rhcs_cman_stack=cman"], "rhcs_cman_stack: cman; expected pacemaker"),
     ("replace_node", ["cluster=web_pair"], "node: not given; expected one of one, two"),
     ("replace_node", ["cluster=web_pair", "node=three"], "node: three; expected one of one, two"),
     ("replace_node", ["cluster=lvs_farm", "node=five"], "node: five; expected a host of lvs_realservers or lvs_"),
-    ("replace_node", ["cluster=magi_nodes", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
+    ("replace_node", ["cluster=magi_nodes", "node=seven"], "pacemaker_nodes: six.example; expected seven among them"),
     ("rolling_upgrade", [], "cluster: not given; expected a group"),
     ("rolling_upgrade", ["cluster=web_pair", "packages=Heart"], "packages: Heart, reboot: needed; expected names"),
     ("rolling_upgrade", ["cluster=web_pair", "reboot=now"], "packages: all, reboot: now; expected names of packages"),
@@ -44,12 +44,12 @@ all:
     ("add_node", ["cluster=others", "node=five"], "cluster: others; expected lvs_farm or magi_nodes"),
     ("add_node", ["cluster=lvs_farm", "node=one"], "node: one; expected one of three, four, five"),
     ("add_node", ["cluster=lvs_farm", "node=five"], "node: five; expected a host of lvs_realservers or lvs_directors"),
-    ("add_node", ["cluster=magi_nodes", "node=seven"], "rhcs_cman_nodes: six.example; expected seven among them"),
+    ("add_node", ["cluster=magi_nodes", "node=seven"], "pacemaker_nodes: six.example; expected seven among them"),
     ("remove_node", ["cluster=web_pair", "node=two"], "knows exactly two nodes, none can come or go."),
     ("remove_node", ["cluster=lvs_farm"], "node: not given; expected one of three, four, five"),
     ("remove_node", ["cluster=lvs_farm", "node=three"], "node: three is a director; heartbeat knows exactly two"),
     ("remove_node", ["cluster=lvs_farm", "node=four", "dead=true"], "address: not given; a dead four cannot be asked"),
-    ("remove_node", ["cluster=magi_nodes", "node=six"], "rhcs_cman_nodes: six.example; expected the list without six"),
+    ("remove_node", ["cluster=magi_nodes", "node=six"], "pacemaker_nodes: six.example; expected the list without six"),
     ("grow_storage", ["cluster=no"], "cluster: no; expected a group"),
     ("grow_storage", ["cluster=lvs_farm"], "cluster: lvs_farm; three has neither drbd_failover_resources nor"),
     ("grow_storage", ["cluster=web_pair", "resource=no"], "resource: no; expected one of drbd_failover_resources"),

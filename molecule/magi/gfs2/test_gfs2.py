@@ -31,7 +31,7 @@ APPEND = "for i in $(seq {count}); do flock {file} sh -c 'echo {node} '$i' >> {f
 def with_shared(size: str = "120M") -> dict[str, Any]:
     """Return the variables with one more volume, and a clone that mounts it on every node."""
     (volumes,) = declared(NODES[0], "clvm_volume_groups")
-    (group,) = declared(NODES[0], "rhcs_cman_groups")
+    (group,) = declared(NODES[0], "pacemaker_groups")
     filesystem = {"type": "gfs2", "lock_table": "magi:shared", "journals": len(NODES), "options": ["-J", "8"]}
     shared = {"name": "shared_lv", "size": size, "filesystem": filesystem}
     first = {**volumes["volumes"][0], "size": f"{megabytes()}M"}
@@ -40,7 +40,7 @@ def with_shared(size: str = "120M") -> dict[str, Any]:
     clone = {"name": "shared", "everywhere": True, "after": ["locking"], "resources": resources}
     return {
         "clvm_volume_groups": [{**volumes, "volumes": [first, shared]}],
-        "rhcs_cman_groups": [group, clone],
+        "pacemaker_groups": [group, clone],
     }
 
 
@@ -82,8 +82,8 @@ def measured():
     magi.wait_until("all nodes have it mounted again", lambda: healthy() and all(map(has_shared, NODES)))
     seen = {node: lab.ssh(node, "cat", FILE).splitlines() == later for node in NODES}
     stayed = owners() == owner
-    (group, _clone) = variables["rhcs_cman_groups"]
-    play("site.yml", **{**variables, "rhcs_cman_groups": [group, {"name": "shared", "state": "absent"}]})
+    (group, _clone) = variables["pacemaker_groups"]
+    play("site.yml", **{**variables, "pacemaker_groups": [group, {"name": "shared", "state": "absent"}]})
     return {
         "check": check.returncode,
         "changed": changed_by(run.stdout),

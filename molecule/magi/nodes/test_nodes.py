@@ -25,10 +25,10 @@ from lab.harness.steps import step
 
 def without(victim: str) -> dict[str, Any]:
     """Return the variables of a cluster without one of the nodes."""
-    nodes, groups = declared(NODES[0], "rhcs_cman_nodes"), declared(NODES[0], "rhcs_cman_groups")
+    nodes, groups = declared(NODES[0], "pacemaker_nodes"), declared(NODES[0], "pacemaker_groups")
     return {
-        "rhcs_cman_nodes": [node for node in nodes if node["name"] != victim],
-        "rhcs_cman_groups": [{**group, "nodes": [n for n in group["nodes"] if n != victim]} for group in groups],
+        "pacemaker_nodes": [node for node in nodes if node["name"] != victim],
+        "pacemaker_groups": [{**group, "nodes": [n for n in group["nodes"] if n != victim]} for group in groups],
     }
 
 

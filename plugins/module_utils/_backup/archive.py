@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop's shelf: collects files with their owners and modes, writes them as a compressed tar, reads it again.
+"""Archives of configuration: files with their owners and modes, written as a compressed tar and read again.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -13,10 +13,10 @@ import os
 import pwd
 import stat
 import tarfile
-import tempfile
 import zlib
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from .._core.file_writer import replace_file
 from .._core.plan import HaError, Member, SaveArchive
 
 LARGEST = 16 << 20  # bytes; what is larger is no configuration
@@ -33,24 +33,20 @@ def collect(patterns: Sequence[str], prefix: str) -> Tuple[Member, ...]:
 
 
 def save(action: SaveArchive) -> None:
-    """Write the archive beside its final name, prove that it can be read, and give it the name."""
-    folder, part = os.path.dirname(action.path), ""
-    try:
-        handle, part = tempfile.mkstemp(dir=folder, prefix=os.path.basename(action.path) + ".", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
-                for member in action.members:
-                    archive.addfile(_header(member), io.BytesIO(member.content))
-            file.flush()
-            os.fsync(file.fileno())
+    """Write the archive beside its final name, verify that it can be read, and give it the name."""
+    def write(file: Any, _part: str) -> None:
+        with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+            for member in action.members:
+                archive.addfile(_header(member), io.BytesIO(member.content))
+
+    def verify(part: str) -> None:
         if load(part) != action.members:
             raise HaError("%s does not hold what was just written to it: the disk is broken" % part)
-        os.rename(part, action.path)
+
+    try:
+        replace_file(action.path, write, verify)
     except OSError as error:
         raise HaError("%s cannot be written: %s" % (action.path, error.strerror))
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
 
 
 def load(path: str) -> Tuple[Member, ...]:

@@ -1,16 +1,16 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop's darkroom: reads whole disks, writes compressed images of them and compares the two.
+"""Images of disks: reads whole disks, writes compressed images of them and compares the two.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+from .._core.file_writer import replace_file
 from .._core.plan import Content, HaError, SaveDevice
 
 PIECE = 1 << 20
@@ -48,30 +48,21 @@ def room_in(directory: str) -> int:
 
 def save(action: SaveDevice) -> None:
     """Write the image beside its final name, and give it the name when it holds what the device holds."""
-    folder, part = os.path.dirname(action.path), ""
-    try:
-        # A name of its own: what a run began whose controller was killed may still write. Nobody but root may read it.
-        handle, part = tempfile.mkstemp(dir=folder, prefix=os.path.basename(action.path) + ".", suffix=".part")
-        with open(action.device, "rb") as device, os.fdopen(handle, "wb") as file:
-            with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=FASTEST, mtime=0) as image:
-                for piece in iter(lambda: device.read(PIECE), b""):
-                    image.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+    def write(file: Any, _part: str) -> None:
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=FASTEST, mtime=0) as image, open(
+                action.device, "rb") as device:
+            for piece in iter(lambda: device.read(PIECE), b""):
+                image.write(piece)
+
+    def verify(part: str) -> None:
         if look_into(part).digest != action.digest:
             raise HaError("the image %s is not what is on %s: something writes to the device, or the disk of the image "
                           "is broken. The device was left as it is." % (part, action.device))
-        os.rename(part, action.path)
-        listing = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(listing)
-        finally:
-            os.close(listing)
+
+    try:
+        replace_file(action.path, write, verify)
     except OSError as error:
         raise HaError("%s cannot be written: %s" % (action.path, error.strerror))
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
 
 
 def _content(source: BinaryIO) -> Content:

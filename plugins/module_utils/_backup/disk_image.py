@@ -1,8 +1,8 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for images of disks: whether what is on a device is saved already, and whether there is room for it.
+"""Plan the image of a disk: whether its content is saved already, and whether the directory has space for it.
 
-An image is named after the checksum of what it holds, so that a run that is made again finds what is saved.
+An image is named after the checksum of what it holds, so that the next run finds what is saved.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -17,8 +17,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 MIB = 1 << 20
 
 
-class Wanted(NamedTuple):
-    """What is asked for."""
+class Desired(NamedTuple):
+    """The desired state."""
 
     device: str
     directory: str
@@ -26,56 +26,57 @@ class Wanted(NamedTuple):
 
 
 class State(NamedTuple):
-    """What there is."""
+    """The current state."""
 
     content: Content
-    free: int      # bytes that the directory has room for
+    free: int      # bytes of free space in the directory
     saved: bool    # an image is there and holds just this content
 
 
-class Prove(NamedTuple):
-    """Look again, just before the device is read for good, and stop if anything uses it."""
+class Verify(NamedTuple):
+    """Check again, just before the device is saved, and stop if anything uses it."""
 
     sentence: str
 
 
-def check_wanted(wanted: Wanted) -> None:
-    """Refuse what makes no sense on any host."""
+def check_desired(desired: Desired) -> None:
+    """Validate arguments."""
     faults = ["%s: %r; expected an absolute path" % (name, value) for name, value in (
-        ("device", wanted.device), ("directory", wanted.directory)) if not value.startswith("/")]
-    if not NAME.match(wanted.name):
-        faults.append("name: %r; expected letters, digits, '_', '.' and '-'" % wanted.name)
+        ("device", desired.device), ("directory", desired.directory)) if not value.startswith("/")]
+    if not NAME.match(desired.name):
+        faults.append("name: %r; expected letters, digits, '_', '.' and '-'" % desired.name)
     if faults:
         raise HaError("\n".join(faults))
 
 
-def path_of(wanted: Wanted, content: Content) -> str:
+def path_of(desired: Desired, content: Content) -> str:
     """Return where the image of this content is, or would be."""
-    return posixpath.join(wanted.directory, "%s-%s.img.gz" % (wanted.name, content.digest[:16]))
+    return posixpath.join(desired.directory, "%s-%s.img.gz" % (desired.name, content.digest[:16]))
 
 
-def plan_image(state: State, wanted: Wanted) -> Plan:
+def plan_image(state: State, desired: Desired) -> Plan:
     """Plan the image, unless it is there."""
     if state.saved:
         return Plan((), state)
     needed = state.content.used + MIB  # what does not compress at all; blocks of zeros need next to nothing
     if state.free < needed:
-        raise HaError("%s has room for %d MiB; the image of %s may need %d MiB. Nothing was written. Name a directory "
-                      "with more room." % (wanted.directory, state.free // MIB, wanted.device, -(-needed // MIB)))
-    path = path_of(wanted, state.content)
+        raise HaError("%s has %d MiB of free space; the image of %s may need %d MiB. Nothing was written. Name a "
+                      "directory with more space." % (
+                          desired.directory, state.free // MIB, desired.device, -(-needed // MIB)))
+    path = path_of(desired, state.content)
     actions: List[Any] = [
-        Prove("make sure that nothing uses %s" % wanted.device),
-        SaveDevice("save %s in %s and compare the two" % (wanted.device, path), wanted.device, path,
+        Verify("verify that nothing uses %s" % desired.device),
+        SaveDevice("save %s in %s and compare the two" % (desired.device, path), desired.device, path,
                    state.content.digest)]
     return Plan(tuple(actions), state._replace(saved=True))
 
 
-def describe(state: State, wanted: Wanted) -> str:
+def describe(state: State, desired: Desired) -> str:
     """Render a state for --diff."""
-    return "image: %s\n" % (path_of(wanted, state.content) if state.saved else "none")
+    return "image: %s\n" % (path_of(desired, state.content) if state.saved else "none")
 
 
-def report(state: State, wanted: Wanted) -> Dict[str, Any]:
+def report(state: State, desired: Desired) -> Dict[str, Any]:
     """Return the module's own values."""
-    return {"path": path_of(wanted, state.content), "size": state.content.size, "used": state.content.used,
+    return {"path": path_of(desired, state.content), "size": state.content.size, "used": state.content.used,
             "sha256": state.content.digest}

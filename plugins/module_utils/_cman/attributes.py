@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The attributes of cluster.conf that have no variable of their own, and what each may say.
+"""The attributes of cluster.conf that have no variable of their own, and their valid values.
 
 EL6's schema looks at their names and at few of their values, EL5 looks at nothing; a wrong one is found here.
 
@@ -67,7 +67,7 @@ EXTRA: Dict[str, Dict[str, Field]] = {
 
 def check_words(where: str, given: Iterable[Tuple[str, Any]], words: Dict[str, Field],
                 elsewhere: Dict[str, str]) -> List[str]:
-    """Return one sentence for each attribute that is unknown, belongs elsewhere, or says what it cannot."""
+    """Return one message for each attribute that is unknown, belongs elsewhere, or is not valid."""
     faults: List[str] = []
     for name, value in given:
         if name in elsewhere:

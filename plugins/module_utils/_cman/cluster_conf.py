@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for cluster.conf, the one file of cman, its quorum disk, fencing and rgmanager.
+"""cluster.conf, the one file of cman, its quorum disk, fencing and rgmanager.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -14,7 +14,7 @@ from . import rm, votes as cman_votes
 from .conf_xml import canonical, element, parse_conf, render, version_of
 
 ORDER = ("cman", "totem", "quorumd", "clusternodes", "fencedevices", "fence_daemon", "logging")
-# What a file may say of these elements and the variables cannot; it stays.
+# What a file may have in these elements and the variables cannot describe; it stays.
 KEPT_ATTRIBUTES = {"clusternode": ("weight",)}
 
 
@@ -76,7 +76,7 @@ def _logging(raw: Dict[str, Any]) -> ET.Element:
 
 
 def elements_of(cluster: Cluster, settings: Settings) -> Dict[str, Optional[ET.Element]]:
-    """Return the elements of which the variables say something, by name; None for one that is not to be there.
+    """Return the elements that the variables describe, by name; None for one that must be absent.
 
     Of what is not in the answer nothing is said: it stays as the file has it.
     """
@@ -98,10 +98,10 @@ def elements_of(cluster: Cluster, settings: Settings) -> Dict[str, Optional[ET.E
     return found
 
 
-# --- the file that is to be -------------------------------------------------------------------------------------------
+# --- the desired file -------------------------------------------------------------------------------------------
 
 def _keep_attributes(made: ET.Element, old: ET.Element) -> None:
-    """Take over what the file says of a node, a device, ... and the variables cannot."""
+    """Keep what the file has of a node, a device, ... and the variables cannot describe."""
     for child in made:
         twin = next((each for each in old.iter(str(child.tag)) if each.get("name") == child.get("name")), None)
         for name in KEPT_ATTRIBUTES.get(str(child.tag), ()):
@@ -110,7 +110,7 @@ def _keep_attributes(made: ET.Element, old: ET.Element) -> None:
 
 
 def _merged(cluster: Cluster, settings: Settings, old: Optional[ET.Element]) -> ET.Element:
-    """Return what is to be: what is declared in place of what is there, the rest of what is there after it."""
+    """Return the desired elements: the declared ones in place of their old ones, the other old ones after them."""
     declared = elements_of(cluster, settings)
     others = [child for child in (old if old is not None else ()) if child.tag not in declared]
     for name, made in declared.items():

@@ -16,9 +16,9 @@ MOVING = ("starting", "stopping", "checking", "recoverable", "recovering", "migr
 FROZEN = 1          # bit of a service's flags
 ANY_CODE = tuple(range(256))
 NO_LIMIT = 86400    # seconds: clusvcadm returns when the service has started or stopped, however long that takes
-# What the daemon answers, as an exit code: its negative number as a byte.
+# What the daemon returns, as an exit code: its negative number as a byte.
 ANSWERS = {
-    1: "cman or rgmanager does not answer, or there is no such node",
+    1: "cman or rgmanager does not respond, or there is no such node",
     255: "it failed", 254: "the service failed and was given up", 253: "the service is not held by this node",
     252: "there is no such service", 251: "it would wait for itself", 250: "it failed for now; try again",
     249: "another service depends on it", 248: "the service cannot do that in its state",
@@ -30,7 +30,7 @@ ANSWERS = {
 
 
 class ServiceError(HaError):
-    """rgmanager is not in the state, or did not do, what was asked for."""
+    """rgmanager is not in the required state, or did not do what was requested."""
 
 
 class Service(NamedTuple):
@@ -42,7 +42,7 @@ class Service(NamedTuple):
 
 
 class View(NamedTuple):
-    """What clustat shows. ``nodes``: whether rgmanager runs there. ``services`` is None where it does not answer."""
+    """What clustat shows. ``nodes``: whether rgmanager runs there. ``services`` is None where it does not respond."""
 
     quorate: bool
     nodes: Dict[str, bool]
@@ -89,14 +89,14 @@ def is_moving(view: View, groups: Sequence[Group]) -> bool:
     return any(states["service:" + group.name].state in MOVING for group in groups if "service:" + group.name in states)
 
 
-# --- what is to be done -----------------------------------------------------------------------------------------------
+# --- the plan -----------------------------------------------------------------------------------------------
 
 def _refuse(group: Group, found: str, right: str) -> ServiceError:
     return ServiceError("%s: %s; expected %s" % (group.name, found, right))
 
 
 def _check_target(group: Group, target: str, view: View) -> None:
-    """Look whether a service may go to a node. clusvcadm takes the beginning of a name for a node that is another."""
+    """Check that a service may move to a node. clusvcadm takes the beginning of a name for another node."""
     if target not in view.nodes:
         raise _refuse(group, "running_on is %s, which is no member of the cluster" % target,
                       "one of %s" % ", ".join(sorted(view.nodes)))
@@ -105,7 +105,7 @@ def _check_target(group: Group, target: str, view: View) -> None:
 
 
 def _operations(group: Group, now: Service, target: Optional[str]) -> Iterator[Tuple[str, Service]]:
-    """Say which operations are needed, each a word and the state that it leads to."""
+    """Return the operations that are needed, each with the state that it leads to."""
     if group.frozen is False and now.frozen:
         now = now._replace(frozen=False)
         yield "unfreeze", now
@@ -116,7 +116,7 @@ def _operations(group: Group, now: Service, target: Optional[str]) -> Iterator[T
         raise _refuse(group, "is frozen", "frozen: false, before it is started, stopped or moved")
     if now.state == "failed" and (wants_up or moves):
         raise _refuse(group, "is failed: a stop failed on %s, and its resources may still be in use there"
-                      % (now.owner or "a node"), "a look at that node, and then state: disabled, which is all that "
+                      % (now.owner or "a node"), "a check of that node, and then state: disabled, which is all that "
                                                  "a failed service can do")
     if moves and not wants_up and now.state != "started":
         raise _refuse(group, "is %s, and running_on is %s" % (now.state, target),
@@ -157,7 +157,7 @@ def plan_operations(groups: Sequence[Group], view: Optional[View], nodes: Sequen
         if group.state == "absent" or not asked:
             continue
         if view is None or view.services is None:
-            raise _refuse(group, "cannot be started, stopped or moved: rgmanager does not answer%s" % (
+            raise _refuse(group, "cannot be started, stopped or moved: rgmanager does not respond%s" % (
                 " (%s)" % view.said if view and view.said else ""), "rgmanager to run on this node")
         now = states.get("service:" + group.name, Service("stopped", None, False))
         target = rm.node_named(group.running_on, nodes) if group.running_on else None
@@ -175,7 +175,7 @@ def plan_operations(groups: Sequence[Group], view: Optional[View], nodes: Sequen
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 def judge(call: Operation, code: int, out: str) -> None:
-    """Raise ServiceError unless the call did what was asked for; exit code 0 alone does not say so."""
+    """Raise ServiceError unless the call did what was requested; exit code 0 alone does not prove it."""
     said = " ".join(line.strip() for line in out.splitlines() if line.strip())
     if code != 0:
         raise ServiceError("%s: %s (clusvcadm ended with %d: %s)"
@@ -187,7 +187,7 @@ def judge(call: Operation, code: int, out: str) -> None:
 
 
 def check_result(groups: Sequence[Group], view: Optional[View], nodes: Sequence[str]) -> None:
-    """Raise ServiceError unless the services are where they were asked to be."""
+    """Raise ServiceError unless the services are in their desired state."""
     for group in groups:
         if group.state == "absent" or view is None or view.services is None:
             continue

@@ -94,7 +94,7 @@ def _manager(old: Optional[ET.Element], new: Optional[ET.Element]) -> Iterator[C
 
 
 def list_changes(old: ET.Element, new: ET.Element, release: str) -> List[Change]:
-    """Return all differences between what is there and what is to be, apart from the version."""
+    """Return all differences between the old and the desired configuration, apart from the version."""
     found = list(_attributes("cluster", ET.Element("cluster", {"name": old.get("name", "")}),
                              ET.Element("cluster", {"name": new.get("name", "")}), []))
     found += list(_nodes(old, new))

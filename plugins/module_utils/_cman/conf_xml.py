@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""cluster.conf as XML: how it is read, compared and written. What it says is thought about elsewhere.
+"""cluster.conf as XML: how it is read, compared and written.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -67,7 +67,7 @@ def version_of(root: ET.Element) -> int:
 
 
 def canonical(element: ET.Element) -> Tuple[Any, ...]:
-    """Return what an element says, without version, comments, blanks, and orders that have no meaning."""
+    """Return the content of an element, without version, comments, blanks, and orders that have no meaning."""
     attributes = {name: value for name, value in element.attrib.items()
                   if (element.tag, name) != ("cluster", "config_version")}
     children = [canonical(child) for child in element if isinstance(child.tag, str)]
@@ -77,7 +77,7 @@ def canonical(element: ET.Element) -> Tuple[Any, ...]:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts of cluster.conf say the same, apart from their version."""
+    """Whether two texts of cluster.conf mean the same, apart from their version."""
     return canonical(parse_conf(one)) == canonical(parse_conf(other))
 
 

@@ -15,7 +15,7 @@ MODE = 0o640  # it holds the passwords of fence devices
 
 
 class State(NamedTuple):
-    """What was read. ``status`` is None where cman does not run, ``view`` where it cannot be asked."""
+    """What was read. ``status`` is None where cman does not run, ``view`` where it cannot be read."""
 
     text: str
     status: Optional[cman_look.Status]
@@ -23,7 +23,7 @@ class State(NamedTuple):
 
 
 class Rgmanager:
-    """What is asked for, and how to read the host. An engine is made of the module and its Runner."""
+    """What is declared, and how to read the host. An engine is created of the module and its Runner."""
 
     def __init__(self, module: Any, runner: Any) -> None:
         self.module, self.runner, self.params = module, runner, module.params

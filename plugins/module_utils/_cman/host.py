@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one host needs before cman may run on it: packages, names, a firewall that lets it through, no soft power-off.
+"""What one host needs before cman may run on it: packages, names, firewall rules, no soft power-off.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the role rhcs_cman.
@@ -26,7 +26,7 @@ UDP = {"el5": ("50007",), "el6": ()}
 
 
 class Seen(NamedTuple):
-    """What a host showed. ``services``: whether each service runs. ``addresses``: its own, without the loopback's."""
+    """The facts of a host. ``services``: whether each service runs. ``addresses``: its own, without the loopback's."""
 
     files: Dict[str, str]
     packages: Tuple[str, ...]
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What brings a host to where cman may start. Texts of files are None when they stay."""
+    """The changes of a host before cman may start. Texts of files are None when they stay."""
 
     refusals: Tuple[str, ...]
     packages: Tuple[str, ...]
@@ -65,7 +65,7 @@ def services_of(cluster: Cluster, settings: Settings) -> Tuple[str, ...]:
 
 
 def check_names(cluster: Cluster, me: Node, seen: Seen) -> List[str]:
-    """Look how the host resolves the names of all nodes: its own must be an address of its interfaces."""
+    """Check how the host resolves the names of all nodes: its own must be an address of its interfaces."""
     faults = []
     for node in cluster.nodes:
         address = seen.names.get(node.name)
@@ -78,13 +78,13 @@ def check_names(cluster: Cluster, me: Node, seen: Seen) -> List[str]:
             faults.append("%s: the name leads to %s, which no interface of this host has (%s); expected one of these"
                           % (node.name, address, ", ".join(seen.addresses) or "it has none"))
         elif node.addresses and address != node.addresses[0] and re.match(r"[0-9.]+\Z|.*:", node.addresses[0]):
-            faults.append("%s: the name leads to %s here; expected %s, as rhcs_cman_nodes says"
+            faults.append("%s: the name leads to %s here; expected %s, as in rhcs_cman_nodes"
                           % (node.name, address, node.addresses[0]))
     return faults
 
 
 def rules_of(cluster: Cluster, release: str, chain: str) -> List[str]:
-    """Return the firewall's rules in the words in which iptables-save prints them."""
+    """Return the firewall's rules as iptables-save prints them."""
     port = cluster.multicast.port or PORT
     udp = ["%d,%d" % (port - 1, port)] + list(UDP[release])
     new = "-A %s -p %s -m state --state NEW -m multiport --dports %s -j ACCEPT"
@@ -96,9 +96,9 @@ def rules_of(cluster: Cluster, release: str, chain: str) -> List[str]:
 
 
 def plan_firewall(text: str, cluster: Cluster, release: str) -> Tuple[Optional[str], Optional[str]]:
-    """Return the file of iptables as it is to be, and what adds the new rules to those in force; None: it stays.
+    """Return the desired file of iptables, and what adds the new rules to the active ones; None: it stays.
 
-    The rules go before the first one that turns away, in its chain. Without a file the host has no firewall.
+    The rules go before the first one that rejects, in its chain. Without a file the host has no firewall.
     """
     lines = text.split("\n")
     if "*filter" not in lines:
@@ -127,7 +127,7 @@ def plan_grub(text: str) -> Optional[str]:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 def seen_of(raw: Dict[str, Any], cluster: Cluster) -> Seen:
-    """Read what the role's look at a host registered: outputs by what was asked."""
+    """Read the outputs that were gathered on a host."""
     from_names = [node.name for node in cluster.nodes]
     return Seen(
         files=raw["files"], packages=tuple(raw["packages"].split()),
@@ -149,7 +149,7 @@ def _refusals(cluster: Cluster, me: Node, seen: Seen, settings: Settings) -> Lis
 
 
 def plan_host(cluster: Cluster, me: Node, seen: Seen, settings: Settings) -> Steps:
-    """Say what the host needs."""
+    """Return the changes that the host needs."""
     release, how = settings["rhcs_cman_release"], settings["rhcs_cman_acpi"]
     iptables, rules = (plan_firewall(seen.files.get(IPTABLES, ""), cluster, release) if settings["rhcs_cman_firewall"]
                        else (None, None))

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What brings all nodes of a cman cluster to one configuration: where it is written, who tells it, what starts.
+"""Plan how all nodes of a cman cluster get one configuration: where it is written, how it is applied, what starts.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the role rhcs_cman.
@@ -18,7 +18,7 @@ OF_OTHERS = ("clvmd", "gfs2")
 
 
 class Host(NamedTuple):
-    """What one node showed. ``status`` is None where cman does not run; ``text`` is its cluster.conf, or None."""
+    """The facts of one node. ``status`` is None where cman does not run; ``text`` is its cluster.conf, or None."""
 
     name: str
     text: Optional[str]
@@ -29,21 +29,21 @@ class Host(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What is to be done. Host names are the inventory's."""
+    """The changes of the cluster. Host names are the inventory's."""
 
     refusals: Tuple[str, ...]
-    changes: Tuple[str, ...]          # for people: what differs
+    changes: Tuple[str, ...]          # a sentence for each difference
     text: str
     version: int
     write: Tuple[str, ...]            # hosts that get the file as a file
-    through: str                      # host on which the tool is run that tells the others; "" when there is no need
+    through: str                      # host on which the tool runs that applies it on all; "" when there is no need
     running: Tuple[str, ...]          # hosts that must then have the version in use
     stop: Dict[str, Tuple[str, ...]]  # services by host
     start: Dict[str, Tuple[str, ...]]
 
 
 def host_from(name: str, raw: Dict[str, Any]) -> Host:
-    """Read what the role's look registered of a host; raise CmanError when a tool printed something else."""
+    """Read the outputs that were gathered on a host; raise CmanError when a tool printed something else."""
     status = raw["status"]
     return Host(name, raw["files"].get(conf_xml.PATH),
                 cman_look.parse_status(status["rc"], status["stdout"], status["stderr"]) if status else None,
@@ -52,14 +52,14 @@ def host_from(name: str, raw: Dict[str, Any]) -> Host:
                 cman_look.parse_chkconfig(raw["chkconfig"]))
 
 
-# --- what there is ----------------------------------------------------------------------------------------------------
+# --- the current state --------------------------------------------------------------------------------------------
 
 def _version(host: Host) -> int:
     return conf_xml.version_of(conf_xml.parse_conf(host.text)) if host.text else 0
 
 
 def _newest(hosts: List[Host]) -> Tuple[Optional[Host], List[str]]:
-    """Return the host whose file counts: of those that run if any does, the highest version; and what is in doubt."""
+    """Return the host whose file counts: the highest version, of running hosts if any; and what is ambiguous."""
     running = [host for host in hosts if host.status]
     asked = [host for host in (running or hosts) if host.text]
     if not asked:
@@ -75,7 +75,7 @@ def _newest(hosts: List[Host]) -> Tuple[Optional[Host], List[str]]:
 
 def _check_running(cluster: Cluster, hosts: List[Host], best: Optional[Host], changed: bool,
                    release: str) -> List[str]:
-    """Look whether the cluster that runs is the one that is meant, whole enough to be changed."""
+    """Check that the running cluster is the declared one, and healthy enough to be changed."""
     faults = []
     names = {node.name for node in cluster.nodes}
     for host in hosts:
@@ -110,12 +110,12 @@ def _check_outage(changes: List[cman_changes.Change], running: List[Host], setti
                 % stops[0]]
     if settings["rhcs_cman_allow_outage"]:
         return []
-    return ["rhcs_cman_allow_outage: false, and %s runs a cluster that cannot take this up while it runs; expected "
+    return ["rhcs_cman_allow_outage: false, and %s runs a cluster that cannot apply this while it runs; expected "
             "true, which stops all nodes and starts them, or no such change: %s" % (running[0].name, each)
             for each in stops]
 
 
-# --- what is to be done -----------------------------------------------------------------------------------------------
+# --- the plan -----------------------------------------------------------------------------------------------
 
 def _starts(host: Host, services: Tuple[str, ...], all_of_them: bool) -> Tuple[str, ...]:
     wanted = [name for name in START_ORDER
@@ -130,7 +130,7 @@ def _stops(host: Host) -> Tuple[str, ...]:
 
 
 def plan_cluster(cluster: Cluster, hosts: List[Host], settings: Settings) -> Steps:
-    """Say what brings all nodes to the configuration that the variables describe."""
+    """Plan how all nodes get the configuration that the variables describe."""
     best, doubts = _newest(hosts)
     running = [host for host in hosts if host.status]
     seen = [host.status.version for host in hosts if host.status]
@@ -156,7 +156,7 @@ def plan_cluster(cluster: Cluster, hosts: List[Host], settings: Settings) -> Ste
     return Steps(
         refusals=tuple(faults), changes=tuple(change.sentence for change in changes), text=wanted.text,
         version=wanted.version,
-        # before cman of EL6 is told, every node has to have this very file
+        # before cman of EL6 applies it, every node must have this very file
         write=tuple(host.name for host in (hosts if through and not told else different) if not (told and host.status)),
         through=through,
         running=tuple(host.name for host in running) if not outage else (),

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for quorum disks: which there are, what may be written where, and what is refused.
+"""Quorum disks: which exist, what may be written where, and what is refused.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -12,18 +12,18 @@ from .._core.block_devices import Device, Signature, check_usable, contents
 from .._core.plan import Command, HaError, Plan, WriteBlocks
 from . import qdisk_format as form
 
-HEAD = 64 << 20       # data without a known signature is looked for in this many bytes at the beginning
+HEAD = 64 << 20       # data without a known signature is searched in this many bytes at the beginning
 TAIL = 1 << 20        # and at the end, where software RAID, DRBD and GPT keep what they know
 SBD = b"SBD_SBD_"     # how the disk of sbd begins, which wipefs does not know
-RECENT = 60           # seconds; a node that said that it runs no longer ago than this may still run
+RECENT = 60           # seconds; a node that reported to run no longer ago than this may still run
 
 
 class QdiskError(HaError):
-    """A quorum disk cannot be made, changed or removed as wanted. Nothing was changed."""
+    """A quorum disk cannot be created, changed or removed as requested. Nothing was changed."""
 
 
 class Wanted(NamedTuple):
-    """What the user asks for."""
+    """What the user declares."""
 
     state: str                          # present, absent or listed
     device: str = ""
@@ -36,22 +36,22 @@ class Wanted(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """A device that qdiskd would look at, and what it would find there: a quorum disk, or a damaged one."""
+    """A device that qdiskd would scan, and what it would find there: a quorum disk, or a damaged one."""
 
     path: str                           # the kernel's name: "/dev/sdb"
     names: Tuple[str, ...] = ()         # every name beneath /dev
     size: int = 0                       # bytes
-    sector: int = 512                   # bytes, as the kernel says
+    sector: int = 512                   # bytes, as the kernel reports
     quorum: Optional[form.QuorumDisk] = None
     fault: str = ""
 
 
 class Target(NamedTuple):
-    """The device that the user names. ``device`` has what else is on it, where that had to be looked at."""
+    """The device that the user names. ``device`` has what else is on it, where that had to be read."""
 
     device: Device
     disk: Disk
-    ignored: str = ""                   # why qdiskd does not look at it: "is a software RAID"
+    ignored: str = ""                   # why qdiskd does not scan it: "is a software RAID"
     area: bytes = b""                   # its first AREA bytes
     changed: Tuple[int, ...] = ()       # places that were written to while it was watched
     watched: int = 0                    # for how many seconds it was
@@ -64,7 +64,7 @@ class State(NamedTuple):
     target: Optional[Target] = None
 
 
-# --- what the user and the tools say --------------------------------------------------------------------------------
+# --- the input of users and tools ------------------------------------------------------------------------------
 
 def parse_wanted(params: Mapping[str, Any], host: str, now: int) -> Wanted:
     """Check the module's parameters."""
@@ -113,7 +113,7 @@ def parse_signatures(text: str) -> Tuple[Signature, ...]:
 
 
 def disk_from(disk: Disk, area: bytes) -> Disk:
-    """Add to ``disk`` what its first bytes say."""
+    """Add to ``disk`` what its first bytes hold."""
     try:
         return disk._replace(quorum=form.parse_area(area))
     except form.FormatError as error:
@@ -121,7 +121,7 @@ def disk_from(disk: Disk, area: bytes) -> Disk:
 
 
 def parts_to_look_at(size: int, area: bytes) -> Tuple[Tuple[int, int], ...]:
-    """Return what is looked at for data without a signature: (start, end), starts being multiples of 4096.
+    """Return what is searched for data without a signature: (start, end), starts being multiples of 4096.
 
     What a run that was killed has left in ``area``, the beginning of the device, is no data.
     """
@@ -132,14 +132,14 @@ def parts_to_look_at(size: int, area: bytes) -> Tuple[Tuple[int, int], ...]:
 
 
 def is_settled(disk: Disk, wanted: Wanted) -> bool:
-    """Whether the device is as it is wanted."""
+    """Whether the device is in its desired state."""
     if wanted.state == "absent":
         return not disk.quorum and not disk.fault
     return bool(disk.quorum and disk.quorum.label.name == wanted.label and is_usable(disk))
 
 
 def needs_look(target: Target, wanted: Wanted) -> bool:
-    """Whether the device may be written to, so that it has to be watched and looked at closely before."""
+    """Whether the device may be written to, so that it has to be watched and read closely before."""
     if target.device.fault or target.device.users or wanted.state == "listed" or is_settled(target.disk, wanted):
         return False
     given_up = wanted.label if wanted.state == "absent" else wanted.replaces
@@ -154,7 +154,7 @@ def is_usable(disk: Disk) -> bool:
 # --- planning -------------------------------------------------------------------------------------------------------
 
 def plan_disk(state: State, wanted: Wanted) -> Plan:
-    """Plan what is to be done to the device; QdiskError when it is refused."""
+    """Plan the changes of the device; QdiskError when it is refused."""
     target = state.target
     if target is None:
         return Plan((), state)
@@ -245,7 +245,7 @@ def _erase(target: Target, wanted: Wanted) -> Tuple[Command, ...]:
 def _check_fitting(target: Target) -> None:
     path, disk = target.device.path, target.disk
     if target.ignored:
-        raise QdiskError("%s is refused: it %s, and qdiskd looks for no quorum disk there. Nothing was changed." % (
+        raise QdiskError("%s is refused: it %s, and qdiskd searches no quorum disk there. Nothing was changed." % (
             path, target.ignored))
     if target.device.size < form.SMALLEST:
         raise QdiskError("%s is refused: it has %d bytes; a quorum disk takes at least %d (recommended are 10 MiB). "
@@ -267,13 +267,13 @@ def _check_unique(state: State, target: Target, wanted: Wanted) -> None:
 
 
 def _check_idle(target: Target, wanted: Wanted) -> None:
-    """Refuse a device that a running qdiskd writes to, whatever the user says."""
+    """Refuse a device that a running qdiskd writes to, whatever the user declares."""
     nodes = target.disk.quorum.nodes if target.disk.quorum else tuple(
         form.parse_node(target.area[form.PLACE * number:form.PLACE * (number + 1)], number)
         for number in range(1, form.NODES + 1))
     active = [node for node in nodes if not node.fault and node.state in form.ACTIVE]
     recent = [node for node in active if abs(wanted.now - node.updated) < RECENT]
-    told = ", ".join("node %d %s" % (node.id, node.state) for node in active) or "no node says that it runs"
+    told = ", ".join("node %d %s" % (node.id, node.state) for node in active) or "no node reports that it runs"
     if target.changed:
         places = ", ".join("the block of node %d" % number if number else "the label" for number in target.changed)
         raise QdiskError("%s is refused: it was written to while it was watched for %d s (%s; %s), so a qdiskd uses "
@@ -289,14 +289,14 @@ def _check_relabel(label: form.Label, sector: int, path: str, wanted: Wanted) ->
     name = label.name
     if name == wanted.replaces:
         return
-    about = "made on %s at %s" % (shown(label.host), form.in_iso(label.created))
+    about = "created on %s at %s" % (shown(label.host), form.in_iso(label.created))
     if name == wanted.label:
-        raise QdiskError("%s is refused: it is the quorum disk '%s' (%s), but was made for sectors of %s bytes and has "
-                         "sectors of %d, so that qdiskd does not accept it. Nothing was changed. To have it made anew, "
-                         "say replaces: '%s'." % (
+        raise QdiskError("%s is refused: it is the quorum disk '%s' (%s), but was created for sectors of %s bytes and "
+                         "has sectors of %d, so that qdiskd does not accept it. Nothing was changed. To create it "
+                         "again, set replaces: '%s'." % (
                              path, name, about, label.sector, sector, name))
     raise QdiskError("%s is refused: it was to become the quorum disk '%s', but it is the quorum disk '%s' (%s). "
-                     "Nothing was changed. To have it relabelled, say replaces: '%s'." % (
+                     "Nothing was changed. To relabel it, set replaces: '%s'." % (
                          path, wanted.label, shown(name), about, shown(name)))
 
 
@@ -305,11 +305,11 @@ def _may_destroy(target: Target, wanted: Wanted) -> bool:
 
 
 def _how_to_destroy(path: str) -> str:
-    return "To have that destroyed, say destroy: ['%s']." % path
+    return "To destroy that, set destroy: ['%s']." % path
 
 
 def _holdings(target: Target) -> str:
-    """Say what is on a device that is no quorum disk."""
+    """Return what is on a device that is not a quorum disk."""
     damaged = ["a quorum disk that cannot be read (%s)" % target.disk.fault] if target.disk.fault else []
     if not damaged and form.has_blocks(target.area):
         damaged = ["an unfinished quorum disk, without a label" if form.is_unfinished(target.area)
@@ -367,7 +367,7 @@ def _is_asked_for(disk: Disk, state: State, wanted: Wanted) -> bool:
 
 
 def facts_of(disk: Disk) -> Optional[Dict[str, Any]]:
-    """Return what is known of a quorum disk; None when it is none."""
+    """Return the facts of a quorum disk; None when it is not one."""
     if disk.quorum is None:
         return None
     label = disk.quorum.label

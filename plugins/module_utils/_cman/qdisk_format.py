@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for what a quorum disk of Red Hat Cluster Suite (qdiskd, mkqdisk) looks like, byte by byte.
+"""The on-disk format of a quorum disk of Red Hat Cluster Suite (qdiskd, mkqdisk).
 
 A quorum disk has 17 places of 4096 bytes: the label, then the status block of each node, 1 to 16. What counts is at the
 beginning of a place, within one sector: an envelope of 32 bytes (little-endian: magic, CRC of the envelope, CRC of the
@@ -39,24 +39,24 @@ VERSION_2 = 0x389FABC4           # anything else is version 1, which has no sect
 
 STATES = {0: "none", 1: "evicted", 2: "initializing", 5: "running", 6: "master", 7: "exit"}
 CODES = {name: code for code, name in STATES.items()}
-ACTIVE = ("initializing", "running", "master")   # what a node says of itself while its qdiskd is at work
+ACTIVE = ("initializing", "running", "master")   # the state that a node reports while its qdiskd runs
 
 
 class FormatError(HaError):
-    """A block is not what it should be. The text says what is wrong with it, without naming the device."""
+    """A block is not valid. The text is the reason, without the name of the device."""
 
 
 class Label(NamedTuple):
     """Block 0. Text that is not UTF-8 is kept with surrogate escapes."""
 
     name: str
-    host: str                    # where it was made
+    host: str                    # where it was created
     created: int                 # seconds since 1970, UTC
-    sector: Optional[int]        # sector size of the device when it was made; None in version 1
+    sector: Optional[int]        # sector size of the device when it was created; None in version 1
 
 
 class Node(NamedTuple):
-    """The status block of one node. ``fault`` says why it cannot be read; the rest is then without meaning."""
+    """The status block of one node. ``fault`` is why it cannot be read; the rest is then without meaning."""
 
     id: int
     state: str = "none"          # one of STATES, or "unknown 9"
@@ -104,7 +104,7 @@ def parse_label(block: bytes) -> Optional[Label]:
 
 
 def parse_node(block: bytes, number: int) -> Node:
-    """Read the status block of node ``number``; what is wrong with it stands in the result."""
+    """Read the status block of node ``number``; its fault is in the result."""
     try:
         fields = STATUS.unpack(_open_envelope(block, STATUS.size))
         if fields[0] != STATUS_MAGIC:
@@ -118,7 +118,7 @@ def parse_node(block: bytes, number: int) -> Node:
 
 
 def has_blocks(area: bytes) -> bool:
-    """Whether anything in ``area``, even a damaged rest, looks as if qdiskd had written it."""
+    """Whether anything in ``area``, even a damaged rest, was written by qdiskd."""
     magic = struct.pack("<I", ENVELOPE_MAGIC)
     return any(area[place:place + 4] == magic for place in range(0, len(area), min(SECTORS)))
 

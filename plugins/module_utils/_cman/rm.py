@@ -109,12 +109,12 @@ def _check_reference(where: str, resource: Resource, shared: Sequence[ET.Element
         yield ("%s.agent.parameters.ref: %r is no %s of the shared resources; expected one of them (%s)"
                % (where, parameters["ref"], kind, ", ".join(known) or "there is none"))
     if len(parameters) > 1:
-        yield "%s.agent.parameters: %s beside ref; expected ref alone, the rest is said where the resource is" % (
+        yield "%s.agent.parameters: %s beside ref; expected ref alone, the rest belongs to the resource itself" % (
             where, ", ".join(sorted(set(parameters) - {"ref"})))
 
 
 def _check_domains(groups: Sequence[Group], nodes: Sequence[str], name: str) -> Iterator[str]:
-    """Look for groups that share a failover domain and mean different ones."""
+    """Find groups that share a failover domain and describe different ones."""
     seen: Dict[str, Tuple[str, Any]] = {}
     for index, group in enumerate(groups):
         if group.state == "absent" or not group.nodes:
@@ -180,7 +180,7 @@ def _leaf(resource: Resource, name: Optional[str]) -> ET.Element:
 
 
 def _actions(said: Options) -> List[ET.Element]:
-    """Return how the operations of a resource are done, as far as it is said."""
+    """Return the declared operations of a resource."""
     made = []
     if said.monitor.interval or said.monitor.timeout:
         made.append(element("action", [("name", "status"), ("depth", "*"), ("interval", said.monitor.interval),
@@ -190,7 +190,7 @@ def _actions(said: Options) -> List[ET.Element]:
 
 
 def render_resource(resource: Resource, said: Options) -> ET.Element:
-    """Return a resource with its operations. A time limit counts only where the resource says so."""
+    """Return a resource with its operations. A timeout counts only where the resource declares it."""
     made = _leaf(resource, said.name)
     actions = _actions(said)
     if any(action.get("timeout") for action in actions):
@@ -221,7 +221,7 @@ def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
     return tuple(render_resource(resource, options) for resource, options in found)
 
 
-# --- <rm> as it is to be ----------------------------------------------------------------------------------------------
+# --- the desired <rm> ----------------------------------------------------------------------------------------------
 
 def _put(parent: ET.Element, made: ET.Element) -> None:
     """Put an element in the place of the one with its type and name, else at the end; leave an equal one alone."""

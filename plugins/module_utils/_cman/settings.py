@@ -45,7 +45,7 @@ def _check_two_node(cluster: Cluster) -> Iterator[str]:
     if cluster.two_node:
         if cluster.quorum_disk is not None:
             yield ("rhcs_cman_two_node: true, and there is a quorum disk; expected one of them: two_node excludes a "
-                   "quorum disk, whose vote says which of two nodes goes on")
+                   "quorum disk, whose vote decides which of two nodes continues")
         if len(cluster.nodes) != 2 or any(node.votes != 1 for node in cluster.nodes):
             yield ("rhcs_cman_two_node: true, with %d nodes of %s votes; expected exactly two nodes with one vote each"
                    % (len(cluster.nodes), ", ".join(str(node.votes) for node in cluster.nodes)))
@@ -97,7 +97,7 @@ def _check_disk_words(cluster: Cluster, disk: QuorumDisk, release: str) -> Itera
 def _check_timings(cluster: Cluster, disk: QuorumDisk, release: str) -> Iterator[str]:
     token = cman_votes.token_of(cluster)
     timing = cman_votes.timing_of(disk, token, release)
-    said = "%d ms" % token + ("" if "token" in cluster.totem else " (nothing is said, this is what cman takes)")
+    said = "%d ms" % token + ("" if "token" in cluster.totem else " (the default of cman)")
     if token < timing.least_token:
         why = ("interval * (tko + master_wait + upgrade_wait) is %d ms, and an interval must remain; qdiskd of EL6 "
                "does not start otherwise" % timing.failover)
@@ -157,7 +157,7 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
     for index, device in enumerate(cluster.fence_devices):
         where = "rhcs_cman_fence_devices[%d]" % index
         if device.agent == "fence_manual":
-            yield ("%s.agent: 'fence_manual' fences nothing, was never supported and is gone with EL6; expected an "
+            yield ("%s.agent: 'fence_manual' fences nothing, was never supported and is removed in EL6; expected an "
                    "agent that cuts power or storage, such as fence_ipmilan" % where)
         elif not device.agent.startswith("fence_"):
             yield "%s.agent: %r is no agent of fenced; expected one such as fence_ipmilan" % (where, device.agent)
@@ -171,7 +171,7 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
     bare = unfenced(cluster)
     if bare and not cluster.without_fencing:
         yield ("rhcs_cman_nodes: %s %s no fencing; expected fencing for each node, or rhcs_cman_without_fencing: true, "
-               "which says that the cluster may destroy what its nodes share" % (
+               "which accepts that the cluster may destroy what its nodes share" % (
                    ", ".join(bare), "has" if len(bare) == 1 else "have"))
 
 
@@ -180,13 +180,13 @@ def _check_fence_daemon(cluster: Cluster) -> Iterator[str]:
     yield from cman_words.check_words(where, cluster.fence_daemon, cman_words.FENCE_DAEMON, {})
     if dict(cluster.fence_daemon).get("clean_start") == "1" and not cluster.without_fencing:
         yield ("%s.clean_start: 1; expected 0: a node that starts would not fence those that it cannot see, and that "
-               "may still write (rhcs_cman_without_fencing: true says it aloud)" % where)
+               "may still write (rhcs_cman_without_fencing: true accepts it)" % where)
 
 
-# --- the whole --------------------------------------------------------------------------------------------------------
+# --- the whole configuration ---------------------------------------------------------------------------------------
 
 def _check_others(cluster: Cluster, settings: Settings, release: str) -> Iterator[str]:
-    """Check what is written as it is given."""
+    """Check what is written unchanged."""
     given: Dict[str, Any] = {name: value for name, value in (settings.get("rhcs_cman_cman") or {}).items()
                              if value is not None}
     pairs: List[Tuple[str, str]] = [(name, cman_words.as_text(value)) for name, value in given.items()]
@@ -196,9 +196,9 @@ def _check_others(cluster: Cluster, settings: Settings, release: str) -> Iterato
     if cluster.logging and release == "el5":
         yield "rhcs_cman_logging: is given; expected none, <logging> begins with EL6"
     yield from cman_words.check_logging("rhcs_cman_logging", cluster.logging)
-    if cluster.arbiter is not None and cluster.quorum_disk is None:
-        yield ("rhcs_cman_arbiter: is given, without rhcs_cman_quorum_disk; expected a quorum disk: cman knows no "
-               "arbiter, the disk's votes are what keeps the last node going")
+    if cluster.quorum_device is not None and cluster.quorum_disk is None:
+        yield ("rhcs_cman_arbiter: is given, without rhcs_cman_quorum_disk; expected a quorum disk: cman has no "
+               "quorum device, only the votes of the disk keep quorum for the last node")
 
 
 def _check_groups(cluster: Cluster, settings: Settings) -> Iterator[str]:
@@ -230,7 +230,7 @@ def check_cluster(cluster: Cluster, settings: Settings) -> List[str]:
     totem = list(_check_totem(cluster, release))
     if disk is not None:
         faults += list(_check_scores(disk)) + words
-        if not words and not totem:  # only what is well said can be computed with
+        if not words and not totem:  # only valid values can be computed with
             faults += list(_check_timings(cluster, disk, release))
             faults += list(_check_poll(disk, settings, release, cman_votes.token_of(cluster)))
     return (faults + totem + list(_check_network(cluster, release)) + list(_check_fencing(cluster))

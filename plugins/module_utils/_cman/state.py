@@ -21,7 +21,7 @@ _RUNS = ("started", "starting", "stopping", "recovering", "migrating", "checking
 _FROZEN, _PARTIAL = 1, 2
 _NOBODY = ("none", "unknown", "")
 _PROLOG = "<?xml"
-_SILENT = "states unavailable"  # rgmanager runs somewhere, and did not tell
+_SILENT = "states unavailable"  # rgmanager runs somewhere, and did not report
 _ELEMENT = re.compile(r"<(cluster|quorum|node|group)\s(.*?)/>\s*(?=<)", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(\w+)="(.*?)"(?=\s+\w+="|\s*\Z)', re.DOTALL)
 
@@ -31,7 +31,7 @@ class RgmanagerError(HaError):
 
 
 class Listing(NamedTuple):
-    """What ``clustat -x`` says. ``groups`` is None when rgmanager gave no list, ``said`` is the text before the XML."""
+    """What ``clustat -x`` prints. ``groups``: None when rgmanager gave no list; ``said``: the text before the XML."""
 
     cluster: Dict[str, str]
     quorum: Dict[str, str]
@@ -86,7 +86,7 @@ def parse_members(output: str) -> Tuple[Member, ...]:
 
 
 def _is_device(node: Dict[str, str]) -> bool:
-    """Say whether a row is the quorum disk. For a caller who is not root it is only to be known by its id, 0."""
+    """Tell whether a row is the quorum disk. For a caller who is not root, only its id, 0, tells."""
     return node.get("qdisk") == "1" or number(node.get("nodeid", "")) == 0
 
 
@@ -140,14 +140,14 @@ def _devices(listing: Optional[Listing], members: Sequence[Member], votes: Optio
 
 
 def _quorate(listing: Optional[Listing], quorum: str) -> Optional[bool]:
-    """Say whether there is quorum: by clustat, else by the remark behind cman's number."""
+    """Tell whether there is quorum: by clustat, else by the remark behind cman's number."""
     if listing and "quorate" in listing.quorum:
         return listing.quorum["quorate"] == "1"
     return "Activity blocked" not in quorum if quorum else None
 
 
 def _resource_manager(listing: Optional[Listing], nodes: Sequence[Node]) -> Optional[bool]:
-    """Say whether rgmanager runs here; None when it did not answer the question."""
+    """Tell whether rgmanager runs here; None when it did not respond."""
     if listing is None:
         return None
     if listing.groups is not None or any(node.local and node.resource_manager for node in nodes):
@@ -162,7 +162,7 @@ def _cut_names(groups: Sequence[Group]) -> List[str]:
 
 def combine(listing: Optional[Listing], status: Dict[str, str], members: Sequence[Member],
             warnings: Sequence[str]) -> Clustat:
-    """Put together what clustat (None: it said nothing), ``cman_tool status`` and ``cman_tool nodes`` say."""
+    """Put together what clustat (None: it printed nothing), ``cman_tool status`` and ``cman_tool nodes`` report."""
     told = list(warnings)
     quorum = status.get("Quorum", "")
     nodes = _nodes(listing, members, number(status.get("Node ID", "")))

@@ -18,7 +18,7 @@ class CmanError(HaError):
 
 
 class Status(NamedTuple):
-    """What cman says of itself on one node. ``version`` is that of the configuration in use."""
+    """The status of cman on one node. ``version`` is that of the active configuration."""
 
     cluster: str
     member: bool
@@ -38,7 +38,7 @@ def parse_status(code: int, out: str, err: str) -> Optional[Status]:
     if code != 0:
         if NOT_RUNNING in err:
             return None
-        raise CmanError("cman_tool status: ended with %d: %s; expected it to say that cman runs, or that it does not"
+        raise CmanError("cman_tool status: ended with %d: %s; expected a status, or that cman does not run"
                         % (code, (err or out).strip() or "it printed nothing"))
     fields = dict(line.split(":", 1) for line in out.splitlines() if ":" in line)
     said = {name.strip(): value.strip() for name, value in fields.items()}

@@ -9,9 +9,9 @@ from typing import NamedTuple, Optional
 
 from .._model.cluster import Cluster, QuorumDisk
 
-TOKEN = 10000           # what cman takes when nothing is said
+TOKEN = 10000           # the default of cman
 LEAST_TOKEN = 10000     # below it EL6's qdiskd does not start
-EL5_DISK = (1, 10)      # interval (seconds) and tko on EL5 when nothing is said
+EL5_DISK = (1, 10)      # interval (seconds) and tko on EL5 by default
 UPGRADE_WAIT = 2
 
 
@@ -38,7 +38,7 @@ def node_votes(cluster: Cluster) -> int:
 
 
 def votes_of(cluster: Cluster) -> Votes:
-    """Return what is said of votes, and what follows where nothing is said.
+    """Return the declared votes, and what follows where none are declared.
 
     A quorum disk has a vote less than all nodes: with it, the last node has quorum; without it, all nodes have.
     """

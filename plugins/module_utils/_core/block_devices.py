@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for the devices beneath DRBD: what is on them, who uses them, and when they are refused.
+"""Block devices: what is on them, who uses them, and when they are refused.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from .plan import HaError
 
-LOOKED_AT = 1 << 20           # data without a known signature is looked for in this many bytes
+LOOKED_AT = 1 << 20           # data without a known signature is searched in this many bytes
 INDEX_STRIDE = 128 << 20      # DRBD gives each index of an external meta-disk this many bytes
 
 NAMES = {
@@ -47,7 +47,7 @@ class Device(NamedTuple):
     size: int = 0
     signatures: Tuple[Signature, ...] = ()
     users: Tuple[str, ...] = ()                 # "mounted on /srv", "held by dm-0"
-    first_byte: Optional[int] = None            # the first one that is not zero, in the part that was looked at
+    first_byte: Optional[int] = None            # the first one that is not zero, in the part that was read
 
 
 def parse_wipefs(text: str) -> Tuple[Signature, ...]:
@@ -80,7 +80,7 @@ def parse_swaps(text: str) -> Tuple[str, ...]:
 
 def users_of(device: str, real: str, number: str, mountinfo: str, swaps: str,
              holders: Sequence[str]) -> Tuple[str, ...]:
-    """Say who uses a block device that the kernel holds.
+    """Return who uses a block device that the kernel holds.
 
     device, real: the name it was given by, and that without symbolic links; number: "8:1".
     mountinfo, swaps: what /proc/self/mountinfo and /proc/swaps hold; holders: devices that are made of it.
@@ -113,7 +113,7 @@ def part_of(signatures: Sequence[Signature]) -> Tuple[Signature, ...]:
 
 
 def contents(device: Device) -> List[str]:
-    """Say in words what is on ``device``; nothing when it holds nothing."""
+    """Return what is on ``device`` in words; nothing when it holds nothing."""
     found = [_in_words(signature) for signature in device.signatures]
     if not found and device.first_byte is not None:
         found.append("data of no known kind (byte %d is not zero)" % device.first_byte)

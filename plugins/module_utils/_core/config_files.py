@@ -1,10 +1,10 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for configuration files: which of them differ, and whether their reader still has to take them over.
+"""Configuration files: which of them differ, and whether their daemon still has to be reloaded.
 
-A run may be killed between writing a file and telling the daemon that reads it. So a note is made before the first
-file is replaced, and goes only when the daemon has taken all of them over; the next run finds it and does the rest.
-The note lies where a reboot removes it, since at boot every daemon reads its files.
+A run may be killed between writing a file and reloading the daemon that reads it. So a state file is written before
+the first file is replaced, and removed only when the daemon was reloaded; the next run finds it and does the rest.
+A reboot removes it, since at boot every daemon reads its files.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -14,7 +14,7 @@ import posixpath
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from .plan import Command, HaError, MakeFolder, Plan, PutFile, RemoveFile
+from .plan import Command, HaError, MakeFolder, Plan, RemoveFile, WriteFile
 
 NOTES = "/var/run/linuxha/pending"  # /run itself is not there on every old host
 DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
@@ -22,10 +22,10 @@ MODE = re.compile(r"0?[0-7]{3,4}\Z")
 
 
 class File(NamedTuple):
-    """One file that is to be in place."""
+    """The desired state of one file."""
 
     path: str
-    content: Optional[str]         # None: it is not to be there
+    content: Optional[str]         # None: absent
     mode: int = 0o644
     owner: str = ""
     group: str = ""
@@ -38,7 +38,7 @@ class File(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """One folder that is to be there."""
+    """The desired state of one folder."""
 
     path: str
     mode: Optional[int] = None
@@ -47,16 +47,16 @@ class Folder(NamedTuple):
 
 
 class TakeOver(NamedTuple):
-    """How the daemon takes changed files over."""
+    """How the daemon is reloaded."""
 
-    argv: Tuple[str, ...]          # none: it has been told by other tasks
+    argv: Tuple[str, ...]          # none: other tasks reload it
     accepted: Tuple[int, ...] = (0,)
     seconds: int = 120
-    running: Tuple[str, ...] = ()  # a question; its exit code 0 means that the daemon runs
+    running: Tuple[str, ...] = ()  # exit code 0 means that the daemon runs
 
 
 class Wanted(NamedTuple):
-    """All that is asked for."""
+    """The desired state."""
 
     files: Tuple[File, ...] = ()
     folders: Tuple[Folder, ...] = ()
@@ -76,12 +76,12 @@ class Found(NamedTuple):
 
 
 class State(NamedTuple):
-    """What there is."""
+    """The current state."""
 
     found: Dict[str, Found]
-    note: str = ""                 # the files that the daemon has not taken over, one a line
+    note: str = ""                 # the state file: the files that the daemon has not read yet, one a line
     running: bool = True
-    taken: str = ""                # the command by which the daemon took the files over
+    taken: str = ""                # the command that reloaded the daemon
 
 
 def parse_mode(text: str, name: str) -> int:
@@ -92,14 +92,14 @@ def parse_mode(text: str, name: str) -> int:
 
 
 def note_of(daemon: str) -> str:
-    """Return the place of a daemon's note."""
+    """Return the path of a daemon's state file."""
     if not DAEMON.match(daemon):
         raise HaError("daemon is %r; expected a name such as apache" % daemon)
     return posixpath.join(NOTES, daemon)
 
 
 def check_wanted(wanted: Wanted) -> None:
-    """Refuse what makes no sense on any host."""
+    """Refuse what is not valid on any host."""
     paths = [file.path for file in wanted.files] + [folder.path for folder in wanted.folders]
     faults = ["%s is named more than once" % path for path in sorted(set(paths)) if paths.count(path) > 1]
     faults += ["%s is not an absolute path" % path for path in paths if not path.startswith("/")]
@@ -133,7 +133,7 @@ def argument_spec() -> Dict[str, Any]:
 
 
 def file_from(asked: Mapping[str, Any]) -> File:
-    """Turn one element of the option files into what is wanted."""
+    """Turn one element of the option files into the desired state."""
     return File(
         path=posixpath.normpath(asked["dest"]), content=asked["content"],
         mode=parse_mode(asked["mode"], asked["dest"] + ": mode"), owner=asked["owner"],
@@ -142,7 +142,7 @@ def file_from(asked: Mapping[str, Any]) -> File:
 
 
 def folder_from(asked: Mapping[str, Any]) -> Folder:
-    """Turn one element of the option directories into what is wanted."""
+    """Turn one element of the option directories into the desired state."""
     mode = asked["mode"]
     return Folder(
         posixpath.normpath(asked["path"]), None if mode is None else parse_mode(
@@ -150,7 +150,7 @@ def folder_from(asked: Mapping[str, Any]) -> Folder:
 
 
 def wanted_from(params: Mapping[str, Any]) -> Wanted:
-    """Turn the module's parameters into what is wanted."""
+    """Turn the module's parameters into the desired state."""
     how = params["take_over"]
     wanted = Wanted(
         files=tuple(file_from(asked) for asked in params["files"]),
@@ -203,7 +203,7 @@ def predict_changes(facts: Mapping[str, Any], wanted: Wanted) -> List[str]:
 
 
 def is_settled(seen: Mapping[str, Any], wanted: Wanted) -> bool:
-    """Say whether an earlier look at the host, ``files`` by path and ``pending`` notes, shows nothing to be done."""
+    """Return whether the facts of the host (``files`` by path, ``pending`` state files) need no change."""
     unseen = {place.path for place in wanted.files + wanted.folders}.difference(seen["files"])
     if unseen or seen["pending"].get(wanted.daemon) or any(file.mount for file in wanted.files):
         return False
@@ -223,7 +223,7 @@ def _digest(text: str) -> str:
 
 
 def plan_files(state: State, wanted: Wanted) -> Plan:
-    """Plan the files that differ, then their take-over where one is due."""
+    """Plan the files that differ, then the reload where one is due."""
     _check_places(state, wanted)
     folders = [folder for folder in wanted.folders if not _is_right(folder, state.found[folder.path])]
     files = [file for file in wanted.files if not _is_settled(file, state.found[file.path])]
@@ -232,8 +232,8 @@ def plan_files(state: State, wanted: Wanted) -> Plan:
                    folder.path, folder.mode, folder.owner, folder.group) for folder in folders]
     note = _note(state, wanted, files)
     if note != state.note:
-        actions.append(PutFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
-                               note, 0o600))
+        actions.append(WriteFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
+                                 note, 0o600, False))
     actions += [_action_for(file, state.found[file.path]) for file in files]
     found = dict(state.found)
     found.update({folder.path: _after_folder(folder, state.found[folder.path]) for folder in folders})
@@ -291,7 +291,7 @@ def _action_for(file: File, found: Found) -> Any:
         return RemoveFile("remove " + file.path, file.path, file.backup)
     verb = "write" if not found.kind else "replace" if found.content != file.content else "set owner and mode of"
     backup = file.backup and found.content != file.content
-    return PutFile("%s %s" % (verb, file.path), file.path, file.content, file.mode, file.owner, file.group, backup)
+    return WriteFile("%s %s" % (verb, file.path), file.path, file.content, file.mode, backup, file.owner, file.group)
 
 
 def _after_file(file: File, found: Found) -> Found:
@@ -306,7 +306,7 @@ def _after_folder(folder: Folder, found: Found) -> Found:
 
 
 def describe(state: State, wanted: Wanted) -> Dict[str, str]:
-    """Return what the difference shows: each file's text and attributes, and what the daemon is told."""
+    """Return what the difference shows: each file's text and attributes, and the command that reloads the daemon."""
     shown = {}
     for file in wanted.files:
         found = state.found[file.path]

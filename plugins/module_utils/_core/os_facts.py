@@ -1,9 +1,9 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for the facts of a host that a few files and names tell, in the words of the module setup.
+"""The facts of a host, named as the module setup names them, from a few files.
 
-What setup needs for all systems there are takes a second to send and to load. These hosts need none of it: Debian and
-Ubuntu, run by systemd.
+The module setup supports all systems and takes a second to send and to load. Debian and Ubuntu with systemd do not
+need it.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -16,7 +16,7 @@ LINE = re.compile(r"^([A-Z_]+)=[\"']?([^\"'\n]*)[\"']?$", re.MULTILINE)
 
 
 def parse_facts(os_release: str, debian_version: str, init: str) -> Dict[str, str]:
-    """Return what os-release, debian_version and the name of process 1 tell; nothing where that is not all."""
+    """Return the facts from os-release, debian_version and the name of process 1; none where these do not suffice."""
     release = dict(LINE.findall(os_release))
     name, number = DISTRIBUTIONS.get(release.get("ID", "")), release.get("VERSION_ID", "")
     codename = release.get("VERSION_CODENAME", "")

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for newer packages on Debian: which there are, how they come, and whether the host must boot after.
+"""Newer packages on Debian: which there are, how they are installed, and whether the host must reboot after.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .plan import Command, HaError, Plan, RemoveFile, WriteFile
 
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
-# Nobody is there to answer questions, and no tool restarts services behind our back.
+# Nobody can answer questions, and no tool restarts services by itself.
 ENVIRONMENT = ("env", "DEBIAN_FRONTEND=noninteractive", "APT_LISTCHANGES_FRONTEND=none", "NEEDRESTART_SUSPEND=1",
                "NEEDRESTART_MODE=l", "UCF_FORCE_CONFFOLD=1")
 OURS = "--force-confold"
@@ -31,8 +31,8 @@ REPLACED = re.compile(r"^\S+ ..x\S+ .*? (/(?:usr|lib|lib32|lib64|bin|sbin|opt)\S
 LIMIT = 3600
 
 
-class Wanted(NamedTuple):
-    """What is asked for. No names: all packages. ``restart``: whether packages restart their services.
+class Desired(NamedTuple):
+    """The parameters of package_upgrade. No names: all packages. ``restart``: whether packages restart their services.
 
     finish_only: nothing but what dpkg has begun and not ended, in a newer version where there is one.
     """
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
 
 
 class Package(NamedTuple):
-    """An installed package, as dpkg knows it."""
+    """An installed package, as dpkg prints it."""
 
     version: str
     want: str
@@ -59,7 +59,7 @@ class Upgrade(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process, and what the kernel says of the files in its memory."""
+    """A process, and the kernel's list of the files in its memory."""
 
     pid: int
     parent: int
@@ -68,21 +68,21 @@ class Process(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a host shows."""
+    """The state of a host."""
 
     packages: Dict[str, Package]
     upgrades: Tuple[Upgrade, ...]
     removals: Tuple[str, ...]
     journal: bool                   # dpkg has records that it did not get to work in
-    policy: Optional[str]           # what POLICY says
-    reboot: Tuple[str, ...]         # why the host must boot
+    policy: Optional[str]           # the text of POLICY
+    reboot: Tuple[str, ...]         # why the host must reboot
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
-def check_wanted(wanted: Wanted) -> None:
+def check_desired(desired: Desired) -> None:
     """Refuse names that no package has."""
-    wrong = [name for name in wanted.names if not NAME.match(name)]
+    wrong = [name for name in desired.names if not NAME.match(name)]
     if wrong:
         raise HaError("names: %s; expected names of Debian packages, such as heartbeat" % ", ".join(map(repr, wrong)))
 
@@ -115,17 +115,17 @@ def unfinished(state: State) -> List[str]:
     return found + (["dpkg's own records"] if state.journal else [])
 
 
-def held(state: State, wanted: Wanted) -> List[str]:
+def held(state: State, desired: Desired) -> List[str]:
     """Return the packages that an administrator holds at their version."""
     return sorted(name for name, package in state.packages.items()
-                  if package.want == "hold" and (not wanted.names or name in wanted.names))
+                  if package.want == "hold" and (not desired.names or name in desired.names))
 
 
-# --- whether the host must boot -------------------------------------------------------------------------------------
+# --- whether the host must reboot -------------------------------------------------------------------------------------
 
 def reboot_reasons(flag: Optional[str], release: str, banner: str, packages: Dict[str, Package],
                    processes: Sequence[Process], own: int) -> Tuple[str, ...]:
-    """Say why the host must boot before everything that is installed is in use.
+    """Return why the host must reboot before everything that is installed is in use.
 
     flag: /run/reboot-required.pkgs, empty where only /run/reboot-required is there, None for neither.
     release, banner: of the running kernel, /proc/sys/kernel/osrelease and /proc/version.
@@ -175,39 +175,39 @@ def _replaced_reasons(processes: Sequence[Process], own: int) -> List[str]:
 
 # --- the plan -------------------------------------------------------------------------------------------------------
 
-def apt_words(wanted: Wanted) -> Tuple[str, ...]:
-    """Return what is asked of apt-get. It never removes a package."""
-    if wanted.names:
-        return ("--no-remove", "--only-upgrade", "install") + wanted.names
+def apt_words(desired: Desired) -> Tuple[str, ...]:
+    """Return the arguments of apt-get. It never removes a package."""
+    if desired.names:
+        return ("--no-remove", "--only-upgrade", "install") + desired.names
     return ("--no-remove", "--with-new-pkgs", "upgrade")
 
 
-def asked_of(wanted: Wanted, packages: Dict[str, Package]) -> Wanted:
+def asked_of(desired: Desired, packages: Dict[str, Package]) -> Desired:
     """Leave out what is not installed here, or else what is not unfinished."""
-    names = wanted.names
-    if wanted.finish_only:
+    names = desired.names
+    if desired.finish_only:
         names = tuple(sorted(name for name, package in packages.items() if package.status in UNFINISHED))
-    return wanted._replace(names=tuple(name for name in names if name in packages))
+    return desired._replace(names=tuple(name for name in names if name in packages))
 
 
-def plan_upgrade(state: State, wanted: Wanted) -> Plan:
+def plan_upgrade(state: State, desired: Desired) -> Plan:
     """Finish what was begun, then bring the newer packages; configuration files stay as they are."""
     upgrades = state.upgrades
-    blocked = [name for name in held(state, wanted) if name in wanted.names]
-    if blocked and not wanted.finish_only:
+    blocked = [name for name in held(state, desired) if name in desired.names]
+    if blocked and not desired.finish_only:
         raise HaError("names: %s is held at its version; expected packages that may be upgraded (apt-mark unhold %s)"
                       % (", ".join(blocked), " ".join(blocked)))
     if state.removals and upgrades:
         raise HaError("the upgrade would remove %s; expected to keep every package. Nothing was changed."
                       % ", ".join(state.removals))
-    work = _finishing(state, (0, 100) if upgrades else (0,)) + _upgrading(upgrades, wanted)
+    work = _finishing(state, (0, 100) if upgrades else (0,)) + _upgrading(upgrades, desired)
     packages = dict(state.packages)
     packages.update({name: Package(new, "install", "installed") for name, _old, new in upgrades})
     packages.update({name: package._replace(status="installed") for name, package in packages.items()
                      if package.status in UNFINISHED})
     ours = POLICY_MARK in (state.policy or "")
     actions: List[Any] = list(work)
-    if work and not wanted.restart and state.policy is None:
+    if work and not desired.restart and state.policy is None:
         actions.insert(0, WriteFile("have packages restart nothing", POLICY, POLICY_TEXT, 0o755, False))
         ours = True
     if ours:
@@ -226,14 +226,14 @@ def _finishing(state: State, accepted: Tuple[int, ...]) -> List[Command]:
             Command("mend what is still broken", INSTALL + ("--no-remove", "--fix-broken", "install"), accepted, LIMIT)]
 
 
-def _upgrading(upgrades: Sequence[Upgrade], wanted: Wanted) -> List[Command]:
+def _upgrading(upgrades: Sequence[Upgrade], desired: Desired) -> List[Command]:
     if not upgrades:
         return []
     return [Command("ask for the lists of packages", ENVIRONMENT + REFRESH, (0,), 600),
-            Command("upgrade " + ", ".join(map(render_upgrade, upgrades)), INSTALL + apt_words(wanted), (0,), LIMIT)]
+            Command("upgrade " + ", ".join(map(render_upgrade, upgrades)), INSTALL + apt_words(desired), (0,), LIMIT)]
 
 
-# --- words ----------------------------------------------------------------------------------------------------------
+# --- texts ----------------------------------------------------------------------------------------------------------
 
 def render_upgrade(upgrade: Upgrade) -> str:
     """Return an upgrade in words."""
@@ -246,7 +246,7 @@ def describe(state: State) -> str:
                    for name, package in sorted(state.packages.items()))
 
 
-def report(state: State, wanted: Wanted) -> Dict[str, Any]:
+def report(state: State, desired: Desired) -> Dict[str, Any]:
     """Return the module's own values but for what changed."""
-    return {"installed": sorted(set(wanted.names) & set(state.packages)), "held": held(state, wanted),
+    return {"installed": sorted(set(desired.names) & set(state.packages)), "held": held(state, desired),
             "unfinished": unfinished(state), "reboot": list(state.reboot)}

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The words that every room of the collection shares: what an action is, what a plan is, what an error is.
+"""What all packages share: actions, plans and errors.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Optional, Tuple
 
 
 class HaError(Exception):
-    """Anything that a user must be told. Its text names the thing, its value and what would be right."""
+    """An error for the user. Its text names the thing, its value and what would be valid."""
 
 
 class Command(NamedTuple):
@@ -23,29 +23,19 @@ class Command(NamedTuple):
 
 
 class WriteFile(NamedTuple):
-    """Replace one file in a single step, keeping a copy of what was there."""
+    """Replace one file in a single step that a power cut does not undo by half, keeping a copy of what was there."""
 
     sentence: str
     path: str
     content: str
     mode: int = 0o644
-    backup: bool = True               # False for files that only this collection reads
-
-
-class PutFile(NamedTuple):
-    """Put one file in place with exactly these attributes, in a single step that a power cut does not undo by half."""
-
-    sentence: str
-    path: str
-    content: str
-    mode: int
-    owner: str = ""    # empty: as the old file, or as whoever writes a new one
+    backup: bool = True  # False for files that only this collection reads
+    owner: str = ""      # empty: as the old file, or as whoever writes a new one
     group: str = ""
-    backup: bool = False
 
 
 class RemoveFile(NamedTuple):
-    """Take one file away. One that is not there is as good."""
+    """Remove one file, where it exists."""
 
     sentence: str
     path: str
@@ -53,7 +43,7 @@ class RemoveFile(NamedTuple):
 
 
 class MakeFolder(NamedTuple):
-    """Make a folder with what leads to it, or give it these attributes."""
+    """Create a folder with its parents, or set its attributes."""
 
     sentence: str
     path: str
@@ -63,7 +53,7 @@ class MakeFolder(NamedTuple):
 
 
 class WriteBlocks(NamedTuple):
-    """Write to a block device that nobody holds, past the page cache, and prove it by reading it back.
+    """Write to a block device that nothing uses, past the page cache, and verify it by reading it back.
 
     ``expected`` is what must still be in that place at the moment of writing: if it is not, nothing is written.
     None is for a place whose content another action of the same plan has just destroyed on purpose.
@@ -86,7 +76,7 @@ class Content(NamedTuple):
 
 
 class SaveDevice(NamedTuple):
-    """Write a compressed image of a block device, and prove that it holds what is on the device."""
+    """Write a compressed image of a block device, and verify that it holds what is on the device."""
 
     sentence: str
     device: str
@@ -117,7 +107,7 @@ class SaveArchive(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be done, in order, and the state it leads to.
+    """The actions, in order, and the state that they lead to.
 
     ``actions`` is empty exactly when nothing has to change. ``predicted`` is of the type of the current state.
     """

@@ -1,9 +1,9 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hallway that every module walks through: read, plan, show the difference, apply, report.
+"""The reconcile loop of all modules: read, plan, show the difference, apply, report.
 
 It holds the collection's only check-mode ``if``: both modes share every line but the one that applies,
-so check mode cannot predict anything else than what then happens.
+so check mode predicts what a run does.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -19,7 +19,7 @@ def reconcile(module: Any,
               describe: Callable[[Any], Union[str, Dict[str, str]]],
               report: Callable[[Any], Dict[str, Any]],
               settle: Optional[Callable[[Any], Any]] = None) -> None:
-    """Bring what ``read`` finds to what ``plan`` wants, and leave the module.
+    """Bring the state that ``read`` returns to the one that ``plan`` returns, and end the module.
 
     read: returns the current state.
     plan: turns a current state into a Plan; empty when nothing has to change.
@@ -34,17 +34,18 @@ def reconcile(module: Any,
     done: List[str] = []
     try:
         current = read()
-        wanted = plan(current)
-        after = wanted.predicted
+        planned = plan(current)
+        after = planned.predicted
         if not module.check_mode:
-            for action in wanted.actions:
+            for action in planned.actions:
                 perform(action)
                 done.append(action.sentence)
             after = read() if done else current
             after = settle(after) if settle else after
-        left = dict(report(after), changed=bool(wanted.actions), actions=[action.sentence for action in wanted.actions])
+        left = dict(report(after), changed=bool(planned.actions),
+                    actions=[action.sentence for action in planned.actions])
         if module._diff:  # Ansible shows what it gets, even where the task says `diff: false`
-            left["diff"] = difference(describe(current), describe(wanted.predicted))
+            left["diff"] = difference(describe(current), describe(planned.predicted))
         module.exit_json(**left)
     except HaError as error:
         module.fail_json(msg=str(error), actions=done, changed=bool(done))

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop: the only place in the collection that runs programs or writes files on a managed node.
+"""The command runner: it runs programs, and writes files and block devices, on a managed node.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -15,7 +15,8 @@ import subprocess
 import tempfile
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .plan import Command, HaError, MakeFolder, PutFile, RemoveFile, WriteBlocks, WriteFile
+from .file_writer import replace_file, sync_folder
+from .plan import Command, HaError, MakeFolder, RemoveFile, WriteBlocks, WriteFile
 
 PIECE = 4 << 20  # bytes read at a time from a block device
 # ioctl "logical sector size of a block device"; a few architectures number such requests differently
@@ -77,8 +78,8 @@ class Runner:
             printed = [file.read().decode("utf-8", "replace") for file in (out, err) if file.seek(0) == 0]
             output = Output(done.returncode, *printed)
         if output.code not in accepted:
-            said = (output.err.strip() or output.out.strip() or "it printed nothing")
-            raise CommandError("'%s' ended with exit code %d: %s" % (shown, output.code, said))
+            text = (output.err.strip() or output.out.strip() or "it printed nothing")
+            raise CommandError("'%s' ended with exit code %d: %s" % (shown, output.code, text))
         return output
 
     def has(self, program: str) -> bool:
@@ -192,7 +193,7 @@ class Runner:
 
     @staticmethod
     def block_devices(sys: str = "/sys", dev: str = "/dev") -> Tuple[BlockDevice, ...]:
-        """Return the disks and partitions that the kernel knows and that have a name beneath /dev."""
+        """Return the disks and partitions of the kernel that have a name beneath /dev."""
         paths = _paths_of_numbers(dev)
         found: List[BlockDevice] = []
         for disk in sorted(os.listdir(sys + "/block")):
@@ -206,16 +207,14 @@ class Runner:
 
     def perform(self, action: Any) -> None:
         """Carry out one action of a plan."""
-        if isinstance(action, WriteFile):
-            self._write(action)
-        elif isinstance(action, (PutFile, RemoveFile, MakeFolder)):
+        if isinstance(action, (WriteFile, RemoveFile, MakeFolder)):
             self._arrange(action)
         elif isinstance(action, WriteBlocks):
             self._write_blocks(action)
         elif isinstance(action, Command):
             self.run(action.argv, action.accepted, action.seconds, action.stdin)
         else:
-            raise TypeError("no room knows how to perform %r" % (action,))
+            raise TypeError("the runner cannot perform %r" % (action,))
 
     def _write_blocks(self, action: WriteBlocks) -> None:
         path, offset, content = action.path, action.offset, action.content
@@ -228,7 +227,7 @@ class Runner:
                 if len(found) < len(content):
                     raise CommandError("%s ends before byte %d. Nothing was written." % (path, offset + len(content)))
                 if action.expected is not None and found != action.expected:
-                    raise CommandError("%s changed while it was looked at (byte %d): something else writes to it. "
+                    raise CommandError("%s changed while it was read (byte %d): something else writes to it. "
                                        "It was left as it is." % (path, offset + _first_other(found, action.expected)))
                 _write_at(handle, offset, content)
                 written = _read_at(handle, offset, len(content))
@@ -240,25 +239,8 @@ class Runner:
             raise CommandError("%s does not hold what was just written to it, from byte %d on: it is broken, or "
                                "something else writes to it" % (path, offset + _first_other(written, content)))
 
-    def _write(self, action: WriteFile) -> None:
-        if action.backup and os.path.exists(action.path):
-            self._module.backup_local(action.path)
-        os.makedirs(os.path.dirname(action.path), mode=0o755, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(action.path), prefix=".linuxha-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(action.content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, action.mode)
-            self._module.atomic_move(temporary, action.path)
-            _sync_folder(action.path)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-
     def prove(self, content: str, argv: Sequence[str], path: str = "") -> Output:
-        """Let a program read a text before it becomes a file ("%s" in ``argv``), and return what it said.
+        """Let a program read a text before it becomes a file ("%s" in ``argv``), and return what it printed.
 
         With ``path``, a file that is there, this program alone finds the text in the place of that file.
         """
@@ -271,49 +253,34 @@ class Runner:
         try:
             if not isinstance(action, MakeFolder) and action.backup and os.path.exists(action.path):
                 self._module.backup_local(action.path)
-            if isinstance(action, PutFile):
-                self._put(action)
+            if isinstance(action, WriteFile):
+                self._write(action)
             elif isinstance(action, RemoveFile):
                 if os.path.lexists(action.path):
                     os.unlink(action.path)
+                sync_folder(action.path)
             else:
                 os.makedirs(action.path, mode=0o755, exist_ok=True)
-                self._dress(action.path, action.path, action)
-            _sync_folder(action.path)
+                self._set_attributes(action.path, action.path, action)
+                sync_folder(action.path)
         except (OSError, LookupError) as error:  # LookupError: there is no such user or group
             raise CommandError("%s cannot be changed: %s" % (action.path, error))
 
-    def _put(self, action: PutFile) -> None:
-        folder = os.path.dirname(action.path)
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".linuxha-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(action.content)
-                file.flush()
-                self._dress(temporary, action.path, action)
-                os.fsync(file.fileno())
-            os.rename(temporary, action.path)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+    def _write(self, action: WriteFile) -> None:
+        def write(file: Any, part: str) -> None:
+            file.write(action.content.encode("utf-8"))
+            file.flush()
+            self._set_attributes(part, action.path, action)
+        os.makedirs(os.path.dirname(action.path), mode=0o755, exist_ok=True)
+        replace_file(action.path, write)
 
-    def _dress(self, path: str, final: str, action: Any) -> None:
+    def _set_attributes(self, path: str, final: str, action: Any) -> None:
         """Give ``path`` its owner, mode and context before it appears as ``final``."""
         old = os.stat(final) if os.path.exists(final) else os.stat(path)
         shutil.chown(path, action.owner or old.st_uid, action.group or old.st_gid)
         if action.mode is not None:
             os.chmod(path, action.mode)  # after chown, which takes special bits away
         self._module.set_context_if_different(path, self._module.selinux_default_context(final), False)
-
-
-def _sync_folder(path: str) -> None:
-    """Have the disk keep which files there are beside ``path``."""
-    handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _open_direct(path: str, flags: int) -> int:

@@ -42,7 +42,7 @@ class SchemaError(HaError):
 
 
 class Expected(ValueError):
-    """A value is not valid; the text says more exactly than its field what is."""
+    """A value is not valid; the text describes more exactly than its field what is."""
 
 
 # --- messages -------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def unknown(where: str, key: Any, known: Iterable[str], kind: str = "key") -> st
 # --- fields ---------------------------------------------------------------------------------------------------------
 
 class Field:
-    """One value. ``convert`` returns it in its right type or raises ValueError; ``expected`` says what is valid."""
+    """One value. ``convert`` returns it in its right type or raises ValueError; ``expected``: what is valid."""
 
     def __init__(self, convert: Callable[..., Any], expected: str, secret: bool = False) -> None:
         self.convert = convert

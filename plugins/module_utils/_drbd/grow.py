@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for DRBD, third part: a resource whose disks have become larger.
+"""Plan the growth of a DRBD resource whose disks have become larger.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -26,12 +26,12 @@ class Side(NamedTuple):
     usable_kib: int    # what DRBD can mirror of it
 
 
-class Wanted(NamedTuple):
-    """What is asked for."""
+class Desired(NamedTuple):
+    """The desired state."""
 
     name: str
     filesystem: str = ""
-    peers: Optional[Tuple[Side, ...]] = None    # None: nothing is said about the other side yet
+    peers: Optional[Tuple[Side, ...]] = None    # None: the other side is not known yet
 
 
 class State(NamedTuple):
@@ -41,11 +41,11 @@ class State(NamedTuple):
     live: Optional[Live]
     disk_kib: int
     mounts: Tuple[str, ...] = ()
-    filesystem_kib: Optional[int] = None        # None: not looked at, it is not mounted here
+    filesystem_kib: Optional[int] = None        # None: not mounted here
 
 
-class Prove(NamedTuple):
-    """Look again, and stop unless it is so."""
+class Verify(NamedTuple):
+    """Read the state again, and stop unless it is as expected."""
 
     sentence: str
     what: str                                   # safe | grown
@@ -61,7 +61,7 @@ def usable_kib(disk_kib: int, meta_disk: str) -> int:
 
 
 def side_of(state: State) -> Side:
-    """Return what this node can tell the other one."""
+    """Return what the other node needs to know of this one."""
     config = state.config
     return Side(config.host, config.disk, state.disk_kib, usable_kib(state.disk_kib, config.meta_disk))
 
@@ -93,26 +93,26 @@ def parse_xfs(text: str) -> int:
     return int(found.group(1)) * int(found.group(2)) >> 10
 
 
-def check_wanted(wanted: Wanted) -> None:
-    """Refuse what no host can do."""
-    if wanted.filesystem and wanted.filesystem not in KNOWN:
+def check_desired(desired: Desired) -> None:
+    """Validate arguments."""
+    if desired.filesystem and desired.filesystem not in KNOWN:
         raise DrbdError("filesystem: %s; expected one that grows while it is in use: %s" % (
-            wanted.filesystem, ", ".join(KNOWN)))
+            desired.filesystem, ", ".join(KNOWN)))
 
 
-def check_safe(state: State, wanted: Wanted) -> None:
-    """Stop unless both sides are whole."""
+def check_safe(state: State, desired: Desired) -> None:
+    """Stop unless both sides are healthy."""
     live = state.live
     if live is None:
         raise DrbdError("%s does not run on %s; expected both sides up, connected and UpToDate. Nothing was changed."
-                        % (wanted.name, state.config.host))
+                        % (desired.name, state.config.host))
     if not is_uptodate(live):
         raise DrbdError("%s is %s/%s, connection %s, replication %s; expected UpToDate/UpToDate, connected, and no "
                         "sync under way. Nothing was changed." % (
-                            wanted.name, live.disk, live.peer_disk, live.connection or "none", live.replication))
+                            desired.name, live.disk, live.peer_disk, live.connection or "none", live.replication))
 
 
-def check_grown(state: State, least_kib: int, wanted: Wanted) -> None:
+def check_grown(state: State, least_kib: int, desired: Desired) -> None:
     """Stop unless DRBD made the device larger."""
     size = state.live.size_kib if state.live else 0
     if is_more(least_kib, size):
@@ -121,69 +121,69 @@ def check_grown(state: State, least_kib: int, wanted: Wanted) -> None:
 
 
 def mib(kib: int) -> str:
-    """Write a size for people."""
+    """Format a size."""
     return "%.1f MiB" % (kib / 1024)
 
 
-def _told(side: Side) -> str:
+def _disk_of(side: Side) -> str:
     return "%s %s has %s" % (side.node, side.disk, mib(side.disk_kib))
 
 
-def plan_growth(state: State, wanted: Wanted) -> Plan:
+def plan_growth(state: State, desired: Desired) -> Plan:
     """Return what makes the device and its filesystem as large as both disks allow; on the Primary only."""
-    check_safe(state, wanted)
+    check_safe(state, desired)
     live, mine = state.live or Live(), side_of(state)
     if is_more(live.size_kib, mine.usable_kib):
         raise DrbdError("%s, of which DRBD can mirror %s; %s has %s already, and is never made smaller. Nothing was "
-                        "changed." % (_told(mine), mib(mine.usable_kib), state.config.device, mib(live.size_kib)))
-    if wanted.peers is None:
+                        "changed." % (_disk_of(mine), mib(mine.usable_kib), state.config.device, mib(live.size_kib)))
+    if desired.peers is None:
         return Plan((), state)
-    target = _target(state, wanted, mine)
+    target = _target(state, desired, mine)
     actions: List[Any] = []
     size = live.size_kib
     if is_more(target, size):
         size = target
         actions = [
-            Prove("make sure that both sides of %s are connected and UpToDate" % wanted.name, "safe"),
+            Verify("verify that both sides of %s are connected and UpToDate" % desired.name, "safe"),
             Command("grow %s from %s to %s" % (state.config.device, mib(live.size_kib), mib(size)),
-                    ("drbdadm", "resize", wanted.name)),
-            Prove("see that %s has grown" % state.config.device, "grown", size)]
-    more, filesystem = _filesystem(state, wanted, size, bool(actions))
+                    ("drbdadm", "resize", desired.name)),
+            Verify("verify that %s has grown" % state.config.device, "grown", size)]
+    more, filesystem = _filesystem(state, desired, size, bool(actions))
     actions += more
     if not actions or live.role == "Primary":
         return Plan(tuple(actions), state._replace(live=live._replace(size_kib=size), filesystem_kib=filesystem))
     if live.peer_role != "Primary":
         raise DrbdError("%s is Primary on no node; expected it to be in use on one, which grows it. Nothing was "
-                        "changed." % wanted.name)
+                        "changed." % desired.name)
     return Plan((), state)
 
 
-def _target(state: State, wanted: Wanted, mine: Side) -> int:
+def _target(state: State, desired: Desired, mine: Side) -> int:
     """Return how large the device can be; refuse where only one disk has grown."""
-    told = [side for side in wanted.peers or () if side.node == state.config.peer]
-    if not told:
-        raise DrbdError("nothing is known of the disk of %s: look at it first" % state.config.peer)
+    known = [side for side in desired.peers or () if side.node == state.config.peer]
+    if not known:
+        raise DrbdError("nothing is known of the disk of %s: run the first step there" % state.config.peer)
     size = state.live.size_kib if state.live else 0
-    smaller, larger = sorted((mine, told[0]), key=lambda side: side.usable_kib)
+    smaller, larger = sorted((mine, known[0]), key=lambda side: side.usable_kib)
     if is_more(larger.usable_kib, size) and not is_more(smaller.usable_kib, size):
         raise DrbdError("%s and %s, so %s stays at %s: the disk of %s is to be grown too. Nothing was changed." % (
-            _told(larger), _told(smaller), state.config.device, mib(size), smaller.node))
+            _disk_of(larger), _disk_of(smaller), state.config.device, mib(size), smaller.node))
     return smaller.usable_kib
 
 
-def _filesystem(state: State, wanted: Wanted, size: int, grows: bool) -> Tuple[List[Any], Optional[int]]:
+def _filesystem(state: State, desired: Desired, size: int, grows: bool) -> Tuple[List[Any], Optional[int]]:
     """Plan the filesystem's growth to the device's size; a little at the end may be too small for it."""
     live, device = state.live or Live(), state.config.device
-    if not wanted.filesystem or live.role != "Primary":
+    if not desired.filesystem or live.role != "Primary":
         return [], state.filesystem_kib
     if not state.mounts or state.filesystem_kib is None:
         raise DrbdError("%s is mounted nowhere on %s; expected its %s to be in use, it grows then. Nothing was changed."
-                        % (device, state.config.host, wanted.filesystem))
+                        % (device, state.config.host, desired.filesystem))
     if size - state.filesystem_kib <= (LEAST if grows else LEAST_REST):
         return [], state.filesystem_kib
-    argv = ("resize2fs", device) if wanted.filesystem in EXT else ("xfs_growfs", state.mounts[0])
+    argv = ("resize2fs", device) if desired.filesystem in EXT else ("xfs_growfs", state.mounts[0])
     sentence = "grow the %s on %s from %s to %s" % (
-        wanted.filesystem, state.mounts[0], mib(state.filesystem_kib), mib(size))
+        desired.filesystem, state.mounts[0], mib(state.filesystem_kib), mib(size))
     return [Command(sentence, argv, seconds=LONG)], size
 
 

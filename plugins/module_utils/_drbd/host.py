@@ -1,37 +1,38 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a host is asked for the state of a DRBD resource, and waits for it: for drbd_resource and host_facts.
+"""Read the state of a DRBD resource on this host, and wait for it: for drbd_resource and host_facts.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import os
 import time
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 from .._core import block_devices as devices
 from .._core.device_reader import read_device
 from .._core.plan import HaError
-from . import plan as drbd_plan, resource as drbd
+from . import connection, plan as drbd_plan, resource as drbd
 
 SECOND = 1
-NOTES = "/var/lib/drbd"
+STATE_FILES = "/var/lib/drbd"
+DRIVER = "/sys/module/drbd/version"
 
 
 class Host:
-    """This host: reads the state of one resource, proves it again before dangerous steps, waits for it."""
+    """This host: reads the state of one resource, verifies it before dangerous steps, waits for it."""
 
-    def __init__(self, runner: Any, wanted: drbd_plan.Wanted, node: str, timeout: int) -> None:
+    def __init__(self, runner: Any, desired: drbd_plan.Desired, node: str, timeout: int) -> None:
         self.runner = runner
-        self.wanted = wanted
+        self.desired = desired
         self.node = node
         self.timeout = timeout                  # seconds that any wait may take
 
     def read(self) -> Any:
         """Read everything that is known of the resource."""
-        run, name = self.runner.run, self.wanted.name
+        run, name = self.runner.run, self.desired.name
         tools, path = self.runner.has("drbdadm"), drbd_plan.RECORDS % name
-        kernel = drbd.parse_version(self.runner.read_file("/sys/module/drbd/version"))
+        kernel = drbd.parse_version(self.runner.read_file(DRIVER))
         config = self._config() if tools else None
         live = self.read_live() if tools and kernel else None
         state = drbd.State(
@@ -44,34 +45,42 @@ class Host:
                 mounts=devices.parse_mounts(self._mountinfo(), "147:%d" % config.minor, (config.device,)),
                 at_boot=any(devices.mounted_at_boot(self.runner.read_file("/etc/fstab") or "", alias) for alias in (
                     config.device, "/dev/drbd/by-res/" + name, "/dev/drbd/by-res/%s/0" % name)))
+        if self.desired.state == "absent":
+            state = state._replace(file=self.runner.read_file(drbd.file_of(name)) is not None, enabled=self._enabled())
         if config and live:
             state = state._replace(pending=drbd.parse_adjust(self._adjust()))
         return self._with_devices(state)
 
     def read_first(self) -> Any:
-        """Read the state to plan from: in the second step, the host that syncs proves its own side again."""
+        """Read the state to plan from: in the second step, the host that syncs reads its own side again."""
         state = self.read()
-        if self.wanted.peers is not None and self.wanted.sync_from == self.node:
+        if self.desired.peers is not None and self.desired.sync_from == self.node:
             state = self.with_blank(state)
         return state
 
+    def _enabled(self) -> bool:
+        if not self.runner.has("systemctl"):
+            return False
+        shown = self.runner.run(("systemctl", "is-enabled", drbd.target_of(self.desired.name)), accepted=(0, 1, 4))
+        return bool(shown.out.strip() == "enabled")
+
     def _adjust(self) -> str:
-        """Ask what `drbdadm adjust` would run, with the file of the resource as it is about to be."""
-        argv, path = ("drbdadm", "--dry-run", "adjust", self.wanted.name), "/etc/drbd.d/%s.res" % self.wanted.name
-        if self.wanted.description and self.runner.read_file(path) is not None:
-            return str(self.runner.prove(self.wanted.description, argv, path).out)
+        """Return what `drbdadm adjust` would run, with the file of the resource as it is about to be."""
+        argv, path = ("drbdadm", "--dry-run", "adjust", self.desired.name), drbd.file_of(self.desired.name)
+        if self.desired.description and self.runner.read_file(path) is not None:
+            return str(self.runner.prove(self.desired.description, argv, path).out)
         return str(self.runner.run(argv).out)
 
     def read_live(self) -> Any:
         """Read what the kernel runs."""
         return drbd.parse_events(self.runner.run(
-            ("drbdsetup", "events2", "--now", "--statistics", self.wanted.name), accepted=(0, 10)).out,
-            self.wanted.name)
+            ("drbdsetup", "events2", "--now", "--statistics", self.desired.name), accepted=(0, 10)).out,
+            self.desired.name)
 
     def with_blank(self, state: Any) -> Any:
         """Add whether the whole side is zero; only asked of a connected side that never held data."""
         live = state.live
-        if not (self.wanted.skip_if_blank and drbd.is_fresh(state.generation) and drbd.is_linked(live)
+        if not (self.desired.skip_if_blank and drbd.is_fresh(state.generation) and drbd.is_linked(live)
                 and live.disk == live.peer_disk == "Inconsistent" and live.size_kib):
             return state
         return state._replace(
@@ -79,7 +88,7 @@ class Host:
 
     def perform(self, action: Any) -> None:
         """Carry out one action of a plan."""
-        if not isinstance(action, drbd_plan.Prove):
+        if not isinstance(action, drbd_plan.Verify):
             self.runner.perform(action)
             return
         if action.what == "fresh":
@@ -91,48 +100,48 @@ class Host:
         else:
             check = {"ready": drbd_plan.check_ready, "empty": drbd_plan.check_targets,
                      "fresh": drbd_plan.check_fresh, "idle": drbd_plan.check_idle}
-            check[action.what](state, self.wanted)
+            check[action.what](state, self.desired)
 
     def settle(self, state: Any, wait: str, fail: bool) -> Any:
         """Wait for ``wait``, and return the state that was reached."""
-        if self.wanted.state != "up" or (drbd.is_standalone(state) and self.wanted.report_standalone):
+        if self.desired.state != "up" or (drbd.is_standalone(state) and self.desired.report_standalone):
             return state
-        if wait != "none" and not drbd_plan.is_reached(state.live, wait):
+        if wait != "none" and not connection.is_reached(state.live, wait):
             self._wait(wait, fail)
             state = self.read()
-        return self.with_blank(state) if self.wanted.peers is None else state
+        return self.with_blank(state) if self.desired.peers is None else state
 
     def _wait(self, wait: str, fail: bool = True) -> None:
         end = time.monotonic() + self.timeout
         while True:
             live = self.read_live()
-            if drbd_plan.is_reached(live, wait):
+            if connection.is_reached(live, wait):
                 return
             if live and live.connection == "StandAlone":
                 state = self.read()
-                if drbd.is_standalone(state) and self.wanted.report_standalone:
+                if drbd.is_standalone(state) and self.desired.report_standalone:
                     return
                 if state.live and state.live.connection == "StandAlone":
-                    raise drbd.DrbdError(drbd_plan.standalone_text(state, self.wanted))
+                    raise drbd.DrbdError(connection.standalone_text(state, self.desired))
             if time.monotonic() >= end:
                 if fail:
-                    raise drbd.DrbdError(drbd_plan.waiting_text(live, wait, self.timeout, self.wanted))
+                    raise drbd.DrbdError(connection.waiting_text(live, wait, self.timeout, self.desired))
                 return
             time.sleep(SECOND)
 
     def _config(self) -> Any:
-        shown = self.runner.run(("drbdadm", "dump-xml", self.wanted.name), accepted=(0, 1))
+        shown = self.runner.run(("drbdadm", "dump-xml", self.desired.name), accepted=(0, 1))
         if shown.code:
             return None
-        return drbd.parse_dump_xml(shown.out, self.wanted.name, self.node)
+        return drbd.parse_dump_xml(shown.out, self.desired.name, self.node)
 
     def _mountinfo(self) -> str:
         return self.runner.read_file("/proc/self/mountinfo") or ""
 
     def _with_devices(self, state: Any) -> Any:
-        config, wanted = state.config, self.wanted
-        path = config.disk if config else wanted.disk
-        if not path or (wanted.state != "up" and path not in wanted.destroy):
+        config, desired = state.config, self.desired
+        path = config.disk if config else desired.disk
+        if not path or (desired.state != "up" and path not in desired.destroy):
             return state
         state = state._replace(disk=read_device(self.runner, path))
         if config and config.meta_disk != "internal":
@@ -146,26 +155,33 @@ class Host:
         return state
 
     def _moved(self, disk: devices.Device) -> bool:
-        """Tell whether the disk was smaller when DRBD used it last, and something is where the metadata was then.
+        """Return whether the disk was smaller when DRBD used it last, and something is where the metadata was then.
 
-        drbd-utils note a disk by the minor number, which is not known before the resource is described.
+        drbd-utils name the state file of a disk by the minor number, which is unknown before the resource file exists.
         """
-        notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
-        end = max([0] + [drbd.parse_last_size(self.runner.read_file(os.path.join(NOTES, note)), disk.path)
-                         for note in notes if note.endswith(".lkbd")]) // 4096 * 4096
+        names = os.listdir(STATE_FILES) if os.path.isdir(STATE_FILES) else []
+        end = max([0] + [drbd.parse_last_size(self.runner.read_file(os.path.join(STATE_FILES, file)), disk.path)
+                         for file in names if file.endswith(".lkbd")]) // 4096 * 4096
         return bool(4096 <= end < disk.size) and self.runner.first_nonzero(disk.path, end - 4096, end) is not None
 
 
-def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
-    """Say whether drbd_resource would find a resource in order and do nothing; ``asked``: what it would be given."""
-    sync, filesystem = asked.get("initial_sync") or {}, asked.get("filesystem") or {}
-    wanted = drbd_plan.Wanted(
-        name=asked["name"], disk=asked.get("disk") or "", destroy=tuple(asked.get("destroy") or ()),
-        sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
-        filesystem=filesystem.get("type") or "", mkfs_options=tuple(filesystem.get("options") or ()))
+def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
+    """Return what drbd_resource would do to a resource before its first sync, one sentence for each action.
+
+    settled: whether both sides are connected and UpToDate, and the filesystem is there; running: whether the kernel
+    runs it. Where drbd_resource would refuse, its reason is the one change.
+    """
+    sync, filesystem, here = asked.get("initial_sync") or {}, asked.get("filesystem") or {}, asked["nodes"][node]
+    desired = drbd_plan.Desired(
+        name=asked["name"], disk=here["disk"], destroy=tuple(here["destroy"]), sync_from=sync.get("from") or "",
+        skip_if_blank=bool(sync.get("skip_if_blank")), filesystem=filesystem.get("type") or "",
+        mkfs_options=tuple(filesystem.get("options") or ()))
+    host = Host(runner, desired, node, 0)
     try:
-        state = Host(runner, wanted, os.uname().nodename, 0).read()
-        settled = bool(drbd.report(state, wanted.filesystem)["settled"])
-        return settled and not drbd_plan.plan_resource(state, wanted).actions
-    except HaError:  # the module says what is wrong
-        return False
+        state = host.read()
+        actions = drbd_plan.plan_resource(state, desired).actions
+        return {"changes": [action.sentence for action in actions], "running": state.live is not None,
+                "settled": bool(drbd.report(state, desired.filesystem)["settled"])}
+    except HaError as error:
+        kernel = runner.has("drbdadm") and drbd.parse_version(runner.read_file(DRIVER))
+        return {"changes": [str(error)], "settled": False, "running": bool(kernel and host.read_live())}

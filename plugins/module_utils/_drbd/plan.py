@@ -1,13 +1,14 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for DRBD, second part: what has to be done to a resource, and what is refused.
+"""Plan the changes of a DRBD resource; refuse what would put data at risk.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from .._core.block_devices import Device, Signature, check_empty, check_usable, contents
-from .._core.plan import Command, Plan, WriteFile
+from .._core.plan import Command, Plan, RemoveFile, WriteFile
+from .connection import standalone_text
 from .resource import (
     FRESH,
     SYNCING,
@@ -17,15 +18,15 @@ from .resource import (
     Live,
     Record,
     State,
+    file_of,
     filesystem_of,
     has_metadata,
     is_fresh,
     is_linked,
     is_standalone,
-    is_uptodate,
-    percentage,
     render_generation,
     render_record,
+    target_of,
 )
 
 WRITTEN = Generation("F" * 16, "0" * 16, ("0" * 16, "0" * 16))  # stands for one that DRBD has yet to choose
@@ -36,8 +37,8 @@ LONG = 24 * 3600
 Step = Tuple[List[Any], State]
 
 
-class Wanted(NamedTuple):
-    """What the user asked for."""
+class Desired(NamedTuple):
+    """The desired state."""
 
     name: str
     state: str = "up"                           # up | down | absent
@@ -45,56 +46,57 @@ class Wanted(NamedTuple):
     destroy: Tuple[str, ...] = ()
     sync_from: str = ""
     skip_if_blank: bool = False
-    peers: Optional[Tuple[Evidence, ...]] = None  # None: first step, nothing is said about the other side yet
+    peers: Optional[Tuple[Evidence, ...]] = None  # None: first step, the other side is not known yet
     filesystem: str = ""
     mkfs_options: Tuple[str, ...] = ()
     report_standalone: bool = False
     description: str = ""                       # of the resource, as its file is about to be
 
 
-class Prove(NamedTuple):
-    """Look again, just before a step that cannot be taken back, and stop unless it is still safe."""
+class Verify(NamedTuple):
+    """Read the state again, just before a step that cannot be undone, and stop unless it is still safe."""
 
     sentence: str
     what: str                                   # ready | empty | fresh | idle | bare
 
 
-def plan_resource(current: State, wanted: Wanted) -> Plan:
-    """Return what leads from ``current`` to ``wanted``; raise when it cannot be done without a risk to data."""
-    if wanted.state != "up":
-        steps = [_down, _forget]
+def plan_resource(current: State, desired: Desired) -> Plan:
+    """Return what leads from ``current`` to ``desired``; raise when it cannot be done without a risk to data."""
+    if desired.state != "up":
+        steps = [_down, _forget, _remove]
     else:
-        if wanted.filesystem and current.at_boot:
-            raise DrbdError("/etc/fstab mounts %s at boot: only the cluster manager may, on one node at a time. "
-                            "Take the line out, or add `noauto` to it." % _device(current, wanted))
-        if is_standalone(current) and wanted.report_standalone:
+        if desired.filesystem and current.at_boot:
+            raise DrbdError("CANNOT BRING UP %s ON %s: /etc/fstab mounts %s at boot, which only the cluster manager "
+                            "may, on one node at a time. To continue: remove the line, or add `noauto` to it."
+                            % (desired.name, current.node, _device(current, desired)))
+        if is_standalone(current) and desired.report_standalone:
             return Plan((), current)
         if is_standalone(current):
-            raise DrbdError(standalone_text(current, wanted))
-        steps = [_ready, _metadata, _running, _first_sync, _filesystem, _hand_over]
+            raise DrbdError(standalone_text(current, desired))
+        steps = [_ready, _metadata, _running, _first_sync, _filesystem, _demote]
     actions: List[Any] = []
     state = current
     for step in steps:
-        more, state = step(state, wanted)
+        more, state = step(state, desired)
         actions += more
     return Plan(tuple(actions), state)
 
 
-def _device(state: State, wanted: Wanted) -> str:
-    return state.config.device if state.config else "the device of " + wanted.name
+def _device(state: State, desired: Desired) -> str:
+    return state.config.device if state.config else "the device of " + desired.name
 
 
 def _is_ready(state: State) -> bool:
     return bool(state.kernel and state.tools and state.config)
 
 
-def _ready(state: State, wanted: Wanted) -> Step:
+def _ready(state: State, desired: Desired) -> Step:
     if _is_ready(state):
         return [], state
-    return [Prove("find DRBD's driver, its tools and the description of %s" % wanted.name, "ready")], state
+    return [Verify("check DRBD's driver, its tools and the file of %s" % desired.name, "ready")], state
 
 
-def check_ready(state: State, wanted: Wanted) -> None:
+def check_ready(state: State, desired: Desired) -> None:
     """Stop unless everything is there that the resource needs on this host."""
     if not state.tools:
         raise DrbdError("drbdadm is not installed on this host (package drbd-utils)")
@@ -102,70 +104,70 @@ def check_ready(state: State, wanted: Wanted) -> None:
         raise DrbdError("the kernel of this host has no DRBD: the module 'drbd' is not loaded. Load it (modprobe "
                         "drbd), or install the package that carries it for the running kernel.")
     if not state.config:
-        raise DrbdError("the resource '%s' is not in DRBD's configuration on this host" % wanted.name)
+        raise DrbdError("the resource '%s' is not in DRBD's configuration on this host" % desired.name)
 
 
-def _note(state: State, wanted: Wanted, step: str) -> Record:
+def _record(state: State, desired: Desired, step: str) -> Record:
     if state.config:
         index = state.config.meta_index
         meta = state.config.meta_disk + ("" if index is None else "[%d]" % index)
         return Record(state.config.disk, meta, step)
-    return Record(wanted.disk, state.record.meta_disk if state.record else "internal", step)
+    return Record(desired.disk, state.record.meta_disk if state.record else "internal", step)
 
 
-def _write(sentence: str, record: Record, wanted: Wanted) -> WriteFile:
-    return WriteFile(sentence, RECORDS % wanted.name, render_record(record), 0o600, False)
+def _write(sentence: str, record: Record, desired: Desired) -> WriteFile:
+    return WriteFile(sentence, RECORDS % desired.name, render_record(record), 0o600, False)
 
 
-def _is_ours(state: State, wanted: Wanted) -> bool:
-    """Whether our own note speaks of the very devices that are configured."""
-    return state.record is not None and state.record == _note(state, wanted, state.record.step)
+def _is_ours(state: State, desired: Desired) -> bool:
+    """Whether our state file names exactly the devices that are configured."""
+    return state.record is not None and state.record == _record(state, desired, state.record.step)
 
 
-def _metadata(state: State, wanted: Wanted) -> Step:
-    _check_pending(state, wanted)
-    ours = _is_ours(state, wanted)
+def _metadata(state: State, desired: Desired) -> Step:
+    _check_pending(state, desired)
+    ours = _is_ours(state, desired)
     if state.live and state.live.disk != "Diskless":
         if ours:
             return [], state
-        note = _note(state, wanted, "adopted")
-        return [_write("take note that %s runs on %s" % (wanted.name, note.disk), note, wanted)], state._replace(
-            record=note)
+        record = _record(state, desired, "adopted")
+        sentence = "write the state file of %s, which runs on %s" % (desired.name, record.disk)
+        return [_write(sentence, record, desired)], state._replace(record=record)
     if ours and has_metadata(state):
         return [], state
     if ours and state.moved:                    # `drbdadm adjust` moves it to the new end, and stops where it cannot
         return [], state._replace(generation=WRITTEN)
     actions: List[Any] = []
     for device in targets(state, ours):
-        if device.path in wanted.destroy:
-            check_usable(device, "used by the DRBD resource %s" % wanted.name)
+        if device.path in desired.destroy:
+            check_usable(device, "used by the DRBD resource %s" % desired.name)
             if contents(device):
-                actions.append(Command("destroy, as asked, on %s: %s" % (device.path, "; ".join(contents(device))),
+                actions.append(Command("destroy, as requested, on %s: %s" % (device.path, "; ".join(contents(device))),
                                        ("wipefs", "--all", device.path)))
         else:
-            check_empty(device, "used by the DRBD resource %s" % wanted.name, hint(state, wanted, device))
-    return _create(state, wanted, actions)
+            check_empty(device, "used by the DRBD resource %s" % desired.name, hint(state, desired, device))
+    return _create(state, desired, actions)
 
 
-def _create(state: State, wanted: Wanted, wiping: List[Any]) -> Step:
-    note = _note(state, wanted, "created")
-    where = note.disk if note.meta_disk == "internal" else note.meta_disk
-    actions = [_write("take note that %s gets metadata on %s" % (wanted.name, where), note, wanted)] + wiping
-    actions += [
-        Prove("make sure once more that %s holds nothing" % where, "empty"),
+def _create(state: State, desired: Desired, wiping: List[Any]) -> Step:
+    record = _record(state, desired, "created")
+    where = record.disk if record.meta_disk == "internal" else record.meta_disk
+    sentence = "write the state file of %s, with metadata on %s" % (desired.name, where)
+    actions = [_write(sentence, record, desired)] + wiping + [
+        Verify("verify that %s is empty" % where, "empty"),
         # drbdadm asks on the terminal whatever it finds; without one, only --force lets it write. It is safe here and
-        # nowhere else: the step before proved that there is nothing on the device, or its loss was asked for by name.
-        Command("create metadata for %s on %s" % (wanted.name, where),
-                ("drbdadm", "create-md", "--force", wanted.name), seconds=3600)]
+        # nowhere else: the step before verified that the device is empty, or its loss was asked for by name.
+        Command("create metadata for %s on %s" % (desired.name, where),
+                ("drbdadm", "create-md", "--force", desired.name), seconds=3600)]
     made = Signature("drbd", "", "", 0)
     disk = state.disk._replace(signatures=(made,), first_byte=None) if state.disk else None
-    return actions, state._replace(generation=FRESH, record=note, disk=disk)
+    return actions, state._replace(generation=FRESH, record=record, disk=disk)
 
 
 def targets(state: State, ours: bool) -> List[Device]:
     """Return the devices that creating metadata would write to, or give a meaning to.
 
-    Metadata that wipefs cannot see (on an external meta-disk) is added. When our note says that we were about to
+    Metadata that wipefs cannot see (on an external meta-disk) is added. When our state file tells that we were about to
     write an external meta-disk, a beginning of it may already be there: that is no reason to refuse it.
     """
     if state.disk is None:
@@ -182,43 +184,43 @@ def _with_metadata(state: State, device: Device) -> Device:
     return device._replace(signatures=device.signatures + (Signature("drbd", "", "", device.first_byte or 0),))
 
 
-def check_targets(state: State, wanted: Wanted) -> None:
+def check_targets(state: State, desired: Desired) -> None:
     """Stop unless metadata can be written now. What was asked to be destroyed has lost its signatures by then."""
-    for device in targets(state, _is_ours(state, wanted)):
-        given_up = device.path in wanted.destroy and not device.signatures
+    for device in targets(state, _is_ours(state, desired)):
+        given_up = device.path in desired.destroy and not device.signatures
         check_empty(device._replace(first_byte=None) if given_up else device,
-                    "used by the DRBD resource %s" % wanted.name, hint(state, wanted, device))
+                    "used by the DRBD resource %s" % desired.name, hint(state, desired, device))
 
 
-def hint(state: State, wanted: Wanted, device: Device) -> str:
-    """Say what a user can do about a device that is refused."""
+def hint(state: State, desired: Desired, device: Device) -> str:
+    """Return what a user can do about a device that is refused."""
     words: List[str] = []
     if any(signature.type == "drbd" for signature in device.signatures):
-        owners = sorted({owner for path, owner in state.others if path == device.path and owner != wanted.name})
-        words.append("Nothing tells that this metadata%s is of %s%s." % (
-            ", generation %s," % render_generation(state.generation) if state.generation else "", wanted.name,
+        owners = sorted({owner for path, owner in state.others if path == device.path and owner != desired.name})
+        words.append("It is not known whether this metadata%s is of %s%s." % (
+            ", generation %s," % render_generation(state.generation) if state.generation else "", desired.name,
             ": the configuration gives the device to %s" % ", ".join(owners) if owners else ""))
-        words.append("If it is, run `drbdadm up %s` by hand once: a running resource is taken over." % wanted.name)
+        words.append("If it is, run `drbdadm up %s` by hand once: a running resource is taken over." % desired.name)
     words.append("To give up what is on the device, name it: destroy: [%s] (drbd_failover_destroy in the role)."
                  % device.path)
     return " ".join(words)
 
 
-def _check_pending(state: State, wanted: Wanted) -> None:
+def _check_pending(state: State, desired: Desired) -> None:
     taken = [line for line in state.pending if len(line.split()) > 1 and line.split()[1] in HOLES]
     if taken and state.live and state.live.disk != "Diskless":
-        raise DrbdError("the file of %s differs from what runs in a way that takes its disk away: `drbdadm adjust` "
-                        "would run `%s`. Do it by hand, with the resource out of use. Nothing was changed."
-                        % (wanted.name, "; ".join(taken)))
+        raise DrbdError("CANNOT APPLY THE FILE OF %s ON %s: it takes its disk away, `drbdadm adjust` would run `%s`. "
+                        "Nothing was changed. To continue: stop the use of the resource, then run "
+                        "`drbdadm adjust %s`." % (desired.name, state.node, "; ".join(taken), desired.name))
 
 
-def _running(state: State, wanted: Wanted) -> Step:
-    command = ("drbdadm", "adjust", wanted.name)  # does only what is missing, so that a killed run can go on
+def _running(state: State, desired: Desired) -> Step:
+    command = ("drbdadm", "adjust", desired.name)  # does only what is missing, so that a killed run can go on
     if state.live is None:
         state = state._replace(live=Live(connection="Connecting"))
-        sentence = "bring %s up: attach the disk, connect" % wanted.name
+        sentence = "bring %s up: attach the disk, connect" % desired.name
     elif state.pending or state.live.disk == "Diskless":
-        sentence = "apply the options of the file to the running %s" % wanted.name
+        sentence = "apply the options of the file to the running %s" % desired.name
     else:
         return [], state
     live = state.live or Live()
@@ -227,168 +229,143 @@ def _running(state: State, wanted: Wanted) -> Step:
     return [Command(sentence, command)], state._replace(live=live, pending=())
 
 
-def _first_sync(state: State, wanted: Wanted) -> Step:
+def _first_sync(state: State, desired: Desired) -> Step:
     live = state.live or Live()
-    if (wanted.peers is None or wanted.sync_from != state.node or not is_fresh(state.generation)
+    if (desired.peers is None or desired.sync_from != state.node or not is_fresh(state.generation)
             or live.disk != "Inconsistent" or live.peer_disk not in ("Inconsistent", "DUnknown")
             or live.replication in SYNCING):
         return [], state                        # with data on the other side, DRBD fetches it by itself
-    note = _note(state, wanted, "syncing")
+    record = _record(state, desired, "syncing")
     actions: List[Any] = [
-        _write("take note that the first sync of %s begins" % wanted.name, note, wanted),
-        Prove("make sure that neither side of %s ever held data" % wanted.name, "fresh")]
-    if wanted.skip_if_blank and both_blank(state, wanted):
-        actions.append(Command("skip the first sync of %s: every byte is zero on both sides" % wanted.name,
-                               ("drbdadm", "new-current-uuid", "--clear-bitmap", wanted.name)))
+        _write("write the state file of %s: the first sync begins" % desired.name, record, desired),
+        Verify("verify that neither side of %s ever held data" % desired.name, "fresh")]
+    if desired.skip_if_blank and both_blank(state, desired):
+        actions.append(Command("skip the first sync of %s: every byte is zero on both sides" % desired.name,
+                               ("drbdadm", "new-current-uuid", "--clear-bitmap", desired.name)))
         live = live._replace(disk="UpToDate", peer_disk="UpToDate")
     else:
-        actions.append(Command("start the first sync of %s from this host" % wanted.name,
-                               ("drbdadm", "primary", "--force", wanted.name)))
+        actions.append(Command("start the first sync of %s from this host" % desired.name,
+                               ("drbdadm", "primary", "--force", desired.name)))
         live = live._replace(disk="UpToDate", role="Primary", replication="SyncSource")
-    return actions, state._replace(live=live, generation=WRITTEN, record=note)
+    return actions, state._replace(live=live, generation=WRITTEN, record=record)
 
 
-def both_blank(state: State, wanted: Wanted) -> bool:
-    """Whether each side proved that its whole data area, of the same size, is zero."""
+def both_blank(state: State, desired: Desired) -> bool:
+    """Whether each side found its whole data area, of the same size, to be zero."""
     size = state.live.size_kib if state.live else 0
-    return bool(state.blank and size and wanted.peers
-                and all(peer.blank and peer.size_kib == size for peer in wanted.peers))
+    return bool(state.blank and size and desired.peers
+                and all(peer.blank and peer.size_kib == size for peer in desired.peers))
 
 
-def check_fresh(state: State, wanted: Wanted) -> None:
+def check_fresh(state: State, desired: Desired) -> None:
     """Stop unless both sides are connected and neither ever held data."""
     live, peer = state.live or Live(), state.config.peer if state.config else ""
-    told = [entry for entry in wanted.peers or () if entry.node == peer]
+    known = [entry for entry in desired.peers or () if entry.node == peer]
     problem = ""
     if not is_linked(state.live):
         problem = "it is not connected to %s (connection %s)" % (peer, live.connection or "none")
-    elif not told or not told[0].generation:
+    elif not known or not known[0].generation:
         problem = "nothing is known of the side of %s: run the first step there too" % peer
-    elif not is_fresh(state.generation) or not is_fresh(told[0].generation):
+    elif not is_fresh(state.generation) or not is_fresh(known[0].generation):
         problem = "data was written to it before (generation here %s, on %s %s)" % (
-            render_generation(state.generation), peer, render_generation(told[0].generation))
+            render_generation(state.generation), peer, render_generation(known[0].generation))
     elif (live.disk, live.peer_disk) != ("Inconsistent", "Inconsistent"):
-        problem = "the disks are %s here and %s on %s; both were to be Inconsistent" % (live.disk, live.peer_disk, peer)
+        problem = "the disks are %s here and %s on %s; expected both Inconsistent" % (live.disk, live.peer_disk, peer)
     elif (live.role, live.peer_role) != ("Secondary", "Secondary"):
-        problem = "it is %s here and %s on %s; both were to be Secondary" % (live.role, live.peer_role, peer)
+        problem = "it is %s here and %s on %s; expected both Secondary" % (live.role, live.peer_role, peer)
     if problem:
-        raise DrbdError("the first sync of %s is not started: %s" % (wanted.name, problem))
+        raise DrbdError("CANNOT START THE FIRST SYNC OF %s ON %s: %s" % (desired.name, state.node, problem))
 
 
-def _filesystem(state: State, wanted: Wanted) -> Step:
+def _filesystem(state: State, desired: Desired) -> Step:
     live, found = state.live, filesystem_of(state)
-    if not wanted.filesystem or live is None or live.disk != "UpToDate" or found == wanted.filesystem:
+    if not desired.filesystem or live is None or live.disk != "UpToDate" or found == desired.filesystem:
         return [], state
-    device = _device(state, wanted)
+    device = _device(state, desired)
     if found:
-        raise DrbdError("%s holds %s, but %s is declared: it is never made anew over what is there. Declare %s, or "
-                        "copy the data away and clear it by hand." % (device, found, wanted.filesystem, found))
-    if wanted.peers is None or wanted.sync_from != state.node:
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: %s holds %s, but %s is declared. To continue: "
+                        "declare %s, or copy the data away and clear the device by hand." % (
+                            desired.name, state.node, device, found, desired.filesystem, found))
+    if desired.peers is None or desired.sync_from != state.node:
         return [], state
     step = state.record.step if state.record else ""
     if step != "syncing" and (step != "synced" or state.disk is None or state.disk.first_byte is not None):
-        raise DrbdError("%s holds no %s, and it is not sure that it holds nothing else. Make the filesystem by hand, "
-                        "on the primary: mkfs -t %s %s" % (device, wanted.filesystem, wanted.filesystem, device))
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: it is not known whether %s is empty. To continue: "
+                        "create it by hand, on the Primary: mkfs -t %s %s" % (
+                            desired.name, state.node, device, desired.filesystem, device))
     actions: List[Any] = []
     if live.role != "Primary":
-        actions += [Prove("make sure that %s is in use on neither side" % wanted.name, "idle"),
-                    Command("promote %s for a moment" % wanted.name, ("drbdadm", "primary", wanted.name))]
-    actions += [Prove("make sure once more that %s holds no filesystem" % device, "bare"),
-                Command("make the %s on %s" % (wanted.filesystem, device),
-                        ("mkfs", "-t", wanted.filesystem) + wanted.mkfs_options + (device,), seconds=LONG)]
-    made = Signature(wanted.filesystem, "", "", 0)
-    disk = (state.disk or Device(wanted.disk))
-    return actions, state._replace(live=live._replace(role="Primary"), record=_note(state, wanted, "syncing"),
+        actions += [Verify("verify that %s is in use on neither side" % desired.name, "idle"),
+                    Command("promote %s to create its filesystem" % desired.name, ("drbdadm", "primary", desired.name))]
+    actions += [Verify("verify that %s holds no filesystem" % device, "bare"),
+                Command("create the %s on %s" % (desired.filesystem, device),
+                        ("mkfs", "-t", desired.filesystem) + desired.mkfs_options + (device,), seconds=LONG)]
+    made = Signature(desired.filesystem, "", "", 0)
+    disk = (state.disk or Device(desired.disk))
+    return actions, state._replace(live=live._replace(role="Primary"), record=_record(state, desired, "syncing"),
                                    disk=disk._replace(signatures=disk.signatures + (made,), first_byte=0))
 
 
-def check_idle(state: State, wanted: Wanted) -> None:
+def check_idle(state: State, desired: Desired) -> None:
     """Stop unless the resource can be promoted for a moment without harm."""
     live = state.live or Live()
     if not is_linked(state.live) or (live.role, live.peer_role) != ("Secondary", "Secondary"):
-        raise DrbdError("the filesystem of %s is not made: it is %s here and %s on the other side, connection %s; "
-                        "both were to be Secondary and connected" % (
-                            wanted.name, live.role, live.peer_role, live.connection or "none"))
+        raise DrbdError("CANNOT CREATE THE FILESYSTEM OF %s ON %s: it is %s here and %s on the other side, connection "
+                        "%s; expected both Secondary and connected" % (
+                            desired.name, state.node, live.role, live.peer_role, live.connection or "none"))
 
 
-def _hand_over(state: State, wanted: Wanted) -> Step:
-    """Give the promotion of the first sync back; from then on only the cluster manager promotes."""
+def _demote(state: State, desired: Desired) -> Step:
+    """Demote after the first sync; from then on only the cluster manager promotes."""
     live = state.live or Live()
-    if wanted.peers is None or state.record is None or state.record.step != "syncing" or is_fresh(state.generation):
+    if desired.peers is None or state.record is None or state.record.step != "syncing" or is_fresh(state.generation):
         return [], state
-    note = _note(state, wanted, "synced")
+    record = _record(state, desired, "synced")
     actions: List[Any] = []
     if live.role == "Primary" and not state.mounts:
-        actions.append(Command("demote %s again" % wanted.name, ("drbdadm", "secondary", wanted.name)))
+        actions.append(Command("demote %s after the first sync" % desired.name, ("drbdadm", "secondary", desired.name)))
         live = live._replace(role="Secondary")
-    actions.append(_write("take note that %s is set up" % wanted.name, note, wanted))
-    return actions, state._replace(live=live if state.live else None, record=note)
+    actions.append(_write("write the state file of %s: the first sync is done" % desired.name, record, desired))
+    return actions, state._replace(live=live if state.live else None, record=record)
 
 
-def _down(state: State, wanted: Wanted) -> Step:
+def _down(state: State, desired: Desired) -> Step:
     if state.live is None:
         return [], state
     if state.live.role == "Primary":
-        raise DrbdError("%s is Primary on this host: it is in use. Let the cluster manager give it up first."
-                        % wanted.name)
-    return [Command("take %s down" % wanted.name, ("drbdsetup", "down", wanted.name))], state._replace(
+        raise DrbdError("CANNOT TAKE DOWN %s ON %s: it is Primary, so it is in use. To continue: stop its group in the "
+                        "cluster manager." % (desired.name, state.node))
+    return [Command("take %s down" % desired.name, ("drbdsetup", "down", desired.name))], state._replace(
         live=None, pending=())
 
 
-def _forget(state: State, wanted: Wanted) -> Step:
-    disk = state.config.disk if state.config else wanted.disk
-    if wanted.state != "absent" or disk not in wanted.destroy or not state.record:
+def _forget(state: State, desired: Desired) -> Step:
+    disk = state.config.disk if state.config else desired.disk
+    if desired.state != "absent" or disk not in desired.destroy or not state.record:
         return [], state
-    if not _is_ours(state, wanted):
-        raise DrbdError("the metadata on %s is not known to be of %s; it is left alone" % (disk, wanted.name))
+    if not _is_ours(state, desired):
+        raise DrbdError("CANNOT WIPE THE METADATA OF %s ON %s: it is not known whether that on %s belongs to it; it is "
+                        "left alone" % (desired.name, state.node, disk))
     actions: List[Any] = []
     if has_metadata(state):
         # the same question on the terminal as at creation; the device was named by the user
-        actions.append(Command("wipe the metadata of %s from %s, as asked" % (wanted.name, disk),
-                               ("drbdadm", "--", "--force", "wipe-md", wanted.name)))
-    actions.append(Command("forget %s" % wanted.name, ("rm", "-f", RECORDS % wanted.name)))
+        actions.append(Command("wipe the metadata of %s from %s, as requested" % (desired.name, disk),
+                               ("drbdadm", "--", "--force", "wipe-md", desired.name)))
+    actions.append(Command("remove the state file of %s" % desired.name, ("rm", "-f", RECORDS % desired.name)))
     left = state.disk._replace(signatures=tuple(
         one for one in state.disk.signatures if one.type != "drbd")) if state.disk else None
     return actions, state._replace(generation=None, record=None, disk=left)
 
 
-def standalone_text(state: State, wanted: Wanted) -> str:
-    """Tell all that is known of a connection that DRBD gave up, and what only a human can decide."""
-    live, peer = state.live or Live(), state.config.peer if state.config else "the other side"
-    told = [entry for entry in wanted.peers or () if entry.node == peer and entry.generation]
-    other = render_generation(told[0].generation) if told else "not known from here (`drbdadm get-gi %s` there)" % (
-        wanted.name)
-    return (
-        "{name} is StandAlone on {node}: DRBD gave up the connection to {peer} and does not take it up again by "
-        "itself. Perhaps both sides were written to while they did not see each other (split brain). Nothing was "
-        "changed, and whose data is kept is not chosen here.\n"
-        "  {node}: role {role}, disk {disk}, generation {mine}\n"
-        "  {peer}: generation {other}\n"
-        "First try, on each side that is StandAlone: drbdadm connect {name}\n"
-        "  (no data is given up by it: DRBD connects if one side only missed what the other one has)\n"
-        "If it is StandAlone again, decide which side loses what it wrote since they parted. On that side:\n"
-        "  drbdadm secondary {name}; drbdadm connect --discard-my-data {name}\n"
-        "  (before that `drbdadm disconnect {name}` if it is not StandAlone)\n"
-        "and on the other one, if it is StandAlone too:\n"
-        "  drbdadm connect {name}").format(
-            name=wanted.name, node=state.node, peer=peer, role=live.role, disk=live.disk,
-            mine=render_generation(state.generation) or "not readable", other=other)
-
-
-def is_reached(live: Optional[Live], wait: str) -> bool:
-    """Whether what ``wait`` names (connected, uptodate) has come."""
-    return is_linked(live) if wait == "connected" else is_uptodate(live)
-
-
-def waiting_text(live: Optional[Live], wait: str, seconds: int, wanted: Wanted) -> str:
-    """Say how far a wait came that took too long."""
-    live = live or Live()
-    done = percentage(live)
-    text = ("%s was not %s within %d s: connection %s, replication %s, disk %s here and %s on the other side%s. "
-            % (wanted.name, wait, seconds, live.connection or "none", live.replication, live.disk, live.peer_disk,
-               "" if done is None else ", %s %% in sync" % done))
-    if not is_linked(live):
-        return text + "Is the other side up, and does its address answer? If it is StandAlone there, ask it why."
-    if (live.disk, live.peer_disk) == ("Inconsistent", "Inconsistent") and live.replication not in SYNCING:
-        return text + "Neither side holds data: say with `initial_sync` where the first sync is to come from."
-    return text + "Allow more time (`timeout`), or run again: what was done is kept."
+def _remove(state: State, desired: Desired) -> Step:
+    """Remove what would bring the resource back at the next boot."""
+    if desired.state != "absent":
+        return [], state
+    actions: List[Any] = []
+    if state.enabled:
+        unit = target_of(desired.name)
+        actions.append(Command("stop and disable %s" % unit, ("systemctl", "disable", "--now", unit)))
+    if state.file:
+        actions.append(RemoveFile("remove " + file_of(desired.name), file_of(desired.name)))
+        state = state._replace(config=None)
+    return actions, state._replace(enabled=False, file=False)

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for DRBD: what a resource is, and how to read what the tools of DRBD 8.4 and 9 print for machines.
+"""A DRBD resource, and the parsers of what the tools of DRBD 8.4 and 9 print for machines.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -18,7 +18,7 @@ SYNCING = ("SyncSource", "SyncTarget", "PausedSyncS", "PausedSyncT", "WFBitMapS"
 
 
 class DrbdError(HaError):
-    """A resource is not in a state in which the wanted step is safe."""
+    """A resource is not in a state in which the desired change is safe."""
 
 
 class Config(NamedTuple):
@@ -69,7 +69,7 @@ class Generation(NamedTuple):
 class Record(NamedTuple):
     """What this collection did to a resource on this host, kept so that a run that was killed can be continued.
 
-    Metadata does not name the resource it belongs to: this note is how ours is told from another's.
+    Metadata does not name the resource it belongs to: this state file tells ours from that of another.
     """
 
     disk: str
@@ -78,11 +78,11 @@ class Record(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What one host says of its own side."""
+    """What one host knows of its own side."""
 
     node: str
     generation: Optional[Generation]
-    blank: Optional[bool]                       # None: not looked at
+    blank: Optional[bool]                       # None: not read
     size_kib: int
 
 
@@ -104,9 +104,26 @@ class State(NamedTuple):
     at_boot: bool = False                       # /etc/fstab mounts the DRBD device
     others: Tuple[Tuple[str, str], ...] = ()    # (device, resource) of the other resources of this host
     moved: bool = False                         # the disk has grown, and the metadata is where its end was
+    file: bool = False                          # /etc/drbd.d/NAME.res exists; only read when it is to be removed
+    enabled: bool = False                       # systemd starts it at boot; likewise
 
 
 FRESH = Generation("%016X" % JUST_CREATED, "0" * 16, ("0" * 16, "0" * 16))
+
+
+def file_of(name: str) -> str:
+    """Return the path of a resource's file."""
+    return "/etc/drbd.d/%s.res" % name
+
+
+def service_of(name: str) -> str:
+    """Return the service of a resource. To systemd, '-' in the name of an instance is a separator."""
+    return "drbd@%s.service" % name.replace("-", "\\x2d")
+
+
+def target_of(name: str) -> str:
+    """Return the unit that starts a resource at boot."""
+    return service_of(name)[:-len("service")] + "target"
 
 
 def parse_dump_xml(text: str, name: str, node: str) -> Config:
@@ -227,7 +244,7 @@ def render_generation(generation: Optional[Generation]) -> str:
 
 
 def compare_generations(mine: Generation, theirs: Generation) -> str:
-    """Say how one side stands to the other, by DRBD's own rules: equal, behind, ahead, diverged or unrelated."""
+    """Return how one side stands to the other, by DRBD's own rules: equal, behind, ahead, diverged or unrelated."""
     here, there = ({int(one, 16) & ~1 for one in (side.bitmap,) + side.history} - {0} for side in (mine, theirs))
     now_here, now_there = (int(side.current, 16) & ~1 for side in (mine, theirs))  # the last bit: Primary at the moment
     if now_here == now_there:
@@ -247,23 +264,23 @@ def parse_adjust(text: str) -> Tuple[str, ...]:
 
 
 def parse_record(text: Optional[str], path: str) -> Optional[Record]:
-    """Read our own note of a resource."""
+    """Read the state file of a resource."""
     if text is None:
         return None
     try:
         return Record(**json.loads(text))
     except (ValueError, TypeError):
-        raise DrbdError("%s is damaged; it says what was done to the resource so far. Look at the resource with "
+        raise DrbdError("%s is damaged; it records what was done to the resource so far. Check the resource with "
                         "`drbdadm status`, then remove the file: a running resource is taken over." % path)
 
 
 def render_record(record: Record) -> str:
-    """Write our own note of a resource."""
+    """Render the state file of a resource."""
     return json.dumps(record._asdict(), sort_keys=True) + "\n"
 
 
 def parse_last_size(text: Optional[str], disk: str) -> int:
-    """Read how many bytes a disk had when DRBD used it last, by a note of drbd-utils; 0: not of this disk."""
+    """Read how many bytes a disk had when DRBD used it last, by a state file of drbd-utils; 0: not of this disk."""
     found = re.match(r"(\d+)\s+(\S+)\s", text or "")
     return int(found.group(1)) if found and found.group(2) == disk else 0
 
@@ -290,7 +307,7 @@ def is_uptodate(live: Optional[Live]) -> bool:
 
 
 def is_standalone(state: State) -> bool:
-    """Whether DRBD gave up the connection; data that may differ is at stake.
+    """Whether DRBD dropped the connection; the data of the sides may differ.
 
     A resource without any data yet is StandAlone for a moment while it is brought up (8.4): that is no harm.
     """
@@ -331,13 +348,13 @@ def describe(state: State) -> str:
         "role: %s" % (live.role if live else "-"),
         "disk: %s" % (live.disk if live else "-"),
         "filesystem: %s" % (filesystem_of(state) or "none"),
-        "noted: %s" % (state.record.step if state.record else "nothing"),
+        "recorded: %s" % (state.record.step if state.record else "nothing"),
     ]
     return "\n".join(lines + ["to adjust: " + command for command in state.pending]) + "\n"
 
 
 def evidence_of(state: State) -> Evidence:
-    """Return what this host can tell the other one of its side."""
+    """Return what the other host needs to know of this side."""
     return Evidence(state.node, state.generation, state.blank, state.live.size_kib if state.live else 0)
 
 
@@ -347,7 +364,7 @@ def parse_evidence(entry: Dict[str, Any]) -> Evidence:
                     entry.get("size_kib") or 0)
 
 
-def report(state: State, wanted_filesystem: str = "") -> Dict[str, Any]:
+def report(state: State, desired_filesystem: str = "") -> Dict[str, Any]:
     """Return the module's own values for ``state``."""
     live, evidence = state.live, evidence_of(state)
     return {
@@ -363,7 +380,7 @@ def report(state: State, wanted_filesystem: str = "") -> Dict[str, Any]:
         "filesystem": filesystem_of(state),
         "driver": state.kernel,
         "settled": (is_uptodate(live) and (state.record is None or state.record.step != "syncing")
-                    and (not wanted_filesystem or wanted_filesystem == filesystem_of(state))),
+                    and (not desired_filesystem or desired_filesystem == filesystem_of(state))),
         "evidence": {"node": evidence.node, "generation": render_generation(evidence.generation),
                      "blank": evidence.blank, "size_kib": evidence.size_kib},
     }

@@ -206,8 +206,9 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
 
 
 def _check_hosts(where: str, resource: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    """Check what is known before facts are gathered: the names of nodes are not those of the inventory."""
     for index, node in enumerate(resource["nodes"]):
-        if node["name"] not in hosts:
+        if len(hosts) < len(resource["nodes"]) and node["name"] not in hosts:
             yield fault("%s.nodes[%d].name" % (where, index), node["name"],
                         "a host of this play and batch (%s); both nodes of a resource are set up together" % (
                             ", ".join(sorted(hosts)) or "it has none"))
@@ -263,7 +264,7 @@ def _check_names(found: Settings, resources: Sequence[Settings]) -> Iterator[str
 
 def _check_destroy(found: Settings, resources: Sequence[Settings]) -> Iterator[str]:
     known = {(node["name"], path) for resource in resources for node in resource["nodes"]
-             for path in (node["disk"], _meta_of(resource, node).split("[")[0])}
+             for path in (node["disk"], _meta_of(resource, node).partition("[")[0])}
     for index, entry in enumerate(found["drbd_failover_destroy"]):
         match = DESTROY.match(entry)
         if not match or not any(match.group(2) == device and match.group(1) in (None, node) for node, device in known):

@@ -14,6 +14,7 @@ from .._core.schema import (
     LINK_LOCAL_GROUPS,
     NODE_NAME,
     PORT,
+    TAKEN,
     Field,
     ListOf,
     Mapping,
@@ -86,7 +87,7 @@ LOG = _text(r"|/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path such as /var/
 
 VARIABLES = Mapping({
     "heartbeat_nodes": ListOf(NODE_NAME, "two nodes between which heartbeat moves groups (or one, alone)",
-                              least=1, most=2, unique=True),
+                              least=1, most=2),
     "heartbeat_keepalive": TIME_FIELD, "heartbeat_warntime": TIME_FIELD, "heartbeat_deadtime": TIME_FIELD,
     "heartbeat_initdead": TIME_FIELD, "heartbeat_deadping": text(None, TIME_FIELD.expected, milliseconds),
     "heartbeat_bcast": ListOf(NIC, "a list of network interfaces"),
@@ -116,6 +117,8 @@ VARIABLES = Mapping({
 # --- rules between them ---------------------------------------------------------------------------------------------
 
 def _check_nodes(found: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    if len({node.lower() for node in found["heartbeat_nodes"]}) < len(found["heartbeat_nodes"]):
+        yield fault("heartbeat_nodes[1]", found["heartbeat_nodes"][1], TAKEN)
     for index, node in enumerate(found["heartbeat_nodes"]):
         if node not in hosts:
             yield fault("heartbeat_nodes[%d]" % index, node, "a host of this play and batch (%s)" % ", ".join(hosts))
@@ -176,9 +179,16 @@ def _check_secret(settings: Settings) -> Iterator[str]:
     if not os.path.isabs(full) or not os.path.isfile(full):
         yield fault("heartbeat_secret_file", path, "a file on the controller, with its full path")
         return
-    with open(full, encoding="utf-8", errors="replace") as file:
-        if not SECRET.match(file.read().strip()):
-            yield fault("heartbeat_secret_file", path, "a file that holds " + SECRET_EXPECTED)
+    if not SECRET.match(given_secret(settings)):
+        yield fault("heartbeat_secret_file", path, "a file that holds " + SECRET_EXPECTED)
+
+
+def given_secret(settings: Settings) -> str:
+    """Return the secret of the inventory, or of its file on the controller; "" when there is none."""
+    if not settings.get("heartbeat_secret_file"):
+        return settings.get("heartbeat_secret") or ""
+    with open(os.path.expanduser(settings["heartbeat_secret_file"]), encoding="utf-8", errors="replace") as file:
+        return file.read().strip()
 
 
 def _check_groups(settings: Settings) -> List[str]:

@@ -371,7 +371,7 @@ def _check_common(reader: Reader, where: str, given: Settings) -> None:
 
 def check_networks(services: Sequence[Declared], networks: Sequence[str], name: str = "services") -> List[str]:
     """Return one message for each virtual address that lies in no network (``192.168.0.1/24``) of the host."""
-    around = [ipaddress.ip_interface(network).network for network in networks]
+    around = list(dict.fromkeys(ipaddress.ip_interface(network).network for network in networks))
     return ["%s[%d].virtual: %r is not valid; expected an address of a network of this host (%s)"
             % (name, index, service.given["virtual"], ", ".join(map(str, around)) or "it has none")
             for index, service in enumerate(services) if service.present and service.key.address

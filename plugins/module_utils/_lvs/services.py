@@ -197,8 +197,8 @@ class Reader(schema.Reader):
         """Read all but the name of a service."""
         state = self.value(self.of_service(path, "state"), item.get("state"), schema.choice("present", "absent"),
                            "present")
-        scheduler = self.value(self.of_service(path, "scheduler"), item.get("scheduler"), schema.choice(*SCHEDULERS),
-                               "wlc")
+        scheduler = "wlc" if item.get("scheduler") is None else self.value(
+            self.of_service(path, "scheduler"), item["scheduler"], schema.choice(*SCHEDULERS), "")
         flags = self._read_flags(item.get("flags"), self.of_service(path, "flags"), scheduler)
         where = self.of_service(path, "one_packet")
         one_packet = self.value(where, item.get("one_packet"), schema.TRUTH, False)
@@ -213,7 +213,7 @@ class Reader(schema.Reader):
 
     def _read_flags(self, value: Any, where: str, scheduler: str) -> Tuple[str, ...]:
         known = PLAIN_FLAGS + tuple(ipvs.FLAG_WORDS.get(scheduler, {}).values())
-        flags = list(self.items(value, where))
+        flags = list(self.items(value, where)) if scheduler else []
         for flag in flags:
             if flag not in known:
                 self.fault(where, flag, "with scheduler %s some of %s" % (scheduler, ", ".join(known)))

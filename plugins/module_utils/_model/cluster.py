@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A cluster as its administrator describes it, the same for cman and for pacemaker: nodes, fencing, quorum, timings.
 
-What is None or empty was not said: each stack then does what is natural to it.
+What is None or empty was not given: each stack then does its default.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -33,7 +33,8 @@ from .._core.schema import (
     text,
 )
 
-ROLE = "rhcs_cman_"
+CMAN = "rhcs_cman_"        # the prefixes of the variables of two roles
+PACEMAKER = "pacemaker_"
 CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
 NIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
@@ -71,8 +72,8 @@ class Node(NamedTuple):
     votes: int
     addresses: Tuple[str, ...]
     fencing: Tuple[FenceLevel, ...]
-    unfence: Tuple[DeviceUse, ...]
     host: Optional[str]
+    unfence: Tuple[DeviceUse, ...] = ()
 
 
 class FenceDevice(NamedTuple):
@@ -84,7 +85,7 @@ class FenceDevice(NamedTuple):
 
 
 class Heuristic(NamedTuple):
-    """A program that says with exit code 0 that the node is fit. Seconds."""
+    """A program whose exit code 0 means that the node is fit. Seconds."""
 
     program: str
     score: Optional[int]
@@ -111,7 +112,7 @@ class Multicast(NamedTuple):
     address: Optional[str]
     port: Optional[int]
     ttl: Optional[int]
-    interface: Optional[str]
+    interface: Optional[str] = None
 
 
 class Sbd(NamedTuple):
@@ -125,8 +126,8 @@ class Sbd(NamedTuple):
     options: Options
 
 
-class Arbiter(NamedTuple):
-    """A host outside of the cluster that votes (corosync-qnetd). ``delegate`` is its name in the inventory."""
+class QuorumDevice(NamedTuple):
+    """A host outside the cluster that votes (corosync-qnetd). ``delegate`` is its name in the inventory."""
 
     host: str
     port: Optional[int]
@@ -139,7 +140,7 @@ class Arbiter(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """The whole cluster."""
+    """The whole cluster. The fields with a default are not in all roles."""
 
     name: str
     nodes: Tuple[Node, ...]
@@ -148,15 +149,15 @@ class Cluster(NamedTuple):
     totem: Dict[str, Any]
     transport: str
     multicast: Multicast
-    expected_votes: Optional[int]
     two_node: Optional[bool]
-    quorum_disk: Optional[QuorumDisk]
     sbd: Optional[Sbd]
-    arbiter: Optional[Arbiter]
-    fence_daemon: Options
-    rm: Options
+    quorum_device: Optional[QuorumDevice]
     logging: Dict[str, Any]
     properties: Options
+    expected_votes: Optional[int] = None
+    quorum_disk: Optional[QuorumDisk] = None
+    fence_daemon: Options = ()
+    rm: Options = ()
 
 
 def _label(value: str) -> str:
@@ -198,11 +199,17 @@ def _check_addresses(where: str, nodes: Sequence[Node]) -> List[str]:
             % (where, ", ".join("%s has %d" % (node.name, len(node.addresses)) for node in nodes))]
 
 
-NODES = ListOf(
-    Mapping({"name": NODE_NAME, "id": number(1), "votes": number(1, 255).default_to(1),
-             "addresses": ListOf(ADDRESS, "a list of one address, or two (one for each link)", most=2).default_to(()),
-             "fencing": FENCE_LEVELS, "unfence": USES, "host": LINE}, ("name", "id"), Node),
-    "a list of at least one node {name: NAME, id: NUMBER, ...}", least=1, unique=("name", "id"))
+NODE_FIELDS: Dict[str, Field] = {
+    "name": NODE_NAME, "id": number(1), "votes": number(1, 255).default_to(1),
+    "addresses": ListOf(ADDRESS, "a list of one address, or two (one for each link)", most=2).default_to(()),
+    "fencing": FENCE_LEVELS, "host": LINE}
+
+
+def _nodes(fields: Dict[str, Field]) -> ListOf:
+    return ListOf(Mapping(fields, ("name", "id"), Node), "a list of at least one node {name: NAME, id: NUMBER, ...}",
+                  least=1, unique=("name", "id"))
+
+
 HEURISTICS = ListOf(
     Mapping({"program": LINE, "score": number(1), "interval": number(1), "tko": number(1)}, ("program",), Heuristic),
     "a list of {program: COMMAND, score: NUMBER, ...}").default_to(())
@@ -217,9 +224,13 @@ def _check_disk(where: str, disk: Dict[str, Any]) -> List[str]:
 QUORUM_DISK = Mapping(
     {"label": LABEL, "device": DEVICE, "interval": number(1), "tko": number(1), "votes": number(1),
      "min_score": number(1), "heuristics": HEURISTICS, "options": OPTIONS}, make=QuorumDisk, rules=_check_disk)
-MULTICAST = Mapping(
-    {"address": GROUP_ADDRESS, "port": number(2, 65535), "ttl": number(1, 255),
-     "interface": text(NIC, "an interface such as eth1")}, make=Multicast).default_to(Multicast(None, None, None, None))
+MULTICAST_FIELDS: Dict[str, Field] = {"address": GROUP_ADDRESS, "port": number(2, 65535), "ttl": number(1, 255)}
+
+
+def _multicast(fields: Dict[str, Field]) -> Mapping:
+    return Mapping(fields, make=Multicast).default_to(Multicast(None, None, None))
+
+
 
 
 def _given(**times: Optional[int]) -> Dict[str, int]:
@@ -247,10 +258,10 @@ def _tls(raw: Any) -> str:
     return str(word)
 
 
-ARBITER = Mapping(
+QUORUM_DEVICE = Mapping(
     {"host": ADDRESS, "port": PORT, "algorithm": choice("lms", "ffsplit").default_to("lms"),
      "tls": Field(_tls, "one of on, off, required").default_to("on"), "tie_breaker": SCALAR, "heuristics": HEURISTICS,
-     "delegate": LINE, "options": OPTIONS}, ("host",), Arbiter)
+     "delegate": LINE, "options": OPTIONS}, ("host",), QuorumDevice)
 
 
 def _number_or_text(raw: Any) -> Any:
@@ -264,7 +275,7 @@ def _plain(raw: Any) -> Any:
 
 
 MILLISECONDS = number(1, expected="milliseconds, a whole number")
-# Numbers as int, the rest as the user wrote it. The stack knows the names.
+# Numbers as int, the rest as the user wrote it. Each stack checks the names.
 TOTEM = MappingOf(OPTIONS.key, Field(_number_or_text, SCALAR.expected), "a mapping of settings by their names",
                   {name: MILLISECONDS for name in ("token", "consensus", "join")}).default_to({})
 LOG_SETTINGS = MappingOf(OPTIONS.key, Field(_plain, SCALAR.expected), "a mapping of settings by their names")
@@ -276,11 +287,19 @@ LOGGING = MappingOf(LOG_SETTINGS.key, LOG_SETTINGS.value, LOG_SETTINGS.expected,
 
 FIELDS: Dict[str, Field] = {
     "cluster_name": text(CLUSTER_NAME, "1 to 15 letters, digits, '.', '_' and '-'"),
-    "nodes": NODES, "fence_devices": FENCE_DEVICES, "without_fencing": TRUTH.default_to(False), "totem": TOTEM,
-    "transport": choice(*TRANSPORTS).default_to("auto"), "multicast": MULTICAST, "expected_votes": number(1),
-    "two_node": TRUTH, "quorum_disk": QUORUM_DISK, "sbd": SBD, "arbiter": ARBITER, "fence_daemon": OPTIONS,
-    "rm": OPTIONS, "logging": LOGGING, "properties": OPTIONS,
+    "fence_devices": FENCE_DEVICES, "without_fencing": TRUTH.default_to(False), "totem": TOTEM, "two_node": TRUTH,
+    "sbd": SBD, "logging": LOGGING, "properties": OPTIONS,
 }
+# By the prefix of a role's variables; what a role does not have is at its default.
+ROLES: Dict[str, Dict[str, Field]] = {
+    PACEMAKER: dict(FIELDS, nodes=_nodes(NODE_FIELDS), multicast=_multicast(MULTICAST_FIELDS),
+                    transport=choice("auto", "knet", "udpu", "udp").default_to("auto"), quorum_device=QUORUM_DEVICE),
+    CMAN: dict(FIELDS, nodes=_nodes(dict(NODE_FIELDS, unfence=USES)), transport=choice(*TRANSPORTS).default_to("auto"),
+               multicast=_multicast(dict(MULTICAST_FIELDS, interface=text(NIC, "an interface such as eth1"))),
+               expected_votes=number(1), quorum_disk=QUORUM_DISK, arbiter=QUORUM_DEVICE, fence_daemon=OPTIONS,
+               rm=OPTIONS),
+}
+NAMES = {"cluster_name": "name", "arbiter": "quorum_device"}  # of fields, where the variable has another name
 
 
 def _check_uses(cluster: Cluster, prefix: str) -> List[str]:
@@ -297,20 +316,20 @@ def _check_uses(cluster: Cluster, prefix: str) -> List[str]:
     return faults
 
 
-def read_cluster(settings: Settings, prefix: str = ROLE) -> Tuple[Any, List[str]]:
+def read_cluster(settings: Settings, prefix: str) -> Tuple[Any, List[str]]:
     """Return the cluster that a role's variables describe, and no message; or None, and one message for each fault."""
-    schema = Mapping({prefix + name: field for name, field in FIELDS.items()},
+    fields = ROLES[prefix]
+    schema = Mapping({prefix + name: field for name, field in fields.items()},
                      (prefix + "cluster_name", prefix + "nodes"), others=True)
     found, faults = read(schema, settings)
     if faults:
         return None, faults
-    values = {name: found[prefix + name] for name in FIELDS if name != "cluster_name"}
-    cluster = Cluster(name=found[prefix + "cluster_name"], **values)
+    cluster = Cluster(**{NAMES.get(name, name): found[prefix + name] for name in fields})
     faults = _check_addresses(prefix + "nodes", cluster.nodes) + _check_uses(cluster, prefix)
     return (None if faults else cluster), faults
 
 
-def parse_cluster(settings: Settings, prefix: str = ROLE) -> Cluster:
+def parse_cluster(settings: Settings, prefix: str) -> Cluster:
     """Turn the role's variables (by name) into a cluster, or raise ClusterError with one line for each fault."""
     cluster, faults = read_cluster(settings, prefix)
     if faults:
@@ -319,19 +338,32 @@ def parse_cluster(settings: Settings, prefix: str = ROLE) -> Cluster:
 
 
 def host_of(node: Node, hosts: Sequence[str]) -> Optional[str]:
-    """Return the inventory's name of a node: as said, else its whole name, else its name without the domain."""
+    """Return the inventory name of a node: as given, else its whole name, else its name without the domain."""
     names = (node.host,) if node.host else (node.name, node.name.split(".")[0])
     return next((name for name in names if name in hosts), None)
 
 
-def check_hosts(cluster: Cluster, hosts: Sequence[str]) -> List[str]:
-    """Return a message unless all nodes, and nothing else, are in the play: a cluster is changed as a whole."""
+def hosts_of(cluster: Cluster, hosts: Sequence[str]) -> Dict[str, str]:
+    """Return the inventory name of each node that is among the hosts, by the node's name."""
     found = {node.name: host_of(node, hosts) for node in cluster.nodes}
-    faults = ["rhcs_cman_nodes[%d]: %r is not in the play; expected one of its hosts (%s). A cluster is changed as a "
-              "whole: all its nodes must be in the play" % (index, node.host or node.name, ", ".join(hosts))
-              for index, node in enumerate(cluster.nodes) if not found[node.name]]
-    return faults + ["rhcs_cman_nodes: has no node for the host %s of the play; expected one named so" % host
-                     for host in hosts if host not in found.values()]
+    return {name: host for name, host in found.items() if host}
+
+
+def check_hosts(cluster: Cluster, hosts: Sequence[str], prefix: str) -> List[str]:
+    """Return a message for each node that is not in the play: a cluster is changed as a whole."""
+    found = hosts_of(cluster, hosts)
+    return [fault("%snodes[%d]" % (prefix, index), node.host or node.name,
+                  "one of the hosts of the play (%s): a cluster is changed as a whole, all its nodes at the same time"
+                  % ", ".join(hosts)) for index, node in enumerate(cluster.nodes) if node.name not in found]
+
+
+def node_on(cluster: Cluster, host: str, prefix: str) -> Node:
+    """Return the node that a host of the inventory is, or raise ClusterError."""
+    for node in cluster.nodes:
+        if host_of(node, [host]):
+            return node
+    raise ClusterError("%snodes: has no node for the host %s; expected one with this name, or with host: %s"
+                       % (prefix, host, host))
 
 
 def unfenced(cluster: Cluster) -> List[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The state of a cluster in one shape, whichever engine runs it: heartbeat, rgmanager or Pacemaker.
 
-None means that nobody answered for it; an empty tuple means that there is none. The two are never mixed up.
+None means that it is unknown; an empty tuple means that there is none.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -10,8 +10,8 @@ Dialect: Python 3.6, standard library only.
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-ENGINES = ("pacemaker", "rgmanager", "heartbeat")  # in the order in which they are asked
-# What the state of a group can be; the words are rgmanager's, the others' are translated.
+ENGINES = ("pacemaker", "rgmanager", "heartbeat")  # in the order in which they are tried
+# The states of a group; the words are rgmanager's, the others' are translated.
 STATES = ("started", "stopped", "disabled", "failed", "starting", "stopping", "recovering", "recoverable",
           "migrating", "checking", "uninitialized", "unknown")
 
@@ -49,7 +49,7 @@ class Node(NamedTuple):
     kind: str = "member"                     # member | remote
     local: Optional[bool] = None
     member: Optional[bool] = None            # in the membership of the cluster manager
-    online: Optional[bool] = None            # takes part, as the engine says
+    online: Optional[bool] = None            # takes part, for the engine
     resource_manager: Optional[bool] = None  # the resource manager runs there
     votes: Optional[int] = None
     estranged: Optional[bool] = None         # a member that the configuration does not name
@@ -99,7 +99,7 @@ class Group(NamedTuple):
 
 
 class Clustat(NamedTuple):
-    """All that one host knows of its cluster."""
+    """The state of a cluster, read on one host."""
 
     engine: Optional[str]
     running: Running
@@ -118,25 +118,24 @@ class Engine(NamedTuple):
     running: bool
 
 
-def choose_engine(found: Sequence[Engine], wanted: str) -> Tuple[Optional[str], List[str]]:
-    """Say whose word is taken, and what should be known about that choice.
+def choose_engine(found: Sequence[Engine], name: str) -> Tuple[Optional[str], List[str]]:
+    """Return the engine whose state is reported, and warnings about that choice.
 
-    ``wanted`` is an engine, or ``auto``: the first that runs, else the first that is installed.
+    ``name`` is an engine, or ``auto``: the first that runs, else the first that is installed.
     """
     by_name = {engine.name: engine for engine in found}
-    if wanted != "auto":
-        told = [] if by_name[wanted].installed else ["%s is not installed on this host" % wanted]
-        return wanted, told
+    if name != "auto":
+        return name, [] if by_name[name].installed else ["%s is not installed on this host" % name]
     running = [engine.name for engine in found if engine.running]
     installed = [engine.name for engine in found if engine.installed]
     if len(running) > 1:
-        return running[0], ["more than one engine runs on this host: %s; this is what %s says, name another one with "
-                            "the option engine" % (", ".join(running), running[0])]
+        return running[0], ["more than one engine runs on this host: %s; this is the state of %s, name another one "
+                            "with the option engine" % (", ".join(running), running[0])]
     if not running and len(installed) > 1:
         return installed[0], ["several engines are installed on this host and none of them runs: %s"
                               % ", ".join(installed)]
     if not installed:
-        return None, ["no cluster engine is installed on this host; looked for %s" % ", ".join(ENGINES)]
+        return None, ["no cluster engine is installed on this host; expected one of %s" % ", ".join(ENGINES)]
     return (running or installed)[0], []
 
 

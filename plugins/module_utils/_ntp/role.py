@@ -89,7 +89,9 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         changes.append("wait until %s follows a source" % daemon.service)
     return {
         "changes": changes, "daemon": name, "package": daemon.package, "service": daemon.service,
-        "config": daemon.config, "installed": choice.installed, "start": not choice.ready, "stop": list(choice.others),
+        "config": daemon.config, "installed": choice.installed,
+        "packages": [] if choice.installed else [daemon.package],
+        "start": not choice.ready, "stop": list(choice.others),
         "files": arguments_of(files), "verify": argv, "synchronised": bool(now.source),
         "sources": pools + [server["host"] for server in settings["ntp_servers"]]}
 

@@ -15,13 +15,13 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from .._core.plan import HaError
 
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
-OWN = "-ha-"  # in the id of each setting and constraint that this collection made
+OWN = "-ha-"  # in the id of each setting and constraint that this collection created
 RESOURCES = ("primitive", "group", "clone", "master", "bundle")
 Element = Any  # xml.etree's Element; a comment is an Element too, whose tag is no string
 
 
 class CibError(HaError):
-    """The configuration is not what was expected, or cannot become what is asked for."""
+    """The configuration is not as expected, or cannot become what is declared."""
 
 
 class Version(NamedTuple):
@@ -89,7 +89,7 @@ def section(root: Element, name: str) -> Element:
 
 
 def section_of(root: Element, name: str) -> Element:
-    """Return a section to look at; an empty one, outside of the configuration, when it is not there."""
+    """Return a section to read; an empty one, outside the configuration, when it does not exist."""
     found = root.find("configuration").find(name)
     return ET.Element(name) if found is None else found
 
@@ -160,7 +160,7 @@ def drop_value(owner: Element, kind: str, name: str, only_id: str = "") -> None:
 
 
 def own_value(owner: Element, kind: str, name: str, value: Optional[str]) -> None:
-    """Make a setting this; None takes away only what this collection once set."""
+    """Set a value; None removes only what this collection once set."""
     mine = "%s%s%s" % (owner.get("id"), OWN, name)
     if value is None:
         drop_value(owner, kind, name, mine)

@@ -62,7 +62,7 @@ def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
 
 
 def _at(device: cluster.FenceDevice, uses: Sequence[cluster.DeviceUse]) -> Tuple[str, Dict[str, str]]:
-    """Return where a node is at a device (its ports), and what else its fencing there needs to be told.
+    """Return the ports of a node at a device, and the other options of its fencing there.
 
     Two supplies at one device are two ports. ``off`` and then ``on`` at two supplies is what Pacemaker does by itself.
     """
@@ -130,7 +130,7 @@ def _put_devices(root: Element, devices: Sequence[Device]) -> None:
 
 
 def put_fencing(root: Element, fencing: Fencing) -> None:
-    """Bring fence devices and levels to what is declared. Devices and levels that were made by hand stay."""
+    """Change fence devices and levels to what is declared. Those that were created by hand stay."""
     devices, ids = _devices_of(fencing)
     wanted = {}
     for node, levels in fencing.nodes:
@@ -151,11 +151,11 @@ def put_fencing(root: Element, fencing: Fencing) -> None:
 
 
 def parse_settings(raw: Any, name: str) -> Settings:
-    """Read values by name; truths as Pacemaker writes them. None takes a setting away."""
+    """Read values by name; truths as Pacemaker writes them. None removes a setting."""
     found = []
     for key, value in sorted((raw or {}).items()):
         if isinstance(value, (dict, list)) or not str(value).isprintable() or not str(key).isprintable():
-            raise CibError("%s.%s: %r is not valid; expected a text of one line, a number, or null to take it away"
+            raise CibError("%s.%s: %r is not valid; expected a text of one line, a number, or null to remove it"
                            % (name, key, value))
         found.append((str(key), None if value is None else
                       str(value).lower() if isinstance(value, bool) else str(value)))

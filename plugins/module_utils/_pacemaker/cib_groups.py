@@ -40,7 +40,7 @@ ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("dir
 # --- the primitives of a group ----------------------------------------------------------------------------------------
 
 def _stands_for(primitive: Element, wanted: crm_words.Primitive, exactly: bool) -> bool:
-    """Say whether a primitive of the CIB is the wanted one: of the same agent, for the same address or mount point."""
+    """Tell whether a primitive of the CIB is the declared one: the same agent, the same address or mount point."""
     parameters = dict(wanted.parameters)
     names = tuple(parameters) if exactly else wanted.identity
     return agent_of(primitive) == wanted.agent and all(
@@ -48,7 +48,7 @@ def _stands_for(primitive: Element, wanted: crm_words.Primitive, exactly: bool) 
 
 
 def _match(group: str, members: Sequence[Element], wanted: Sequence[crm_words.Primitive]) -> List[Optional[Element]]:
-    """Find the primitive that each wanted one is already, so that it keeps its id and goes on running."""
+    """Find the primitive that each declared one is already, so that it keeps its id and stays active."""
     free = list(members)
     found: List[Optional[Element]] = [None] * len(wanted)
     for place, each in enumerate(wanted):
@@ -72,7 +72,7 @@ def _match(group: str, members: Sequence[Element], wanted: Sequence[crm_words.Pr
 def _new_id(root: Element, group: str, wanted: crm_words.Primitive, given: Set[str]) -> str:
     if wanted.name:
         if find_id(root, wanted.name) is not None:
-            raise CibError("group %s: the name %s is taken by another part of the cluster; expected one that is free"
+            raise CibError("group %s: the name %s is used by another part of the cluster; expected one that is free"
                            % (group, wanted.name))
         return wanted.name
     names = ["%s-%s" % (group, wanted.stem)]
@@ -101,7 +101,7 @@ def set_operations(primitive: Element, wanted: Sequence[Tuple[str, Dict[str, str
 
 
 def set_parameters(primitive: Element, parameters: Dict[str, str]) -> None:
-    """Set the declared parameters of a primitive, and take away those that were declared once."""
+    """Set the declared parameters of a primitive, and remove those that were declared before."""
     for name, value in parameters.items():
         own_value(primitive, INSTANCE, name, value)
     for pair in pairs_of(primitive, INSTANCE):
@@ -157,7 +157,7 @@ def _wrap(root: Element, group: _groups.Group, element: Element, clone: Optional
     if group.everywhere and clone is None:
         name = group.name + "-clone"
         if find_id(root, name) is not None:
-            raise CibError("group %s: the id %s is taken by another part of the cluster; expected it to be free"
+            raise CibError("group %s: the id %s is used by another part of the cluster; expected it to be free"
                            % (group.name, name))
         clone = ET.Element("clone", {"id": name})
         resources.insert(list(resources).index(element), clone)
@@ -174,7 +174,7 @@ def _wrap(root: Element, group: _groups.Group, element: Element, clone: Optional
 
 
 def put_group(root: Element, group: _groups.Group, lenders: Sequence[str] = ()) -> None:
-    """Bring a group of the CIB to what is declared; make it when it is not there. Its constraints come later.
+    """Change a group of the CIB to what is declared; create it when it does not exist. Its constraints come later.
 
     ``lenders``: the other declared groups, from which a resource may come by its name.
     """
@@ -195,7 +195,7 @@ def put_group(root: Element, group: _groups.Group, lenders: Sequence[str] = ()) 
 
 
 def set_state(root: Element, group: _groups.Group) -> None:
-    """Start, stop, freeze or release a group, where it is asked for; nothing is touched otherwise."""
+    """Start, stop, freeze or release a group where that is declared; nothing is changed otherwise."""
     element, clone = find_group(root, group.name)
     if element is None:
         raise CibError("group %s: the cluster has no such group; expected nodes and resources, to make it" % group.name)
@@ -215,7 +215,7 @@ def set_state(root: Element, group: _groups.Group) -> None:
 
 
 def is_frozen(outer: Element) -> bool:
-    """Say whether the cluster keeps its hands off a group."""
+    """Tell whether a group is unmanaged."""
     return get_value(outer, META, "maintenance") == "true" or get_value(outer, META, "is-managed") == "false"
 
 
@@ -244,7 +244,7 @@ def _location(name: str, rsc: str, node: str, score: str) -> Element:
 
 
 def _nowhere_but(name: str, rsc: str, nodes: Sequence[str]) -> Element:
-    """Return the constraint that keeps a resource off all other nodes. They are still looked at for it."""
+    """Return the constraint that keeps a resource off all other nodes. They are still probed for it."""
     only = ET.Element("rsc_location", {"id": name, "rsc": rsc})
     rule = ET.SubElement(only, "rule", {"id": name + "-rule", "score": "-INFINITY", "boolean-op": "and"})
     for node in nodes:
@@ -254,7 +254,7 @@ def _nowhere_but(name: str, rsc: str, nodes: Sequence[str]) -> Element:
 
 
 def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]:
-    """Return the constraints that a described group asks for."""
+    """Return the constraints of a declared group."""
     found = [] if group.everywhere else [
         _location("%s%son-%s" % (group.name, OWN, node), rsc, node, str(score))
         for node, score in crm_words.scores_of(group)]
@@ -284,7 +284,7 @@ def move_id(name: str) -> str:
 
 
 def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> None:
-    """Bring a group's own constraints to what is declared. ``move_to``: a node to hold it on for the moment."""
+    """Change a group's own constraints to what is declared. ``move_to``: a node to hold it on for the moment."""
     home, rsc = section(root, "constraints"), outer_id(root, group.name)
     own = [each for each in home if isinstance(each.tag, str) and _is_own(each, group)]
     wanted: List[Element] = []
@@ -305,7 +305,7 @@ def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> N
 
 
 def drop_references(root: Element, gone: Set[str]) -> None:
-    """Take away the location constraints of resources that are gone; refuse where others depend on them."""
+    """Remove the location constraints of removed resources; refuse where others depend on them."""
     home = section(root, "constraints")
     for each in list(home):
         if not isinstance(each.tag, str):

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a CIB to the one that is declared: the steps, and what is refused.
+"""Plan the changes from a CIB to the declared one, or refuse them.
 
 What is removed while it runs is stopped first, in order, and is seen stopped: Pacemaker stops resources that have lost
 their definition in no order at all, and would start a filesystem elsewhere while it is still mounted here.
@@ -29,7 +29,7 @@ from .cib_text import Declared, describe_fencing, describe_group, describe_setti
 from .crm_tools import Part, Status, places_of
 
 META = "meta_attributes"
-APART = ("ocf:heartbeat:IPaddr2", "ocf:heartbeat:MailTo")  # what starts after these does not lean on them
+APART = ("ocf:heartbeat:IPaddr2", "ocf:heartbeat:MailTo")  # what starts after these does not depend on them
 INFINITY = 1000000
 
 
@@ -87,7 +87,7 @@ def _parts(root: Element, name: str, status: Status) -> List[List[Part]]:
 
 
 def _runs(root: Element, name: str, status: Status) -> bool:
-    """Say whether all of a group is active somewhere."""
+    """Tell whether all of a group is active somewhere."""
     return all(any(part.nodes for part in each) for each in _parts(root, name, status))
 
 
@@ -106,7 +106,7 @@ def _going(root: Element, final: Element, declared: Declared, status: Status) ->
 
 
 def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Element:
-    """Return the CIB in which all that goes is stopped: whole groups, the ends of groups, and what none leans on."""
+    """Return the CIB in which all that is removed is stopped: groups, their ends, independent resources."""
     new = copy_of(root)
     for group in declared.groups:
         names = going.get(group.name, [])
@@ -125,15 +125,15 @@ def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Elem
             staying = [each for each in members[place:] if each.get("id") not in names]
             if member.get("id") not in names:
                 continue
-            # What starts after it in the group stops with it, and starts again when it is gone.
+            # What starts after it in the group stops with it, and starts again when it is removed.
             if not staying or (declared.restart and agent_of(member) not in APART):
                 set_value(member, META, "target-role", "Stopped")
             elif agent_of(member) in APART:
                 element.remove(member)
             else:
-                raise CibError("group %s: %s cannot go while %s runs, which starts after it and may lean on it; "
-                               "nothing was done. Expected the group to be disabled first (state: disabled), or "
-                               "restart: true (the role's rhcs_cman_allow_outage)"
+                raise CibError("group %s: %s cannot be removed while %s runs, which starts after it and may depend on "
+                               "it; nothing was done. Expected the group to be disabled first (state: disabled), or "
+                               "restart: true (the role's pacemaker_allow_outage)"
                                % (group.name, member.get("id"), staying[0].get("id")))
     crm_groups.drop_references(new, {each.get("id") for each in resources_of(root)} - {
         each.get("id") for each in resources_of(new)})
@@ -143,7 +143,7 @@ def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Elem
 # --- moving a group ---------------------------------------------------------------------------------------------------
 
 def is_on(root: Element, name: str, node: str, status: Status) -> bool:
-    """Say whether a whole group runs on a node."""
+    """Tell whether a whole group runs on a node."""
     parts = _parts(root, name, status)
     return bool(parts) and all([part.nodes for part in each] == [(node,)] for each in parts)
 
@@ -200,7 +200,7 @@ def _check_move(root: Element, group: groups.Group, node: str, status: Status) -
         raise CibError("%s, which is %s; expected a node that is online, not in standby and not in maintenance"
                        % (where, "in standby or maintenance" if node in online else "no member now"))
     if clone is not None:
-        raise CibError("%s: it is everywhere; expected a group that is on one node" % where)
+        raise CibError("%s: it is a clone; expected a group that is on one node" % where)
     if crm_groups.is_frozen(element) or status.maintenance:
         raise CibError("%s: it, or the whole cluster, is frozen (maintenance); expected it to be released" % where)
     if (get_value(element, META, "target-role") or "").lower() == "stopped":
@@ -215,7 +215,7 @@ def _check_move(root: Element, group: groups.Group, node: str, status: Status) -
 # --- the plan ---------------------------------------------------------------------------------------------------------
 
 def _sentences(root: Element, final: Element, declared: Declared) -> List[str]:
-    """Say what is changed, thing by thing."""
+    """Return a sentence for each change."""
     found = []
     for group in declared.groups:
         old, new = (find_group(each, group.name)[0] is not None for each in (root, final))
@@ -229,7 +229,7 @@ def _sentences(root: Element, final: Element, declared: Declared) -> List[str]:
         before, after = (describe_settings(each, name, settings) for each in (root, final))
         found += ["set " + line for line in after if line not in before]
         keys, kept = ([line.split(" = ", maxsplit=1)[0] for line in each] for each in (before, after))
-        found += ["take away " + key for key in keys if key not in kept]
+        found += ["remove " + key for key in keys if key not in kept]
     return found
 
 
@@ -248,7 +248,7 @@ def _check_cluster(root: Element, final: Element, declared: Declared, status: St
 
 
 def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
-    """Plan the way from a CIB, in a cluster where this runs, to what is declared."""
+    """Plan the changes from a CIB, in a cluster with this status, to what is declared."""
     faults = crm_words.check_groups(declared.groups, tuple(
         node.get("uname") or node.get("id") or "" for node in elements(section_of(root, "nodes"), "node")))
     if faults:
@@ -267,7 +267,7 @@ def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
         changes.append(Change("; ".join(sentences) or "tidy the constraints of the declared groups", "apply",
                               tuple(moves)))
     if moves:
-        changes.append(Change("take away the constraints that moved %s" % ", ".join(moves), "release", tuple(moves)))
+        changes.append(Change("remove the constraints that moved %s" % ", ".join(moves), "release", tuple(moves)))
     for group in declared.groups:
         names = [each.get("id") for each in _members(root, group.name)]
         if group.state == "enabled" and _failures(names, status) and not _runs(root, group.name, status):
@@ -302,7 +302,7 @@ def _is_stopped(element: Element, outer: Element) -> bool:
 
 
 def check_result(root: Element, status: Status, declared: Declared) -> Tuple[List[str], List[str]]:
-    """Look whether the groups that are to run do. Returns faults, and doubts: groups that no node may have now."""
+    """Check that the groups that should run do. Returns faults, and doubts: groups that no node can run now."""
     faults: List[str] = []
     doubts: List[str] = []
     for group in declared.groups:
@@ -320,7 +320,7 @@ def check_result(root: Element, status: Status, declared: Declared) -> Tuple[Lis
             faults.append("group %s: it is on %s; expected it on %s" % (
                 group.name, ", ".join(sorted(nodes)) or "no node", group.running_on))
         if not running and (said or group.state == "enabled"):
-            faults.append("group %s: it does not run (%s)" % (group.name, "; ".join(said) or "no node may have it"))
+            faults.append("group %s: it does not run (%s)" % (group.name, "; ".join(said) or "no node can run it"))
         elif not running:
             doubts.append("group %s: it does not run: no node may have it now (standby, bans, groups that it starts "
                           "after)" % group.name)
@@ -330,7 +330,7 @@ def check_result(root: Element, status: Status, declared: Declared) -> Tuple[Lis
     places = places_of(status)
     idle = [name for name in devices if not any(part.nodes for part in places.get(name, []))]
     for name in idle:
-        why = "; ".join(_failures([name], status)) or "no node may have it"
+        why = "; ".join(_failures([name], status)) or "no node can run it"
         faults.append("fence device %s does not run: %s" % (name, why))
     return faults, doubts
 

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is declared of a CIB, as text that people read: for the diff.
+"""The declared part of a CIB as text, for the diff.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -15,16 +15,16 @@ SECRET = re.compile(r"pass|secret|token|community|credential|(^|_)key$|private|s
 
 
 class Declared(NamedTuple):
-    """All that is asked for. ``settings``: properties and defaults, by the names of their options."""
+    """All that is declared. ``settings``: properties and defaults, by the names of their options."""
 
     groups: Tuple[_groups.Group, ...]
     fencing: Optional[crm_fencing.Fencing]
     settings: Tuple[Tuple[str, crm_fencing.Settings], ...]
-    restart: bool = False  # what starts after a resource that goes may start again
+    restart: bool = False  # what starts after a removed resource may restart
 
 
 def secrets_in(value: Any) -> Set[str]:
-    """Return all texts anywhere in the module's parameters that are under a name that tells of a secret."""
+    """Return all texts anywhere in the module's parameters whose name is that of a secret."""
     found: Set[str] = set()
     if isinstance(value, list):
         found.update(*[secrets_in(each) for each in value])

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for corosync.conf (corosync 3): written from a cluster, read back, compared.
+"""corosync.conf (corosync 3): rendered from a cluster, parsed, compared.
 
 A file is compared as a mapping from places to values: "totem.token" -> "5000", "node.2.ring0_addr" -> "192.168.0.202",
 "interface.0.mcastport" -> "5405", "quorum.device.net.host" -> "nas". Nodes go by their id, links by their number.
@@ -12,7 +12,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .._core.plan import HaError
-from .._model.cluster import Arbiter, Cluster, Heuristic, Node
+from .._model.cluster import Cluster, Node, QuorumDevice
 from . import sbd as _sbd
 
 # What corosync takes over from a file that it reads again (corosync-cfgtool -R). All else is read when it starts.
@@ -21,7 +21,7 @@ LIVE = re.compile(
     r"consensus|merge|downcheck|fail_recv_const|seqno_unchanged_const|window_size|max_messages|miss_count_const|"
     r"heartbeat_failures_allowed|max_network_delay|knet_pmtud_interval|knet_compression_[a-z]+|block_unlisted_ips)\Z"
     r"|quorum\.(expected_votes|two_node|device\..*)\Z|node\.[0-9]+\.quorum_votes\Z|logging\.")
-SYNC_TIMEOUT = 30             # seconds: what corosync-qdevice takes when nothing is said
+SYNC_TIMEOUT = 30             # seconds: the default of corosync-qdevice
 DEFAULT_NAME = "debian"        # the cluster of one node that Debian's package starts
 TOTEM_KEYS = (
     "token", "token_coefficient", "token_retransmit", "token_retransmits_before_loss_const", "hold", "join",
@@ -49,7 +49,7 @@ class Section(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How two files differ. ``stop`` lists the places for which corosync must be started anew, ``live`` the others."""
+    """How two files differ. ``stop`` lists the places for which corosync must be restarted, ``live`` the others."""
 
     live: Tuple[str, ...]
     stop: Tuple[str, ...]
@@ -104,13 +104,13 @@ def node_ids(places: Dict[str, str]) -> Tuple[str, ...]:
 
 
 def is_default(places: Dict[str, str]) -> bool:
-    """Tell whether a file is the one of the distribution's package: a cluster of one node that only talks to itself."""
+    """Tell whether a file is that of the distribution's package: a cluster of one node on the loopback."""
     return (places.get("totem.cluster_name") == DEFAULT_NAME and len(node_ids(places)) <= 1
             and {value for place, value in places.items() if place.endswith(".ring0_addr")} <= {"127.0.0.1"})
 
 
 def compare(before: Dict[str, str], after: Dict[str, str]) -> Difference:
-    """Return the places at which two files differ, by what it takes to bring the change into force."""
+    """Return the places at which two files differ, by what applies the change: a reload or a restart."""
     different = sorted(place for place in set(before) | set(after) if before.get(place) != after.get(place))
     old, new = set(node_ids(before)), set(node_ids(after))
     live = [place for place in different if LIVE.match(place) or _of_new_node(place, old, new)
@@ -119,7 +119,7 @@ def compare(before: Dict[str, str], after: Dict[str, str]) -> Difference:
 
 
 def _of_new_node(place: str, old: "set[str]", new: "set[str]") -> bool:
-    """Tell whether a place belongs to a node that comes or goes."""
+    """Tell whether a place belongs to a node that is added or removed."""
     return place.startswith("node.") and place.split(".")[1] in old ^ new
 
 
@@ -131,16 +131,10 @@ def transport_of(cluster: Cluster) -> str:
 
 
 def is_two_node(cluster: Cluster) -> bool:
-    """Tell whether the rule for two nodes holds: each may go on alone, for fencing decides who lives."""
+    """Tell whether the rule for two nodes holds: each may continue alone, because fencing decides which."""
     if cluster.two_node is not None:
         return cluster.two_node
-    return len(cluster.nodes) == 2 and cluster.arbiter is None
-
-
-def heuristics_of(cluster: Cluster) -> Tuple[Heuristic, ...]:
-    """Return what tells the arbiter that a node is fit: its own, or those of the quorum disk."""
-    own = cluster.arbiter.heuristics if cluster.arbiter else ()
-    return own or (cluster.quorum_disk.heuristics if cluster.quorum_disk else ())
+    return len(cluster.nodes) == 2 and cluster.quorum_device is None
 
 
 def _totem(cluster: Cluster) -> Section:
@@ -168,28 +162,28 @@ def _node(node: Node) -> Section:
 
 
 def sync_timeout(cluster: Cluster) -> Optional[int]:
-    """Return how long the arbiter's vote may take while the membership changes, in milliseconds; None: the usual 30 s.
+    """Return how long the quorum device may take to vote while the membership changes (ms); None: the default, 30 s.
 
-    sbd takes the health of the cluster for nothing when that is longer than its watchdog waits.
+    sbd does not trust the health of the cluster when that is longer than its watchdog timeout.
     """
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     watchdog = _sbd.full_timeouts(sbd.timeouts)["watchdog"] if sbd else SYNC_TIMEOUT
     return (watchdog - 1) * 1000 if watchdog < SYNC_TIMEOUT else None
 
 
-def _device(cluster: Cluster, arbiter: Arbiter) -> Section:
-    heuristics = heuristics_of(cluster)
-    net: List[Entry] = [("host", arbiter.host), ("algorithm", arbiter.algorithm), ("tls", arbiter.tls)]
-    net += [("port", str(arbiter.port))] if arbiter.port else []
-    net += [("tie_breaker", arbiter.tie_breaker)] if arbiter.tie_breaker else []
-    own = dict(arbiter.options)
+def _device(cluster: Cluster, device: QuorumDevice) -> Section:
+    heuristics = device.heuristics
+    net: List[Entry] = [("host", device.host), ("algorithm", device.algorithm), ("tls", device.tls)]
+    net += [("port", str(device.port))] if device.port else []
+    net += [("tie_breaker", device.tie_breaker)] if device.tie_breaker else []
+    own = dict(device.options)
     if sync_timeout(cluster):
         own.setdefault("sync_timeout", str(sync_timeout(cluster)))
     net += [(key, own.pop(key)) for key in sorted(own) if key in NET_KEYS]
     entries: List[Entry] = [("model", "net")]
     entries += sorted(own.items())
-    # With lms the arbiter has a vote less than there are nodes, unsaid: all but one may fail. With ffsplit exactly one.
-    entries += [("votes", "1")] if arbiter.algorithm == "ffsplit" else []
+    # With lms the quorum device has one vote less than there are nodes, by default: all but one may fail.
+    entries += [("votes", "1")] if device.algorithm == "ffsplit" else []
     entries.append(Section("net", tuple(net)))
     if heuristics:
         interval = max((each.interval or 0) for each in heuristics)
@@ -214,7 +208,7 @@ def sections_of(cluster: Cluster) -> Tuple[Section, ...]:
     """Return the whole file as sections."""
     quorum: List[Entry] = [("provider", "corosync_votequorum")]
     quorum += [("two_node", "1")] if is_two_node(cluster) else []
-    quorum += [_device(cluster, cluster.arbiter)] if cluster.arbiter else []
+    quorum += [_device(cluster, cluster.quorum_device)] if cluster.quorum_device else []
     nodes = sorted(cluster.nodes, key=lambda node: node.id)
     return (_totem(cluster), Section("nodelist", tuple(_node(node) for node in nodes)),
             Section("quorum", tuple(quorum)), _logging(cluster))

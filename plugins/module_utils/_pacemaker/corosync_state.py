@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 
 class Quorum(NamedTuple):
-    """What ``corosync-quorumtool -s -p`` says. ``device_votes`` is None when there is no quorum device."""
+    """The output of ``corosync-quorumtool -s -p``. ``device_votes`` is None when there is no quorum device."""
 
     quorate: bool
     here: Optional[int]
@@ -47,7 +47,7 @@ class Quorum(NamedTuple):
 
 
 class Corosync(NamedTuple):
-    """All that corosync says. ``names`` are those of the node list, by id; None of Quorum: corosync does not run."""
+    """All that corosync reports. ``names`` are those of the node list, by id; None of Quorum: corosync does not run."""
 
     quorum: Optional[Quorum]
     name: Optional[str] = None
@@ -108,7 +108,7 @@ def parse_qdevice(output: str) -> Dict[str, str]:
 
 
 def qdevice_of(cmap: Dict[str, str], quorum: Optional[Quorum], said: Optional[str]) -> Optional[QuorumDevice]:
-    """Return the arbiter that the configuration names, or None.
+    """Return the quorum device that the configuration names, or None.
 
     said: what ``corosync-qdevice-tool -s`` printed, empty where the daemon does not run, None where it was not asked.
     """

@@ -60,7 +60,7 @@ class Status(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """What an agent can be told."""
+    """The parameters of an agent."""
 
     known: Tuple[str, ...]
     required: Tuple[str, ...]
@@ -98,7 +98,7 @@ def failures_in(root: Any) -> Tuple[Failure, ...]:
 
 
 def under_way(root: Any) -> Tuple[str, ...]:
-    """Return the operations that the status section of a CIB tells to be under way.
+    """Return the pending operations in the status section of a CIB.
 
     ``crm_resource --wait`` takes them for done, and ends before them when nothing else is to follow.
     """
@@ -142,7 +142,7 @@ def parse_simulation(text: str) -> Tuple[str, ...]:
 
 
 def parse_complaints(text: str) -> Tuple[str, ...]:
-    """Read what ``crm_verify -V`` says: its errors and warnings, without the function that says so."""
+    """Read what ``crm_verify -V`` prints: its errors and warnings, without the names of functions."""
     found = []
     for line in text.split("\n"):
         words = line.split("\t", 1)[-1].strip()
@@ -154,7 +154,7 @@ def parse_complaints(text: str) -> Tuple[str, ...]:
 
 
 def parse_metadata(text: str) -> Metadata:
-    """Read what an agent says of its parameters."""
+    """Read the metadata of an agent: its parameters."""
     parameters = _root("crm_resource --show-metadata", text).findall("parameters/parameter")
     return Metadata(tuple(each.get("name", "") for each in parameters),
                     tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")))

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The engine pacemaker of ha_resources: how the cluster is read, patched and waited for. Thinking is done in _crm_plan.
+"""The engine pacemaker of ha_resources: how the cluster is read, patched and waited for. cib_plan decides.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -24,7 +24,7 @@ class State(NamedTuple):
 
 
 class Pacemaker:
-    """What is asked for, and how to read and change the cluster. An engine is made of the module and its Runner."""
+    """What is declared, and how to read and change the cluster. An engine is created of the module and its Runner."""
 
     def __init__(self, module: Any, runner: Any) -> None:
         self.module, self.runner, self.params = module, runner, module.params
@@ -36,7 +36,7 @@ class Pacemaker:
         self.changed = False
 
     def read(self) -> State:
-        """Return the cluster's configuration and status, once what is asked for is in order."""
+        """Return the cluster's configuration and status, once what is declared is valid."""
         params = self.params
         self.declared = crm_text.Declared(
             groups.parse_groups(params["groups"]), crm_fencing.parse_fencing(params["fencing"]),
@@ -57,7 +57,7 @@ class Pacemaker:
         return State(root, status, crm_text.describe(root, self.declared))
 
     def plan(self, current: State) -> Plan:
-        """Plan the changes; let Pacemaker's own tools look at them."""
+        """Plan the changes; check them with Pacemaker's own tools."""
         steps = crm_plan.plan_cib(current.root, current.status, self.declared)
         if not steps.changes:
             return Plan((), current)
@@ -72,7 +72,7 @@ class Pacemaker:
         return Plan(steps.changes, current._replace(root=steps.final, text=text))
 
     def check_agents(self, old: Any, new: Any) -> None:
-        """Look whether the agents of new or changed resources are here and take the parameters that they are given."""
+        """Check that the agents of new or changed resources are here and accept their parameters."""
         known = {each.get("id"): cib.canonical(each) for each in cib.resources_of(old)}
         faults: List[str] = []
         read: Dict[str, Optional[crm.Metadata]] = {}
@@ -82,7 +82,7 @@ class Pacemaker:
                 continue
             metadata = read[agent] if agent in read else read.setdefault(agent, self.ask(agent))
             if metadata is None:
-                faults.append("%s: this host has no agent %s that answers; expected it (its package, or its service)"
+                faults.append("%s: this host has no working agent %s; expected it (its package, or its service)"
                               % (each.get("id"), agent))
             elif agent.startswith("ocf:"):
                 faults += crm.check_parameters(each.get("id"), agent, [
@@ -93,15 +93,15 @@ class Pacemaker:
             self.module.warn(fault)
 
     def ask(self, agent: str) -> Optional[crm.Metadata]:
-        """Return what an agent takes; None when the host does not have it."""
-        if agent.startswith("systemd:"):  # of which Pacemaker says the same whether there is such a service or not
+        """Return the metadata of an agent; None when the host does not have it."""
+        if agent.startswith("systemd:"):  # for which Pacemaker reports the same with and without such a service
             output = self.runner.run(["systemctl", "show", "--property=Id,LoadState", agent.split(":")[1]])
             return crm.Metadata((), ()) if "LoadState=loaded" in output.out.split() else None
         output = self.runner.run(["crm_resource", "--show-metadata", agent], accepted=tuple(range(256)))
         return crm.parse_metadata(output.out) if output.code == 0 else None
 
     def verify(self, old: Any, new: Any) -> None:
-        """Let crm_verify look at the new configuration; what it said of the old one already is no hindrance."""
+        """Check the new configuration with crm_verify; what it finds in the old one too does not count."""
         said = self.complaints(new)
         if said is None:
             return
@@ -116,9 +116,9 @@ class Pacemaker:
                              % "; ".join(fresh or errors))
 
     def complaints(self, root: Any) -> Optional[Tuple[str, ...]]:
-        """Return what crm_verify says of a configuration; None when it finds nothing wrong.
+        """Return what crm_verify reports of a configuration; None when it finds nothing wrong.
 
-        It does not get to know what the nodes did: it would complain of operations that failed once.
+        It does not get the history of the nodes: it would complain of operations that failed once.
         """
         bare = cib.copy_of(root)
         for node in bare.findall("status/node_state"):
@@ -133,7 +133,7 @@ class Pacemaker:
             kind, output.code, output.err.strip()),)
 
     def simulate(self, root: Any) -> Tuple[str, ...]:
-        """Ask Pacemaker's scheduler what it would do with a configuration."""
+        """Return what Pacemaker's scheduler would do with a configuration."""
         output = self.runner.run(["crm_simulate", "--xml-pipe", "--run", "--output-as=xml"], accepted=tuple(range(256)),
                                  stdin=cib.render_cib(root))
         if output.code:
@@ -143,7 +143,7 @@ class Pacemaker:
         return crm.parse_simulation(output.out)
 
     def perform(self, change: Any) -> None:
-        """Carry out one change, and wait until the cluster has done what it asks for."""
+        """Carry out one change, and wait until the cluster has applied it."""
         if change.stage == "forget":
             self.runner.run(["crm_resource", "--cleanup", "--resource", change.names[0]])
         else:
@@ -158,7 +158,7 @@ class Pacemaker:
             self.check_moved(change.names)
 
     def patch(self, change: Any) -> None:
-        """Patch the configuration as it is now; when somebody else changes it at that moment, look again."""
+        """Patch the configuration as it is now; when somebody else changes it at that moment, try again."""
         for attempt in range(ATTEMPTS):
             state = self.look()
             new = crm_plan.after_change(change.stage, state.root, state.status, self.declared, self.moves)
@@ -198,7 +198,7 @@ class Pacemaker:
         raise HaError("\n".join(["the cluster %s: %s" % (why, sentence)] + faults))
 
     def check_moved(self, names: Tuple[str, ...]) -> None:
-        """Look whether groups are where they were to go; else take the constraints away again, and fail."""
+        """Check that groups were moved; else remove the constraints again, and fail."""
         state = self.look()
         wrong = [name for name in names
                  if not crm_plan.is_on(state.root, name, self.moves[name], state.status)]
@@ -207,7 +207,7 @@ class Pacemaker:
         faults, _doubts = crm_plan.check_result(state.root, state.status, self.declared)
         self.patch(crm_plan.Change("", "release"))
         raise HaError("\n".join(["group %s was to be relocated to %s and is not there; the constraint that was to "
-                                 "move it is taken away again" % (name, self.moves[name]) for name in wrong] + faults))
+                                 "move it is removed again" % (name, self.moves[name]) for name in wrong] + faults))
 
     def settle(self, state: State) -> State:
         """Fail when a change left a group that should run and does not; when nothing was changed, warn of it."""

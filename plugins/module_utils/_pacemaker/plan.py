@@ -1,30 +1,34 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what the hosts of a cluster show to what brings each of them to where it is to be: corosync, pacemaker, sbd.
+"""Compare the facts of a cluster's hosts with its desired state: corosync, Pacemaker, sbd, quorum device.
 
-A cluster that runs is joined or changed, never built again. What stands against it is said, and nothing is done.
+A running cluster is joined or changed, never rebuilt. What speaks against a change is reported, and nothing is done.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
-from .._core.host_output import Wanted, pick_different
+from .._core.config_files import File
 from .._model.cluster import Cluster, host_of
-from . import corosync_conf, sbd as _sbd, settings as pacemaker_rules
+from . import corosync_conf, settings as pacemaker_rules
 
 CONF = "/etc/corosync/corosync.conf"
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 HOSTNAME = "/proc/sys/kernel/hostname"
 MODULES = "/proc/modules"
 SBD_FILES = {"Debian": "/etc/default/sbd", "RedHat": "/etc/sysconfig/sbd"}
-CHECK = "corosync -t -c %s"
+KEY = "/etc/corosync/authkey"
+CHECK = ("corosync", "-t", "-c", "%s")
+# At its first start nothing can be fenced, so sbd need not wait; these files do not survive a reboot.
+FIRST_START = "/run/systemd/system/sbd.service.d/first_start.conf"
+FIRST_START_SETTINGS = "/run/sbd_first_start"
 
 
-class Goal(NamedTuple):
-    """What the cluster is to be, on hosts of one family of distributions."""
+class Desired(NamedTuple):
+    """The desired cluster, on hosts of one family of distributions."""
 
     cluster: Cluster
     family: str
@@ -34,63 +38,64 @@ class Goal(NamedTuple):
 
 
 class Host(NamedTuple):
-    """What a host shows. ``cmap``: what corosync says of itself, empty when it does not run. ``key`` may be empty."""
+    """The facts of a host. ``cmap``: corosync's runtime database, empty when it does not run."""
 
     units: Dict[str, Dict[str, str]]
     files: Dict[str, str]
     cmap: Dict[str, str]
-    key: str
+    key: str                  # digest of the shared key, "" without one
+    resources: bool = False   # the CIB on its disk has resources
 
 
 class Steps(NamedTuple):
-    """What is to be done on one host, in this order. ``refusals`` say why nothing may be."""
+    """The changes of one host, in this order. ``refusals`` tell why nothing may be changed."""
 
     node: str                           # its name in the cluster
     refusals: Tuple[str, ...]
     warnings: Tuple[str, ...]
-    missing: bool                       # packages
-    leave: bool                         # stop the distribution's own cluster and forget it
+    missing: bool                       # a unit, and so its package, is not installed
+    leave: bool                         # stop the distribution's own cluster and remove its configuration
     stop: bool                          # the whole cluster must stop
-    reboot: bool                        # all nodes boot anew instead: a watchdog that sbd holds resets them otherwise
-    softdog: bool                       # load the kernel's own watchdog
-    files: Tuple[Wanted, ...]
-    key_from: str                       # the host that has the key; "": it must be made
+    reboot: bool                        # all nodes reboot instead: the watchdog of a stopped sbd resets them anyway
+    softdog: bool                       # load the kernel's software watchdog
+    key_from: str                       # the host that has the key; "": none has
     key_missing: bool
-    disks: bool                         # this host sees to sbd's disks for all
-    reload: bool                        # corosync on all nodes reads its file again, asked from here
+    first: bool                         # this host does what is done once for the cluster
+    reload: bool                        # reload corosync on all nodes, from here
     stop_qdevice: bool
     enable: Tuple[str, ...]
     disable: Tuple[str, ...]
     start: Tuple[str, ...]
-    fresh: bool                         # the cluster manager is started here in this run
-    gone: Tuple[str, ...]               # nodes that the running cluster forgets, asked from here
+    fresh: bool                         # Pacemaker is started here in this run
+    founding: bool                      # no node of the cluster runs: nothing can be fenced while it starts
+    gone: Tuple[str, ...]               # nodes that the running cluster forgets, from here
 
 
 def sbd_file(family: str) -> str:
-    """Return where sbd's settings are."""
+    """Return the path of sbd's settings."""
     return SBD_FILES.get(family, SBD_FILES["RedHat"])
 
 
-def list_units(goal: Goal) -> Tuple[str, ...]:
-    """Return the units to look at."""
+def list_units(desired: Desired) -> Tuple[str, ...]:
+    """Return the units to gather."""
     return ("corosync.service", "pacemaker.service", "sbd.service", "corosync-qdevice.service")
 
 
-def watchdog_files(goal: Goal) -> Tuple[str, ...]:
-    """Return the files of which one is there when the kernel has the watchdog."""
-    sbd = _sbd.sbd_of(goal.cluster)
+def watchdog_files(desired: Desired) -> Tuple[str, ...]:
+    """Return the files of which one exists when the kernel has the watchdog."""
+    sbd = desired.cluster.sbd
     name = sbd.watchdog.split("/")[-1] if sbd else ""
     numbered = "watchdog0" if name == "watchdog" else name
     return ("/sys/class/watchdog/%s/dev" % numbered, "/sys/class/misc/%s/dev" % name) if sbd else ()
 
 
-def list_files(goal: Goal) -> Tuple[str, ...]:
-    """Return the files to look at."""
-    return (CONF, CIB, HOSTNAME, MODULES, sbd_file(goal.family), pacemaker_rules.SBD_UNIT) + watchdog_files(goal)
+def list_files(desired: Desired) -> Tuple[str, ...]:
+    """Return the files to read."""
+    return (CONF, HOSTNAME, MODULES, sbd_file(desired.family), pacemaker_rules.SBD_UNIT) + watchdog_files(desired)
 
 
-def places_in_force(cmap: Dict[str, str]) -> Dict[str, str]:
-    """Return what corosync uses now, by the places of a corosync.conf."""
+def active_places(cmap: Dict[str, str]) -> Dict[str, str]:
+    """Return the active settings of corosync, by the places of a corosync.conf."""
     found = {}
     for key, value in cmap.items():
         parts = key.split(".")
@@ -111,11 +116,11 @@ def members(cmap: Dict[str, str]) -> Tuple[str, ...]:
                          if re.match(r"runtime\.members\.[0-9]+\.status\Z", key) and value == "joined"}))
 
 
-# --- what a host is ---------------------------------------------------------------------------------------------
+# --- the state of a host ---------------------------------------------------------------------------------------------
 
-def _node_name(name: str, goal: Goal) -> str:
+def _node_name(name: str, desired: Desired) -> str:
     """Return the cluster's name of a host."""
-    return next(node.name for node in goal.cluster.nodes if host_of(node, [name]))
+    return next(node.name for node in desired.cluster.nodes if host_of(node, [name]))
 
 
 def _active(host: Host, unit: str) -> bool:
@@ -132,33 +137,33 @@ def _enabled(host: Host, unit: str) -> bool:
 
 def _is_default(host: Host) -> bool:
     """Tell whether the distribution's own cluster runs here."""
-    return bool(host.cmap) and corosync_conf.is_default(places_in_force(host.cmap))
+    return bool(host.cmap) and corosync_conf.is_default(active_places(host.cmap))
 
 
-def _is_ours(host: Host, goal: Goal) -> bool:
+def _is_ours(host: Host, desired: Desired) -> bool:
     """Tell whether our cluster runs here."""
-    return host.cmap.get("totem.cluster_name") == goal.cluster.name and not _is_default(host)
+    return host.cmap.get("totem.cluster_name") == desired.cluster.name and not _is_default(host)
 
 
-def difference(host: Host, goal: Goal) -> corosync_conf.Difference:
-    """Compare what is in force on a host of the running cluster with what is to be."""
-    wanted = corosync_conf.parse_conf(corosync_conf.render_conf(goal.cluster))
+def difference(host: Host, desired: Desired) -> corosync_conf.Difference:
+    """Compare the active settings on a host of the running cluster with the desired ones."""
+    wanted = corosync_conf.parse_conf(corosync_conf.render_conf(desired.cluster))
     had = corosync_conf.parse_conf(host.files.get(CONF, ""))
-    force = places_in_force(host.cmap)
-    return corosync_conf.compare({place: force[place] for place in force if place in wanted or place in had}, wanted)
+    active = active_places(host.cmap)
+    return corosync_conf.compare({place: active[place] for place in active if place in wanted or place in had}, wanted)
 
 
-def _needs_sbd_anew(host: Host, goal: Goal) -> bool:
-    """Tell whether sbd would have to be started anew, with the whole cluster: it knows no other way."""
-    text = pacemaker_rules.render_sbd(goal.cluster)
+def _needs_sbd_restart(host: Host, desired: Desired) -> bool:
+    """Tell whether sbd, and so the whole cluster, has to be restarted: sbd cannot reload its settings."""
+    text = pacemaker_rules.render_sbd(desired.cluster)
     if not text:
         return _active(host, "sbd.service")
-    had = host.files.get(sbd_file(goal.family), "")
+    had = host.files.get(sbd_file(desired.family), "")
     return _settings_in_use(had) != _settings_in_use(text) or not _active(host, "sbd.service")
 
 
 def _settings_in_use(text: str) -> Dict[str, str]:
-    """Read what a running sbd uses of its file: all settings but the delay at boot, which only its next start asks."""
+    """Return the settings that a running sbd uses: all but the delay at boot, which its next start reads."""
     found = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
     found.pop("SBD_DELAY_START", None)
     return found
@@ -166,157 +171,165 @@ def _settings_in_use(text: str) -> Dict[str, str]:
 
 # --- refusals ---------------------------------------------------------------------------------------------------
 
-def _refuse_host(name: str, host: Host, goal: Goal) -> List[str]:
-    """Return why this host cannot join or go on."""
-    cluster, found = goal.cluster, []
-    node = _node_name(name, goal)
+def _refuse_host(name: str, host: Host, desired: Desired) -> List[str]:
+    """Return why this host cannot join the cluster or stay in it."""
+    cluster, found = desired.cluster, []
+    node = _node_name(name, desired)
     own = host.files.get(HOSTNAME, "").strip()
     if own and own != node:
-        found.append("%s calls itself %s (uname -n); expected %s, the name of its node in rhcs_cman_nodes: pacemaker "
-                     "knows a node by it" % (name, own, node))
+        found.append("uname -n on %s: %s is not valid; expected %s, the name of its node in pacemaker_nodes, by which "
+                     "Pacemaker finds it" % (name, own, node))
     running = host.cmap.get("totem.cluster_name", "")
     text = host.files.get(CONF, "")
     places = corosync_conf.parse_conf(text)
     written = places.get("totem.cluster_name", "")
-    if _is_default(host) and "<primitive" in host.files.get(CIB, ""):
-        found.append("%s runs the distribution's cluster '%s' with resources of its own; expected none. Stop them, or "
-                     "remove /var/lib/pacemaker/cib, before it can join" % (name, running))
+    join = "Cannot join %s to the cluster %s: " % (name, cluster.name)
+    if _is_default(host) and host.resources:
+        found.append(join + "it runs the distribution's cluster '%s' with resources. To continue: stop them and rm %s"
+                     % (running, CIB))
     elif host.cmap and not _is_default(host) and running != cluster.name:
-        found.append("%s runs in the cluster '%s'; expected '%s' or none. A cluster that runs is never built again: "
-                     "stop it and remove %s, or give its name" % (name, running, cluster.name, CONF))
+        found.append(join + "it runs in the cluster '%s', and a running cluster is never rebuilt. To continue: stop "
+                     "that cluster and remove %s, or set pacemaker_cluster_name: %s" % (running, CONF, running))
     elif not host.cmap and _active(host, "corosync.service"):
-        found.append("%s runs corosync, which does not say what is in force (corosync-cmapctl); expected its answer or "
-                     "corosync stopped. If it was just started, run again; journalctl -u corosync says more" % name)
+        found.append(join + "corosync-cmapctl prints nothing although corosync runs. To continue: run again if it was "
+                     "just started, or journalctl -u corosync")
     elif not host.cmap and text and written != cluster.name and not corosync_conf.is_default(places):
-        found.append("%s belongs to the cluster '%s' by its %s; expected '%s' or none. Remove the file if that cluster "
-                     "is no more" % (name, written, CONF, cluster.name))
+        found.append(join + "by its %s it belongs to the cluster '%s'. To continue: rm %s, if that cluster no longer "
+                     "exists" % (CONF, written, CONF))
     return found
 
 
-def _refuse_change(name: str, host: Host, goal: Goal) -> List[str]:
-    """Return what in the running cluster stands against the change, as far as this host shows."""
-    ids = [str(node.id) for node in goal.cluster.nodes]
+def _refuse_change(name: str, host: Host, desired: Desired) -> List[str]:
+    """Return why the running cluster cannot be changed, as far as this host shows."""
+    ids = [str(node.id) for node in desired.cluster.nodes]
     strangers = [number for number in members(host.cmap) if number not in ids]
-    found = ["rhcs_cman_nodes: node id %s is in the cluster that runs and not in the list; expected it stopped first: "
+    found = ["Cannot remove node id %s from the cluster: it is not in pacemaker_nodes and still runs. To continue: "
              "there, systemctl disable --now pacemaker corosync" % number for number in strangers]
-    change = difference(host, goal)
+    change = difference(host, desired)
     stop = list(change.stop)
-    if _needs_sbd_anew(host, goal):
-        stop.append(sbd_file(goal.family))
-    if stop and not goal.allow_outage:
-        found.append("%s: %s cannot change while the cluster runs; expected rhcs_cman_allow_outage: true, which stops "
-                     "all resources and the cluster on all nodes, and starts it again" % (name, ", ".join(stop)))
-    elif stop and _active(host, "sbd.service") and not goal.reboot:
-        found.append("%s: %s cannot change while sbd runs, and its watchdog resets the node when sbd stops; expected "
-                     "rhcs_cman_reboot: true too, which stops pacemaker and boots all nodes anew at the same time"
-                     % (name, ", ".join(stop)))
+    if _needs_sbd_restart(host, desired):
+        stop.append(sbd_file(desired.family))
+    cannot = "Cannot change %s on %s: " % (", ".join(stop), name)
+    if stop and not desired.allow_outage:
+        found.append(cannot + "the cluster runs. To continue: pacemaker_allow_outage: true, which stops all resources "
+                     "and the cluster on all nodes, and starts it again")
+    elif stop and _active(host, "sbd.service") and not desired.reboot:
+        found.append(cannot + "sbd runs, and its watchdog resets the node when sbd stops. To continue: "
+                     "pacemaker_reboot: true too, which stops Pacemaker and reboots all nodes at the same time")
     return found
 
 
-def _refuse_degraded(host: Host, goal: Goal) -> List[str]:
-    """Refuse to change a cluster of which a node is away: it may be the one that the others need."""
-    change = difference(host, goal)
-    force = places_in_force(host.cmap)
-    away = [force.get("node.%s.name" % number, number) for number in corosync_conf.node_ids(force)
-            if number not in members(host.cmap) and number in [str(node.id) for node in goal.cluster.nodes]]
-    if not away or not (change.live or change.stop):
+def _refuse_degraded(host: Host, desired: Desired) -> List[str]:
+    """Refuse to change a cluster of which a node is offline: it may be the one that the others need."""
+    change = difference(host, desired)
+    active = active_places(host.cmap)
+    offline = [active.get("node.%s.name" % number, number) for number in corosync_conf.node_ids(active)
+               if number not in members(host.cmap) and number in [str(node.id) for node in desired.cluster.nodes]]
+    if not offline or not (change.live or change.stop):
         return []
-    return ["The cluster runs without %s; expected all its nodes before its configuration changes (%s). Bring it back, "
-            "or take it out of rhcs_cman_nodes" % (", ".join(away), ", ".join(change.live + change.stop))]
+    return ["Cannot change %s: %s is offline, and a degraded cluster is not changed. To continue: start it, or remove "
+            "it from pacemaker_nodes" % (", ".join(change.live + change.stop), ", ".join(offline))]
 
 
 def _refuse_keys(ours: Dict[str, Host]) -> List[str]:
     keys = {host.key for host in ours.values() if host.key}
     if len(keys) < 2:
         return []
-    return ["The nodes that run (%s) have different keys in /etc/corosync/authkey; expected one. Copy the right one, "
-            "and start corosync again on the others" % ", ".join(sorted(ours))]
+    return ["Cannot choose the shared key: /etc/corosync/authkey differs between the running nodes (%s). To continue: "
+            "copy the right one, and restart corosync on the others" % ", ".join(sorted(ours))]
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------
 
-def wanted_files(goal: Goal, softdog: bool) -> Tuple[Wanted, ...]:
-    """Return the files that every node has."""
-    files = [Wanted(CONF, corosync_conf.render_conf(goal.cluster), "0644", CHECK)]
-    text = pacemaker_rules.render_sbd(goal.cluster)
-    if text:
-        unit = pacemaker_rules.render_sbd_unit(goal.cluster, softdog)
-        files += [Wanted(sbd_file(goal.family), text, "0644", ""), Wanted(pacemaker_rules.SBD_UNIT, unit, "0644", "")]
-    return tuple(files)
+def desired_files(desired: Desired, softdog: bool, founding: bool = False) -> Tuple[File, ...]:
+    """Return the files of every node. ``founding``: no node of the cluster runs yet."""
+    files = [_file(CONF, corosync_conf.render_conf(desired.cluster), CHECK)]
+    text = pacemaker_rules.render_sbd(desired.cluster)
+    if not text:
+        return tuple(files)
+    unit = pacemaker_rules.render_sbd_unit(desired.cluster, softdog)
+    files += [_file(sbd_file(desired.family), text), _file(pacemaker_rules.SBD_UNIT, unit)._replace(backup=False)]
+    start = {FIRST_START_SETTINGS: "SBD_DELAY_START=no\n",
+             FIRST_START: "[Service]\nEnvironmentFile=%s\n" % FIRST_START_SETTINGS}
+    return tuple(files) + tuple(_file(path, start[path] if founding else None)._replace(backup=False)
+                                for path in sorted(start))
 
 
-def _units_of(goal: Goal) -> Tuple[str, ...]:
+def _file(path: str, text: Optional[str], check: Tuple[str, ...] = ()) -> File:
+    return File(path, text, owner="root", group="root", check=check, backup=True)
+
+
+def _units_of(desired: Desired) -> Tuple[str, ...]:
     """Return the units that run at every boot; corosync starts sbd itself."""
     units = ["corosync.service", "pacemaker.service"]
-    units += ["sbd.service"] if _sbd.sbd_of(goal.cluster) else []
-    return tuple(units + (["corosync-qdevice.service"] if goal.cluster.arbiter else []))
+    units += ["sbd.service"] if desired.cluster.sbd else []
+    return tuple(units + (["corosync-qdevice.service"] if desired.cluster.quorum_device else []))
 
 
-def _uses_softdog(host: Host, goal: Goal) -> bool:
-    """Tell whether the watchdog is, or has to be, the kernel's own."""
-    files = watchdog_files(goal)
+def uses_softdog(host: Host, desired: Desired) -> bool:
+    """Tell whether the watchdog is, or has to be, the kernel's softdog."""
+    files = watchdog_files(desired)
     loaded = re.search(r"^softdog ", host.files.get(MODULES, ""), re.MULTILINE)
     return bool(files) and (bool(loaded) or not any(path in host.files for path in files))
 
 
-def _warn(name: str, goal: Goal, softdog: bool) -> List[str]:
-    sbd = _sbd.sbd_of(goal.cluster)
-    found = ["%s has no hardware watchdog at %s; the kernel's own (softdog) is used, which cannot reset a kernel that "
-             "hangs" % (name, sbd.watchdog)] if sbd and softdog else []
-    if goal.cluster.without_fencing:
-        found.append("rhcs_cman_without_fencing: a node that is lost may still write; two nodes may then damage the "
-                     "same data")
+def _warn(name: str, desired: Desired, softdog: bool) -> List[str]:
+    sbd = desired.cluster.sbd
+    found = ["pacemaker_sbd.watchdog: %s has no hardware watchdog at %s; softdog is used, which cannot reset a kernel "
+             "that hangs" % (name, sbd.watchdog)] if sbd and softdog else []
+    if desired.cluster.without_fencing:
+        found.append("pacemaker_without_fencing: true; a node that is lost may still write, and two nodes may damage "
+                     "the same data")
     return found
 
 
-def plan_host(name: str, hosts: Dict[str, Host], goal: Goal) -> Steps:
-    """Return what is to be done on the host ``name``; ``hosts`` are all of the cluster by their inventory names."""
+def plan_host(name: str, hosts: Dict[str, Host], desired: Desired) -> Steps:
+    """Return the changes of the host ``name``; ``hosts`` are all of the cluster by their inventory names."""
     host = hosts[name]
-    ours = {each: hosts[each] for each in hosts if _is_ours(hosts[each], goal)}
+    ours = {each: hosts[each] for each in hosts if _is_ours(hosts[each], desired)}
     first = sorted(ours or hosts)[0]
-    refusals = _refuse_host(name, host, goal) + (_refuse_keys(ours) if name == sorted(hosts)[0] else [])
-    refusals += _refuse_change(name, host, goal) if name in ours else []
-    refusals += _refuse_degraded(host, goal) if name in ours and name == first else []
-    changes = {each: difference(ours[each], goal) for each in ours}
-    stop = any(changes[each].stop or _needs_sbd_anew(ours[each], goal) for each in ours)
+    refusals = _refuse_host(name, host, desired) + (_refuse_keys(ours) if name == sorted(hosts)[0] else [])
+    refusals += _refuse_change(name, host, desired) if name in ours else []
+    refusals += _refuse_degraded(host, desired) if name in ours and name == first else []
+    changes = {each: difference(ours[each], desired) for each in ours}
+    stop = any(changes[each].stop or _needs_sbd_restart(ours[each], desired) for each in ours)
     live = {place for each in ours for place in changes[each].live}
-    softdog = _uses_softdog(host, goal)
-    units = _units_of(goal)
+    softdog = uses_softdog(host, desired)
+    units = _units_of(desired)
     keys = [each for each in sorted(ours) + sorted(hosts) if hosts[each].key]
     key = hosts[keys[0]].key if keys else ""
     stop_qdevice = _active(host, "corosync-qdevice.service") and name in ours and (
-        goal.cluster.arbiter is None or any(place.startswith("quorum.device") for place in live))
+        desired.cluster.quorum_device is None or any(place.startswith("quorum.device") for place in live))
     idle = [unit for unit in units if unit != "sbd.service" and (stop or not _active(host, unit) or name not in ours)]
-    idle += ["corosync-qdevice.service"] if stop_qdevice and goal.cluster.arbiter and not stop else []
+    idle += ["corosync-qdevice.service"] if stop_qdevice and desired.cluster.quorum_device and not stop else []
     return Steps(
-        node=_node_name(name, goal), refusals=tuple(refusals), warnings=tuple(_warn(name, goal, softdog)),
+        node=_node_name(name, desired), refusals=tuple(refusals), warnings=tuple(_warn(name, desired, softdog)),
         missing=not all(_loaded(host, unit) for unit in units),
         leave=_is_default(host), stop=stop and name in ours,
         reboot=stop and name in ours and any(_active(ours[each], "sbd.service") for each in ours),
         softdog=softdog and not re.search(r"^softdog ", host.files.get(MODULES, ""), re.MULTILINE),
-        files=pick_different(wanted_files(goal, softdog), host.files),
         key_from=keys[0] if keys else "", key_missing=not key or host.key != key,
-        disks=name == first, reload=bool(live) and not stop and name == first, stop_qdevice=stop_qdevice,
+        first=name == first, reload=bool(live) and not stop and name == first, stop_qdevice=stop_qdevice,
         enable=tuple(unit for unit in units if not _enabled(host, unit)),
-        disable=tuple(unit for unit in list_units(goal) if unit not in units and _enabled(host, unit)),
-        start=tuple(idle) if goal.start else (), fresh=goal.start and "pacemaker.service" in idle,
-        gone=_gone(ours[first], goal) if name == first and ours else ())
+        disable=tuple(unit for unit in list_units(desired) if unit not in units and _enabled(host, unit)),
+        start=tuple(idle) if desired.start else (), fresh=desired.start and "pacemaker.service" in idle,
+        founding=not ours, gone=_gone(ours[first], desired) if name == first and ours else ())
 
 
-def _gone(host: Host, goal: Goal) -> Tuple[str, ...]:
+def _gone(host: Host, desired: Desired) -> Tuple[str, ...]:
     """Return the names of the nodes that are in the running cluster's list and no longer in ours."""
-    force = places_in_force(host.cmap)
-    ids = {str(node.id) for node in goal.cluster.nodes}
-    return tuple(force["node.%s.name" % number] for number in corosync_conf.node_ids(force)
-                 if number not in ids and "node.%s.name" % number in force)
+    active = active_places(host.cmap)
+    ids = {str(node.id) for node in desired.cluster.nodes}
+    return tuple(active["node.%s.name" % number] for number in corosync_conf.node_ids(active)
+                 if number not in ids and "node.%s.name" % number in active)
 
 
-def list_waiting(text: str, nodes: Sequence[str]) -> Tuple[str, ...]:
-    """Return the nodes that are not online by the XML of ``crm_mon``, and what else the cluster waits for."""
+def missing_nodes(text: str, nodes: Sequence[str]) -> Tuple[str, ...]:
+    """Return the nodes that are not online by the XML of ``crm_mon``, and what else is missing."""
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
-        return tuple(nodes)  # pacemaker does not answer yet
+        return tuple(nodes)  # Pacemaker does not run yet
     manager = root.find("summary/current_dc")
     online = [node.get("name") for node in root.findall("nodes/node")
               if node.get("online") == "true" and node.get("pending") != "true"]

@@ -1,8 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Resource groups in Pacemaker's words: agents, parameters, operations; and what Pacemaker cannot say of them.
-
-A lower room: shared by the room that edits the CIB and by the one that checks a role's variables.
+"""Resource groups as Pacemaker has them: agents, parameters, operations; and what Pacemaker cannot express.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -19,7 +17,7 @@ FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failu
 
 
 class Primitive(NamedTuple):
-    """A resource. ``identity`` names the parameters that say what it stands for; ``name`` was chosen by the user.
+    """A resource. ``identity`` names the parameters that identify it; ``name`` was chosen by the user.
 
     ``stem`` is the end of the id that it gets when it has no name and no resource of the group stands for the same.
     """
@@ -41,7 +39,7 @@ class Times(NamedTuple):
     stop: int
 
 
-# Pacemaker gives every operation 20 s unless told otherwise, which loaded hosts exceed: a stop that does gets a node
+# Pacemaker gives every operation 20 s by default, which loaded hosts exceed: a stop that does gets a node
 # fenced. What an agent advises in its meta-data is the least, and counts for idle hosts.
 TIMES = {
     "ocf:heartbeat:MailTo": Times(None, 60, 120, 120),
@@ -104,7 +102,7 @@ def _operations(agent: str, said: _groups.Options, recovery: Optional[str]) -> T
 
 
 def primitives_of(group: _groups.Group) -> Tuple[Primitive, ...]:
-    """Say the resources of a group in Pacemaker's words."""
+    """Return the resources of a group as Pacemaker has them."""
     found = []
     for resource, said in zip(group.resources, group.options):
         agent, parameters, identity = SPELLINGS[type(resource)](resource, bool(group.everywhere))
@@ -139,7 +137,7 @@ def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
 def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
     if isinstance(resource, _groups.Drbd):
         return ["%s.drbd: a promoted resource cannot stand inside of a group of Pacemaker; expected the kinds that "
-                "can, and a promotable clone beside it made by other means" % where]
+                "can, and a promotable clone beside it created by other means" % where]
     if isinstance(resource, _groups.Filesystem) and not resource.fstype:
         return ["%s.filesystem.fstype: is missing; Pacemaker's agent needs it, expected one such as ext4" % where]
     if isinstance(resource, _groups.Agent) and not AGENT.match(resource.name):
@@ -151,7 +149,7 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
 
 
 def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), name: str = "groups") -> List[str]:
-    """List what Pacemaker cannot do of what the groups ask for. ``nodes``: the cluster's, when they are known."""
+    """List what Pacemaker cannot do of what the groups declare. ``nodes``: the cluster's, when they are known."""
     faults: List[str] = []
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for sbd: fencing by a watchdog and by messages on a small shared disk that every node reads.
+"""sbd: fencing by a watchdog and by messages on a small shared disk that every node reads.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -10,7 +10,6 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.block_devices import Device, check_empty
 from .._core.plan import Command, HaError, Plan
-from .._model.cluster import Cluster, Sbd
 
 SLOTS = 255
 TIMEOUTS = ("watchdog", "allocate", "loop", "msgwait")
@@ -55,14 +54,6 @@ class State(NamedTuple):
     disks: Tuple[Disk, ...]
 
 
-def sbd_of(cluster: Cluster) -> Optional[Sbd]:
-    """Return how sbd is used; a quorum disk that names its device is what carries its messages."""
-    disk = cluster.quorum_disk.device if cluster.quorum_disk else None
-    if cluster.sbd is None:
-        return Sbd((disk,), "/dev/watchdog", {}, None, None, ()) if disk else None
-    return cluster.sbd if cluster.sbd.devices or not disk else cluster.sbd._replace(devices=(disk,))
-
-
 def parse_dump(text: str) -> Optional[Header]:
     """Read what ``sbd -d DEVICE dump`` prints; None when there is no header."""
     fields = dict(re.findall(r"^([A-Za-z() ]+?)\s*: (\S+)\s*$", text, re.MULTILINE))
@@ -90,14 +81,14 @@ def check_timeouts(given: Dict[str, int], where: str) -> List[str]:
     """Return one sentence for each rule that the timeouts break."""
     times, faults = full_timeouts(given), []
     if times["msgwait"] < 2 * times["watchdog"]:
-        faults.append("%s.msgwait: %d; expected at least twice the watchdog timeout of %d s: a node that cannot read "
-                      "its slot must have reset itself before others take it for dead"
+        faults.append("%s.msgwait: %d is not valid; expected at least twice the watchdog timeout of %d s: a node that "
+                      "cannot read its slot must have reset itself before others take it for dead"
                       % (where, times["msgwait"], times["watchdog"]))
     if times["watchdog"] < 5:
-        faults.append("%s.watchdog: %d; expected 5 s or more: a short delay of the disk would reset the node"
+        faults.append("%s.watchdog: %d is not valid; expected 5 s or more: a slow disk would reset the node"
                       % (where, times["watchdog"]))
     if 3 * times["loop"] > times["watchdog"]:
-        faults.append("%s.loop: %d; expected at most a third of the watchdog timeout of %d s"
+        faults.append("%s.loop: %d is not valid; expected at most a third of the watchdog timeout of %d s"
                       % (where, times["loop"], times["watchdog"]))
     return faults
 
@@ -148,7 +139,7 @@ def _says_different(path: str, header: Header, times: Dict[str, int]) -> str:
 
 
 def render_timeouts(times: Dict[str, int]) -> str:
-    """Return the timeouts in words."""
+    """Return the timeouts as text."""
     return ", ".join("%s %d s" % (name, times[name]) for name in TIMEOUTS)
 
 

@@ -1,17 +1,18 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The rules of corosync, pacemaker, sbd and the arbiter for a cluster that is well described, and the files of sbd.
+"""The rules of corosync, Pacemaker, sbd and the quorum device that no schema checks, and the files of sbd.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Sequence
 
-from .._model.cluster import Cluster, Sbd, unfenced
+from .._model.cluster import PACEMAKER as ROLE, Cluster, QuorumDevice, Sbd, check_hosts, read_cluster, unfenced
+from .._model.resource_groups import GroupError, parse_groups
 from . import corosync_conf, sbd as _sbd
 
-TOKEN = 3000                 # milliseconds: what corosync takes when nothing is said
+TOKEN = 3000                 # milliseconds: the default of corosync
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
@@ -30,155 +31,147 @@ Settings = Dict[str, Any]
 
 # --- rules ----------------------------------------------------------------------------------------------------
 
-def check_cluster(cluster: Cluster, settings: Settings) -> List[str]:
-    """Return one sentence for each rule that the cluster breaks on this stack."""
-    return (_check_transport(cluster) + _check_totem(cluster) + _check_logging(cluster) + _check_votes(cluster)
-            + _check_arbiter(cluster) + _check_disk(cluster) + _check_sbd(cluster) + _check_fencing(cluster))
+def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
+    """Return one message for each variable of the role that is not valid; names and types are right."""
+    cluster, faults = read_cluster(settings, ROLE)
+    if faults:
+        return faults
+    seconds = settings["pacemaker_start_timeout"]
+    faults = [] if seconds > 0 else [_fault("start_timeout", seconds, "seconds, 1 or more")]
+    return faults + check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings)
 
 
-def _check_transport(cluster: Cluster) -> List[str]:
-    transport, faults = corosync_conf.transport_of(cluster), []
-    if transport not in ("knet", "udp", "udpu"):
-        faults.append("rhcs_cman_transport: %r is not known to corosync 3; expected auto, knet, udp or udpu"
-                      % transport)
+def check_cluster(cluster: Cluster) -> List[str]:
+    """Return one message for each rule that the cluster breaks."""
+    return [fault for check in (_check_transport, _check_totem, _check_logging, _check_two_node,
+                                _check_quorum_device, _check_sbd, _check_fencing) for fault in check(cluster)]
+
+
+def _fault(name: str, value: Any, right: str) -> str:
+    return "pacemaker_%s: %s is not valid; expected %s" % (name, value, right)
+
+
+def _check_transport(cluster: Cluster) -> Iterator[str]:
+    transport, multicast = corosync_conf.transport_of(cluster), cluster.multicast
     if transport != "knet" and any(len(node.addresses) > 1 for node in cluster.nodes):
-        faults.append("rhcs_cman_transport: %r with two addresses for each node; expected auto or knet, the only one "
-                      "with two links" % transport)
-    if transport != "udp" and (cluster.multicast.address or cluster.multicast.ttl):
-        faults.append("rhcs_cman_multicast: address and ttl have a meaning with rhcs_cman_transport udp only, it is "
-                      "%r; expected none, or that transport" % transport)
-    if cluster.multicast.interface:
-        faults.append("rhcs_cman_multicast.interface: %r has no meaning to corosync; expected addresses in "
-                      "rhcs_cman_nodes, which say the interface" % cluster.multicast.interface)
-    return faults
+        yield _fault("transport", transport, "auto or knet, the only one that supports the two addresses of each node")
+    if transport != "udp" and (multicast.address or multicast.ttl):
+        yield _fault("multicast", "address or ttl", "pacemaker_transport udp with it, or neither (the transport is %s)"
+                     % transport)
 
 
-def _check_totem(cluster: Cluster) -> List[str]:
-    totem, faults = cluster.totem, []
-    faults += ["rhcs_cman_totem.%s: there is no such setting in corosync 3; expected one of %s"
-               % (key, ", ".join(corosync_conf.TOTEM_KEYS)) for key in totem if key not in corosync_conf.TOTEM_KEYS]
-    token = totem.get("token", TOKEN)
-    consensus = totem.get("consensus")
+def _check_totem(cluster: Cluster) -> Iterator[str]:
+    totem = cluster.totem
+    for key in totem:
+        if key not in corosync_conf.TOTEM_KEYS:
+            yield _fault("totem." + key, totem[key], "a setting of corosync 3: "
+                         + ", ".join(corosync_conf.TOTEM_KEYS))
+    token, consensus = totem.get("token", TOKEN), totem.get("consensus")
     if isinstance(token, int) and token < 1000:
-        faults.append("rhcs_cman_totem.token: %d; expected 1000 ms or more: a node that is only slow would be fenced"
-                      % token)
+        yield _fault("totem.token", token, "1000 ms or more: a node that is only slow would be fenced")
     if isinstance(consensus, int) and isinstance(token, int) and consensus * 10 < token * 12:
-        faults.append("rhcs_cman_totem.consensus: %d; expected at least 1.2 times the token of %d ms"
-                      % (consensus, token))
-    ciphers = {key: totem.get(key, "none") for key in ("crypto_cipher", "crypto_hash") if key in totem}
-    if corosync_conf.transport_of(cluster) != "knet" and set(ciphers.values()) - {"none"}:
-        faults.append("rhcs_cman_totem: crypto needs the transport knet, it is %r; expected none"
-                      % corosync_conf.transport_of(cluster))
-    return faults
+        yield _fault("totem.consensus", consensus, "at least 1.2 times the token of %d ms" % token)
+    ciphers = {totem[key] for key in ("crypto_cipher", "crypto_hash") if key in totem} - {"none"}
+    if corosync_conf.transport_of(cluster) != "knet" and ciphers:
+        yield _fault("totem", ", ".join(sorted(map(str, ciphers))),
+                     "no encryption with the transport %s; only knet encrypts" % corosync_conf.transport_of(cluster))
 
 
-def _check_logging(cluster: Cluster) -> List[str]:
-    return ["rhcs_cman_logging.%s: has no meaning to corosync 3; expected one of %s"
-            % (key, ", ".join(corosync_conf.LOGGING_KEYS)) for key in cluster.logging
-            if key not in corosync_conf.LOGGING_KEYS]
+def _check_logging(cluster: Cluster) -> Iterator[str]:
+    for key in cluster.logging:
+        if key not in corosync_conf.LOGGING_KEYS:
+            yield _fault("logging." + key, cluster.logging[key], "a setting of corosync 3: "
+                         + ", ".join(corosync_conf.LOGGING_KEYS))
 
 
-def _check_votes(cluster: Cluster) -> List[str]:
-    faults = []
-    total = sum(node.votes for node in cluster.nodes)
-    arbiter = total - 1 if cluster.arbiter else 0
-    if cluster.expected_votes not in (None, total, total + arbiter):
-        faults.append("rhcs_cman_expected_votes: %d; corosync counts the votes itself, expected null or %s"
-                      % (cluster.expected_votes, " or ".join(map(str, sorted({total, total + arbiter})))))
-    if corosync_conf.is_two_node(cluster):
-        if len(cluster.nodes) != 2 or total != 2:
-            faults.append("rhcs_cman_two_node: true with %d nodes and %d votes; expected two nodes with a vote each"
-                          % (len(cluster.nodes), total))
-        if cluster.arbiter:
-            faults.append("rhcs_cman_two_node: true with rhcs_cman_arbiter; expected one of them, both decide which of "
-                          "two nodes goes on")
-    return faults
+def _check_two_node(cluster: Cluster) -> Iterator[str]:
+    if not corosync_conf.is_two_node(cluster):
+        return
+    votes = sum(node.votes for node in cluster.nodes)
+    if len(cluster.nodes) != 2 or votes != 2:
+        yield _fault("two_node", "true with %d nodes and %d votes" % (len(cluster.nodes), votes),
+                     "two nodes with a vote each")
+    if cluster.quorum_device:
+        yield _fault("two_node", "true with pacemaker_quorum_device",
+                     "one of them: both decide which of two nodes continues")
 
 
-def _check_arbiter(cluster: Cluster) -> List[str]:
-    arbiter, faults = cluster.arbiter, []
-    if arbiter is None:
-        return []
-    if arbiter.host in [word for node in cluster.nodes for word in (node.name,) + node.addresses]:
-        faults.append("rhcs_cman_arbiter.host: %r is a node of the cluster; expected a host outside of it"
-                      % arbiter.host)
+def _check_quorum_device(cluster: Cluster) -> Iterator[str]:
+    device, name = cluster.quorum_device, "quorum_device"
+    if device is None:
+        return
+    if device.host in [word for node in cluster.nodes for word in (node.name,) + node.addresses]:
+        yield _fault(name + ".host", device.host, "a host outside the cluster")
     if any(node.votes != 1 for node in cluster.nodes):
-        faults.append("rhcs_cman_arbiter: with it, every node has one vote; expected no votes in rhcs_cman_nodes")
-    if arbiter.algorithm == "ffsplit" and len(cluster.nodes) % 2:
-        faults.append("rhcs_cman_arbiter.algorithm: 'ffsplit' splits an even number of nodes, there are %d; expected "
-                      "lms" % len(cluster.nodes))
-    if _sbd.sbd_of(cluster):
-        faults += _check_sync(cluster)
+        yield _fault("nodes", "votes other than 1", "one vote for each node with pacemaker_quorum_device")
+    if device.algorithm == "ffsplit" and len(cluster.nodes) % 2:
+        yield _fault(name + ".algorithm", "ffsplit with %d nodes" % len(cluster.nodes),
+                     "lms, or an even number of nodes")
+    if cluster.sbd:
+        yield from _check_sync(device, cluster.sbd)
     words = ["lowest", "highest"] + [str(node.id) for node in cluster.nodes]
-    if arbiter.tie_breaker and arbiter.tie_breaker not in words:
-        faults.append("rhcs_cman_arbiter.tie_breaker: %r; expected one of %s" % (arbiter.tie_breaker, ", ".join(words)))
+    if device.tie_breaker and device.tie_breaker not in words:
+        yield _fault(name + ".tie_breaker", device.tie_breaker, "one of " + ", ".join(words))
     known = corosync_conf.NET_KEYS + corosync_conf.DEVICE_KEYS
-    faults += ["rhcs_cman_arbiter.options.%s: there is no such setting; expected one of %s" % (key, ", ".join(known))
-               for key, _value in arbiter.options if key not in known]
-    return faults
+    for key, value in device.options:
+        if key not in known:
+            yield _fault("%s.options.%s" % (name, key), value, "one of the settings " + ", ".join(known))
 
 
-def _check_sync(cluster: Cluster) -> List[str]:
-    """Look whether sbd would believe in a quorum that the arbiter gives."""
-    sbd, options = _sbd.sbd_of(cluster), dict(cluster.arbiter.options if cluster.arbiter else ())
-    watchdog = _sbd.full_timeouts(sbd.timeouts)["watchdog"] if sbd else 0
-    given = options.get("sync_timeout", "0")
-    if given.isdigit() and int(given) <= watchdog * 1000:
-        return []
-    return ["rhcs_cman_arbiter.options.sync_timeout: %s; expected a number of milliseconds, at most the watchdog "
-            "timeout of %d s: beyond it sbd does not trust the arbiter, and resets a node that loses its disk"
-            % (given, watchdog)]
+def _check_sync(device: QuorumDevice, sbd: Sbd) -> Iterator[str]:
+    """Check that sbd accepts a quorum that the quorum device gives."""
+    watchdog, given = _sbd.full_timeouts(sbd.timeouts)["watchdog"], dict(device.options).get("sync_timeout", "0")
+    if not given.isdigit() or int(given) > watchdog * 1000:
+        yield _fault("quorum_device.options.sync_timeout", given,
+                     "milliseconds, at most the watchdog timeout of %d s: otherwise sbd does not trust the quorum "
+                     "device, and resets a node that loses its disk" % watchdog)
 
 
-def _check_disk(cluster: Cluster) -> List[str]:
-    disk, faults = cluster.quorum_disk, []
-    if disk is None:
-        return []
-    if not disk.device and not (cluster.sbd and cluster.sbd.devices):
-        faults.append("rhcs_cman_quorum_disk.device: is missing; a label says nothing to sbd, expected the device here "
-                      "or in rhcs_cman_sbd.devices")
-    if disk.heuristics and not cluster.arbiter:
-        faults.append("rhcs_cman_quorum_disk.heuristics: there is no arbiter to judge by them; expected "
-                      "rhcs_cman_arbiter, or no heuristics")
-    return faults
-
-
-def _check_sbd(cluster: Cluster) -> List[str]:
-    sbd = _sbd.sbd_of(cluster)
+def _check_sbd(cluster: Cluster) -> Iterator[str]:
+    sbd = cluster.sbd
     if sbd is None:
-        return []
-    faults = _sbd.check_timeouts(sbd.timeouts, "rhcs_cman_sbd.timeouts")
-    faults += ["rhcs_cman_sbd.options.%s: there is no such setting; expected one of %s" % (key, ", ".join(SBD_OPTIONS))
-               for key, _value in sbd.options if key not in SBD_OPTIONS]
-    faults += ["rhcs_cman_sbd.devices: %s is there twice; expected different disks" % device
-               for device in sorted(set(sbd.devices)) if sbd.devices.count(device) > 1]
-    faults += ["rhcs_cman_sbd.devices: %s may be another disk after a boot; expected a lasting name, such as one in "
-               "/dev/disk/by-id" % device for device in sbd.devices if re.match(r"/dev/sd[a-z]+[0-9]*\Z", device)]
+        return
+    yield from _sbd.check_timeouts(sbd.timeouts, "pacemaker_sbd.timeouts")
+    for key, value in sbd.options:
+        if key not in SBD_OPTIONS:
+            yield _fault("sbd.options." + key, value, "one of the settings " + ", ".join(SBD_OPTIONS))
+    for device in sorted(set(sbd.devices)):
+        if sbd.devices.count(device) > 1:
+            yield _fault("sbd.devices", "%s twice" % device, "different disks")
+    for device in sbd.devices:
+        if re.match(r"/dev/sd[a-z]+[0-9]*\Z", device):
+            yield _fault("sbd.devices", device, "a persistent name, such as one in /dev/disk/by-id: this may be "
+                         "another disk after a reboot")
     if sbd.delay_start and sbd.delay_start not in ("true", "false", "yes", "no") and not sbd.delay_start.isdigit():
-        faults.append("rhcs_cman_sbd.delay_start: %r; expected true, false or a number of seconds" % sbd.delay_start)
-    return faults
+        yield _fault("sbd.delay_start", sbd.delay_start, "true, false or a number of seconds")
 
 
-def _check_fencing(cluster: Cluster) -> List[str]:
-    faults = []
-    sbd = _sbd.sbd_of(cluster)
+def _check_fencing(cluster: Cluster) -> Iterator[str]:
+    sbd = cluster.sbd
     if sbd is None and not cluster.without_fencing:
-        faults += ["rhcs_cman_nodes: nothing fences %s; expected rhcs_cman_sbd, or levels in its fencing, or "
-                   "rhcs_cman_without_fencing: true for a cluster whose data may be lost" % name
-                   for name in unfenced(cluster)]
+        for name in unfenced(cluster):
+            yield _fault("nodes", "%s without fencing" % name, "pacemaker_sbd, fencing levels for the node, or "
+                         "pacemaker_without_fencing: true for a cluster whose data may be lost")
     if cluster.without_fencing and (sbd or any(node.fencing for node in cluster.nodes)):
-        faults.append("rhcs_cman_without_fencing: true, and fencing is described; expected one of them")
-    names = [name for name, _value in cluster.properties]
-    faults += ["rhcs_cman_properties.stonith-enabled: is what fencing makes of it; expected rhcs_cman_without_fencing"
-               ] if "stonith-enabled" in names else []
-    return faults
+        yield _fault("without_fencing", "true with fencing described", "one of them")
+    if "stonith-enabled" in dict(cluster.properties):
+        yield _fault("properties.stonith-enabled", dict(cluster.properties)["stonith-enabled"],
+                     "pacemaker_without_fencing instead: the role sets this property")
+
+
+def _check_groups(settings: Settings) -> List[str]:
+    try:
+        parse_groups(settings.get("pacemaker_groups") or [], "pacemaker_groups")
+    except GroupError as error:
+        return str(error).split("\n")
+    return []
 
 
 # --- what follows from fencing ---------------------------------------------------------------------------------
 
 def cluster_properties(cluster: Cluster) -> Dict[str, str]:
     """Return the cluster properties that the role owns: what fencing needs, and what the user gave."""
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     found = {"stonith-enabled": "false" if cluster.without_fencing else "true"}
     if not cluster.without_fencing:
         # A node may have booted by itself and joined before its fencing ends. Told of it, pacemaker would stop and stay
@@ -195,7 +188,7 @@ def cluster_properties(cluster: Cluster) -> Dict[str, str]:
 
 def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
     """Return fence devices and each node's levels as M(ha_resources) takes them; sbd is a node's last resort."""
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     devices = [{"name": device.name, "agent": device.agent, "options": dict(device.options)}
                for device in cluster.fence_devices]
     last: List[Dict[str, Any]] = []
@@ -230,7 +223,7 @@ def _delay(cluster: Cluster, sbd: Sbd) -> int:
 
 def render_sbd(cluster: Cluster) -> str:
     """Return the text of /etc/default/sbd (/etc/sysconfig/sbd); "" without sbd."""
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     if sbd is None:
         return ""
     values = {"SBD_DEVICE": ";".join(sbd.devices), "SBD_PACEMAKER": "yes", "SBD_STARTMODE": "always",
@@ -243,14 +236,14 @@ def render_sbd(cluster: Cluster) -> str:
 
 def start_seconds(cluster: Cluster) -> int:
     """Return how long sbd may take to start."""
-    sbd = _sbd.sbd_of(cluster)
+    sbd = cluster.sbd
     if sbd is None:
         return 0
     return START_LIMIT + _delay(cluster, sbd)
 
 
 def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:
-    """Return our addition to sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
+    """Return the drop-in of sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
 
     A file in modules-load.d would not do: distributions keep watchdogs off that list. Where the storage comes later
     than sbd waits, as after a power cut of all, sbd tries again, and brings Pacemaker, whose own start was given up.

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What Pacemaker's ``crm_mon --output-as=xml`` says (2.0 to 3.0), together with corosync's view of the members.
+"""What Pacemaker's ``crm_mon --output-as=xml`` prints (2.0 to 3.0), together with corosync's view of the members.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -46,7 +46,7 @@ class Past(NamedTuple):
 
 
 class Monitor(NamedTuple):
-    """What crm_mon says. ``root`` is None when Pacemaker does not run; ``said`` are its own complaints."""
+    """What crm_mon prints. ``root`` is None when Pacemaker does not run; ``said`` are its own complaints."""
 
     root: Optional[ET.Element]
     said: Tuple[str, ...]
@@ -124,13 +124,13 @@ def _resource(element: ET.Element, past: Dict[str, Past]) -> Resource:
 
 
 def _given_up(members: Sequence[ET.Element], past: Dict[str, Past]) -> bool:
-    """Say whether a node has given one of these up, so that an administrator has to clear its failures."""
+    """Tell whether a node has given one of these up, so that an administrator has to clear its failures."""
     known = [past.get(_key(member)) for member in members]
     return any(each is not None and each.fatal for each in known)
 
 
 def _state(members: Sequence[ET.Element], disabled: bool, past: Dict[str, Past], away: Sequence[str]) -> str:
-    """Say in one word how a chain of resources is. ``away``: nodes that may or may not still run what they ran."""
+    """Return the state of a chain of resources. ``away``: nodes that may or may not still run what they ran."""
     active = [member for member in members if _true(member, "active")]
     inactive = [member for member in members if not _true(member, "active")]
     pending = [_PENDING[member.get("pending", "")] for member in members if member.get("pending") in _PENDING]
@@ -157,7 +157,7 @@ def _last_owner(doings: Sequence[Doing], owner: Optional[str]) -> Optional[str]:
 
 
 def _frozen(element: ET.Element, members: Sequence[ET.Element]) -> bool:
-    """Say whether Pacemaker leaves it alone. What is blocked is unmanaged too, and is something else."""
+    """Tell whether it is unmanaged. What is blocked is unmanaged too, and is something else."""
     return element.get("managed") == "false" or any(
         member.get("managed") == "false" and not _true(member, "blocked") for member in members)
 
@@ -253,7 +253,7 @@ def _nodes(root: Optional[ET.Element], corosync: Corosync, up: Optional[bool],
 
 
 def combine(monitor: Optional[Monitor], corosync: Corosync, warnings: Sequence[str]) -> Clustat:
-    """Put together what crm_mon (None: it said nothing) and corosync say."""
+    """Put together what crm_mon (None: it printed nothing) and corosync report."""
     told = list(warnings)
     root = monitor.root if monitor else None
     up = root is not None if monitor else None
@@ -265,7 +265,7 @@ def combine(monitor: Optional[Monitor], corosync: Corosync, warnings: Sequence[s
     nodes = _nodes(root, corosync, up, trusted)
     groups = None
     if up is None:
-        told.append("crm_mon said nothing; whether Pacemaker runs on this host and what it runs is not known")
+        told.append("crm_mon printed nothing; whether Pacemaker runs on this host and what it runs is not known")
     elif not up:
         told.append("Pacemaker does not run on this host; what it would run is not known here")
     elif root is not None and not trusted:

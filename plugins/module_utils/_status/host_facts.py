@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import socket
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._core import units as systemd
 from .._core.config_files import NOTES, seen_from
@@ -35,6 +35,16 @@ def ask(runner: Any, questions: Mapping[str, Any]) -> Dict[str, str]:
             if runner.has(str(argv[0])) else "" for name, argv in questions.items()}
 
 
+def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """Return the exit code of each program and what it prints; 127 where it is not installed, as a shell does."""
+    found = {}
+    for name, argv in questions.items():
+        output = runner.run([str(part) for part in argv], accepted=tuple(range(256))) if runner.has(argv[0]) else None
+        found[name] = {"rc": output.code if output else 127, "stdout": output.out if output else "",
+                       "stderr": output.err if output else ""}
+    return found
+
+
 def look_at(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
     notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
@@ -42,19 +52,27 @@ def look_at(paths: List[str]) -> Dict[str, Any]:
             "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
-def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
-    """Return whether the modules of these would have nothing to do. Only what is asked for is read and loaded."""
+def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
+    """Return what drbd_resource would do to those of the resources that name this host as a node, by name."""
+    if not resources:
+        return {}
+    from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
+    node = os.uname().nodename
+    return {resource["name"]: drbd_host.predict(runner, resource, node)
+            for resource in resources if node in resource["nodes"]}
+
+
+def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
+    """Return whether the module ha_resources would have nothing to do. Only what is asked for is read and loaded."""
     found: Dict[str, bool] = {}
-    if drbd:
-        from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
-        found["drbd"] = all(drbd_host.is_idle(runner, resource) for resource in drbd)
     if heartbeat:
         from .._heartbeat import engine as engine_heartbeat  # noqa: PLC0415
         found["heartbeat"] = engine_heartbeat.is_idle(runner, heartbeat)
     return found
 
 
-QUERY = ("files", "texts", "units", "packages", "commands", "mounts", "drbd", "heartbeat", "ipvs")
+QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
+         "declared", "iscsi", "lvm", "ipvs")
 KERNEL_TABLE = "/proc/net/ip_vs"
 
 
@@ -63,8 +81,10 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
 
     A query may hold, all optional: "files" and "texts", lists of paths (state with digest; text, None where there is
     none); "units" and "packages", lists of names; "commands", programs with their arguments by name, which only read;
-    "mounts", a list of paths; "drbd" and "heartbeat", what the modules drbd_resource and ha_resources would be given;
-    "ipvs", true for the kernel's table of virtual services.
+    "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", resources with their
+    nodes, as the role drbd_failover describes them; "heartbeat", "iscsi" and "lvm", what the modules ha_resources,
+    iscsi_sessions and clustered_lvm would be given; "pacemaker", what is declared of its CIB; "declared", plain data
+    that the planners of other hosts see; "ipvs", true for the kernel's table of virtual services.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -85,11 +105,36 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "units": {name: units.get(name, {}) for name in query.get("units", ())},
             "packages": {name: packages.get(name, "") for name in query.get("packages", ())},
             "commands": ask(runner, query.get("commands", {})),
+            "results": ask_all(runner, query.get("results", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
-            "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+            "declared": query.get("declared", {}),
+            "drbd": read_drbd(runner, query.get("drbd", [])),
+            "idle": dict(idle(runner, query.get("heartbeat")), **_idle_storage(runner, query))}
+        if query.get("pacemaker"):
+            from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
+            found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
     return found
+
+
+def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
+    """Return whether iscsi_sessions and clustered_lvm would do nothing; what they would refuse is theirs to report."""
+    found: Dict[str, bool] = {}
+    if "iscsi" in query:
+        from .._storage import iscsi_host  # noqa: PLC0415 (only where it is needed)
+        found["iscsi"] = _quietly(iscsi_host.is_idle, runner, query["iscsi"])
+    if "lvm" in query:
+        from .._storage import lvm_host  # noqa: PLC0415
+        found["lvm"] = all(_quietly(lvm_host.is_idle, runner, asked) for asked in query["lvm"])
+    return found
+
+
+def _quietly(is_idle: Callable[[Any, Any], bool], runner: Any, asked: Any) -> bool:
+    try:
+        return is_idle(runner, asked)
+    except HaError:
+        return False
 
 
 def read_units(runner: Any, names: List[str]) -> Dict[str, Dict[str, str]]:
@@ -127,14 +172,6 @@ def argument_spec() -> Dict[str, Any]:
         "queries": {"type": "dict", "default": {}, "no_log": True},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
-        "drbd": {"type": "list", "elements": "dict", "default": [], "options": {
-            "name": {"type": "str", "required": True},
-            "disk": {"type": "path"},
-            "destroy": {"type": "list", "elements": "path", "default": []},
-            "initial_sync": {"type": "dict", "options": {
-                "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
-            "filesystem": {"type": "dict", "options": {
-                "type": {"type": "str", "required": True}, "options": dict(strings, default=[])}}}},
         # The host's log, written before anything else, does not get the groups: there may be passwords in them.
         "heartbeat": {"type": "dict", "options": {
             "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
@@ -146,6 +183,6 @@ def argument_spec() -> Dict[str, Any]:
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"], asked["heartbeat"]))
+    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["heartbeat"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}

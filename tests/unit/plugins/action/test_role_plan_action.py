@@ -13,6 +13,8 @@ from ansible_collections.linuxha.cluster.plugins.action import host_facts, role_
 from ansible_collections.linuxha.cluster.plugins.filter.no_changes import FilterModule
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import role as ntp
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import role as pacemaker
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 no_changes = FilterModule().filters()["no_changes"]
 OS = {"ansible_service_mgr": "systemd", "ansible_distribution": "Debian"}
@@ -23,9 +25,10 @@ def act(monkeypatch):
     """Run an action plugin; modules answer as given and are recorded in ``sent``."""
     monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
 
-    def go(plugin: Any, variables: dict[str, Any], answers: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    def go(plugin: Any, variables: dict[str, Any], answers: dict[str, Any] | None = None, no_log: bool = False,
+           in_role: str | None = None, **arguments: Any) -> Any:
         action = plugin.ActionModule.__new__(plugin.ActionModule)
-        action._task = SimpleNamespace(args=arguments, async_val=0)
+        action._task = SimpleNamespace(args=arguments, async_val=0, no_log=no_log, _role=in_role)
         action._templar = SimpleNamespace(template=lambda value: value)
         sent = []
 
@@ -35,7 +38,7 @@ def act(monkeypatch):
 
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_facts": {}, "hostvars": {},
-                      **variables}
+                      "groups": {"all": ["a", "z"]}, **variables}
         return SimpleNamespace(result=action.run(task_vars=everything), sent=sent)
 
     return go
@@ -84,6 +87,8 @@ def test_facts_are_invalidated_without_contacting_the_host(act):
 
 @pytest.fixture
 def planner(monkeypatch):
+    monkeypatch.setattr(ntp, "plan_remove", lambda _settings, facts, node: {
+        "changes": ["remove " + one for one in facts[node]["todo"]]}, raising=False)
     monkeypatch.setattr(ntp, "plan", lambda _settings, facts, node: {"changes": facts[node]["todo"]})
 
 
@@ -96,11 +101,62 @@ def test_roles_without_changes_are_published(act, planner, todo, unchanged):
     assert done.result["ansible_facts"]["linuxha"]["roles"] == {"ntp": {"todo": todo}}
 
 
+def test_another_entry_point_has_its_own_plan(act, planner):
+    own = facts(ntp={"todo": ["chrony"]})
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp/remove"])
+    assert (done.result["changes"], done.result["ansible_facts"]["linuxha"]["unchanged"]) == (["remove chrony"], [])
+    own = facts(ntp={"todo": []})
+    assert act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "ntp/remove"]).result["ansible_facts"][
+        "linuxha"]["unchanged"] == ["ntp", "ntp/remove"]
+    with pytest.raises(_roles.UnknownRole, match="the role ntp has no plan for the entry point 'page'"):
+        act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp/page"])
+
+
+def test_a_role_that_plans_for_itself_does_not_speak_for_its_next_use(act, planner):
+    own = facts("drbd", ntp={"todo": []})
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, in_role="ntp", roles=["ntp"])
+    assert done.result["ansible_facts"]["linuxha"]["unchanged"] == ["drbd"]
+
+
+@pytest.mark.parametrize("name, hosts", [("ntp", ["a"]), ("ntp/remove", ["a", "z"])])
+def test_another_entry_point_may_change_some_nodes_only(act, planner, monkeypatch, name, hosts):
+    seen = []
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given: seen.append(given) or (settings, []))
+    own = facts(ntp={"todo": []})
+    act(role_plan, {**own, "hostvars": {"a": own}}, roles=[name])
+    act(host_facts, {}, {"own": {"roles": {"ntp": {}}, "ansible_facts": dict(OS)}}, roles=[name])
+    assert seen == [hosts, hosts]
+
+
+def test_plans_of_several_roles_are_not_mixed(act, planner):
+    own = facts(ntp={"todo": ["chrony"]})
+    assert "changes" not in act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "ntp/remove"]).result
+
+
 def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
     monkeypatch.setattr(ntp, "plan", lambda _settings, facts, node: {"changes": sorted(facts), "node": node})
     hosts = {"a": facts(ntp={}), "b": facts(ntp={}), "c": {}, "d": facts()}
     done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
     assert (done.result["changes"], done.result["node"]) == (["a", "b"], "a")
+
+
+def test_what_facts_may_not_hold_is_read_from_a_variable_of_each_host(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda _settings, facts, _node: {
+        "changes": [facts[host]["private"]["stdout"] for host in facts]})
+    hosts = {name: {**facts(ntp={}), "conf": {"stdout": name.upper()}} for name in "ab"}
+    done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"],
+               private="conf")
+    assert done.result["changes"] == ["A", "B"]
+
+
+def test_the_packages_of_several_roles_are_put_together(act, monkeypatch):
+    own = facts(ntp={}, pacemaker={})
+    monkeypatch.setattr(ntp, "plan", lambda *_all: {"changes": [], "packages": ["chrony", "lvm2"]})
+    monkeypatch.setattr(pacemaker, "plan", lambda *_all: {"changes": [], "packages": ["corosync", "lvm2"]})
+    variables = {"pacemaker_cluster_name": "x", "pacemaker_nodes": [{"name": "a", "id": 1}],
+                 "pacemaker_without_fencing": True}
+    done = act(role_plan, {**own, **variables, "hostvars": {"a": own}}, roles=["ntp", "pacemaker"])
+    assert done.result["packages"] == ["chrony", "corosync", "lvm2"]
 
 
 def test_a_plan_without_facts_is_refused(act):
@@ -115,6 +171,20 @@ def test_a_refusal_of_the_planner_fails_the_task(act, monkeypatch):
     monkeypatch.setattr(ntp, "plan", refuse)
     with pytest.raises(AnsibleActionFail, match="cannot"):
         act(role_plan, {"hostvars": {"a": facts(ntp={})}}, roles=["ntp"])
+
+
+def test_a_refusal_is_shown_where_the_result_is_hidden(act, monkeypatch):
+    def refuse(*_arguments: Any) -> None:
+        raise HaError("cannot")
+
+    shown = []
+    monkeypatch.setattr(ntp, "plan", refuse)
+    monkeypatch.setattr(_roles.Display, "error", lambda _self, text: shown.append(text))
+    with pytest.raises(AnsibleActionFail):
+        act(role_plan, {"hostvars": {"a": facts(ntp={})}}, no_log=True, roles=["ntp"])
+    assert shown == ["a: cannot"]
+    assert act(host_facts, {"ntp_alow": []}, no_log=True, roles=["ntp"]).result["failed"]
+    assert "a: ntp_alow" in shown[1]
 
 
 def test_wrong_variables_are_refused_by_the_plan_too(act):

@@ -67,7 +67,7 @@ def test_what_is_saved_is_read_again_the_same(tree, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with tarfile.open(path) as archive:
         assert f"files{tree}/ha.cf" in archive.getnames()
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".linuxha-*"))
 
 
 def test_an_archive_that_does_not_hold_what_was_written_gets_no_name(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ ARTICLE = (FIXTURES / "article_cluster.conf").read_text(encoding="utf-8")
 
 
 def plan(settings, current=None, least=0):
-    return cluster_conf.plan_conf(cluster.parse_cluster(settings), settings, current, least)
+    return cluster_conf.plan_conf(cluster.parse_cluster(settings, cluster.CMAN), settings, current, least)
 
 
 def corrected(release):

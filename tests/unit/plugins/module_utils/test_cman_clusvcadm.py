@@ -115,8 +115,8 @@ def test_only_what_is_asked_for_is_done(seen, said, wanted):
 @pytest.mark.parametrize(
     ("seen", "said", "message"),
     [
-        (None, {"state": "enabled"}, "rgmanager does not answer; expected rgmanager to run"),
-        (view(services=None, said="Timed out"), {"state": "enabled"}, r"does not answer \(Timed out\)"),
+        (None, {"state": "enabled"}, "rgmanager does not respond; expected rgmanager to run"),
+        (view(services=None, said="Timed out"), {"state": "enabled"}, r"does not respond \(Timed out\)"),
         (view("disabled", quorate=False), {"state": "enabled"}, "the cluster has no quorum"),
         (view("failed"), {"state": "enabled"}, "is failed: a stop failed on balthasar.*state: disabled"),
         (view("failed", None), {"state": "enabled"}, "a stop failed on a node"),

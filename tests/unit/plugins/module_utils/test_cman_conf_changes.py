@@ -19,7 +19,7 @@ RINGS = {f"nodes.{n}.addresses": [f"10.0.0.{n + 1}", f"10.1.0.{n + 1}"] for n in
 
 
 def root_of(settings):
-    text = cluster_conf.plan_conf(cluster.parse_cluster(settings), settings, None).text
+    text = cluster_conf.plan_conf(cluster.parse_cluster(settings, cluster.CMAN), settings, None).text
     return conf_xml.parse_conf(text)
 
 

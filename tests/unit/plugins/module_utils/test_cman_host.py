@@ -43,7 +43,7 @@ def seen(**changes):
 
 
 def plan(settings, there):
-    cluster = _cluster.parse_cluster(settings)
+    cluster = _cluster.parse_cluster(settings, _cluster.CMAN)
     return cman_host.plan_host(cluster, cluster.nodes[0], there, settings)
 
 
@@ -93,7 +93,7 @@ def test_the_firewall_is_opened_before_it_turns_away(magi):
 
 
 def test_a_firewall_that_turns_nobody_away(magi):
-    cluster = _cluster.parse_cluster(magi({"multicast": {"port": 6809}}))
+    cluster = _cluster.parse_cluster(magi({"multicast": {"port": 6809}}), _cluster.CMAN)
     text, _rules = cman_host.plan_firewall("*nat\nCOMMIT\n*filter\n:INPUT DROP [0:0]\nCOMMIT\n", cluster, "el6")
     assert "-A INPUT -p udp -m state --state NEW -m multiport --dports 6808,6809 -j ACCEPT\n" in text
     assert text.endswith("-j ACCEPT\nCOMMIT\n") and text.startswith("*nat\nCOMMIT\n*filter\n:INPUT DROP")
@@ -129,7 +129,7 @@ def test_acpi_is_switched_off_in_every_boot_entry(magi):
         (
             {f"nodes.{n}.addresses": [f"192.168.0.21{n}"] for n in range(3)},
             {},
-            "expected 192.168.0.211, as rhcs_cman_nodes",
+            "expected 192.168.0.211, as in rhcs_cman_nodes",
         ),
         ({}, {"at_boot": {"NetworkManager": True}}, "NetworkManager runs or is started at boot"),
         ({}, {"services": {"NetworkManager": True}}, "NetworkManager runs"),
@@ -155,6 +155,6 @@ def test_what_the_role_registers_is_read(magi):
         "addresses": "2: eth0 inet 192.168.0.201/24",
         "names": {"rc": 0, "stdout": "\n".join(NAMES.values())},
     }
-    there = cman_host.seen_of(raw, _cluster.parse_cluster(magi()))
+    there = cman_host.seen_of(raw, _cluster.parse_cluster(magi(), _cluster.CMAN))
     assert there.packages == ("cman", "corosync") and there.services == {"acpid": True, "rgmanager": False}
     assert there.at_boot == {"cman": True} and there.addresses == ("192.168.0.201",)

@@ -28,7 +28,7 @@ ALL_RUN = {"rgmanager": True, "clvmd": True, "qdiskd": False, "acpid": False}
 
 
 def text_of(settings, version=1):
-    text = cluster_conf.plan_conf(cluster.parse_cluster(settings), settings, None).text
+    text = cluster_conf.plan_conf(cluster.parse_cluster(settings, cluster.CMAN), settings, None).text
     return text.replace('config_version="1"', f'config_version="{version}"')
 
 
@@ -45,7 +45,7 @@ def host(name, text=None, version=0, **changes):
 
 
 def plan(settings, hosts):
-    return cman_plan.plan_cluster(cluster.parse_cluster(settings), hosts, settings)
+    return cman_plan.plan_cluster(cluster.parse_cluster(settings, cluster.CMAN), hosts, settings)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_change_that_needs_a_stop_is_refused_unless_allowed(magi, release):
     changes = {"quorum_disk.label": "other"}
     steps = plan(magi(changes, release), hosts)
     assert steps.refusals == (
-        "rhcs_cman_allow_outage: false, and balthasar runs a cluster that cannot take this up while it runs; expected "
+        "rhcs_cman_allow_outage: false, and balthasar runs a cluster that cannot apply this while it runs; expected "
         "true, which stops all nodes and starts them, or no such change: quorumd.label: magi_qdisk becomes other",
     )
     steps = plan(magi({**changes, "allow_outage": True}, release), hosts)

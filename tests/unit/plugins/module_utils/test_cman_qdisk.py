@@ -203,7 +203,7 @@ def test_what_a_killed_run_has_left_is_finished():
     (target_of(b"\x1e\xbb\xde\0" + BLANK[4:], signatures=(EXT4,)), "a filesystem")])
 def test_anything_else_is_refused_by_name_unless_the_device_is_named(target, words):
     message = refused(state_of(target), PRESENT)
-    assert words in message and "say destroy: ['/dev/sdb']" in message
+    assert words in message and "set destroy: ['/dev/sdb']" in message
     refused(state_of(target), PRESENT._replace(destroy=("/dev/sdc",)))
     plan = room.plan_disk(state_of(target), PRESENT._replace(destroy=("/dev/sdc", "/dev/sdb")))
     assert words.replace("holds ", "") in plan.actions[0].sentence          # check mode says what is given up
@@ -242,7 +242,7 @@ def test_a_device_that_is_missing_or_in_use_is_refused_whatever_is_said(more, wo
 
 
 @pytest.mark.parametrize("target, words", [
-    (target_of(ignored="is a software RAID"), "it is a software RAID, and qdiskd looks for no quorum disk there"),
+    (target_of(ignored="is a software RAID"), "it is a software RAID, and qdiskd searches no quorum disk there"),
     (target_of(size=form.SMALLEST - 512), "73216 bytes; a quorum disk takes at least 73728"),
     (target_of(sector=520), "sectors of 520 bytes; expected one of 512, 1024, 2048, 4096")])
 def test_a_device_that_cannot_be_a_quorum_disk_is_refused(target, words):
@@ -265,8 +265,8 @@ def test_another_label_is_replaced_only_when_it_is_named():
     state = state_of(target_of(area_of("other")), disk_of(area_of("third"), "/dev/sda"))
     for wanted in (PRESENT, PRESENT._replace(destroy=("/dev/sdb",)), PRESENT._replace(replaces="third")):
         message = refused(state, wanted)
-        assert "it is the quorum disk 'other' (made on casper at 2027-01-15T07:00:00Z)" in message
-        assert "say replaces: 'other'" in message
+        assert "it is the quorum disk 'other' (created on casper at 2027-01-15T07:00:00Z)" in message
+        assert "set replaces: 'other'" in message
     plan = room.plan_disk(state, PRESENT._replace(replaces="other"))
     assert plan.actions[-1].sentence == "write the label 'magi_qdisk' to /dev/sdb, which was the quorum disk 'other'"
     assert [disk.quorum.label.name for disk in plan.predicted.disks] == ["third", "magi_qdisk"]
@@ -275,7 +275,7 @@ def test_another_label_is_replaced_only_when_it_is_named():
 
 def test_a_disk_whose_sector_size_has_changed_is_made_anew_only_when_that_is_said():
     state = state_of(target_of(area_of("magi_qdisk"), sector=4096))
-    assert "made for sectors of 512 bytes and has sectors of 4096" in refused(state, PRESENT)
+    assert "created for sectors of 512 bytes and has sectors of 4096" in refused(state, PRESENT)
     plan = room.plan_disk(state, PRESENT._replace(replaces="magi_qdisk"))
     assert form.parse_area(written(plan, area_of("magi_qdisk"))).label.sector == 4096
 
@@ -293,9 +293,9 @@ EVERYTHING = {"replaces": "other", "destroy": ("/dev/sdb",)}
 
 
 @pytest.mark.parametrize("area, told", [
-    (area_of("other", state="running"), "node 2 running"), (area_of("other", state="exit"), "no node says"),
+    (area_of("other", state="running"), "node 2 running"), (area_of("other", state="exit"), "no node reports"),
     (bytes(4096) + area_of("other", state="master")[4096:], "node 2 master"),
-    (b"\x1e\xbb\xde\0" + area_of("other")[4:], "no node says")])
+    (b"\x1e\xbb\xde\0" + area_of("other")[4:], "no node reports")])
 @pytest.mark.parametrize("wanted", [PRESENT._replace(**EVERYTHING), ABSENT._replace(label="other", **EVERYTHING)])
 def test_a_disk_that_was_written_to_while_it_was_watched_is_never_touched(area, told, wanted):
     target = target_of(area, changed=(0, 2), watched=6)

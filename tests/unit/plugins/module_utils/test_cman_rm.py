@@ -137,8 +137,8 @@ def test_what_refers_to_nothing_is_found():
 def test_a_reference_says_nothing_else():
     raw = dict(EVERY_KIND, resources=[{"agent": {"name": "nfsclient", "parameters": {"ref": "world", "path": "/"}}}])
     assert rm.check_groups(groups(raw), NODES, "groups", SHARED) == [
-        "groups[0].resources[0].agent.parameters: path beside ref; expected ref alone, the rest is said where the "
-        "resource is"
+        "groups[0].resources[0].agent.parameters: path beside ref; expected ref alone, the rest belongs to the "
+        "resource itself"
     ]
 
 

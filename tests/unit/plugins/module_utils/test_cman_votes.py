@@ -84,4 +84,4 @@ def test_with_the_disk_the_last_node_has_quorum_and_half_of_the_nodes_without_it
     ],
 )
 def test_what_is_not_said_follows(magi, changes, votes):
-    assert cman_votes.votes_of(cluster.parse_cluster(magi(changes))) == votes
+    assert cman_votes.votes_of(cluster.parse_cluster(magi(changes), cluster.CMAN)) == votes

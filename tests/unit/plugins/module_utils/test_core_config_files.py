@@ -12,8 +12,8 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import 
     Command,
     HaError,
     MakeFolder,
-    PutFile,
     RemoveFile,
+    WriteFile,
 )
 from hypothesis import given, strategies as st
 
@@ -39,7 +39,7 @@ def sentences(made: Any) -> list[str]:
 
 def test_the_note_is_made_before_the_file_and_goes_after_the_take_over():
     made = plan(SITE, OLD)
-    assert kinds(made) == [PutFile, PutFile, Command, RemoveFile]
+    assert kinds(made) == [WriteFile, WriteFile, Command, RemoveFile]
     assert [made.actions[place].path for place in (0, 1, 3)] == [NOTE, SITE.path, NOTE]
     assert (made.actions[0].content, made.actions[0].mode) == (SITE.path + "\n", 0o600)
     assert made.predicted == room.State({SITE.path: NEW}, "", True, "systemctl reload apache")
@@ -55,7 +55,7 @@ def test_a_note_that_was_left_makes_the_daemon_take_over_though_no_file_differs(
 
 
 def test_a_note_that_was_left_is_not_made_again():
-    assert kinds(plan(SITE, OLD, note=SITE.path + "\n")) == [PutFile, Command, RemoveFile]
+    assert kinds(plan(SITE, OLD, note=SITE.path + "\n")) == [WriteFile, Command, RemoveFile]
 
 
 def test_further_files_are_added_to_a_note_that_was_left():
@@ -70,14 +70,14 @@ def test_after_other_tasks_have_told_the_daemon_only_the_note_goes():
 
 def test_a_daemon_that_does_not_run_is_told_nothing():
     made = plan(SITE, OLD, running=False)
-    assert kinds(made) == [PutFile, PutFile, RemoveFile]
+    assert kinds(made) == [WriteFile, WriteFile, RemoveFile]
     assert made.actions[-1].sentence == "remove the note, apache does not run and will read the files when it starts"
     assert (made.predicted.note, made.predicted.taken) == ("", "")
 
 
 def test_without_a_command_the_note_stays_for_a_later_task():
     made = plan(SITE, OLD, take_over=None)
-    assert kinds(made) == [PutFile, PutFile]
+    assert kinds(made) == [WriteFile, WriteFile]
     assert made.predicted.note == SITE.path + "\n"
     assert plan(SITE, NEW, note=SITE.path + "\n", take_over=None).actions == ()
 

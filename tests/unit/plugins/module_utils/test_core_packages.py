@@ -34,7 +34,7 @@ DPKG = ("heartbeat\t1:3.0.6-13\tinstall\tinstalled\nold\t1\tdeinstall\tconfig-fi
 PACKAGES = room.parse_installed(DPKG)
 NEWER = (room.Upgrade("heartbeat", "1:3.0.6-13", "1:3.0.6-14"),)
 STATE = room.State(PACKAGES, NEWER, (), False, None, ())
-ALL, HEARTBEAT = room.Wanted(()), room.Wanted(("heartbeat",))
+ALL, HEARTBEAT = room.Desired(()), room.Desired(("heartbeat",))
 LIBRARY = "7f00-7f01 r-xp 00000000 08:01 77 /usr/lib/libc.so.6"
 
 
@@ -58,7 +58,7 @@ def test_files_that_stay_are_named_and_others_are_not():
 def test_what_is_installed_is_known():
     assert sorted(PACKAGES.items()) == [("drbd-utils", room.Package("9.22", "hold", "installed")),
                                         ("heartbeat", room.Package("1:3.0.6-13", "install", "installed"))]
-    assert room.asked_of(room.Wanted(("heartbeat", "gone")), PACKAGES).names == ("heartbeat",)
+    assert room.asked_of(room.Desired(("heartbeat", "gone")), PACKAGES).names == ("heartbeat",)
 
 
 def test_newer_packages_come_and_configuration_files_stay():
@@ -77,9 +77,9 @@ def test_what_was_begun_is_ended_first():
     half = STATE._replace(packages=packages, journal=True)
     assert room.unfinished(half) == ["heartbeat", "dpkg's own records"]
     assert "heartbeat 1:3.0.6-14 half-configured\n" in room.describe(half)
-    wanted = room.asked_of(room.Wanted((), finish_only=True), packages)
-    assert wanted.names == ("heartbeat",)
-    plan = room.plan_upgrade(half._replace(upgrades=()), wanted)
+    desired = room.asked_of(room.Desired((), finish_only=True), packages)
+    assert desired.names == ("heartbeat",)
+    plan = room.plan_upgrade(half._replace(upgrades=()), desired)
     assert words(plan) == ["finish what dpkg had begun: heartbeat, dpkg's own records", "mend what is still broken"]
     assert plan.actions[1].accepted == (0,)
     assert room.unfinished(plan.predicted) == []
@@ -88,13 +88,13 @@ def test_what_was_begun_is_ended_first():
 def test_a_newer_version_may_end_what_the_broken_one_cannot():
     packages = {**PACKAGES, "heartbeat": room.Package("1:3.0.6-14", "install", "half-configured")}
     half = STATE._replace(packages=packages)
-    wanted = room.asked_of(room.Wanted(("drbd-utils",), finish_only=True), packages)
-    _configure, mend, _lists, upgrade = room.plan_upgrade(half, wanted).actions
+    desired = room.asked_of(room.Desired(("drbd-utils",), finish_only=True), packages)
+    _configure, mend, _lists, upgrade = room.plan_upgrade(half, desired).actions
     assert mend.accepted == (0, 100) and upgrade.argv[-2:] == ("install", "heartbeat")
 
 
 def test_packages_restart_nothing_where_they_must_not():
-    plan = room.plan_upgrade(STATE, room.Wanted((), restart=False))
+    plan = room.plan_upgrade(STATE, room.Desired((), restart=False))
     first, last = plan.actions[0], plan.actions[-1]
     assert isinstance(first, WriteFile) and (first.path, first.mode) == (room.POLICY, 0o755)
     assert "exit 101" in first.content and isinstance(last, RemoveFile)
@@ -107,18 +107,18 @@ def test_a_policy_that_a_killed_run_left_goes_and_that_of_others_stays():
     assert words(plan) == ["let packages restart their services again"]
     assert room.plan_upgrade(plan.predicted, ALL).actions == ()
     others = STATE._replace(policy="#!/bin/sh\nexit 0\n")
-    plan = room.plan_upgrade(others, room.Wanted((), restart=False))
+    plan = room.plan_upgrade(others, room.Desired((), restart=False))
     assert not [action for action in plan.actions if isinstance(action, (WriteFile, RemoveFile))]
 
 
 def test_what_cannot_be_meant_is_refused():
     with pytest.raises(HaError, match=r"names: 'Heart beat'; expected names of Debian packages"):
-        room.check_wanted(room.Wanted(("heartbeat", "Heart beat")))
-    room.check_wanted(HEARTBEAT)
+        room.check_desired(room.Desired(("heartbeat", "Heart beat")))
+    room.check_desired(HEARTBEAT)
     with pytest.raises(HaError, match="would remove pacemaker; expected to keep every package"):
         room.plan_upgrade(STATE._replace(removals=("pacemaker",)), ALL)
     with pytest.raises(HaError, match="drbd-utils is held at its version; .*apt-mark unhold drbd-utils"):
-        room.plan_upgrade(STATE, room.Wanted(("drbd-utils",)))
+        room.plan_upgrade(STATE, room.Desired(("drbd-utils",)))
 
 
 def test_what_is_held_is_told():

@@ -3,7 +3,7 @@ import copy
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as drbd_settings
 
 HOSTS = ["debian1", "debian2"]
 
@@ -48,7 +48,15 @@ def test_everything_that_may_be_said_is_accepted():
 
 
 def test_no_resource_is_no_problem():
-    assert room.check_settings({}, HOSTS) == []
+    assert drbd_settings.check_settings({}, HOSTS) == []
+
+
+def test_a_batch_without_both_nodes_is_refused():
+    given = {"drbd_failover_resources": [resource()]}
+    (fault,) = problems(given, "drbd_failover", ["debian1"])
+    assert fault.startswith("drbd_failover_resources[0].nodes[1].name: 'debian2' is not valid; expected a host of this "
+                            "play and batch (debian1)")
+    assert problems(given, "drbd_failover", ["one", "two"]) == []  # inventory names may differ
 
 
 SYNC = {"from": "debian3"}
@@ -60,7 +68,6 @@ CASES = [
     (resource(nodes=nodes()[:1]), "[0].nodes: a list is not valid; expected exactly two"),
     (resource(nodes=nodes(name="debian1")),
      "[0].nodes[1].name: 'debian1' is not valid; expected a value that no other"),
-    (resource(nodes=nodes(name="debian3")), "[0].nodes[1].name: 'debian3' is not valid; expected a host of this play"),
     (resource(nodes=nodes(disk="sdb")), "[0].nodes[1].disk: 'sdb' is not valid"),
     (resource(nodes=nodes(meta_disk="sdc")), "[0].nodes[1].meta_disk: 'sdc' is not valid"),
     (resource(nodes=nodes(address="10.0.0.300")), "[0].nodes[1].address: '10.0.0.300' is not valid"),
@@ -148,7 +155,7 @@ def test_line_ends_other_digits_and_nothing_are_refused(wrong, words):
 
 def test_a_section_is_a_mapping():
     wrong = resource(net="secret", nodes=[], disk=[])
-    told = room.check_settings({"drbd_failover_resources": [wrong]}, HOSTS)
+    told = drbd_settings.check_settings({"drbd_failover_resources": [wrong]}, HOSTS)
     assert "drbd_failover_resources[0].net: (not shown) is not valid; expected a mapping of DRBD's options in the " \
         "section net" in told and "secret" not in "".join(told)
 

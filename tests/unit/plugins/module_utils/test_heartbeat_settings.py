@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat.settings import given_secret
 
 ROLE = Path(__file__).parents[4] / "roles/heartbeat"
 SPECIFICATION = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
@@ -75,6 +76,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"nodes": None}, "heartbeat_nodes: is missing"),
     ({"nodes": []}, "heartbeat_nodes: [] is not valid; expected two nodes"),
     ({"nodes": ["debian1", "debian1"]}, "heartbeat_nodes[1]: 'debian1' is not valid; expected a value that no"),
+    ({"nodes": ["debian1", "Debian1"]}, "heartbeat_nodes[1]: 'Debian1' is not valid; expected a value that no"),
     ({"nodes": HOSTS}, "heartbeat_nodes: a list is not valid; expected two nodes"),
     ({"nodes": ["debian1", "debian9"]}, "heartbeat_nodes[1]: 'debian9' is not valid; expected a host of this play"),
     ({"keepalive": "fast"}, "heartbeat_keepalive: 'fast'"),
@@ -167,6 +169,14 @@ def test_a_secret_file_is_read_on_the_controller(tmp_path: Path) -> None:
     for text, faults in (("correct-horse\n", 0), ("short\n", 1), ("", 1)):
         file.write_text(text, encoding="utf-8")
         assert len(found(secret_file=str(file))) == faults
+
+
+def test_the_secret_is_that_of_the_inventory_or_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(" correct-horse\n", encoding="utf-8")
+    assert given_secret({"heartbeat_secret_file": str(file)}) == "correct-horse"
+    assert given_secret({"heartbeat_secret": "inline-horse", "heartbeat_secret_file": ""}) == "inline-horse"
+    assert given_secret({}) == ""
 
 
 def test_defaults_and_specification_agree() -> None:

@@ -267,6 +267,10 @@ def test_two_services_on_one_address_and_port_are_refused():
     assert ldirectord.check_services(services({}, {"name": "two", "protocol": "udp"}), {}) == []
 
 
+def test_flags_of_a_wrong_scheduler_are_no_second_fault():
+    assert len(ldirectord.check_services(services({"scheduler": "twos", "schedflags": "sh-port"}), {})) == 1
+
+
 def test_two_services_of_one_name_are_refused():
     assert ldirectord.check_services(services({}, {"virtual": "192.168.0.9:80"}), {}) == [
         "services[1].name: 'www' is not valid; expected each name once"]
@@ -279,3 +283,4 @@ def test_a_virtual_address_outside_the_networks_is_refused():
         "192.168.0.1/24", "fe80::1/64"])] == [
         "services[1].virtual:", "services[4].virtual:"]
     assert "it has none" in ldirectord.check_networks([declared(GOOD)], [])[0]
+    assert "(10.0.0.0/8)" in ldirectord.check_networks([declared(GOOD)], ["10.0.0.1/8", "10.0.0.2/8"])[0]

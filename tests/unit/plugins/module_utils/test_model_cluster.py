@@ -51,13 +51,12 @@ WHOLE = {
 
 
 def faults(**changes):
-    return "\n".join(
-        _cluster.read_cluster(dict(WHOLE, **{"rhcs_cman_" + name: value for name, value in changes.items()}))[1]
-    )
+    settings = dict(WHOLE, **{"rhcs_cman_" + name: value for name, value in changes.items()})
+    return "\n".join(_cluster.read_cluster(settings, _cluster.CMAN)[1])
 
 
 def test_everything_that_is_said_is_read():
-    cluster = _cluster.parse_cluster(WHOLE)
+    cluster = _cluster.parse_cluster(WHOLE, _cluster.CMAN)
     first, second = cluster.nodes
     assert first.fencing[0] == _cluster.FenceLevel(
         "power", (_cluster.DeviceUse("ipmi", (("port", "3"), ("lanplus", "1"))),)
@@ -68,17 +67,36 @@ def test_everything_that_is_said_is_read():
     assert cluster.sbd == _cluster.Sbd(
         ("/dev/sdb",), "/dev/watchdog", {"watchdog": 5}, "true", "fence_sbd", (("SBD_PACEMAKER", "yes"),)
     )
-    assert cluster.arbiter[:6] == ("nas", None, "lms", "off", "1", (_cluster.Heuristic("/bin/true", None, None, 2),))
+    heuristics = (_cluster.Heuristic("/bin/true", None, None, 2),)
+    assert cluster.quorum_device[:6] == ("nas", None, "lms", "off", "1", heuristics)
     assert cluster.properties == (("no-quorum-policy", "stop"),) and cluster.logging == {}
     assert _cluster.unfenced(cluster) == ["b"]
 
 
 def test_a_nodes_host_is_found():
-    cluster = _cluster.parse_cluster(WHOLE)
+    cluster = _cluster.parse_cluster(WHOLE, _cluster.CMAN)
     assert [_cluster.host_of(node, ["first", "b", "a"]) for node in cluster.nodes] == ["first", "b"]
     assert _cluster.host_of(cluster.nodes[0]._replace(host=None), ["a"]) == "a"
-    assert _cluster.check_hosts(cluster, ["first", "b"]) == []
-    assert len(_cluster.check_hosts(cluster, ["first", "c"])) == 2
+    assert _cluster.check_hosts(cluster, ["first", "b", "web1"], _cluster.CMAN) == []
+    (fault,) = _cluster.check_hosts(cluster, ["first", "c"], _cluster.CMAN)
+    assert fault.startswith("rhcs_cman_nodes[1]: 'b' is not valid; expected one of the hosts of the play (first, c)")
+    assert _cluster.node_on(cluster, "first", _cluster.CMAN) == cluster.nodes[0]
+    with pytest.raises(_cluster.ClusterError, match="rhcs_cman_nodes: has no node for the host c; expected"):
+        _cluster.node_on(cluster, "c", _cluster.CMAN)
+
+
+def test_each_role_has_its_own_variables():
+    nodes = [{"name": "a", "id": 1}]
+    cluster = _cluster.parse_cluster(
+        {"pacemaker_cluster_name": "magi", "pacemaker_nodes": nodes, "pacemaker_quorum_device": {"host": "nas"}},
+        _cluster.PACEMAKER,
+    )
+    assert cluster.quorum_device.host == "nas" and (cluster.quorum_disk, cluster.rm) == (None, ())
+    (fault,) = _cluster.read_cluster(
+        {"pacemaker_cluster_name": "magi", "pacemaker_nodes": [{"name": "a", "id": 1, "unfence": []}]},
+        _cluster.PACEMAKER,
+    )[1]
+    assert fault.startswith("pacemaker_nodes[0].unfence: there is no such key")
 
 
 @pytest.mark.parametrize(
@@ -108,4 +126,6 @@ def test_a_nodes_host_is_found():
 def test_what_is_wrong_is_said_with_its_place(changes, message):
     assert message in faults(**changes)
     with pytest.raises(_cluster.ClusterError):
-        _cluster.parse_cluster(dict(WHOLE, **{"rhcs_cman_" + name: value for name, value in changes.items()}))
+        _cluster.parse_cluster(
+            dict(WHOLE, **{"rhcs_cman_" + name: value for name, value in changes.items()}), _cluster.CMAN
+        )

@@ -131,7 +131,7 @@ def test_a_name_that_the_user_chose_is_the_id() -> None:
     assert cib.make_patch(before, applied(before, dict(WEB, resources=[named]))) == ""
     with pytest.raises(HaError, match=r"the resource clock is a systemd:test, which cannot become a ocf:"):
         applied(before, dict(WEB, resources=[dict(IP, options={"name": "clock"})]))
-    with pytest.raises(HaError, match="the name clock is taken"):
+    with pytest.raises(HaError, match="the name clock is used"):
         applied(before, WEB, dict(WEB, name="b", resources=[{"service": {"name": "x"}, "options": {"name": "clock"}}]))
 
 
@@ -145,7 +145,7 @@ def test_a_named_resource_may_go_from_one_declared_group_to_another(first: bool)
     after = applied(before, *(groups if first else groups[::-1]))
     assert [each.get("id") for each in cib.find_group(after, "b")[0]][:2] == ["b-x", "clock"]
     assert ids(after, "primitive").count("clock") == 1
-    with pytest.raises(HaError, match="the name clock is taken"):
+    with pytest.raises(HaError, match="the name clock is used"):
         applied(before, groups[1])
 
 
@@ -248,7 +248,7 @@ def test_what_does_not_fit_the_cluster_is_refused(groups: list[dict[str, Any]], 
 def test_an_id_that_is_taken_is_not_used() -> None:
     root = empty()
     cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", {"id": "web-clone"})
-    with pytest.raises(HaError, match="the id web-clone is taken"):
+    with pytest.raises(HaError, match="the id web-clone is used"):
         applied(root, dict(WEB, everywhere=True))
 
 

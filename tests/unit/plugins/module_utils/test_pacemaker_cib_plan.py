@@ -69,7 +69,7 @@ def test_each_thing_that_changes_is_told() -> None:
     assert sentences(
         root, STOPPED, dict(WEB, restricted=True), new, fencing=fencing, properties={"a": 1, "old": None}
     ) == [
-        "change group web; add group new; change fencing; set property a = 1; take away property old"
+        "change group web; add group new; change fencing; set property a = 1; remove property old"
     ]
     assert sentences(root, STOPPED, {"name": "web", "state": "absent"}) == ["remove group web"]
     assert sentences(root, RUNNING, WEB) == []
@@ -130,7 +130,7 @@ MOVE = dict(BY_NAME, running_on="melchior")
 ANY = {"name": "any", "everywhere": True, "resources": [{"agent": {"name": "ocf:heartbeat:Dummy"}}]}
 REFUSED: list[tuple[dict[str, Any], crm.Status, str]] = [
     (dict(WEB, nodes=["nowhere"]), RUNNING, "groups[0].nodes: nowhere is no node of this cluster"),
-    (dict(WEB, resources=[IP, TEST]), RUNNING, "web-Filesystem-mnt-magi cannot go while web-test runs"),
+    (dict(WEB, resources=[IP, TEST]), RUNNING, "web-Filesystem-mnt-magi cannot be removed while web-test runs"),
     (dict(WEB, everywhere=True), RUNNING, "it runs, and cannot become a group that is everywhere"),
     (dict(WEB, restricted=True), RUNNING._replace(quorate=False), "has no quorum"),
     (dict(WEB, restricted=True), RUNNING._replace(coordinated=False), "has no coordinator"),
@@ -158,7 +158,7 @@ def test_a_group_that_is_stopped_may_change_as_it_will() -> None:
 
 def test_a_group_that_is_everywhere_is_not_relocated() -> None:
     where = {"any-Dummy": "casper"}
-    with pytest.raises(HaError, match="it is everywhere"):
+    with pytest.raises(HaError, match="it is a clone"):
         crm_plan.plan_cib(
             made(ANY), status(where), declared({"name": "any", "state": "enabled", "running_on": "melchior"})
         )
@@ -170,7 +170,7 @@ def test_a_stopped_group_is_not_relocated_unless_it_is_enabled() -> None:
         crm_plan.plan_cib(root, STOPPED, declared(dict(WEB, running_on="melchior")))
     assert sentences(root, STOPPED, MOVE) == [
         "change group web; move group web to melchior",
-        "take away the constraints that moved web",
+        "remove the constraints that moved web",
     ]
 
 
@@ -248,7 +248,7 @@ def test_a_group_that_does_not_run_is_a_fault_with_the_agents_message() -> None:
     assert results(now, WEB)[0] == [
         "group web: it does not run (web-test: start failed on casper: error (no clock))"
     ]
-    assert results(STOPPED, BY_NAME)[0] == ["group web: it does not run (no node may have it)"]
+    assert results(STOPPED, BY_NAME)[0] == ["group web: it does not run (no node can run it)"]
     split = status(dict(zip(NAMES, ("casper", "melchior", "casper"), strict=True)))
     assert "does not run" in results(split, WEB)[1][0]
 
@@ -279,7 +279,7 @@ def test_a_fence_device_that_does_not_start_is_a_fault() -> None:
     assert results(status({"sbd": ""}, (failed,)), fencing=fencing)[0] == [
         "fence device sbd does not run: sbd: start failed on casper: timed out"
     ]
-    assert results(status(), fencing=fencing)[0] == ["fence device sbd does not run: no node may have it"]
+    assert results(status(), fencing=fencing)[0] == ["fence device sbd does not run: no node can run it"]
 
 
 def test_the_report_tells_where_groups_are() -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import parse_cluster
-from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import corosync_conf as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import PACEMAKER, parse_cluster
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import corosync_conf
 from hypothesis import given, strategies as st
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/corosync"
@@ -15,20 +15,21 @@ NODES = [{"name": "balthasar", "id": 1, "addresses": ["192.168.0.201"]},
          {"name": "casper", "id": 2, "addresses": ["192.168.0.202"]},
          {"name": "melchior", "id": 3, "addresses": ["192.168.0.203"]}]
 TWO_LINKS = [{**node, "addresses": node["addresses"] + [f"10.0.0.{node['id']}"]} for node in NODES]
-ARBITER = {"host": "192.168.0.10", "tls": "off"}
+QUORUM_DEVICE = {"host": "192.168.0.10", "tls": "off"}
 
 
 def cluster(**variables):
     chosen = {"cluster_name": "magi", "nodes": NODES, "without_fencing": True, **variables}
-    return parse_cluster({"rhcs_cman_" + name: value for name, value in chosen.items()})
+    return parse_cluster({"pacemaker_" + name: value for name, value in chosen.items()}, PACEMAKER)
 
 
 def places(**variables):
-    return room.parse_conf(room.render_conf(cluster(**variables)))
+    return corosync_conf.parse_conf(corosync_conf.render_conf(cluster(**variables)))
 
 
 def test_the_file_says_what_the_variables_say():
-    found = places(totem={"token": 5000}, arbiter=ARBITER, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})
+    found = places(totem={"token": 5000}, quorum_device=QUORUM_DEVICE,
+                   sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})
     assert found["totem.cluster_name"] == "magi"
     assert found["totem.transport"] == "knet"
     assert found["totem.token"] == "5000"
@@ -41,20 +42,20 @@ def test_the_file_says_what_the_variables_say():
     assert "quorum.two_node" not in found
 
 
-def test_the_arbiter_answers_before_the_watchdog_of_sbd_ends():
-    assert places(arbiter=ARBITER, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})[
+def test_the_quorum_device_answers_before_the_watchdog_of_sbd_ends():
+    assert places(quorum_device=QUORUM_DEVICE, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 10}})[
         "quorum.device.sync_timeout"] == "9000"
-    assert "quorum.device.sync_timeout" not in places(arbiter=ARBITER)
+    assert "quorum.device.sync_timeout" not in places(quorum_device=QUORUM_DEVICE)
     assert "quorum.device.sync_timeout" not in places(
-        arbiter=ARBITER, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 40}})
-    assert places(arbiter={**ARBITER, "options": {"sync_timeout": 8000, "connect_timeout": 3000}}, sbd={
+        quorum_device=QUORUM_DEVICE, sbd={"devices": ["/dev/x"], "timeouts": {"watchdog": 40}})
+    assert places(quorum_device={**QUORUM_DEVICE, "options": {"sync_timeout": 8000, "connect_timeout": 3000}}, sbd={
         "devices": ["/dev/x"], "timeouts": {"watchdog": 10}})["quorum.device.sync_timeout"] == "8000"
 
 
-def test_everything_of_an_arbiter():
-    disk = {"device": "/dev/x", "heuristics": [{"program": "/bin/true", "interval": 5}]}
-    found = places(nodes=NODES[:2], quorum_disk=disk,
-                   arbiter={**ARBITER, "algorithm": "ffsplit", "port": 5500, "tie_breaker": 1,
+def test_everything_of_a_quorum_device():
+    found = places(nodes=NODES[:2],
+                   quorum_device={**QUORUM_DEVICE, "heuristics": [{"program": "/bin/true", "interval": 5}],
+                                  "algorithm": "ffsplit", "port": 5500, "tie_breaker": 1,
                             "options": {"connect_timeout": 3000, "timeout": 8000}})
     assert found["quorum.device.votes"] == "1"
     assert found["quorum.device.net.port"] == "5500"
@@ -67,16 +68,15 @@ def test_everything_of_an_arbiter():
     assert "quorum.two_node" not in found
 
 
-def test_heuristics_of_the_arbiter_itself_come_first():
-    found = places(arbiter={**ARBITER, "heuristics": [{"program": "/bin/ping -c1 192.168.0.254"}]},
-                   quorum_disk={"device": "/dev/x", "heuristics": [{"program": "/bin/true"}]})
+def test_heuristics_without_an_interval_have_that_of_corosync():
+    found = places(quorum_device={**QUORUM_DEVICE, "heuristics": [{"program": "/bin/ping -c1 192.168.0.254"}]})
     assert found["quorum.device.heuristics.exec_check1"] == "/bin/ping -c1 192.168.0.254"
     assert "quorum.device.heuristics.interval" not in found
 
 
 def test_two_nodes_alone_decide_by_fencing():
     assert places(nodes=NODES[:2])["quorum.two_node"] == "1"
-    assert "quorum.two_node" not in places(nodes=NODES[:2], arbiter=ARBITER)
+    assert "quorum.two_node" not in places(nodes=NODES[:2], quorum_device=QUORUM_DEVICE)
     assert "quorum.two_node" not in places(nodes=NODES[:2], two_node=False)
 
 
@@ -107,24 +107,25 @@ def test_logging_is_written_in_corosyncs_words():
 
 def test_the_file_of_the_package_is_recognised():
     text = (FIXTURES / "debian12-corosync.conf").read_text()
-    found = room.parse_conf(text)
-    assert room.is_default(found)
+    found = corosync_conf.parse_conf(text)
+    assert corosync_conf.is_default(found)
     assert found["logging.QUORUM.debug"] == "off"
-    assert not room.is_default(room.parse_conf(text.replace("127.0.0.1", "10.0.0.1")))
-    assert not room.is_default(room.parse_conf(text.replace("cluster_name: debian", "cluster_name: prod")))
-    assert not room.is_default(places())
+    assert not corosync_conf.is_default(corosync_conf.parse_conf(text.replace("127.0.0.1", "10.0.0.1")))
+    other = text.replace("cluster_name: debian", "cluster_name: prod")
+    assert not corosync_conf.is_default(corosync_conf.parse_conf(other))
+    assert not corosync_conf.is_default(places())
 
 
 @pytest.mark.parametrize(("text", "message"), [
     ("totem {\n", "section totem does not end"), ("totem\n", "line 1 is 'totem'"), ("}\n", "line 1 is '}'")])
 def test_what_is_no_corosync_conf_is_refused(text, message):
-    with pytest.raises(room.ConfError, match=message):
-        room.parse_conf(text)
+    with pytest.raises(corosync_conf.ConfError, match=message):
+        corosync_conf.parse_conf(text)
 
 
 @pytest.mark.parametrize(("before", "after", "live", "stop"), [
     ({"totem": {"token": 5000}}, {"totem": {"token": 6000}}, ["totem.token"], []),
-    ({"arbiter": None}, {"arbiter": ARBITER}, ["quorum.device.model", "quorum.device.net.algorithm",
+    ({"quorum_device": None}, {"quorum_device": QUORUM_DEVICE}, ["quorum.device.model", "quorum.device.net.algorithm",
                                                "quorum.device.net.host", "quorum.device.net.tls"], []),
     ({"nodes": NODES[:2]}, {}, ["node.3.name", "node.3.ring0_addr", "quorum.two_node"], []),
     ({}, {"nodes": NODES[:2], "two_node": False}, ["node.3.name", "node.3.ring0_addr"], []),
@@ -135,17 +136,17 @@ def test_what_is_no_corosync_conf_is_refused(text, message):
     ({}, {"logging": {"debug": True}}, ["logging.debug"], []),
     ({}, {}, [], [])])
 def test_changes_are_told_by_what_it_takes_to_make_them(before, after, live, stop):
-    found = room.compare(places(**before), places(**after))
+    found = corosync_conf.compare(places(**before), places(**after))
     assert (list(found.live), list(found.stop)) == (live, stop)
 
 
 @given(st.dictionaries(st.sampled_from(["token", "consensus", "join", "max_messages"]), st.integers(1000, 90000)),
        st.integers(1, 8), st.booleans(), st.booleans())
-def test_what_is_written_is_read_back(totem, count, links, arbiter):
+def test_what_is_written_is_read_back(totem, count, links, with_device):
     nets = ("10.0.0", "10.1.0") if links else ("10.0.0",)
     nodes = [{"name": f"n{number}", "id": number, "addresses": [f"{net}.{number}" for net in nets]}
              for number in range(1, count + 1)]
-    found = places(totem=totem, nodes=nodes, arbiter=ARBITER if arbiter else None)
-    assert room.node_ids(found) == tuple(sorted(str(node["id"]) for node in nodes))
+    found = places(totem=totem, nodes=nodes, quorum_device=QUORUM_DEVICE if with_device else None)
+    assert corosync_conf.node_ids(found) == tuple(sorted(str(node["id"]) for node in nodes))
     assert {key: found["totem." + key] for key in totem} == {key: str(value) for key, value in totem.items()}
-    assert room.compare(found, found) == room.Difference((), ())
+    assert corosync_conf.compare(found, found) == corosync_conf.Difference((), ())

@@ -59,7 +59,7 @@ def test_a_group_is_moved_and_nothing_stays_behind() -> None:
     go(cluster)
     before = cib.canonical(cluster.root.find("configuration"))
     left = go(cluster, groups=[MOVE])
-    assert left["actions"] == ["move group web to melchior", "take away the constraints that moved web"]
+    assert left["actions"] == ["move group web to melchior", "remove the constraints that moved web"]
     assert left["groups"][0]["nodes"] == ["melchior"]
     assert cib.canonical(cluster.root.find("configuration")) == before
     assert go(cluster)["changed"] is False
@@ -171,8 +171,8 @@ def test_the_election_of_a_coordinator_is_waited_for(monkeypatch: pytest.MonkeyP
 
 
 AGENTS: list[tuple[dict[str, Any], str]] = [
-    ({"service": {"name": "nosuch"}}, "web-nosuch: this host has no agent systemd:nosuch that answers"),
-    ({"agent": {"name": "ocf:heartbeat:missing"}}, "web-missing: this host has no agent ocf:heartbeat:missing"),
+    ({"service": {"name": "nosuch"}}, "web-nosuch: this host has no working agent systemd:nosuch"),
+    ({"agent": {"name": "ocf:heartbeat:missing"}}, "web-missing: this host has no working agent ocf:heartbeat:missing"),
     (
         {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"stat": "/x"}}},
         "web-Dummy: ocf:heartbeat:Dummy has no parameter stat; expected some of state",

@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import parse_cluster
+from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import PACEMAKER, parse_cluster
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
     corosync_conf,
     corosync_state,
-    plan as room,
+    plan as planner,
     settings as pacemaker_rules,
 )
 from hypothesis import given, strategies as st
@@ -25,16 +25,16 @@ NODES = [{"name": "balthasar", "id": 1, "addresses": ["192.168.0.201"]},
          {"name": "melchior", "id": 3, "addresses": ["192.168.0.203"]}]
 NAMES = [node["name"] for node in NODES]
 SBD = {"devices": ["/dev/disk/by-id/scsi-1"], "watchdog": "/dev/watchdog1", "timeouts": {"watchdog": 10}}
-ARBITER = {"host": "192.168.0.10", "tls": "off"}
-SOFTDOG = {"/sys/class/watchdog/watchdog1/dev": "253:1\n", room.MODULES: "softdog 20480 2 - Live 0x0\n"}
+QUORUM_DEVICE = {"host": "192.168.0.10", "tls": "off"}
+SOFTDOG = {"/sys/class/watchdog/watchdog1/dev": "253:1\n", planner.MODULES: "softdog 20480 2 - Live 0x0\n"}
 UNITS = ("corosync.service", "pacemaker.service", "sbd.service", "corosync-qdevice.service")
 
 
-def goal(start=True, allow_outage=False, reboot=False, **variables):
-    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, "arbiter": ARBITER, "totem": {"token": 5000},
-              **variables}
-    return room.Goal(parse_cluster({"rhcs_cman_" + name: value for name, value in chosen.items()}), "Debian", start,
-                     allow_outage, reboot)
+def desired(start=True, allow_outage=False, reboot=False, **variables):
+    chosen = {"cluster_name": "magi", "nodes": NODES, "sbd": SBD, "quorum_device": QUORUM_DEVICE,
+              "totem": {"token": 5000}, **variables}
+    cluster = parse_cluster({"pacemaker_" + name: value for name, value in chosen.items()}, PACEMAKER)
+    return planner.Desired(cluster, "Debian", start, allow_outage, reboot)
 
 
 def units(active="inactive", enabled="disabled", loaded="loaded"):
@@ -42,43 +42,50 @@ def units(active="inactive", enabled="disabled", loaded="loaded"):
 
 
 def bare():
-    return room.Host(units(loaded="not-found"), {}, {}, "")
+    return planner.Host(units(loaded="not-found"), {}, {}, "")
 
 
 def running(name, **changes):
     """Return a node of the magi that is as the plain goal wants it."""
-    cluster = goal().cluster
-    files = {room.CONF: corosync_conf.render_conf(cluster), room.HOSTNAME: name + "\n", **SOFTDOG,
+    cluster = desired().cluster
+    files = {planner.CONF: corosync_conf.render_conf(cluster), planner.HOSTNAME: name + "\n", **SOFTDOG,
              "/etc/default/sbd": pacemaker_rules.render_sbd(cluster),
              pacemaker_rules.SBD_UNIT: pacemaker_rules.render_sbd_unit(cluster, True)}
-    return room.Host(units("active", "enabled"), files, MAGI_CMAP, "a2V5")._replace(**changes)
+    return planner.Host(units("active", "enabled"), files, MAGI_CMAP, "a2V5")._replace(**changes)
 
 
-def default(name="casper", cib="<cib/>"):
+def different(steps_host, desired_state, founding=False):
+    """Return the paths of the files that differ on a host."""
+    softdog = planner.uses_softdog(steps_host, desired_state)
+    return [file.path for file in planner.desired_files(desired_state, softdog, founding)
+            if steps_host.files.get(file.path) != file.content]
+
+
+def default(name="casper", resources=False):
     """Return a host on which the distribution's package has started a cluster of its own."""
-    return room.Host({**units("active", "enabled"), "sbd.service": units()["sbd.service"]},
-                     {room.CONF: DEFAULT_CONF, room.CIB: cib, room.HOSTNAME: name}, DEFAULT_CMAP, "")
+    return planner.Host({**units("active", "enabled"), "sbd.service": units()["sbd.service"]},
+                     {planner.CONF: DEFAULT_CONF, planner.HOSTNAME: name}, DEFAULT_CMAP, "", resources)
 
 
 def magi(**hosts):
     return {name: hosts.get(name) or running(name) for name in NAMES}
 
 
-def plan(hosts, wanted=None, name="balthasar"):
-    return room.plan_host(name, hosts, wanted or goal())
+def plan(hosts, other=None, name="balthasar"):
+    return planner.plan_host(name, hosts, other or desired())
 
 
 def nothing(steps):
-    return not any((steps.refusals, steps.missing, steps.leave, steps.stop, steps.reboot, steps.softdog, steps.files,
+    return not any((steps.refusals, steps.missing, steps.leave, steps.stop, steps.reboot, steps.softdog,
                     steps.key_missing, steps.reload, steps.stop_qdevice, steps.enable, steps.disable, steps.start,
                     steps.fresh, steps.gone))
 
 
-def in_force(wanted):
+def cmap_of(other):
     """Return what corosync says of itself when it uses the goal's file."""
-    cmap = {f"runtime.members.{node.id}.status": "joined" for node in wanted.cluster.nodes}
-    places = corosync_conf.parse_conf(corosync_conf.render_conf(wanted.cluster))
-    for number, node in enumerate(wanted.cluster.nodes):
+    cmap = {f"runtime.members.{node.id}.status": "joined" for node in other.cluster.nodes}
+    places = corosync_conf.parse_conf(corosync_conf.render_conf(other.cluster))
+    for number, node in enumerate(other.cluster.nodes):
         cmap[f"nodelist.node.{number}.nodeid"] = str(node.id)
         own = f"node.{node.id}."
         cmap.update({f"nodelist.node.{number}.{place[len(own):]}": value for place, value in places.items()
@@ -88,9 +95,9 @@ def in_force(wanted):
                        if place.split(".")[0] in ("totem", "quorum", "logging")}}
 
 
-GOALS = st.fixed_dictionaries({}, optional={
+DESIRED = st.fixed_dictionaries({}, optional={
     "totem": st.dictionaries(st.sampled_from(["token", "join", "max_messages"]), st.integers(1000, 9000)),
-    "arbiter": st.sampled_from([None, ARBITER, {**ARBITER, "port": 5500}]),
+    "quorum_device": st.sampled_from([None, QUORUM_DEVICE, {**QUORUM_DEVICE, "port": 5500}]),
     "sbd": st.sampled_from([SBD, {**SBD, "delay_start": 60},
                             {"timeouts": {"watchdog": 9}, "watchdog": "/dev/watchdog1"}]),
     "nodes": st.sampled_from([NODES, NODES[:2], [{**node, "addresses": [*node["addresses"], f"10.0.0.{node['id']}"]}
@@ -98,38 +105,38 @@ GOALS = st.fixed_dictionaries({}, optional={
     "multicast": st.just({"port": 5410}), "logging": st.just({"debug": True})})
 
 
-@given(GOALS)
+@given(DESIRED)
 def test_what_the_files_say_and_corosync_uses_is_left_alone(variables):
-    wanted = goal(**variables)
+    other = desired(**variables)
     hosts = {}
-    for node in wanted.cluster.nodes:
-        files = {file.dest: file.content for file in room.wanted_files(wanted, True)}
-        files = {**files, **SOFTDOG, room.HOSTNAME: node.name}
-        hosts[node.name] = running(node.name, files=files, cmap=in_force(wanted))
-        if wanted.cluster.arbiter is None:
+    for node in other.cluster.nodes:
+        files = {file.path: file.content for file in planner.desired_files(other, True) if file.content}
+        files = {**files, **SOFTDOG, planner.HOSTNAME: node.name}
+        hosts[node.name] = running(node.name, files=files, cmap=cmap_of(other))
+        if other.cluster.quorum_device is None:
             hosts[node.name].units["corosync-qdevice.service"].update(ActiveState="inactive", UnitFileState="disabled")
-    assert all(nothing(plan(hosts, wanted, name)) for name in hosts)
+    assert all(nothing(plan(hosts, other, name)) and different(hosts[name], other) == [] for name in hosts)
 
 
-@given(GOALS, GOALS)
-def test_one_step_leads_to_the_goal(before, variables):
-    wanted = goal(**variables, allow_outage=True)
-    hosts = {name: running(name, cmap=in_force(goal(**before))) for name in [n.name for n in wanted.cluster.nodes]}
+@given(DESIRED, DESIRED)
+def test_one_step_leads_to_the_desired(before, variables):
+    other = desired(**variables, allow_outage=True)
+    hosts = {name: running(name, cmap=cmap_of(desired(**before))) for name in [n.name for n in other.cluster.nodes]}
     for name in hosts:
-        steps = plan(hosts, wanted, name)
-        written = {file.dest: file.content for file in steps.files}
-        assert {**hosts[name].files, **written}[room.CONF] == corosync_conf.render_conf(wanted.cluster)
+        steps = plan(hosts, other, name)
+        written = {file.path: file.content for file in planner.desired_files(other, True)}
+        assert {**hosts[name].files, **written}[planner.CONF] == corosync_conf.render_conf(other.cluster)
         assert not (steps.stop and steps.reload)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cluster_that_is_right_is_left_alone(name):
-    assert nothing(plan(magi(), name=name))
+    assert nothing(plan(magi(), name=name)) and different(magi()[name], desired()) == []
 
 
-def test_a_corosync_that_does_not_answer_is_not_taken_for_one_that_is_off():
+def test_a_corosync_without_answer_is_not_taken_for_a_stopped_one():
     (refusal,) = plan(magi(casper=running("casper", cmap={})), name="casper").refusals
-    assert "casper runs corosync, which does not say what is in force (corosync-cmapctl)" in refusal
+    assert "corosync-cmapctl prints nothing although corosync runs" in refusal
     off = running("casper", cmap={})._replace(units=units("inactive", "enabled"))
     assert plan(magi(casper=off), name="casper").refusals == ()
 
@@ -137,11 +144,12 @@ def test_a_corosync_that_does_not_answer_is_not_taken_for_one_that_is_off():
 def test_bare_hosts_get_everything_and_one_of_them_sees_to_the_disks():
     hosts = {name: bare() for name in NAMES}
     steps = [plan(hosts, name=name) for name in NAMES]
-    assert [step.disks for step in steps] == [True, False, False]
+    assert [step.first for step in steps] == [True, False, False]
     assert all(step.missing and step.fresh and step.key_missing and step.softdog for step in steps)
     assert {step.key_from for step in steps} == {""}
-    assert [file.dest for file in steps[0].files] == [room.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
-    assert steps[0].files[0].check == room.CHECK
+    assert different(bare(), desired()) == [planner.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
+    assert planner.desired_files(desired(), True)[0].check == planner.CHECK
+    assert all(step.founding for step in steps)
     assert steps[0].start == ("corosync.service", "pacemaker.service", "corosync-qdevice.service")  # it starts sbd
     assert steps[0].enable == ("corosync.service", "pacemaker.service", "sbd.service", "corosync-qdevice.service")
     assert not any(step.refusals or step.reload or step.stop for step in steps)
@@ -149,7 +157,7 @@ def test_bare_hosts_get_everything_and_one_of_them_sees_to_the_disks():
 
 
 def test_nothing_is_started_that_is_not_to_be():
-    steps = plan({name: bare() for name in NAMES}, goal(start=False))
+    steps = plan({name: bare() for name in NAMES}, desired(start=False))
     assert (steps.start, steps.fresh) == ((), False)
 
 
@@ -163,33 +171,34 @@ def test_the_distributions_cluster_is_left_and_replaced():
 
 
 def test_the_distributions_cluster_with_resources_is_refused():
-    steps = plan(magi(casper=default(cib='<cib><primitive id="x"/></cib>')), name="casper")
-    assert "with resources of its own" in steps.refusals[0]
+    steps = plan(magi(casper=default(resources=True)), name="casper")
+    assert "runs the distribution's cluster 'debian' with resources" in steps.refusals[0]
 
 
 def test_the_distributions_file_alone_is_replaced():
-    steps = plan({name: bare()._replace(files={room.CONF: DEFAULT_CONF}) for name in NAMES})
+    steps = plan({name: bare()._replace(files={planner.CONF: DEFAULT_CONF}) for name in NAMES})
     assert steps.refusals == ()
 
 
 def test_another_cluster_is_refused_whether_it_runs_or_not():
     other = {**MAGI_CMAP, "totem.cluster_name": "prod"}
-    assert "runs in the cluster 'prod'; expected 'magi'" in plan(
+    assert "to the cluster magi: it runs in the cluster 'prod'" in plan(
         magi(casper=running("casper", cmap=other)), name="casper").refusals[0]
-    text = running("casper").files[room.CONF].replace("cluster_name: magi", "cluster_name: prod")
-    asleep = running("casper", cmap={}, files={room.CONF: text, room.HOSTNAME: "casper"},
+    text = running("casper").files[planner.CONF].replace("cluster_name: magi", "cluster_name: prod")
+    asleep = running("casper", cmap={}, files={planner.CONF: text, planner.HOSTNAME: "casper"},
                      units=units("inactive", "enabled"))
-    assert "belongs to the cluster 'prod'" in plan(magi(casper=asleep), name="casper").refusals[0]
+    assert "it belongs to the cluster 'prod'" in plan(magi(casper=asleep), name="casper").refusals[0]
 
 
 def test_a_host_must_have_the_nodes_name():
-    files = {**running("casper").files, room.HOSTNAME: "debian\n"}
-    assert "calls itself debian" in plan(magi(casper=running("casper", files=files)), name="casper").refusals[0]
+    files = {**running("casper").files, planner.HOSTNAME: "debian\n"}
+    (refusal,) = plan(magi(casper=running("casper", files=files)), name="casper").refusals
+    assert "uname -n on casper: debian is not valid; expected casper" in refusal
 
 
 def test_different_keys_of_running_nodes_are_refused_once():
     hosts = magi(casper=running("casper", key="b3RoZXI="))
-    assert "different keys" in plan(hosts).refusals[0]
+    assert "/etc/corosync/authkey differs between the running nodes" in plan(hosts).refusals[0]
     assert plan(hosts, name="melchior").refusals == ()
 
 
@@ -201,31 +210,32 @@ def test_a_node_that_joins_takes_the_key_and_is_started():
 
 
 def test_a_live_change_is_taken_over_by_one_node_for_all():
-    wanted = goal(totem={"token": 6000})
-    steps = [plan(magi(), wanted, name) for name in NAMES]
+    other = desired(totem={"token": 6000})
+    steps = [plan(magi(), other, name) for name in NAMES]
     assert [step.reload for step in steps] == [True, False, False]
     # a longer token makes a node that comes back wait longer, which sbd asks at its next start only
-    assert all([file.dest for file in step.files] == [room.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
-               for step in steps)
+    assert all(different(host, other) == [planner.CONF, "/etc/default/sbd", pacemaker_rules.SBD_UNIT]
+               for host in magi().values())
+    assert not any(step.founding for step in steps)
     assert not any(step.stop or step.start or step.refusals for step in steps)
 
 
 def test_a_file_that_is_written_and_not_yet_in_force_is_taken_over():
-    wanted = goal(totem={"token": 6000})
-    files = {**SOFTDOG, **{file.dest: file.content for file in room.wanted_files(wanted, True)}}
-    hosts = {name: running(name, files={**files, room.HOSTNAME: name}) for name in NAMES}
-    steps = plan(hosts, wanted)
-    assert (steps.files, steps.reload) == ((), True)
+    other = desired(totem={"token": 6000})
+    files = {**SOFTDOG, **{file.path: file.content for file in planner.desired_files(other, True) if file.content}}
+    hosts = {name: running(name, files={**files, planner.HOSTNAME: name}) for name in NAMES}
+    steps = plan(hosts, other)
+    assert (different(hosts["balthasar"], other), steps.reload) == ([], True)
 
 
 def test_a_change_that_needs_a_stop_is_refused_unless_it_is_allowed():
     nodes = [{**NODES[0], "addresses": ["192.168.0.211"]}] + NODES[1:]
-    refused = plan(magi(), goal(nodes=nodes))
-    assert "node.1.ring0_addr cannot change while the cluster runs" in refused.refusals[0]
-    assert "expected rhcs_cman_allow_outage" in refused.refusals[0]
-    half = plan(magi(), goal(nodes=nodes, allow_outage=True))
-    assert "watchdog resets the node when sbd stops; expected rhcs_cman_reboot: true too" in half.refusals[0]
-    allowed = plan(magi(), goal(nodes=nodes, allow_outage=True, reboot=True))
+    refused = plan(magi(), desired(nodes=nodes))
+    assert "Cannot change node.1.ring0_addr on balthasar: the cluster runs" in refused.refusals[0]
+    assert "To continue: pacemaker_allow_outage: true" in refused.refusals[0]
+    half = plan(magi(), desired(nodes=nodes, allow_outage=True))
+    assert "watchdog resets the node when sbd stops. To continue: pacemaker_reboot: true too" in half.refusals[0]
+    allowed = plan(magi(), desired(nodes=nodes, allow_outage=True, reboot=True))
     assert allowed.refusals == ()
     assert (allowed.stop, allowed.reboot) == (True, True)
     assert not allowed.reload
@@ -233,46 +243,48 @@ def test_a_change_that_needs_a_stop_is_refused_unless_it_is_allowed():
 
 
 def test_another_delay_at_boot_leaves_the_running_sbd_alone():
-    steps = plan(magi(), goal(sbd={**SBD, "delay_start": 60}))
-    assert [file.dest for file in steps.files] == ["/etc/default/sbd", pacemaker_rules.SBD_UNIT]
+    later = desired(sbd={**SBD, "delay_start": 60})
+    steps = plan(magi(), later)
+    assert different(running("balthasar"), later) == ["/etc/default/sbd", pacemaker_rules.SBD_UNIT]
     assert not (steps.refusals or steps.stop or steps.reload or steps.start)
 
 
-@pytest.mark.parametrize("wanted", [{"sbd": {**SBD, "timeouts": {"watchdog": 15}}},
+@pytest.mark.parametrize("other", [{"sbd": {**SBD, "timeouts": {"watchdog": 15}}},
                                     {"sbd": None, "without_fencing": True}])
-def test_sbd_changes_with_a_stop_only(wanted):
-    assert "/etc/default/sbd cannot change while the cluster runs" in plan(magi(), goal(**wanted)).refusals[0]
+def test_sbd_changes_with_a_stop_only(other):
+    assert "Cannot change /etc/default/sbd on balthasar: the cluster runs" in plan(magi(), desired(**other)).refusals[0]
 
 
 def test_without_fencing_sbd_is_taken_out_and_the_danger_is_said():
-    wanted = goal(sbd=None, without_fencing=True, allow_outage=True)
-    steps = plan(magi(), wanted)
+    other = desired(sbd=None, without_fencing=True, allow_outage=True)
+    steps = plan(magi(), other)
     assert steps.disable == ("sbd.service",)
-    assert "two nodes may then damage the same data" in steps.warnings[-1]
+    assert "two nodes may damage the same data" in steps.warnings[-1]
     assert not steps.softdog
 
 
 def test_another_arbiter_is_asked_after_the_old_one_was_left():
-    steps = plan(magi(), goal(arbiter={**ARBITER, "host": "192.168.0.11"}), "casper")
+    steps = plan(magi(), desired(quorum_device={**QUORUM_DEVICE, "host": "192.168.0.11"}), "casper")
     assert (steps.stop_qdevice, steps.start) == (True, ("corosync-qdevice.service",))
-    gone = plan(magi(), goal(arbiter=None))
+    gone = plan(magi(), desired(quorum_device=None))
     assert (gone.stop_qdevice, gone.start, gone.disable) == (True, (), ("corosync-qdevice.service",))
 
 
 def test_a_cluster_without_one_of_its_nodes_is_not_changed():
     cmap = {**MAGI_CMAP, "runtime.members.3.status": "left"}
     hosts = {**{name: running(name, cmap=cmap) for name in NAMES[:2]}, "melchior": running("melchior", cmap={})}
-    assert "runs without melchior; expected all its nodes" in plan(hosts, goal(totem={"token": 6000})).refusals[0]
+    (refusal,) = plan(hosts, desired(totem={"token": 6000})).refusals
+    assert "melchior is offline, and a degraded cluster is not changed" in refusal
     assert plan(hosts).refusals == ()
 
 
 def test_a_node_that_leaves_must_be_stopped_and_is_then_forgotten():
     hosts = {name: running(name) for name in NAMES[:2]}
-    wanted = goal(nodes=NODES[:2])
-    assert "node id 3 is in the cluster that runs" in plan(hosts, wanted).refusals[0]
+    other = desired(nodes=NODES[:2])
+    assert "Cannot remove node id 3 from the cluster" in plan(hosts, other).refusals[0]
     cmap = {**MAGI_CMAP, "runtime.members.3.status": "left"}
     hosts = {name: running(name, cmap=cmap) for name in NAMES[:2]}
-    steps = [plan(hosts, wanted, name) for name in NAMES[:2]]
+    steps = [plan(hosts, other, name) for name in NAMES[:2]]
     assert [step.gone for step in steps] == [("melchior",), ()]
     assert steps[0].refusals == ()
     assert steps[0].reload
@@ -282,34 +294,34 @@ def test_a_node_that_leaves_must_be_stopped_and_is_then_forgotten():
     ("/dev/watchdog", ("/sys/class/watchdog/watchdog0/dev", "/sys/class/misc/watchdog/dev")),
     ("/dev/watchdog1", ("/sys/class/watchdog/watchdog1/dev", "/sys/class/misc/watchdog1/dev"))])
 def test_the_kernels_own_watchdog_is_for_hosts_without_one(watchdog, files):
-    wanted = goal(sbd={**SBD, "watchdog": watchdog})
-    assert room.watchdog_files(wanted) == files
-    iron = {name: bare()._replace(files={files[0]: "10:130\n", room.MODULES: "iTCO_wdt 1 0\n"}) for name in NAMES}
-    assert not plan(iron, wanted).softdog
-    assert plan(iron, wanted).warnings == ()
-    assert plan({name: bare() for name in NAMES}, wanted).softdog
+    other = desired(sbd={**SBD, "watchdog": watchdog})
+    assert planner.watchdog_files(other) == files
+    iron = {name: bare()._replace(files={files[0]: "10:130\n", planner.MODULES: "iTCO_wdt 1 0\n"}) for name in NAMES}
+    assert not plan(iron, other).softdog
+    assert plan(iron, other).warnings == ()
+    assert plan({name: bare() for name in NAMES}, other).softdog
 
 
 def test_what_is_looked_at():
-    assert room.list_files(goal())[:2] == (room.CONF, room.CIB)
-    assert room.watchdog_files(goal(sbd=None, without_fencing=True)) == ()
-    assert room.sbd_file("Suse") == "/etc/sysconfig/sbd"
-    assert room.list_units(goal()) == UNITS
+    assert planner.list_files(desired())[:2] == (planner.CONF, planner.HOSTNAME)
+    assert planner.watchdog_files(desired(sbd=None, without_fencing=True)) == ()
+    assert planner.sbd_file("Suse") == "/etc/sysconfig/sbd"
+    assert planner.list_units(desired()) == UNITS
 
 
 def test_what_is_in_force_is_read_by_the_places_of_the_file():
-    force = room.places_in_force(MAGI_CMAP)
-    assert force["node.3.name"] == "melchior"
-    assert force["quorum.device.sync_timeout"] == "9000"
-    assert room.members(MAGI_CMAP) == ("1", "2", "3")
-    assert room.places_in_force(DEFAULT_CMAP)["logging.QUORUM.debug"] == "off"
+    active = planner.active_places(MAGI_CMAP)
+    assert active["node.3.name"] == "melchior"
+    assert active["quorum.device.sync_timeout"] == "9000"
+    assert planner.members(MAGI_CMAP) == ("1", "2", "3")
+    assert planner.active_places(DEFAULT_CMAP)["logging.QUORUM.debug"] == "off"
 
 
 def test_the_cluster_is_waited_for():
-    assert room.list_waiting(ONLINE, NAMES) == ()
-    assert room.list_waiting("", NAMES) == tuple(NAMES)
+    assert planner.missing_nodes(ONLINE, NAMES) == ()
+    assert planner.missing_nodes("", NAMES) == tuple(NAMES)
     pending = ONLINE.replace('name="casper" id="2" online="true" standby="false" maintenance="false" pending="false"',
                              'name="casper" id="2" online="true" standby="false" maintenance="false" pending="true"')
-    assert room.list_waiting(pending, NAMES) == ("casper",)
-    assert room.list_waiting(ONLINE.replace('with_quorum="true"', 'with_quorum="false"'), NAMES) == ("quorum",)
-    assert room.list_waiting("<x/>", ["a"]) == ("a", "a coordinator", "quorum")
+    assert planner.missing_nodes(pending, NAMES) == ("casper",)
+    assert planner.missing_nodes(ONLINE.replace('with_quorum="true"', 'with_quorum="false"'), NAMES) == ("quorum",)
+    assert planner.missing_nodes("<x/>", ["a"]) == ("a", "a coordinator", "quorum")

@@ -91,9 +91,9 @@ def test_after_the_plan_nothing_is_left_to_do(header, slots, watchdog):
 
 
 @pytest.mark.parametrize(("times", "says"), [
-    ({"watchdog": 10, "msgwait": 15}, "msgwait: 15; expected at least twice the watchdog timeout of 10 s"),
-    ({"watchdog": 3}, "watchdog: 3; expected 5 s or more"),
-    ({"watchdog": 5, "loop": 2}, "loop: 2; expected at most a third")])
+    ({"watchdog": 10, "msgwait": 15}, "msgwait: 15 is not valid; expected at least twice the watchdog timeout of 10 s"),
+    ({"watchdog": 3}, "watchdog: 3 is not valid; expected 5 s or more"),
+    ({"watchdog": 5, "loop": 2}, "loop: 2 is not valid; expected at most a third")])
 def test_timeouts_that_do_not_fence_are_refused(times, says):
     assert [fault for fault in room.check_timeouts(times, "t") if says in fault]
 

@@ -182,7 +182,7 @@ def test_nothing_at_all_is_nothing() -> None:
     assert (off.running, off.nodes, off.groups, off.quorum_devices) == (shape.Running(False, False), None, None, None)
     mute = room.combine(None, members(), ["no rights"])
     assert (mute.running, mute.groups, mute.warnings[0]) == (shape.Running(True, None), None, "no rights")
-    assert "crm_mon said nothing" in mute.warnings[1]
+    assert "crm_mon printed nothing" in mute.warnings[1]
 
 
 def test_without_corosyncs_tools_pacemakers_word_counts() -> None:

@@ -32,7 +32,7 @@ def test_only_the_place_is_written(disk, expected):
 
 
 def test_nothing_is_written_when_something_else_is_there(disk):
-    with pytest.raises(room.CommandError, match=r"changed while it was looked at \(byte 4099\)"):
+    with pytest.raises(room.CommandError, match=r"changed while it was read \(byte 4099\)"):
         write(disk, expected=b"old?" + OLD[4:])
     assert disk.read_bytes() == bytes(4096) + OLD + bytes(4096)
 

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop puts files in place, with real files."""
+"""The runner writes files, with real files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core import runner as _runner
-from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import MakeFolder, PutFile, RemoveFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import MakeFolder, RemoveFile, WriteFile
 
 
 class Module:
-    """What the workshop needs of an AnsibleModule."""
+    """What the runner needs of an AnsibleModule."""
 
     def __init__(self, tmpdir):
         self.tmpdir, self.backups, self.contexts = str(tmpdir), [], []
@@ -45,7 +45,7 @@ def mode_of(path):
 
 def test_a_file_is_put_in_place_with_its_mode_and_context(runner, module, tmp_path):
     path = str(tmp_path / "new/folder/file")
-    runner.perform(PutFile("", path, "a\r\né\n", 0o640))
+    runner.perform(WriteFile("", path, "a\r\né\n", 0o640, False))
     with open(path, "rb") as file:
         assert file.read() == "a\r\né\n".encode()
     assert mode_of(path) == 0o640
@@ -58,7 +58,7 @@ def test_file_and_folder_are_handed_to_the_disk(runner, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: steps.append(os.path.isdir("/proc/self/fd/%d" % handle)) or
                         sync(handle))
     monkeypatch.setattr(os, "rename", lambda *names: steps.append("rename") or rename(*names))
-    runner.perform(PutFile("", str(tmp_path / "file"), "text", 0o644))
+    runner.perform(WriteFile("", str(tmp_path / "file"), "text", 0o644, False))
     assert steps == [False, "rename", True]
 
 
@@ -71,14 +71,14 @@ def test_the_old_file_keeps_its_place_when_the_new_one_cannot_be_finished(runner
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(_runner.CommandError, match="file cannot be changed: .*No space left"):
-        runner.perform(PutFile("", str(path), "new", 0o644))
+        runner.perform(WriteFile("", str(path), "new", 0o644, False))
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_an_unknown_owner_is_said(runner, tmp_path):
     with pytest.raises(_runner.CommandError, match="no such user"):
-        runner.perform(PutFile("", str(tmp_path / "file"), "new", 0o644, "nobody-at-all"))
+        runner.perform(WriteFile("", str(tmp_path / "file"), "new", 0o644, False, "nobody-at-all"))
 
 
 def test_owner_and_group_are_those_of_the_old_file_unless_named(runner, tmp_path, monkeypatch):
@@ -86,17 +86,17 @@ def test_owner_and_group_are_those_of_the_old_file_unless_named(runner, tmp_path
     path.write_text("old")
     owners = []
     monkeypatch.setattr(_runner.shutil, "chown", lambda _path, user, group: owners.append((user, group)))
-    runner.perform(PutFile("", str(path), "new", 0o644))
-    runner.perform(PutFile("", str(path), "new", 0o644, "hacluster", "haclient"))
+    runner.perform(WriteFile("", str(path), "new", 0o644, False))
+    runner.perform(WriteFile("", str(path), "new", 0o644, False, "hacluster", "haclient"))
     assert owners == [(path.stat().st_uid, path.stat().st_gid), ("hacluster", "haclient")]
 
 
 def test_a_copy_is_kept_only_of_what_is_there_and_only_if_asked(runner, module, tmp_path):
     path = tmp_path / "file"
-    runner.perform(PutFile("", str(path), "one", 0o644, backup=True))
-    runner.perform(PutFile("", str(path), "two", 0o644))
+    runner.perform(WriteFile("", str(path), "one", 0o644))
+    runner.perform(WriteFile("", str(path), "two", 0o644, False))
     assert module.backups == []
-    runner.perform(PutFile("", str(path), "three", 0o644, backup=True))
+    runner.perform(WriteFile("", str(path), "three", 0o644))
     runner.perform(RemoveFile("", str(path), backup=True))
     assert module.backups == [str(path), str(path)]
 

@@ -177,6 +177,12 @@ def fixture_go(monkeypatch):
     return go
 
 
+def is_idle(host, **changes):
+    """Return whether the module would do nothing on this host."""
+    params = {key: entry.get("default") for key, entry in lvm_host.argument_spec().items()}
+    return lvm_host.is_idle(host, {**params, "volume_groups": GROUPS, "creator": True, **changes})
+
+
 def grown(size):
     return [dict(GROUPS[0], volumes=[dict(GROUPS[0]["volumes"][0], size=size)])]
 
@@ -190,6 +196,15 @@ def test_two_hosts_come_from_nothing_to_a_shared_volume(go):
     assert go(two, creator=False)["actions"] == []
     assert (disk.content, disk.tags) == ("ext4", "")
     assert go(one)["changed"] is False is go(two, creator=False)["changed"]
+    assert is_idle(one) and is_idle(two, creator=False)
+
+
+def test_a_host_with_something_to_do_is_not_idle(go):
+    host = Host(Disk())
+    assert not is_idle(host)
+    go(host)
+    assert is_idle(host)
+    assert not is_idle(host, volume_groups=grown("140M"))  # waits for the creator to know where it is active
 
 
 def test_check_mode_predicts_the_same_and_changes_nothing(go):

@@ -1,13 +1,13 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door disk_image, with a file in the place of a device."""
+"""The module disk_image, with a file in the place of a device."""
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.modules import disk_image as door
+from ansible_collections.linuxha.cluster.plugins.modules import disk_image as entry_point
 
 
 class Left(Exception):
@@ -36,10 +36,10 @@ class Host:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: host)
-    monkeypatch.setattr(door, "Runner", lambda _: host)
+    monkeypatch.setattr(entry_point, "AnsibleModule", lambda **_: host)
+    monkeypatch.setattr(entry_point, "Runner", lambda _: host)
     with pytest.raises(Left) as left:
-        door.main()
+        entry_point.main()
     return left.value.args[0]
 
 

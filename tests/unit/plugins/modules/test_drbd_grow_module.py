@@ -1,14 +1,14 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door drbd_grow, on a pretended Primary."""
+"""The module drbd_grow, on a pretended Primary."""
 from __future__ import annotations
 
 from collections import namedtuple
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import grow as room
-from ansible_collections.linuxha.cluster.plugins.modules import drbd_grow as door
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import grow
+from ansible_collections.linuxha.cluster.plugins.modules import drbd_grow as entry_point
 
 Output = namedtuple("Output", "code out err")
 XML = """<config><resource name="repl">
@@ -32,7 +32,7 @@ class Host:
     def __init__(self, check_mode: bool = False, **params: Any) -> None:
         self.check_mode = check_mode
         self.params = {"name": "repl", "node": "debian1", "filesystem": "ext4", "peers": None, **params}
-        self.size = self.filesystem = room.usable_kib(256 << 10, "internal")
+        self.size = self.filesystem = grow.usable_kib(256 << 10, "internal")
         self.obeys, self.block, self.ran, self.late = True, True, [], 0
 
     def exit_json(self, **values: Any) -> None:
@@ -58,7 +58,7 @@ class Host:
         if argv[0] == "xfs_info":
             return Output(0, f"data = bsize=1024 blocks={self.filesystem}, imaxpct=25\n", "")
         self.late -= 1
-        size = self.size if self.late < 0 else room.usable_kib(256 << 10, "internal")
+        size = self.size if self.late < 0 else grow.usable_kib(256 << 10, "internal")
         return Output(0, "exists resource name:repl role:Primary suspended:no\n"
                          "exists connection name:repl connection:Connected role:Secondary\n"
                          f"exists device name:repl volume:0 minor:0 disk:UpToDate size:{size}\n"
@@ -67,22 +67,22 @@ class Host:
     def perform(self, action: Any) -> None:
         self.ran.append(action.argv[0])
         if action.argv[0] == "drbdadm":
-            self.size, self.late = (room.usable_kib(LARGE, "internal"), 1) if self.obeys else (self.size, 0)
+            self.size, self.late = (grow.usable_kib(LARGE, "internal"), 1) if self.obeys else (self.size, 0)
         else:
             self.filesystem = self.size
 
 
 def run(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: host)
-    monkeypatch.setattr(door, "Runner", lambda _: host)
-    monkeypatch.setattr(door.time, "sleep", lambda _: None)
+    monkeypatch.setattr(entry_point, "AnsibleModule", lambda **_: host)
+    monkeypatch.setattr(entry_point, "Runner", lambda _: host)
+    monkeypatch.setattr(entry_point.time, "sleep", lambda _: None)
     with pytest.raises(Left) as left:
-        door.main()
+        entry_point.main()
     return left.value.args[0]
 
 
 def peers() -> list[dict[str, Any]]:
-    return [dict(room.Side("debian2", "/dev/sdb", LARGE, room.usable_kib(LARGE, "internal"))._asdict())]
+    return [dict(grow.Side("debian2", "/dev/sdb", LARGE, grow.usable_kib(LARGE, "internal"))._asdict())]
 
 
 @pytest.mark.parametrize("filesystem", ["ext4", "xfs"])
@@ -94,12 +94,12 @@ def test_it_looks_foretells_grows_and_then_has_nothing_to_do(monkeypatch, filesy
     done = run(monkeypatch, host)
     assert foretold["actions"] == done["actions"] and done["changed"]
     assert host.ran == ["drbdadm", {"ext4": "resize2fs", "xfs": "xfs_growfs"}[filesystem]]
-    assert done["device_kib"] == done["filesystem_kib"] == room.usable_kib(LARGE, "internal")
+    assert done["device_kib"] == done["filesystem_kib"] == grow.usable_kib(LARGE, "internal")
     assert not run(monkeypatch, host)["changed"]
 
 
 def test_a_device_that_does_not_grow_leaves_the_filesystem_alone(monkeypatch):
-    monkeypatch.setattr(door, "PATIENCE", 0)
+    monkeypatch.setattr(entry_point, "TIMEOUT", 0)
     host = Host(peers=peers())
     host.obeys = False
     left = run(monkeypatch, host)

@@ -3,9 +3,9 @@ import json
 from collections import namedtuple
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteFile
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, RemoveFile, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as reader, plan as drbd_plan
-from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as door
+from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as entry_point
 
 Output = namedtuple("Output", "code out err")
 NOTE = "/var/lib/linuxha/drbd/repl.json"
@@ -45,6 +45,7 @@ class PretendedHost:
         self.xml = XML
         self.steps = None                       # how many actions are done before the run is killed
         self.ran = []
+        self.enabled = "enabled"
 
     def has(self, program):
         return program in self.programs
@@ -85,6 +86,8 @@ class PretendedHost:
             return Output(0 if self.generation else 1, self.generation, "")
         if argv[:3] == ("drbdadm", "--dry-run", "adjust"):
             return Output(0, self.pending, "")
+        if argv == ("systemctl", "is-enabled", "drbd@repl.target"):
+            return Output(0, self.enabled + "\n", "")
         assert argv[:2] == ("drbdsetup", "events2"), argv
         return Output(0, self.events(), "")
 
@@ -107,6 +110,9 @@ class PretendedHost:
             raise Killed
         if isinstance(action, WriteFile):
             self.files[action.path] = action.content
+        elif isinstance(action, RemoveFile):
+            del self.files[action.path]
+            self.described = False
         else:
             assert isinstance(action, Command)
             self.ran.append(" ".join(action.argv))
@@ -135,6 +141,10 @@ class PretendedHost:
             self.signatures.append("ext4")
         elif argv[0] == "wipefs":
             self.signatures, self.generation = [], ""
+        elif words == "drbdsetup down repl":
+            self.live = None
+        elif words == "systemctl disable --now drbd@repl.target":
+            self.enabled = "disabled"
         else:
             raise AssertionError(words)
 
@@ -145,7 +155,7 @@ class PretendedModule:
     _diff = True  # as with --diff
 
     def __init__(self, params, check_mode=False):
-        self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
+        self.params = {key: entry.get("default") for key, entry in entry_point.argument_spec().items()}
         self.params.update({"name": "repl", "node": "debian1"}, **params)
         self.check_mode = check_mode
 
@@ -161,10 +171,10 @@ def fixture_go(monkeypatch):
     monkeypatch.setattr(reader.time, "sleep", lambda seconds: None)
 
     def go(host, check_mode=False, **params):
-        monkeypatch.setattr(door, "AnsibleModule", lambda **kwargs: PretendedModule(params, check_mode))
-        monkeypatch.setattr(door, "Runner", lambda module: host)
+        monkeypatch.setattr(entry_point, "AnsibleModule", lambda **kwargs: PretendedModule(params, check_mode))
+        monkeypatch.setattr(entry_point, "Runner", lambda module: host)
         with pytest.raises(Ended) as ended:
-            door.main()
+            entry_point.main()
         return ended.value.args[0]
     return go
 
@@ -255,17 +265,17 @@ def test_a_filesystem_seen_only_through_drbd_is_not_overwritten(go):
     host = PretendedHost()
     go(host, **FIRST)
     host.live["role"] = "Secondary"
-    door_read = reader.read_device
+    original_read = reader.read_device
 
     def read_device(runner, path, start=0):
-        device = door_read(runner, path, start)
+        device = original_read(runner, path, start)
         kind = drbd_plan.Signature("xfs", "", "", 0)
         return device._replace(signatures=(kind,)) if path == "/dev/drbd0" else device
     reader.read_device = read_device
     try:
         assert "xfs" in go(host, **SECOND)["msg"]
     finally:
-        reader.read_device = door_read
+        reader.read_device = original_read
     assert not any(line.startswith("mkfs") for line in host.ran)
 
 
@@ -278,29 +288,55 @@ def running():
     return host
 
 
-def asked(host, monkeypatch, **more):
-    monkeypatch.setattr(reader.os, "uname", lambda: namedtuple("Name", "nodename")("debian1"))
-    return reader.is_idle(host, dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"}}, **more))
+def predicted(host, **more):
+    asked = dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"},
+                  "nodes": {"debian1": {"disk": "/dev/sdb", "destroy": []}}}, **more)
+    return reader.predict(host, asked, "debian1")
 
 
-def test_a_look_says_whether_there_is_anything_to_do(go, monkeypatch):
+def test_facts_tell_what_the_module_would_change(go):
     host = running()
-    assert asked(host, monkeypatch)
+    up_to_date = {"changes": [], "settled": True, "running": True}
+    assert predicted(host) == up_to_date
     assert not go(host, **FIRST)["changed"] and host.ran == []
     host.pending = "drbdsetup-84 disk-options 0 --resync-rate=10M"
-    assert not asked(host, monkeypatch)                          # there is something to do
+    assert predicted(host)["changes"] == ["apply the options of the file to the running repl"]
     host.pending = ""
-    assert not asked(host, monkeypatch, filesystem={"type": "xfs"})
+    assert "xfs is declared" in predicted(host, filesystem={"type": "xfs"})["changes"][0]
     host.files["/etc/fstab"] = "/dev/drbd0 /mnt/repl ext4 defaults 0 0\n"
-    assert not asked(host, monkeypatch)                          # this the module has to explain
+    refused = predicted(host)
+    assert "/etc/fstab mounts /dev/drbd0 at boot" in refused["changes"][0]
+    assert (refused["settled"], refused["running"]) == (False, True)
     del host.files["/etc/fstab"]
     host.live.update(replication="SyncSource", peer="Inconsistent")
-    assert not asked(host, monkeypatch)                          # there is something to wait for
+    assert predicted(host) == {"changes": [], "settled": False, "running": True}   # there is something to wait for
     host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
     host.pending = "drbdsetup-84 connect repl"
-    assert not asked(host, monkeypatch, initial_sync=None, filesystem=None)
-    assert not asked(PretendedHost(), monkeypatch, disk="/dev/sdb")
+    assert "StandAlone" in predicted(host, initial_sync=None, filesystem=None)["changes"][0]
+    bare = predicted(PretendedHost())
+    assert bare["changes"][-1].startswith("bring repl up") and not bare["running"]
     assert host.ran == []
+
+
+def test_a_resource_that_cannot_be_read_is_known_to_run(go):
+    host = running()
+    host.files[NOTE] = "damaged"
+    assert predicted(host)["running"] and "damaged" in predicted(host)["changes"][0]
+    host.files.pop("/sys/module/drbd/version")
+    assert not predicted(host)["running"]
+
+
+@pytest.mark.parametrize("systemd", [True, False])
+def test_absent_leaves_nothing_that_starts_at_boot(go, systemd):
+    host = running()
+    host.programs |= {"systemctl"} if systemd else set()
+    host.files["/etc/drbd.d/repl.res"] = "resource repl {}"
+    assert go(host, True, state="absent")["changed"] and "/etc/drbd.d/repl.res" in host.files
+    assert go(host, state="absent")["changed"]
+    assert "/etc/drbd.d/repl.res" not in host.files and host.live is None
+    assert ("systemctl disable --now drbd@repl.target" in host.ran) is systemd
+    assert NOTE in host.files                                    # so that the role finds its metadata again
+    assert not go(host, state="absent")["changed"]
 
 
 def test_a_split_brain_is_an_error_or_a_report_and_changes_nothing(go):
@@ -426,7 +462,7 @@ def test_down_does_not_look_at_devices(go):
 
 def test_damaged_evidence_is_an_error(go):
     assert "no generation" in go(running(), **dict(SECOND, peers=[dict(PEER, generation="x")]))["msg"]
-    assert issubclass(door.HaError, HaError)
+    assert issubclass(entry_point.HaError, HaError)
 
 
 @pytest.mark.parametrize(("note", "there", "moved"), [
@@ -440,7 +476,7 @@ def test_metadata_is_looked_for_where_the_disk_ended_before_it_grew(
     go(host, **SECOND)
     host.live, host.generation, host.signatures = None, "", ["ext4"]
     host.described = described
-    monkeypatch.setattr(reader, "NOTES", str(tmp_path / "none" if note is None else tmp_path))
+    monkeypatch.setattr(reader, "STATE_FILES", str(tmp_path / "none" if note is None else tmp_path))
     (tmp_path / "drbd-minor-0.lkbd").touch()
     (tmp_path / "other").touch()
     host.files[str(tmp_path / "drbd-minor-0.lkbd")] = note

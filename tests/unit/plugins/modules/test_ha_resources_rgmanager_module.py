@@ -193,7 +193,7 @@ def test_a_service_that_lands_elsewhere_is_an_error():
         ({"groups": [dict(MORE, nodes=["caspar"])]}, "'caspar' is no node of the cluster"),
         ({"groups": [MORE], "status": STATUS.replace("Quorum: 3  ", "Quorum: 3 Activity blocked")}, "has no quorum"),
         ({"groups": [MORE], "conf": CONF.replace('domain="ring01"', 'domain="gone"')}, "has the domain 'gone'"),
-        ({"groups": [dict(GROUP, frozen=True)], "status": ""}, "rgmanager does not answer"),
+        ({"groups": [dict(GROUP, frozen=True)], "status": ""}, "rgmanager does not respond"),
     ],
 )
 def test_what_cannot_be_done_is_said(changes, message):

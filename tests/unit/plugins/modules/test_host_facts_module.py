@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as drbd_host
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engine_heartbeat
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import iscsi_host, lvm_host
 from ansible_collections.linuxha.cluster.plugins.modules import host_facts as module
 
 
@@ -23,7 +24,7 @@ class Module:
     """What the facts' collectors and the runner need of an AnsibleModule."""
 
     def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
-        self.params = {"questions": questions, "files": files, "drbd": [], "heartbeat": None, "queries": {}}
+        self.params = {"questions": questions, "files": files, "heartbeat": None, "queries": {}}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -66,12 +67,18 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
     assert "hush" not in str(told)
 
 
-def test_drbd_and_heartbeat_are_asked_for_by_those_who_have_them(monkeypatch):
-    monkeypatch.setattr(drbd_host, "is_idle", lambda _runner, resource: resource["name"] == "repl")
+def test_heartbeat_is_asked_for_by_those_who_have_it(monkeypatch):
     monkeypatch.setattr(engine_heartbeat, "is_idle", lambda _runner, asked: asked["groups"] == ["web"])
-    assert host_facts.idle(None, [{"name": "repl"}, {"name": "other"}], {"groups": ["web"]}) == {
-        "drbd": False, "heartbeat": True}
-    assert host_facts.idle(None, [{"name": "repl"}], None) == {"drbd": True}
+    assert host_facts.idle(None, {"groups": ["web"]}) == {"heartbeat": True}
+    assert host_facts.idle(None, None) == {}
+
+
+def test_drbd_is_read_of_the_resources_that_name_this_host(monkeypatch):
+    monkeypatch.setattr(drbd_host, "predict", lambda _runner, resource, node: (resource["name"], node))
+    monkeypatch.setattr(host_facts.os, "uname", lambda: SimpleNamespace(nodename="debian1"))
+    resources = [{"name": "repl", "nodes": {"debian1": {}, "debian2": {}}}, {"name": "other", "nodes": {"debian2": {}}}]
+    assert host_facts.read_drbd(None, resources) == {"repl": ("repl", "debian1")}
+    assert host_facts.read_drbd(None, []) == {}
 
 
 def test_nothing_of_the_groups_is_told(monkeypatch):
@@ -159,7 +166,7 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert found["ntp"] == {
         "files": {}, "pending": {}, "texts": {}, "units": {"chrony.service": {
             "Id": "chrony.service", "LoadState": "loaded"}}, "packages": {"chrony": "4.3"},
-        "commands": {"hello": "hello"}, "mounts": {}, "idle": {}}
+        "commands": {"hello": "hello"}, "results": {}, "mounts": {}, "declared": {}, "drbd": {}, "idle": {}}
     assert found["other"]["units"]["ntp.service"]["LoadState"] == "not-found"
     assert found["other"]["files"]["//none/"]["kind"] == ""
     assert (found["other"]["packages"], found["other"]["texts"], found["other"]["mounts"]) == (
@@ -208,6 +215,23 @@ def test_packages_of_the_red_hat_family_are_read_with_rpm():
     host = Host(rpm="package dma is not installed\ninstalled chrony 4.5-1\n")
     assert host_facts.read_packages(host, ["chrony", "dma"]) == {"chrony": "4.5-1"}
     assert host.ran[0][-2:] == ["chrony", "dma"]
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_whether_storage_modules_would_do_nothing_is_gathered(monkeypatch, idle):
+    def refuse(_runner: Any, asked: Any) -> bool:
+        if asked == "refused":
+            raise module.HaError("holds an ext4 filesystem")
+        return idle
+
+    monkeypatch.setattr(iscsi_host, "is_idle", refuse)
+    monkeypatch.setattr(lvm_host, "is_idle", refuse)
+    query = {"iscsi": {}, "lvm": [{}, {}], "declared": {"devices": ["/dev/a"]}}
+    found = host_facts.gather_for_roles(Host(), {"clvm": query})
+    assert found["clvm"]["idle"] == {"iscsi": idle, "lvm": idle}
+    assert found["clvm"]["declared"] == {"devices": ["/dev/a"]}
+    found = host_facts.gather_for_roles(Host(), {"clvm": {"iscsi": "refused", "lvm": [{}, "refused"]}})
+    assert found["clvm"]["idle"] == {"iscsi": False, "lvm": False}
 
 
 def test_an_unknown_part_of_a_query_is_refused():

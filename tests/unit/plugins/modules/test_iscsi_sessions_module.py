@@ -106,6 +106,17 @@ def test_a_target_is_reached_and_the_other_one_is_left_alone(go):
     assert go(host)["changed"] is False
 
 
+def test_a_host_with_something_to_do_is_not_idle(go):
+    host = Initiator()
+    params = {key: entry.get("default") for key, entry in iscsi_host.argument_spec().items()}
+    asked = {**params, "targets": [TARGET], "devices": ["/dev/disk/by-id/a"]}
+    assert not iscsi_host.is_idle(host, asked)
+    go(host, devices=asked["devices"])
+    assert iscsi_host.is_idle(host, asked)
+    host.devices.clear()
+    assert not iscsi_host.is_idle(host, asked)
+
+
 def test_check_mode_predicts_the_same_and_changes_nothing(go):
     host = Initiator()
     predicted = go(host, check_mode=True, devices=["/dev/disk/by-id/a"])

@@ -245,7 +245,7 @@ def test_files_and_names_of_nothing_are_refused(go, host, tmp_path):
     assert "absent does not exist" in go(device=str(tmp_path / "absent"), label="nerv")["msg"]
     path = host.add("sdb")
     host.hidden = {"sdb"}
-    assert "is not known to the kernel" in go(device=path, label="nerv")["msg"]
+    assert "does not exist for the kernel" in go(device=path, label="nerv")["msg"]
     assert content(path) == content(tmp_path / "image") == bytes(SIZE)
 
 
@@ -283,7 +283,7 @@ def test_what_is_asked_for_is_checked_first(go, host, params, words):
 
 def test_a_quorum_disk_is_relabelled_only_when_its_label_is_named(go, host):
     path = host.add("sdb", REAL)
-    assert "say replaces: 'magi_qdisk'" in go(device=path, label="nerv", destroy=[path])["msg"]
+    assert "set replaces: 'magi_qdisk'" in go(device=path, label="nerv", destroy=[path])["msg"]
     assert content(path)[:len(REAL)] == REAL and go.naps == []
     predicted = go(check_mode=True, device=path, label="nerv", replaces="magi_qdisk", interval=2)
     assert predicted["changed"] and content(path)[:len(REAL)] == REAL and go.naps == [4]
@@ -349,7 +349,7 @@ def test_a_qdiskd_that_starts_after_the_look_stops_the_run(go, host, monkeypatch
         real(action)
     monkeypatch.setattr(host, "perform", start_first)
     told = go(device=path, label="nerv", replaces="magi_qdisk")
-    assert "changed while it was looked at" in told["msg"] and len(told["actions"]) == number
+    assert "changed while it was read" in told["msg"] and len(told["actions"]) == number
     assert b"nerv" not in content(path)
 
 

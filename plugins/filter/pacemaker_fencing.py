@@ -1,0 +1,63 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Return what fences the nodes of a Pacemaker cluster, for the module ha_resources."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: pacemaker_fencing
+author: The linuxha.cluster maintainers
+version_added: "0.2.0"
+short_description: Return what fences the nodes of a Pacemaker cluster
+description:
+  - The option O(linuxha.cluster.ha_resources#module:fencing), from the variables of the role
+    C(pacemaker). It may hold passwords, so it is made where it is used, and is in no plan and no fact.
+  - sbd is a fence device for all nodes, and the last level of those that have levels.
+options:
+  _input:
+    description: The variables of the role by their names without C(pacemaker_); C(nodes), C(fence_devices) and C(sbd).
+    type: dict
+    required: true
+  family:
+    description: The fact C(os_family).
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Configure fencing
+  linuxha.cluster.ha_resources:
+    engine: pacemaker
+    groups: []
+    fencing: "{{ {'nodes': pacemaker_nodes, 'sbd': pacemaker_sbd, 'fence_devices': pacemaker_fence_devices}
+      | linuxha.cluster.pacemaker_fencing(ansible_facts.os_family) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(devices) and C(nodes).
+  type: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+
+
+def pacemaker_fencing(variables: dict, family: str) -> dict:
+    """Return fence devices and the levels of each node."""
+    from ..module_utils._core.plan import HaError
+    from ..module_utils._model.cluster import PACEMAKER, parse_cluster
+    from ..module_utils._pacemaker.settings import fencing_of
+    from ..plugin_utils._roles import plain
+
+    settings = {PACEMAKER + name: plain(value) for name, value in dict(
+        variables, cluster_name="x", sbd=variables["sbd"] or None).items()}
+    try:
+        return fencing_of(parse_cluster(settings, PACEMAKER), family)
+    except HaError as error:
+        raise AnsibleFilterError(str(error))
+
+
+class FilterModule:
+    """Entry point for Jinja."""
+
+    def filters(self) -> dict:
+        return {"pacemaker_fencing": pacemaker_fencing}

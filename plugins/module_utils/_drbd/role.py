@@ -1,0 +1,352 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The role drbd_failover: what it gathers, and what it changes on a host. Runs on the controller.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+import posixpath
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from .._core.config_files import File, Folder, TakeOver, Wanted, arguments_of, predict_changes
+from .resource import DrbdError, file_of, service_of, target_of
+from .settings import check_settings
+
+__all__ = ["check_settings", "plan", "plan_remove", "query"]
+
+Settings = Mapping[str, Any]
+Facts = Mapping[str, Any]
+
+COMMON = "/etc/drbd.d/global_common.conf"
+DRIVER = "/sys/module/drbd/version"
+LOADED_AT_BOOT = "/etc/modules-load.d/drbd.conf"
+ALL_IN_ONE = "drbd.service"
+SYSTEMD = "/etc/systemd/system/"
+ORDER = SYSTEMD + "drbd@.service.d/linuxha.conf"
+# In the directory of one resource a file of the same name would replace the one for all resources.
+DISKS = "linuxha-disks.conf"
+RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
+QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
+# Options, or values of options, that the parser or the driver of one version refuses.
+NEEDS_9 = {
+    "net": {"transport": (), "allow-remote-read": (), "rr-conflict": ("retry-connect", "auto-discard")},
+    "handlers": {"disconnected": (), "quorum-lost": ()},
+    "options": dict.fromkeys((
+        "auto-promote", "auto-promote-timeout", "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",
+        "peer-ack-delay", "peer-ack-window", "quorum", "quorum-minimum-redundancy", "twopc-retry-timeout",
+        "twopc-timeout"), ())}  # type: Dict[str, Dict[str, Tuple[str, ...]]]
+NEEDS_8 = {"disk": {"max-bio-bvecs": ()}, "net": {"unplug-watermark": ()}}  # type: Dict[str, Dict[str, Tuple[str, ...]]]
+
+
+class Platform(NamedTuple):
+    """What differs between platforms."""
+
+    packages: Tuple[str, ...]
+    has_units: bool  # whether there is a unit for each resource
+
+
+def query(settings: Settings) -> Dict[str, Any]:
+    """Return what to gather on a host, for all resources: which of them are its own, only its `uname -n` tells."""
+    resources = settings["drbd_failover_resources"]
+    files = [COMMON, ORDER, LOADED_AT_BOOT, _disks_file(ALL_IN_ONE)]
+    for resource in resources:
+        files += [file_of(resource["name"]), _disks_file(service_of(resource["name"]))] + _mountpoints([resource])
+    return {
+        "files": sorted(set(files)), "texts": [DRIVER, LOADED_AT_BOOT],
+        "units": [ALL_IN_ONE] + [target_of(resource["name"]) for resource in resources],
+        "drbd": [{"name": resource["name"], "initial_sync": resource["initial_sync"],
+                  "filesystem": _filesystem(resource),
+                  "nodes": {entry["name"]: {"disk": entry["disk"], "destroy": destroyed_on(settings, entry["name"])}
+                            for entry in resource["nodes"]}} for resource in resources]}
+
+
+def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
+    """Return what has to change on the host.
+
+    changes: a sentence for each change; packages: what to install, empty where DRBD is installed; load: whether the
+    driver has to be loaded, now and at boot; files: arguments of the module config_files; resources: those that
+    drbd_resource has to bring up here, with the inventory name of the other node; texts: the files of resources by
+    name; enable, disable: units at boot.
+    """
+    here = facts[node]
+    hosts = hosts_of(facts)
+    check_hosts(settings, facts, node, hosts)
+    check_driver(settings, here, node)
+    name, platform = here["os"]["nodename"], platform_of(here["os"])
+    mine = resources_of(settings, name)
+    packages = [] if is_installed(here) else list(settings["drbd_failover_packages"] or platform.packages)
+    load = here["texts"][DRIVER] is None or "drbd" not in (here["texts"][LOADED_AT_BOOT] or "").split()
+    per_resource = platform.has_units if settings["drbd_failover_start_units"] == "auto" \
+        else settings["drbd_failover_start_units"] == "per_resource"
+    files = files_of(settings, here, per_resource)
+    targets = [target_of(resource["name"]) for resource in mine] if per_resource else [ALL_IN_ONE]
+    enable = [unit for unit in targets if not _starts_at_boot(here["units"][unit])]
+    disable = [ALL_IN_ONE] if per_resource and here["units"][ALL_IN_ONE].get("UnitFileState") == "enabled" else []
+    changes = ["install " + ", ".join(packages)] if packages else []
+    changes += ["load the kernel module drbd, now and at boot"] if load else []
+    changes += predict_changes(here, files)
+    resources = []
+    for resource in mine:
+        other = peer_of(resource, name)
+        own = _reconciles(resource, here)
+        theirs = _reconciles(resource, facts[hosts[other]])
+        changes += own or (["reconcile %s together with %s" % (resource["name"], other)] if theirs else [])
+        if own or theirs:
+            resources.append(_arguments(settings, resource, name, hosts[other]))
+    changes += ["start %s and enable it at boot" % unit for unit in enable]
+    changes += ["disable %s" % unit for unit in disable]
+    return {"changes": changes, "packages": packages, "load": load, "files": arguments_of(files),
+            "resources": resources, "enable": enable, "disable": disable,
+            "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine}}
+
+
+def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
+    """Return what takes the host's resources out of service; their data and metadata stay on the disks.
+
+    changes: a sentence for each change; down: the resources that run; disable: units that start at boot; files:
+    arguments of the module config_files.
+    """
+    here = facts[node]
+    check_service_manager(here["os"], node)
+    names = [resource["name"] for resource in resources_of(settings, here["os"]["nodename"])]
+    down = [name for name in names if here["drbd"][name]["running"]]
+    disable = [unit for unit in [ALL_IN_ONE] + [target_of(name) for name in names]
+               if here["units"][unit].get("UnitFileState") == "enabled"]
+    paths = [file_of(name) for name in names] + [ORDER] + [
+        _disks_file(service) for service in [ALL_IN_ONE] + [service_of(name) for name in names]] + [LOADED_AT_BOOT]
+    files = Wanted(tuple(File(path, None, secret=True) for path in paths), (), "drbd", RELOAD_SYSTEMD)
+    changes = ["take %s down" % name for name in down] + ["stop and disable %s" % unit for unit in disable]
+    return {"changes": changes + predict_changes(here, files), "down": down, "disable": disable,
+            "files": arguments_of(files)}
+
+
+def hosts_of(facts: Facts) -> Dict[str, str]:
+    """Return the inventory names of the hosts by what `uname -n` prints there."""
+    names: Dict[str, str] = {}
+    for host in sorted(facts):
+        name = facts[host]["os"]["nodename"]
+        if name in names:
+            raise DrbdError("CANNOT PLAN drbd_failover ON %s: `uname -n` prints '%s' on %s too; expected a name for "
+                            "each host. To continue: hostnamectl set-hostname NAME" % (host, name, names[name]))
+        names[name] = host
+    return names
+
+
+def check_service_manager(system: Mapping[str, str], node: str) -> None:
+    """Raise unless systemd runs the host."""
+    if system["service_mgr"] != "systemd":
+        raise DrbdError("CANNOT CONFIGURE drbd_failover ON %s: its service manager is %s; expected systemd, which "
+                        "starts DRBD at boot" % (node, system["service_mgr"] or "unknown"))
+
+
+def check_hosts(settings: Settings, facts: Facts, node: str, hosts: Mapping[str, str]) -> None:
+    """Raise unless every node of the resources is a host of this run: both nodes are configured together."""
+    check_service_manager(facts[node]["os"], node)
+    known = ", ".join("%s on %s" % (name, hosts[name]) for name in sorted(hosts))
+    problems = ["drbd_failover_resources[%d].nodes[%d].name: %s is not valid; expected what `uname -n` prints on a "
+                "host of this run, both nodes are configured together: %s" % (number, index, entry["name"], known)
+                for number, resource in enumerate(settings["drbd_failover_resources"])
+                for index, entry in enumerate(resource["nodes"]) if entry["name"] not in hosts]
+    problems += ["drbd_failover_resources: expected %s in the variables of %s too, as in those of %s"
+                 % (resource["name"], hosts[entry["name"]], node)
+                 for resource in settings["drbd_failover_resources"] for entry in resource["nodes"]
+                 if entry["name"] in hosts and resource["name"] not in facts[hosts[entry["name"]]]["drbd"]]
+    if problems:
+        raise DrbdError("\n".join(problems))
+
+
+def check_driver(settings: Settings, here: Facts, node: str) -> None:
+    """Raise when a resource has options that the loaded driver does not know, before they are written."""
+    version = here["texts"][DRIVER]
+    if version is None:
+        return
+    other, refused = ("8.4", NEEDS_8) if _is_9(version) else ("9", NEEDS_9)
+    problems = [
+        "drbd_failover_resources[%d].%s.%s: %s is not valid; expected an option of DRBD %s, which %s runs "
+        "(needs DRBD %s)"
+        % (number, section, key, value, version.strip(), node, other)
+        for number, resource in enumerate(settings["drbd_failover_resources"])
+        for section in sorted(refused) for key, value in (resource.get(section) or {}).items()
+        if _is_refused(refused[section], key.replace("_", "-"), value)]
+    if problems:
+        raise DrbdError("\n".join(problems))
+
+
+def _is_refused(refused: Mapping[str, Tuple[str, ...]], option: str, value: Any) -> bool:
+    return bool(option in refused and (not refused[option] or str(value) in refused[option]))
+
+
+def _is_9(version: Optional[str]) -> bool:
+    return int(re.sub(r"\D.*", "", (version or "8").strip()) or 8) >= 9
+
+
+def platform_of(system: Mapping[str, str]) -> Platform:
+    """Return the packages and units of the platform.
+
+    Debian 11 and Ubuntu 22.04 have drbd-utils 9.15, without units for single resources. Testing has no number and
+    counts as new. On Red Hat the packages come from ELRepo or LINBIT: the distribution itself has none.
+    """
+    if system["os_family"] == "RedHat":
+        return Platform(("kmod-drbd9x", "drbd9x-utils"), True)
+    if system["os_family"] != "Debian":
+        raise DrbdError("the operating system is %s; expected one of the Debian or Red Hat family"
+                        % (system["distribution"] or "unknown"))
+    major = system["distribution_major_version"]
+    return Platform(("drbd-utils",), (int(major) if major.isdigit() else 99) >= (
+        23 if system["distribution"] == "Ubuntu" else 12))
+
+
+def is_installed(here: Facts) -> bool:
+    """Return whether DRBD's tools are installed."""
+    return bool(here["units"][ALL_IN_ONE].get("LoadState", "not-found") == "loaded")
+
+
+def resources_of(settings: Settings, name: str) -> List[Mapping[str, Any]]:
+    """Return the resources of the host that `uname -n` calls so."""
+    return [resource for resource in settings["drbd_failover_resources"]
+            if name in [entry["name"] for entry in resource["nodes"]]]
+
+
+def node_of(resource: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what the resource declares for a node."""
+    return next(entry for entry in resource["nodes"] if entry["name"] == name)
+
+
+def peer_of(resource: Mapping[str, Any], name: str) -> str:
+    """Return the name of the other node."""
+    return str(next(entry["name"] for entry in resource["nodes"] if entry["name"] != name))
+
+
+def destroyed_on(settings: Settings, name: str) -> List[str]:
+    """Return the disks of a node whose content may be destroyed."""
+    entries = [entry.partition("/") for entry in settings["drbd_failover_destroy"]]
+    return ["/" + path for host, _separator, path in entries if host in ("", name + ":")]
+
+
+def _filesystem(resource: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    filesystem = resource.get("filesystem")
+    return {"type": filesystem["type"], "options": list(filesystem.get("mkfs_options") or [])} if filesystem else None
+
+
+def _mountpoints(resources: List[Mapping[str, Any]]) -> List[str]:
+    return [resource["filesystem"]["mountpoint"] for resource in resources if resource.get("filesystem")]
+
+
+def _arguments(settings: Settings, resource: Mapping[str, Any], name: str, peer: str) -> Dict[str, Any]:
+    """Return what the tasks give to drbd_resource; nothing secret, since Ansible prints the items of a loop."""
+    return {"name": resource["name"], "disk": node_of(resource, name)["disk"], "peer": peer,
+            "destroy": destroyed_on(settings, name), "initial_sync": resource["initial_sync"],
+            "filesystem": _filesystem(resource)}
+
+
+def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
+    """Return what drbd_resource changes on a host, or waits for."""
+    name = resource["name"]
+    file = File(file_of(name), render_resource(resource, here["texts"][DRIVER]), mode=0o600)
+    found = here["drbd"][name]
+    if found["changes"]:
+        return list(found["changes"])
+    if not found["settled"]:
+        return ["wait until %s is UpToDate on both nodes" % name]
+    changed = predict_changes(here, Wanted((file,)))
+    return ["apply %s to the running %s" % (file.path, name)] if changed else []
+
+
+def _starts_at_boot(unit: Mapping[str, str]) -> bool:
+    return (unit.get("UnitFileState"), unit.get("ActiveState")) == ("enabled", "active")
+
+
+def _disks_file(service: str) -> str:
+    return "%s%s.d/%s" % (SYSTEMD, service, DISKS)
+
+
+def device_unit_of(path: str) -> str:
+    """Return systemd's unit of a block device, as `systemd-escape --path --suffix=device` prints it."""
+    escaped = re.sub(r"[^A-Za-z0-9:_./]", lambda match: "\\x%02x" % ord(match.group()),
+                     posixpath.normpath(path).strip("/"))
+    return re.sub(r"^\.", r"\\x2e", escaped).replace("/", "-") + ".device"
+
+
+def files_of(settings: Settings, here: Facts, per_resource: bool) -> Wanted:
+    """Return the files and directories that the role writes.
+
+    Directories get no mode: an existing one keeps its own, on the active node it is that of the mounted filesystem.
+    Every package ships the common file; an administrator's own stays as it is.
+    """
+    name = here["os"]["nodename"]
+    mine = resources_of(settings, name)
+    files = [File(COMMON, "global {\n  usage-count no;\n}\n", once=True)]
+    for resource in mine:
+        files.append(File(
+            file_of(resource["name"]), render_resource(resource, here["texts"][DRIVER]), 0o600,
+            check=("drbdadm", "-c", "%s", "dump"), backup=True, secret="shared-secret" in _options(resource, "net")))
+    if per_resource and mine:
+        files.append(File(ORDER, render_order(settings["drbd_failover_start_before"])))
+        files += [File(_disks_file(service_of(resource["name"])), render_disks([resource], name)) for resource in mine]
+    elif mine:
+        files.append(File(_disks_file(ALL_IN_ONE), render_disks(mine, name)))
+    return Wanted(tuple(files), tuple(Folder(path) for path in _mountpoints(mine)), "drbd", RELOAD_SYSTEMD)
+
+
+def render_order(before: List[str]) -> str:
+    """Return what orders all resources before the cluster manager."""
+    return ("# Managed by Ansible: the cluster manager finds the resource up, "
+            "and lets go of it before it is taken down.\n"
+            "[Unit]\nBefore=%s\n" % " ".join(before))
+
+
+def render_disks(resources: List[Mapping[str, Any]], name: str) -> str:
+    """Return what makes a service wait for its disks: volumes of LVM may appear late at boot."""
+    units = sorted({device_unit_of(path) for resource in resources for path in disks_of(resource, name)})
+    return ("# Managed by Ansible: DRBD attaches its disks, which may appear late at boot.\n"
+            "[Unit]\nWants=%s\nAfter=%s\n" % (" ".join(units), " ".join(units)))
+
+
+def disks_of(resource: Mapping[str, Any], name: str) -> List[str]:
+    """Return the disk and the external meta-disk of a node."""
+    node = node_of(resource, name)
+    meta = _meta_disk(resource, node).partition("[")[0]
+    return [node["disk"]] + ([] if meta == "internal" else [meta])
+
+
+def _meta_disk(resource: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    return str(node.get("meta_disk") or resource.get("meta_disk") or "internal")
+
+
+def render_resource(resource: Mapping[str, Any], version: Optional[str]) -> str:
+    """Return the file of a resource. DRBD 9 has the option fencing in another section than 8.4."""
+    level = resource.get("fencing") or "dont-care"
+    fencing = {} if level == "dont-care" else {"fencing": level}
+    in_net = fencing if _is_9(version) else {}
+    rate = resource.get("resync_rate")
+    net = dict({"protocol": resource.get("protocol") or "C", "after-sb-0pri": "disconnect",
+                "after-sb-1pri": "disconnect", "after-sb-2pri": "disconnect"}, **in_net)
+    disk = dict({"on-io-error": "detach"}, **({"resync-rate": rate, "c-max-rate": rate} if rate else {}))
+    disk.update({} if in_net else fencing)
+    lines = ["# Ansible managed", "resource %s {" % resource["name"]]
+    for section, defaults in (("net", net), ("startup", {"wfc-timeout": 120, "degr-wfc-timeout": 120}),
+                              ("disk", disk), ("options", {}), ("handlers", {})):
+        options = dict(defaults, **_options(resource, section))
+        if options:
+            lines += ["  %s {" % section] + ["    %s %s;" % (name, _word(name, value))
+                                             for name, value in options.items()] + ["  }"]
+    for node in resource["nodes"]:
+        address = node["address"]
+        lines += ["  on %s {" % node["name"],
+                  "    device %s minor %s;" % (resource["device"], re.sub(r"^.*[^0-9]", "", resource["device"])),
+                  "    disk %s;" % node["disk"],
+                  "    address %s:%s;" % ("ipv6 [%s]" % address if ":" in address else "ipv4 " + address,
+                                          resource["port"]),
+                  "    meta-disk %s;" % _meta_disk(resource, node), "  }"]
+    return "\n".join(lines + ["}"]) + "\n"
+
+
+def _options(resource: Mapping[str, Any], section: str) -> Dict[str, Any]:
+    return {str(key).replace("_", "-"): value for key, value in (resource.get(section) or {}).items()}
+
+
+def _word(name: str, value: Any) -> str:
+    text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    if re.match(r"[A-Za-z0-9_./-]+\Z", text) and name not in QUOTED:
+        return text
+    return '"%s"' % text.replace("\\", "\\\\")

@@ -1,0 +1,261 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The role pacemaker: what it gathers, and what it changes on the nodes of a cluster. Runs on the controller.
+
+Private to linuxha.cluster; nothing outside may import it.
+"""
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+
+from .._core import config_files
+from .._core.block_devices import Device
+from .._core.plan import HaError
+from .._model.cluster import PACEMAKER as ROLE, Cluster, hosts_of, node_on, parse_cluster
+from . import plan as _plan, sbd as _sbd
+from .corosync_state import parse_cmap
+from .plan import CIB, CONF, FIRST_START, FIRST_START_SETTINGS, KEY, SBD_FILES, Desired, Host, Steps
+from .settings import SBD_UNIT, check_settings, cluster_properties, fencing_of
+
+__all__ = ["check_settings", "plan", "query"]
+
+NSS = "/etc/corosync/qdevice/net"
+NEXT_KEY = KEY + ".next"  # of a rotation of the key that was not finished
+
+
+class Packages(NamedTuple):
+    """The packages of a family of distributions. ``agents`` may be empty: then each agent has its own package."""
+
+    base: Tuple[str, ...]
+    sbd: Tuple[str, ...]
+    quorum_device: Tuple[str, ...]
+    agents: Tuple[str, ...]
+
+
+PACKAGES = {
+    "Debian": Packages(("corosync", "pacemaker", "pacemaker-cli-utils", "resource-agents", "psmisc"), ("sbd",),
+                       ("corosync-qdevice",), ("fence-agents",)),
+    "RedHat": Packages(("corosync", "pacemaker", "pacemaker-cli", "resource-agents", "psmisc"),
+                       ("sbd", "fence-agents-sbd"), ("corosync-qdevice",), ()),
+}
+
+
+# --- gather -----------------------------------------------------------------------------------------------------
+
+def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what to gather on a host of any supported distribution."""
+    cluster = parse_cluster(dict(settings), ROLE)
+    desired = Desired(cluster, "Debian")
+    files = [CONF, SBD_UNIT, FIRST_START, FIRST_START_SETTINGS] + sorted(SBD_FILES.values())
+    commands: Dict[str, List[str]] = {
+        "cmap": ["corosync-cmapctl"], "key": ["sha256sum", KEY], "next_key": ["sha256sum", NEXT_KEY],
+        "cib": ["grep", "-c", "<primitive", CIB],
+        "certificate": ["certutil", "-L", "-d", NSS + "/nssdb", "-n", "Cluster Cert"]}
+    for device in _devices(cluster):
+        commands["dump " + device] = ["sbd", "-d", device, "dump"]
+        commands["list " + device] = ["sbd", "-d", device, "list"]
+    return {
+        "files": files, "texts": sorted(set(_plan.list_files(desired)) | set(files[:2]) | set(SBD_FILES.values())),
+        "units": list(_plan.list_units(desired)), "commands": commands,
+        "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
+        "pacemaker": {
+            "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
+            "fencing": {family: fencing_of(cluster, family) for family in PACKAGES},
+            "properties": cluster_properties(cluster), "restart": settings["pacemaker_allow_outage"]}}
+
+
+def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
+    """Return the packages that a node needs: those that the user names, or the platform's."""
+    known, devices = PACKAGES[family], settings["pacemaker_fence_devices"]
+    if settings["pacemaker_packages"]:
+        return list(settings["pacemaker_packages"])
+    agents = known.agents or sorted({device["agent"].replace("fence_", "fence-agents-", 1).replace("_", "-")
+                                     for device in devices})
+    return list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
+                + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + (
+                    list(agents) if devices else [])
+
+
+def _name_of(package: str) -> str:
+    """Return the name of a package that may be named with its version, as in "sbd=1.5*"."""
+    return package.split("=", maxsplit=1)[0]
+
+
+def _devices(cluster: Cluster) -> Tuple[str, ...]:
+    return cluster.sbd.devices if cluster.sbd else ()
+
+
+def _host_from(facts: Mapping[str, Any]) -> Host:
+    """Return the facts of a host as the planner of the cluster takes them."""
+    commands, texts = facts["commands"], facts["texts"]
+    return Host(facts["units"], {path: text for path, text in texts.items() if text is not None},
+                parse_cmap(commands["cmap"]), _digest(commands["key"]),
+                commands["cib"].strip() not in ("", "0"))
+
+
+def _digest(output: str) -> str:
+    """Return the digest that sha256sum printed, "" when there is no such file."""
+    return output.split(maxsplit=1)[0] if output.split() else ""
+
+
+def _disks_of(facts: Mapping[str, Any], cluster: Cluster) -> Tuple[_sbd.Disk, ...]:
+    """Return the disks of sbd as a host sees them; what is on one without a header is not gathered."""
+    commands = facts["commands"]
+    return tuple(_sbd.Disk(path, _sbd.parse_dump(commands["dump " + path]), _sbd.parse_list(commands["list " + path]),
+                           Device(path)) for path in _devices(cluster))
+
+
+# --- plan -------------------------------------------------------------------------------------------------------
+
+class Facts(NamedTuple):
+    """All that a plan is made of: the cluster, the facts of its hosts and the steps of each."""
+
+    settings: Mapping[str, Any]
+    cluster: Cluster
+    desired: Desired
+    facts: Mapping[str, Any]
+    hosts: Dict[str, Host]
+    steps: Dict[str, Steps]
+    first: str                # the host that does what is done once
+
+
+def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
+    """Return the changes of one node; raise HaError, with one line for each reason, when nothing may be changed.
+
+    changes: a sentence for each; warnings; packages: to install, on any_packages at least one node has some.
+    leave, stop, reboot, softdog, reload, stop_qdevice, gone, enable, disable, start: see plan.Steps.
+    first: inventory name of the host that does what is done once, is_first: it is this one.
+    files, first_start: arguments of config_files. key, certificate: {from: host, missing: here, missing_on: hosts}.
+    next_key_from: host with the key of a rotation that was not finished. properties: of the cluster.
+    disks: arguments of sbd_disk, with prepare and verify. configure, groups: whether the CIB is changed from here.
+    online: nodes to wait for. test: the node whose fencing is tested from here, "" for no test.
+    """
+    cluster = parse_cluster(dict(settings), ROLE)
+    here = node_on(cluster, node, ROLE)
+    known = _facts_of(settings, cluster, facts, facts[node]["os"]["os_family"])
+    refusals = [refusal for steps in known.steps.values() for refusal in steps.refusals]
+    fresh = any(steps.fresh for steps in known.steps.values())
+    certificate = _certificate(known, node)
+    device = cluster.quorum_device
+    if device and certificate["missing"] and not device.delegate:
+        refusals.append("pacemaker_quorum_device.delegate: is missing; expected the inventory name of the host of the "
+                        "quorum device, to sign a certificate for %s there, or tls: off" % node)
+    if refusals:
+        raise HaError("\n".join(dict.fromkeys(refusals)))
+    names = [each.name for each in cluster.nodes]
+    started = fresh and settings["pacemaker_start"]
+    result: Dict[str, Any] = dict(known.steps[node]._asdict(), nodes=names, first=known.first,
+                                  is_first=node == known.first, certificate=certificate)
+    result.update(
+        packages=_missing_packages(known, node),
+        any_packages=any(_missing_packages(known, host) for host in known.hosts),
+        key={"from": known.steps[node].key_from or known.first, "create": not known.steps[node].key_from,
+             "missing": known.steps[node].key_missing,
+             "missing_on": [host for host in known.hosts if known.steps[host].key_missing]},
+        next_key_from=next((host for host in sorted(known.hosts) if facts[host]["commands"]["next_key"]), ""),
+        properties=cluster_properties(cluster),
+        disks=_disks(known, node), online=_offline(known),
+        test=names[(names.index(here.name) + 1) % len(names)] if started and settings["pacemaker_test_fencing"] else "",
+        devices=list(_devices(cluster)))
+    result.update(_resources(known, fresh, node))
+    result.update(_files(known, node))
+    result["changes"] = _changes(known, node, result)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in result.items()}
+
+
+def _facts_of(settings: Mapping[str, Any], cluster: Cluster, facts: Mapping[str, Any], family: str) -> Facts:
+    if family not in PACKAGES:
+        raise HaError("the operating system: %s is not valid; expected the Debian or the Red Hat family" % family)
+    found = hosts_of(cluster, list(facts)).values()
+    hosts = {host: _host_from(facts[host]) for host in found}
+    desired = Desired(cluster, family, settings["pacemaker_start"], settings["pacemaker_allow_outage"],
+                      settings["pacemaker_reboot"])
+    steps = {host: _plan.plan_host(host, hosts, desired) for host in hosts}
+    first = next(host for host in sorted(steps) if steps[host].first)
+    return Facts(settings, cluster, desired, facts, hosts, steps, first)
+
+
+def _missing_packages(known: Facts, host: str) -> List[str]:
+    """Return the packages to install: those that are missing, or all where a unit is missing for another reason."""
+    needed, installed = packages_of(known.settings, known.desired.family), known.facts[host]["packages"]
+    missing = [package for package in needed if not installed[_name_of(package)]]
+    return missing or (needed if known.steps[host].missing else [])
+
+
+def _files(known: Facts, host: str) -> Dict[str, Any]:
+    """Return the arguments of config_files, before the cluster starts and after its first start."""
+    softdog = _plan.uses_softdog(known.hosts[host], known.desired)
+    reload_units = config_files.TakeOver(("systemctl", "daemon-reload"))
+    founding = known.steps[host].founding and known.steps[host].fresh
+    files = config_files.Wanted(_plan.desired_files(known.desired, softdog, founding), daemon="corosync",
+                                take_over=reload_units)
+    once = tuple(file._replace(content=None) for file in files.files
+                 if founding and file.path in (FIRST_START, FIRST_START_SETTINGS))
+    after = config_files.Wanted(once, daemon="corosync", take_over=reload_units)
+    return {"files": config_files.arguments_of(files), "first_start": config_files.arguments_of(after),
+            "file_changes": config_files.predict_changes(known.facts[host], files)}
+
+
+def _certificate(known: Facts, node: str) -> Dict[str, Any]:
+    """Return which nodes lack the certificate by which the quorum device identifies the cluster."""
+    device = known.cluster.quorum_device
+    with_one = [host for host in sorted(known.hosts) if known.facts[host]["commands"]["certificate"]]
+    missing = [] if device is None or device.tls == "off" else [host for host in known.hosts if host not in with_one]
+    return {"from": with_one[0] if with_one else "", "missing": node in missing, "missing_on": missing,
+            "source": with_one[0] if with_one else known.first}
+
+
+def _disks(known: Facts, node: str) -> Dict[str, Any]:
+    """Return how the disks of sbd are prepared. They are initialised again only while the whole cluster stops."""
+    cluster, steps = known.cluster, known.steps
+    seen = {host: _disks_of(known.facts[host], cluster) for host in known.hosts}
+    names = [each.name for each in cluster.nodes]
+    times = _sbd.full_timeouts(cluster.sbd.timeouts if cluster.sbd else {})
+    ready = {host: all(disk.header and disk.header.timeouts == times
+                       and not set(names) - {slot.node for slot in disk.slots} for disk in seen[host])
+             for host in seen}
+    same = len({tuple(disk.header and disk.header.uuid for disk in seen[host]) for host in seen
+                if steps[host].fresh or host == known.first}) == 1
+    recreate = known.settings["pacemaker_allow_outage"] and all(each.stop or each.fresh for each in steps.values())
+    prepare = not (ready[known.first] and same)
+    return {"arguments": {"devices": list(_devices(cluster)), "nodes": names, "timeouts": times},
+            "prepare": prepare and node == known.first and bool(_devices(cluster)), "recreate": recreate,
+            "verify": prepare and node != known.first and steps[node].fresh and not steps[node].reboot}
+
+
+def _offline(known: Facts) -> List[str]:
+    """Return what the cluster misses, as the host shows that does what is done once."""
+    return list(known.facts[known.first]["pacemaker"]["missing"]) if known.settings["pacemaker_start"] else []
+
+
+def _resources(known: Facts, fresh: bool, node: str) -> Dict[str, Any]:
+    """Return whether the CIB has to be changed. A CIB of a cluster that is started in this run is not known yet."""
+    found, start = known.facts[known.first]["pacemaker"], known.settings["pacemaker_start"]
+    unknown = fresh or not found["running"]
+    groups = bool(known.settings["pacemaker_groups"])
+    return {"configure": start and (unknown or bool(found["cluster"])), "unknown": unknown,
+            "groups": start and groups and (unknown or bool(found["groups"])),
+            "warnings": list(known.steps[node].warnings) + (
+                list(found["warnings"]) if node == known.first and not unknown else [])}
+
+
+def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:
+    """Return one sentence for each change on this node."""
+    found = known.facts[known.first]["pacemaker"]
+    once = node == known.first
+    texts = {
+        "leave": "stop the distribution's cluster and remove its configuration", "softdog": "load softdog",
+        "stop": "stop the whole cluster", "reboot": "reboot all nodes at the same time", "reload": "reload corosync",
+        "stop_qdevice": "stop corosync-qdevice"}
+    changes = ["install " + ", ".join(result["packages"])] if result["packages"] else []
+    changes += [text for name, text in texts.items() if result[name]]
+    changes += result["file_changes"]
+    changes += ["write %s" % KEY] if result["key"]["missing"] else []
+    changes += ["set up the certificate of the quorum device"] if result["certificate"]["missing"] else []
+    changes += ["prepare the disks of sbd"] if result["disks"]["prepare"] else []
+    changes += ["remove node %s from the CIB" % name for name in result["gone"]]
+    for verb in ("disable", "enable", "start"):
+        changes += ["%s %s" % (verb, ", ".join(result[verb]))] if result[verb] else []
+    changes += ["wait for " + ", ".join(result["online"])] if result["online"] and not result["unknown"] else []
+    for name, part in (("configure", "cluster"), ("groups", "groups")):
+        if result[name] and once:
+            changes += found[part] or ["configure %s" % {"cluster": "fencing and cluster properties"}.get(part, part)]
+    return changes
