@@ -80,7 +80,7 @@ def test_both_sides_are_shown_and_nothing_is_changed(measured, name):
 @every_side
 def test_a_directory_that_is_too_small_for_the_image_is_refused(measured, name):
     assert "/run/lock has " in measured[name]["too_small"]
-    assert "MiB" in measured[name]["too_small"] and "the image of" in measured[name]["too_small"]
+    assert "MiB of free space; the image of" in measured[name]["too_small"]
 
 
 @every_side

@@ -9,7 +9,7 @@ from lab.harness.scenario import changed_by, require_success
 from lab.harness.steps import step
 
 PLAYBOOK, VARIABLES = "playbooks/rotate_secrets.yml", {"cluster": "magi_nodes"}
-KILLED_AT = "Have the disk keep it"  # the task before which all files are written, and corosync is not yet reloaded
+KILLED_AT = "Write the file system buffers to the disk"  # all files are written, corosync is not yet reloaded
 
 
 def keys() -> dict[str, str]:
