@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Leave the host alone where an earlier look shows that all files are as they are to be; all else is the module's."""
+"""Skip the module where the gathered facts of the files already show that there is nothing to change."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,7 +11,7 @@ from ..filter.files_settled import files_settled
 
 
 class ActionModule(ActionBase):
-    """Run the module where there is something to do."""
+    """Runs the module unless the facts show that it would change nothing."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return what the module returns."""

@@ -1,35 +1,35 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say from an earlier look whether all files are as they are to be, without asking the host again."""
+"""Compare the gathered facts of files with the arguments of config_files: is there no change to make?"""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: files_settled
 author: The linuxha.cluster maintainers
 version_added: "0.1.0"
-short_description: Say whether config_files would have nothing to do
+short_description: Check whether config_files would change nothing
 description:
-  - Compares what M(linuxha.cluster.config_files) would be given with what M(linuxha.cluster.host_facts) has seen.
+  - Compares the arguments of M(linuxha.cluster.config_files) with the facts of M(linuxha.cluster.host_facts).
 options:
   _input:
-    description: What M(linuxha.cluster.config_files) would be given.
+    description: The arguments of M(linuxha.cluster.config_files).
     type: dict
     required: true
   seen:
-    description: The answer C(files) of M(linuxha.cluster.host_facts).
+    description: The facts C(files) of M(linuxha.cluster.host_facts).
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Say whether the file is as it is to be
+- name: Report whether the file is up to date
   ansible.builtin.debug:
-    msg: "{{ {'files': [{'dest': '/etc/motd', 'content': ''}]} | linuxha.cluster.files_settled(looked.answers.files) }}"
+    msg: "{{ {'files': [{'dest': '/etc/motd', 'content': ''}]} | linuxha.cluster.files_settled(facts.answers.files) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Whether there is nothing to do. Where the question itself is wrong it is false, and the module says why.
+  description: Whether there is nothing to change. False where the arguments are not valid.
   type: bool
 """
 
@@ -40,12 +40,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 def files_settled(arguments: dict[str, Any], seen: dict[str, Any]) -> bool:
     """Return whether the module would leave everything as it is."""
-    from ..module_utils._core.config_files import argument_spec, is_settled, wanted_from
+    from ..module_utils._core.config_files import argument_spec, desired_from, is_up_to_date
     from ..module_utils._core.plan import HaError
 
     asked = ArgumentSpecValidator(argument_spec()).validate(_plain(arguments))
     try:
-        return not asked.error_messages and is_settled(seen, wanted_from(asked.validated_parameters))
+        return not asked.error_messages and is_up_to_date(seen, desired_from(asked.validated_parameters))
     except HaError:
         return False
 
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """The filters for Jinja."""
 
     def filters(self) -> dict:
         return {"files_settled": files_settled}

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Join what all hosts say of their clusters into one report."""
+"""Join the facts of all hosts into one status report."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 name: status_report
 author: The linuxha.cluster maintainers
 version_added: "0.1.0"
-short_description: Join what all hosts say of their clusters into one report
+short_description: Join the facts of all hosts into one status report
 description:
-  - Puts the answers of M(linuxha.cluster.cluster_info) together into clusters, and finds what is not as it should be.
-  - A host that did not answer is a finding too.
+  - Joins the results of M(linuxha.cluster.cluster_info) into clusters, and finds problems.
+  - An unreachable host is a finding too.
 options:
   _input:
     description: What the module returned, by host. Hosts that were skipped are left out.
@@ -23,12 +23,12 @@ options:
     type: dict
     default: {}
   moment:
-    description: When the report is made, as it is to be shown.
+    description: Time of the report, as text for its first line.
     type: str
     default: now
   variables:
     description:
-      - The variables of each host, such as C(hostvars). Where given, what they declare is looked for on the hosts.
+      - The variables of each host, such as C(hostvars). Where given, what they declare is compared with the hosts.
       - Read are O(ignore:heartbeat_nodes), O(ignore:drbd_failover_resources), O(ignore:lvs_director_services),
         O(ignore:lvs_director_monitor), O(ignore:rhcs_cman_nodes), O(ignore:rhcs_cman_cluster_name) and
         O(ignore:rhcs_cman_stack).
@@ -48,26 +48,26 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at one host
+- name: Read one host
   linuxha.cluster.cluster_info:
-  register: look
+  register: host
 
-- name: Show what is wrong with it
+- name: Report its findings
   ansible.builtin.debug:
-    msg: "{{ ({inventory_hostname: look} | linuxha.cluster.status_report).data.findings }}"
+    msg: "{{ ({inventory_hostname: host} | linuxha.cluster.status_report).data.findings }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - C(text) is for people, C(problems) has the sentences of each host that is concerned, C(sentences) has each of them
-      once. C(unreachable) names the hosts that did not answer.
+    - C(text) is the report for a terminal, C(problems) has the findings by host, one sentence each, C(sentences) has
+      each of them once. C(unreachable) names the unreachable hosts.
     - C(data) is the same for programs, with C(moment), C(healthy), C(findings), C(clusters) and C(hosts).
   type: dict
 """
 
 
-def status_report(looks: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
+def status_report(results: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
                   without: Sequence[str] = (), managed: bool = False) -> dict:
     """Return the report as text and as data."""
     from ..module_utils._model.cluster_state import plain
@@ -80,11 +80,11 @@ def status_report(looks: dict, groups: dict | None = None, moment: str = "now", 
     )
     from ..module_utils._status.report import CRITICAL, host_of, short
 
-    hosts = [host_of(name, result) for name, result in sorted(looks.items()) if not result.get("skipped")]
+    hosts = [host_of(name, result) for name, result in sorted(results.items()) if not result.get("skipped")]
     clusters = status_clusters.join_clusters(hosts, groups or {})
     by_name = {host.name: host for host in hosts}
-    found = [one for cluster in clusters for one in status_of_clusters.look_at_cluster(cluster, by_name)]
-    found += status_of_hosts.look_at_hosts(hosts, clusters)
+    found = [one for cluster in clusters for one in status_of_clusters.check_cluster(cluster, by_name)]
+    found += status_of_hosts.check_hosts(hosts, clusters)
     declared = {host.name: status_declared.read_variables((variables or {}).get(host.name) or {}) for host in hosts}
     found += status_declared.compare(hosts, clusters, declared)
     found += status_declared.find_unmanaged(hosts, found) if managed else []
@@ -97,7 +97,7 @@ def status_report(looks: dict, groups: dict | None = None, moment: str = "now", 
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
         "sentences": [f"{one.about}: {one.problem}" for one in found],
-        "unreachable": [name for name, result in sorted(looks.items()) if result.get("unreachable")],
+        "unreachable": [name for name, result in sorted(results.items()) if result.get("unreachable")],
         "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
                  "clusters": plain(clusters),
                  "hosts": {host.name: {"answers": bool(host.said), "error": host.error or None, **host.said}
@@ -106,7 +106,7 @@ def status_report(looks: dict, groups: dict | None = None, moment: str = "now", 
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """The filters for Jinja."""
 
     def filters(self) -> dict:
         return {"status_report": status_report}

@@ -239,7 +239,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        facts = clustat_reader.look(Runner(module), module.params["engine"], module.params["timeout"])
+        facts = clustat_reader.read_cluster(Runner(module), module.params["engine"], module.params["timeout"])
     except HaError as error:
         module.fail_json(msg=str(error))
     for warning in facts["warnings"]:

@@ -1,38 +1,38 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read all that a host knows of its cluster, its disks, its balancer and its clock, in one go."""
+"""Gather the state of a host's cluster, disks, load balancer and clock in one task."""
 DOCUMENTATION = r"""
 module: cluster_info
-short_description: Read all that a host knows of its cluster, in one go
+short_description: Gather the state of a host's cluster in one task
 version_added: "0.1.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:
   - Reads the cluster as M(linuxha.cluster.clustat_facts) does, DRBD, the kernel's load balancer, the clock, the
-    addresses and the services of a host in one task. C(playbooks/status.yml) joins what all hosts say.
-  - What is not installed is V(null), never guessed. What could not be read is named in RV(faults), and does not keep
-    the rest from being read.
+    addresses and the services of a host in one task. C(playbooks/status.yml) joins the results of all hosts.
+  - What is not installed is V(null), never guessed. What could not be read is named in RV(faults); the rest is read
+    all the same.
   - Changes nothing.
 options:
   timeout:
-    description: Seconds that each of the programs may take.
+    description: Timeout of each program in seconds.
     type: int
     default: 30
 extends_documentation_fragment:
   - linuxha.cluster.attributes.facts
 notes:
-  - Run it as root. For anybody else several programs refuse.
+  - Run it as root. Several programs fail for other users.
 """
 
 EXAMPLES = r"""
-- name: Look at everything
+- name: Gather the state of the host
   linuxha.cluster.cluster_info:
-  register: look
+  register: host
 
-- name: Go on only while DRBD is equal on both sides
+- name: Verify that DRBD is UpToDate on both sides
   ansible.builtin.assert:
-    that: look.drbd.resources | rejectattr("equal") | length == 0
+    that: host.drbd.resources | rejectattr("equal") | length == 0
 """
 
 RETURN = r"""
@@ -63,7 +63,7 @@ ipvs:
   type: dict
   returned: success
 clock:
-  description: What chrony or ntpd says; V(null) where neither is installed. C(offset) is in seconds.
+  description: The state of chrony or ntpd; V(null) where neither is installed. C(offset) is in seconds.
   type: dict
   returned: success
   sample: {daemon: chrony, answered: true, source: 192.168.69.254, offset: -0.000002144, own: false, sources: 2}
@@ -73,7 +73,7 @@ addresses:
   elements: dict
   returned: success
 units:
-  description: The services of a cluster that are there, by name; V(null) without systemd.
+  description: The installed services of a cluster, by name; V(null) without systemd.
   type: dict
   returned: success
   sample: {sbd: {state: active, enabled: true, "off": false}}
@@ -85,8 +85,7 @@ disks:
   sample: [{mountpoint: /, used_percent: 42, inodes_percent: 7}]
 unfinished:
   description:
-    - What runs that were killed have left on this host, for the next run to go on from; the C(file) that tells, and the
-      C(playbook) to run again.
+    - Interrupted runs on this host, the state C(file) of each, and the C(playbook) to run again.
   type: list
   elements: dict
   returned: success
@@ -107,7 +106,7 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.runner import Runner
 from ..module_utils._status import cluster_reader as clustat_reader, host as status_host
 
-ANY = tuple(range(256))  # what a program says counts more than how it ends
+ANY = tuple(range(256))  # the output of a program counts more than its exit code
 KERNEL_TABLE = "/proc/net/ip_vs"
 DRIVER = "/sys/module/drbd/version"
 MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
@@ -118,29 +117,29 @@ DISKS = ("df", "--output=target,pcent,ipcent", "/", "/var")
 
 
 class Host:
-    """This host: asks each tool that is there. All thinking is done elsewhere."""
+    """This host: runs each tool that is installed."""
 
     def __init__(self, runner, seconds):
         self.runner, self.seconds, self.faults = runner, seconds, {}
 
-    def ask(self, *argv):
+    def output_of(self, *argv):
         """Return what a program printed; nothing where it is not installed."""
         if not self.runner.has(argv[0]):
             return ""
         return self.runner.run(argv, accepted=ANY, seconds=self.seconds).out
 
     def read(self):
-        """Return all that is known of this host. What cannot be read is told, and is no end."""
-        clustat = self.part("clustat", lambda: clustat_reader.look(self.runner, "auto", self.seconds))
-        found = {name: self.part(name, look) for name, look in (
+        """Return the facts of this host; what cannot be read is None, with the reason in ``faults``."""
+        clustat = self.part("clustat", lambda: clustat_reader.read_cluster(self.runner, "auto", self.seconds))
+        found = {name: self.part(name, read) for name, read in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
             ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
-    def part(self, name, look):
-        """Return one part, or nothing and why."""
+    def part(self, name, read):
+        """Return one part, or None, with the reason in ``faults``."""
         try:
-            return look()
+            return read()
         except (HaError, OSError, ValueError) as error:
             self.faults[name] = str(error)
             return None
@@ -149,8 +148,8 @@ class Host:
         driver = self.runner.read_file(DRIVER)
         if driver is None and not self.runner.has("drbdadm"):
             return None
-        events = self.ask("drbdsetup", "events2", "--now", "--statistics") if driver else ""
-        return status_host.drbd_facts(driver.strip() if driver else None, events, self.ask("drbdadm", "dump-xml"),
+        events = self.output_of("drbdsetup", "events2", "--now", "--statistics") if driver else ""
+        return status_host.drbd_facts(driver.strip() if driver else None, events, self.output_of("drbdadm", "dump-xml"),
                                        os.uname().nodename)
 
     def ipvs(self):
@@ -159,31 +158,32 @@ class Host:
         texts = [self.runner.read_file(path) or "" for path in paths]
         if table is None:  # ip_vs is not loaded; ipvsadm would load it
             return status_host.ipvs_facts("", "", texts) if status_host.expected_of(texts) else None
-        return status_host.ipvs_facts(table, self.ask("ipvsadm", "-L", "--daemon"), texts)
+        return status_host.ipvs_facts(table, self.output_of("ipvsadm", "-L", "--daemon"), texts)
 
     def clock(self):
-        said = [status_host.clock_facts(daemon, self.ask(*argv)) for daemon, argv in CLOCKS
+        said = [status_host.clock_facts(daemon, self.output_of(*argv)) for daemon, argv in CLOCKS
                 if self.runner.has(argv[0])]
         return next((clock for clock in said if clock["answered"]), said[0] if said else None)
 
     def addresses(self):
-        return status_host.address_facts(self.ask("ip", "-json", "address", "show")) if self.runner.has("ip") else None
+        if not self.runner.has("ip"):
+            return None
+        return status_host.address_facts(self.output_of("ip", "-json", "address", "show"))
 
     def units(self, clustat):
         if not self.runner.has("systemctl"):
             return None
-        return status_host.unit_facts(self.ask(*units.show(status_host.list_units(clustat))))
+        return status_host.unit_facts(self.output_of(*units.show(status_host.list_units(clustat))))
 
     def disks(self):
-        return status_host.disk_facts(self.ask(*DISKS)) if self.runner.has("df") else None
+        return status_host.disk_facts(self.output_of(*DISKS)) if self.runner.has("df") else None
 
     def unfinished(self):
-        return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.NOTES
+        return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.STATE_FILES
                 for path in sorted(glob.glob(pattern))]
 
 
 def main():
-    """Look, and leave."""
     module = AnsibleModule(argument_spec={"timeout": {"type": "int", "default": 30}}, supports_check_mode=True)
     module.exit_json(changed=False, **Host(Runner(module), module.params["timeout"]).read())
 

@@ -1,23 +1,23 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door of the shared LVM's rooms."""
+"""Create and grow shared volume groups, volumes and filesystems."""
 DOCUMENTATION = r"""
 module: clustered_lvm
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Bring shared volume groups, their volumes and filesystems into being, and let them grow
+short_description: Create and grow shared volume groups, their volumes and filesystems
 description:
-  - Sets lvm.conf and the devices that LVM sees, makes shared volume groups, starts their locks, makes and grows volumes
-    and their filesystems.
+  - Sets lvm.conf and the devices that LVM sees, creates shared volume groups, starts their locks, creates and grows
+    volumes and their filesystems.
   - Works with lvmlockd (C(vgcreate --shared)) and with clvmd (C(vgcreate -c y)).
-  - A device is only taken if it is proven to hold nothing, or is an empty physical volume of no group. Anything else is
-    refused, naming the device and what is on it.
-  - A group or volume that is there is kept. Nothing is made smaller, moved, converted or removed.
-  - A filesystem is only made on a volume that this module made and that has none yet, or that is empty. What is on a
-    volume is read from beneath it, so that nothing has to be activated to look.
-  - It runs on all hosts of the cluster. One of them, the O(creator), makes what is missing; the others look.
+  - A device is only used if it is verified to hold nothing, or is an empty physical volume of no group. Anything else
+    is refused, naming the device and its content.
+  - An existing group or volume is kept. Nothing is made smaller, moved, converted or removed.
+  - A filesystem is only created on a volume that this module created and that has none yet, or that is empty. The
+    content of a volume is read from the devices beneath it, so that no volume has to be activated.
+  - It runs on all hosts of the cluster. One of them, the O(creator), creates what is missing; the others only verify.
     A volume is grown where it is active.
 options:
   volume_groups:
@@ -58,7 +58,7 @@ options:
             type: str
             required: true
           filesystem:
-            description: Filesystem that is made once and grows with the volume.
+            description: Filesystem that is created once and grows with the volume.
             type: dict
             suboptions:
               type:
@@ -80,7 +80,7 @@ options:
                 description: For V(gfs2), number of journals, one for each node that mounts it.
                 type: int
   locking:
-    description: What keeps the hosts apart.
+    description: The locking between the hosts.
     type: str
     choices: [lvmlockd, clvmd, none]
     default: lvmlockd
@@ -91,7 +91,7 @@ options:
     default: {}
   device_selection:
     description:
-      - How LVM is told which devices it may use. V(filter) writes a filter that accepts the declared devices and
+      - How LVM gets the devices that it may use. V(filter) writes a filter that accepts the declared devices and
         O(filter_accept) only; V(devices_file) enters them in the devices file; V(keep) leaves both alone.
       - V(auto) is the devices file where the host has one, and the filter elsewhere.
       - A filter that would hide a physical volume which LVM sees now is refused.
@@ -104,7 +104,7 @@ options:
     elements: str
     default: []
   creator:
-    description: Whether this host makes what is missing. Exactly one host of the cluster does.
+    description: Whether this host creates what is missing. Exactly one host of the cluster does.
     type: bool
     default: false
   elsewhere:
@@ -114,13 +114,13 @@ options:
     type: list
     elements: str
   missing_devices:
-    description: With V(ignore), devices may be missing. For check mode, where they come with a step that is not taken.
+    description: With V(ignore), devices may be missing. For check mode, where a skipped step would attach them.
     type: str
     choices: [fail, ignore]
     default: fail
   setup_only:
     description:
-      - Only set lvm.conf and what LVM sees, before the cluster runs. The groups and devices are looked at, and what
+      - Only set lvm.conf and what LVM sees, before the cluster runs. The groups and devices are validated, so that what
         would be refused later is refused now.
     type: bool
     default: false
@@ -130,15 +130,15 @@ options:
     default: 120
 attributes:
   check_mode:
-    description: Predicts what would be done, also where LVM is not installed yet.
+    description: Predicts all changes, also where LVM is not installed yet.
     support: full
   diff_mode:
-    description: Shows lvm.conf and the declared groups as they are and as they will be.
+    description: Shows lvm.conf and the declared groups, before and after.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Look at the groups from all nodes
+- name: Read the groups on all nodes
   linuxha.cluster.clustered_lvm: &groups
     volume_groups:
       - name: magi_vg
@@ -147,12 +147,12 @@ EXAMPLES = r"""
           - {name: test_lv, size: 1G, filesystem: {type: ext4}}
     creator: "{{ inventory_hostname == ansible_play_hosts_all[0] }}"
   check_mode: true
-  register: seen
+  register: before
 
-- name: Make what is missing, and grow what is active nowhere
+- name: Create what is missing, and grow what is active nowhere
   linuxha.cluster.clustered_lvm:
     <<: *groups
-    elsewhere: "{{ others | map('extract', hostvars, ['seen', 'active']) | flatten }}"
+    elsewhere: "{{ others | map('extract', hostvars, ['before', 'active']) | flatten }}"
   vars:
     others: "{{ ansible_play_hosts_all | difference([inventory_hostname]) }}"
   when: inventory_hostname == ansible_play_hosts_all[0]
@@ -170,12 +170,12 @@ active:
   type: list
   elements: str
 waiting:
-  description: Volumes with something to do that this host leaves alone until O(elsewhere) is given.
+  description: Volumes that need a change, which this host does not make until O(elsewhere) is given.
   returned: success
   type: list
   elements: str
 volume_groups:
-  description: The declared groups that are there.
+  description: The declared groups that exist.
   returned: success
   type: list
   elements: dict
@@ -187,21 +187,21 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._storage import lvm_plan
-from ..module_utils._storage.lvm_host import Host, argument_spec, plan, wanted_from
+from ..module_utils._storage.lvm_host import Host, argument_spec, desired_from, plan
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        wanted = wanted_from(module.params)
+        desired = desired_from(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["timeout"])
+    host = Host(Runner(module), desired, module.params["timeout"])
     waiting = []
 
     def plan_and_wait(current):
-        waiting.extend(lvm_plan.waiting(current, wanted))
-        return plan(current, wanted)
+        waiting.extend(lvm_plan.waiting(current, desired))
+        return plan(current, desired)
 
     reconcile(module, read=host.read, plan=plan_and_wait, perform=host.perform, describe=host.describe,
               report=lambda state: dict(host.report(state), waiting=waiting))

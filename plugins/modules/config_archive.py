@@ -1,27 +1,27 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for backups of a node's configuration."""
+"""Save the configuration of a cluster node in an archive, or read one."""
 
 DOCUMENTATION = r"""
 module: config_archive
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Save the configuration of a cluster's node in an archive, or read one
+short_description: Save the configuration of a cluster node in an archive, or read one
 description:
   - Saves files with their owners and modes, and what programs print, in a C(.tar.gz) with a manifest. The archive is
-    read again and compared before it gets its name, and nobody but its owner may read it.
-  - An archive that is there is never replaced.
-  - With O(state=read) it reads an archive and refuses one that does not fit its manifest, or that is of another node.
-    It returns the files as M(linuxha.cluster.config_files) takes them.
+    verified before it gets its name, and only its owner may read it.
+  - An existing archive is never replaced.
+  - With O(state=read) it reads an archive and fails where it does not match its manifest, or is of another node.
+    It returns the files as an option of M(linuxha.cluster.config_files).
 options:
   path:
-    description: The archive.
+    description: Absolute path of the archive.
     type: path
     required: true
   state:
-    description: Whether it is to be made or read.
+    description: Whether the archive is written or read.
     type: str
     choices: [made, read]
     default: made
@@ -34,19 +34,19 @@ options:
     type: str
     required: true
   paths:
-    description: Files and folders, also as patterns such as C(/etc/ha.d/*.cf). Those that are not there are left
-      out.
+    description: Files and directories, also as patterns such as C(/etc/ha.d/*.cf). Those that do not exist are
+      skipped.
     type: list
     elements: str
     default: []
   outputs:
     description:
-      - Programs with their arguments, by the name that their output gets. They are run in check mode too, so they must
-        not change anything. One that is not installed or fails is named in the manifest.
+      - Programs with their arguments, by the name of their output. They run in check mode too, so they must only read.
+        One that is not installed or fails is named in the manifest.
     type: dict
     default: {}
   contents:
-    description: With O(state=read), whether RV(files) is returned. There may be secrets in it, so add C(no_log).
+    description: With O(state=read), whether RV(files) is returned. It may hold secrets, so add C(no_log).
     type: bool
     default: false
 attributes:
@@ -75,31 +75,31 @@ actions:
   type: list
   elements: str
 saved:
-  description: The files.
+  description: Paths of the saved files.
   returned: with O(state=made)
   type: list
   elements: str
 outputs:
-  description: The programs whose output is in it.
+  description: Names of the programs whose output is saved.
   returned: with O(state=made)
   type: list
   elements: str
 without:
-  description: The programs that ended with an error.
+  description: Names of the programs that ended with an error.
   returned: with O(state=made)
   type: list
   elements: str
 manifest:
-  description: What the archive says of itself.
+  description: The manifest, with C(cluster), C(node), C(date) in ISO 8601, C(files) and C(not_there).
   returned: with O(state=read)
   type: dict
 files:
-  description: The files that are text, for M(linuxha.cluster.config_files).
+  description: The text files, as the option C(files) of M(linuxha.cluster.config_files).
   returned: with O(state=read) and O(contents)
   type: list
   elements: dict
 others:
-  description: The files that are not, and symbolic links.
+  description: Paths of the binary files and symbolic links, which are not restored.
   returned: with O(state=read)
   type: list
   elements: str
@@ -116,7 +116,7 @@ from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 
 
-def ask(runner, outputs):
+def run_all(runner, outputs):
     """Return what each program prints."""
     found = []
     for name, argv in sorted(outputs.items()):
@@ -126,11 +126,11 @@ def ask(runner, outputs):
     return tuple(found)
 
 
-def read(module, wanted):
-    """Leave the module with what is in an archive."""
+def read(module, desired):
+    """End the module with the content of an archive."""
     try:
-        members = archives.load(wanted.path)
-        manifest = config_archive.read_manifest(members, wanted)
+        members = archives.load(desired.path)
+        manifest = config_archive.read_manifest(members, desired)
     except HaError as error:
         module.fail_json(msg=str(error))
     files, others = config_archive.files_in(manifest, members)
@@ -139,7 +139,6 @@ def read(module, wanted):
 
 
 def main():
-    """Hand over to the hallway."""
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "path": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["made", "read"], "default": "made"},
@@ -147,20 +146,20 @@ def main():
         "paths": {"type": "list", "elements": "str", "default": []}, "outputs": {"type": "dict", "default": {}},
         "contents": {"type": "bool", "default": False}})
     params = module.params
-    wanted = config_archive.Wanted(params["path"], params["cluster"], params["node"],
-                                    time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    desired = config_archive.Desired(params["path"], params["cluster"], params["node"],
+                                     time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     try:
-        config_archive.check_wanted(wanted)
+        config_archive.check_desired(desired)
     except HaError as error:
         module.fail_json(msg=str(error))
     if params["state"] == "read":
-        read(module, wanted)
+        read(module, desired)
     runner = Runner(module)
     reconcile(
         module, read=lambda: config_archive.State(
-            archives.collect(params["paths"], config_archive.FILES), ask(runner, params["outputs"]),
-            os.path.exists(wanted.path)),
-        plan=lambda state: config_archive.plan_archive(state, wanted), perform=archives.save,
+            archives.collect(params["paths"], config_archive.FILES), run_all(runner, params["outputs"]),
+            os.path.exists(desired.path)),
+        plan=lambda state: config_archive.plan_archive(state, desired), perform=archives.save,
         describe=config_archive.describe, report=config_archive.report)
 
 

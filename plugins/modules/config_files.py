@@ -1,39 +1,39 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for configuration files and the daemon that reads them."""
+"""Write configuration files and reload the daemon that reads them."""
 
 DOCUMENTATION = r"""
 module: config_files
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Put configuration files in place, and have a daemon take them over
+short_description: Write configuration files and reload the daemon that reads them
 description:
-  - Puts any number of files and folders in place in one task. Only what differs is written.
-  - Every new text is first read by the program named in its C(check), in check mode too. If one of them is refused,
-    nothing is changed.
+  - Writes any number of files and directories in one task. Only what differs is written.
+  - Every new text is first validated by the program named in its C(check), in check mode too. If one of them is not
+    valid, nothing is changed.
   - Each file is replaced in one step, with its owner and mode, and is on the disk when the task ends, so that a power
     cut leaves the old one or the new one.
-  - With O(daemon), a note in C(/var/run/linuxha/pending) lists the files that the daemon has not taken over yet. It is
-    made before the first file is replaced and goes when O(take_over) has succeeded. A run that is killed in between
-    leaves it, and the next one reports a change and does the rest. At boot, when every daemon reads its files, the
-    note goes by itself.
-  - A symbolic link is replaced by the file, unless what it leads to is right already. What it leads to is never
+  - With O(daemon), a state file in C(/var/run/linuxha/pending) lists the files that the daemon has not read yet. It is
+    written before the first file is replaced, and removed when O(take_over) has succeeded. A run that is killed in
+    between leaves it; the next one finds it, reports a change and reloads the daemon. A reboot removes it, since every
+    daemon reads its files when it starts.
+  - A symbolic link is replaced by the file, unless its target has the desired state already. The target itself is never
     changed, it may be a program.
 options:
   files:
-    description: The files. A folder that one of them needs is made with mode 0755.
+    description: The files. Missing parent directories are created with mode 0755.
     type: list
     elements: dict
     default: []
     suboptions:
       dest:
-        description: Where it is to be.
+        description: Absolute path of the file.
         type: path
         required: true
       content:
-        description: Its text. Without one it is taken away.
+        description: Its text. Without it the file is removed.
         type: str
       mode:
         description: Its mode, an octal number in quotes.
@@ -49,14 +49,15 @@ options:
         default: ""
       check:
         description:
-          - A program with its arguments that reads the text and ends with exit code 0 when it is right. In check mode
-            one that is not installed yet is passed over.
+          - A program with its arguments that reads the text and ends with exit code 0 when it is valid. In check mode
+            a program that is not installed yet is skipped.
           - V(%s) stands for the name of a file with the text.
         type: list
         elements: str
         default: []
       check_in_place:
-        description: Whether C(check) finds the text in the place of the old file, if there is one. Nobody else does.
+        description: Whether C(check) reads the text under the name of the old file, if there is one. No other process
+          does.
         type: bool
         default: false
       backup:
@@ -69,25 +70,25 @@ options:
         type: bool
         default: false
       once:
-        description: Whether a file that is there already stays as it is, whatever it says.
+        description: Whether an existing file is kept as it is, whatever its content.
         type: bool
         default: false
       mount:
-        description: A mount point; the file is passed over while nothing is mounted there.
+        description: A mount point; the file is skipped while nothing is mounted there.
         type: str
         default: ""
   directories:
-    description: The folders. They are made before the files.
+    description: The directories. They are created before the files.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: Where it is to be.
+        description: Absolute path of the directory.
         type: path
         required: true
       mode:
-        description: Its mode. By default 0755 for a new one, and as it is for one that is there.
+        description: Its mode. By default 0755 for a new directory, unchanged for an existing one.
         type: str
       owner:
         description: Its owner. By default the one it has.
@@ -98,18 +99,18 @@ options:
         type: str
         default: ""
   daemon:
-    description: The name of who reads the files, and of the note.
+    description: The name of the daemon that reads the files, and of its state file.
     type: str
     default: ""
   take_over:
     description:
-      - How the daemon takes changed files over, as the last action.
-      - Without it the note stays, and RV(pending) says so. That is for daemons of which all nodes must have their files
-        before one takes them over; a second task, without files, does that then.
+      - How the daemon is reloaded, as the last action.
+      - Without it the state file stays, and RV(pending) is true. That is for daemons whose files all nodes must have
+        before the first one is reloaded; a second task, without files, reloads it then.
     type: dict
     suboptions:
       argv:
-        description: The command. Empty after other tasks have told the daemon; only the note goes then.
+        description: The command. Empty where other tasks have reloaded the daemon; only the state file is removed then.
         type: list
         elements: str
         default: []
@@ -119,22 +120,22 @@ options:
         elements: int
         default: [0]
       running:
-        description: A command whose exit code 0 means that the daemon runs. It is told nothing while it does not, since
-          it reads the files when it starts. Not needed where O(take_over.argv) sees to that itself.
+        description: A command whose exit code 0 means that the daemon runs. A daemon that does not run is not reloaded,
+          since it reads the files when it starts. Not needed where O(take_over.argv) checks that itself.
         type: list
         elements: str
         default: []
       timeout:
-        description: Seconds that the command may take.
+        description: Timeout of the command in seconds.
         type: int
         default: 120
   due:
-    description: Whether a take-over is due even without a note, because in check mode an earlier task has made none.
+    description: Whether a reload is due even without a state file, since an earlier task writes none in check mode.
     type: bool
     default: false
   seen:
-    description: What M(linuxha.cluster.host_facts) has seen of the files, C(files) of its answers. Where all of them
-      are as they are to be, the host is not asked again.
+    description: The facts C(files) of M(linuxha.cluster.host_facts). Where they show that nothing has to change, the
+      module does not run on the host.
     type: dict
 attributes:
   check_mode:
@@ -145,7 +146,7 @@ extends_documentation_fragment: [linuxha.cluster.attributes]
 """
 
 EXAMPLES = r"""
-- name: Write the web site, and have apache take it over where it runs
+- name: Write the web site, and reload apache where it runs
   linuxha.cluster.config_files:
     files:
       - dest: /etc/apache2/sites-enabled/000-cluster.conf
@@ -164,12 +165,12 @@ actions:
   type: list
   elements: str
 written:
-  description: The files that were written or taken away.
+  description: The files that were written or removed.
   returned: success
   type: list
   elements: str
 pending:
-  description: Whether the daemon is still to take files over.
+  description: Whether the daemon still has to be reloaded.
   returned: success
   type: bool
 """
@@ -177,70 +178,70 @@ pending:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import config_files
-from ..module_utils._core.config_files import argument_spec, wanted_from
-from ..module_utils._core.file_state import look
+from ..module_utils._core.config_files import argument_spec, desired_from
+from ..module_utils._core.file_state import inspect_path
 from ..module_utils._core.plan import HaError, RemoveFile, WriteFile
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 
 
 class Files:
-    """How to read the files; all thinking is done elsewhere."""
+    """Reads the files of this host and validates new texts. ``lenient``: skip checks by programs that are missing."""
 
-    def __init__(self, runner, wanted, forecast):
-        self.runner, self.wanted, self.written = runner, wanted, []
-        self.forecast = forecast                # check mode: what reads the files may not be installed yet
+    def __init__(self, runner, desired, lenient):
+        self.runner, self.desired, self.written = runner, desired, []
+        self.lenient = lenient                  # check mode: the programs may not be installed yet
 
     def read(self):
-        """Return what there is."""
-        wanted = self.wanted
-        found = {file.path: look(file.path, file.mount) for file in wanted.files}
-        found.update({folder.path: look(folder.path) for folder in wanted.folders})
-        question = wanted.take_over.running if wanted.take_over else ()
+        """Return the current state."""
+        desired = self.desired
+        found = {file.path: inspect_path(file.path, file.mount) for file in desired.files}
+        found.update({folder.path: inspect_path(folder.path) for folder in desired.folders})
+        command = desired.take_over.running if desired.take_over else ()
+        state_file = config_files.state_file_of(desired.daemon) if desired.daemon else ""
         return config_files.State(
-            found=found, note=look(config_files.note_of(wanted.daemon)).content if wanted.daemon else "",
-            running=not question or self.runs(question))
+            found=found, pending=inspect_path(state_file).content if state_file else "",
+            running=not command or self.runs(command))
 
-    def runs(self, question):
-        """Ask whether the daemon runs."""
-        return self.runner.has(question[0]) and self.runner.run(question, accepted=tuple(range(256))).code == 0
+    def runs(self, command):
+        """Return whether the daemon runs."""
+        return self.runner.has(command[0]) and self.runner.run(command, accepted=tuple(range(256))).code == 0
 
     def plan(self, state):
-        """Plan the change, and have the new texts checked before any of it."""
-        wanted = config_files.plan_files(state, self.wanted)
-        paths = {action.path for action in wanted.actions if isinstance(action, (WriteFile, RemoveFile))}
-        self.written = [file.path for file in self.wanted.files if file.path in paths]
-        for file in self.wanted.files:
+        """Plan the change, and validate the new texts before any of it."""
+        plan = config_files.plan_files(state, self.desired)
+        paths = {action.path for action in plan.actions if isinstance(action, (WriteFile, RemoveFile))}
+        self.written = [file.path for file in self.desired.files if file.path in paths]
+        for file in self.desired.files:
             if file.check and file.content is not None and file.path in paths and (
-                    not self.forecast or self.runner.has(file.check[0])):
-                self.prove(file)
-        return wanted
+                    not self.lenient or self.runner.has(file.check[0])):
+                self.validate(file)
+        return plan
 
-    def prove(self, file):
-        """Have one text read by the program that knows."""
+    def validate(self, file):
+        """Validate one text by its program; HaError, without what may be secret, when it is not valid."""
         try:
-            place = file.path if file.in_place and look(file.path).kind == "file" else ""
+            place = file.path if file.in_place and inspect_path(file.path).kind == "file" else ""
             self.runner.prove(file.content, file.check, place)
         except HaError as error:
-            said = "what %s said may hold a secret" % file.check[0] if file.secret else str(error)
-            raise HaError("%s: its new content is not accepted, nothing was changed: %s" % (file.path, said))
+            reason = "the output of %s may hold a secret" % file.check[0] if file.secret else str(error)
+            raise HaError("%s: the new content is not valid, nothing was changed: %s" % (file.path, reason))
 
     def report(self, state):
         """Return the module's own values."""
-        return {"pending": bool(state.note), "written": self.written}
+        return {"pending": bool(state.pending), "written": self.written}
 
 
 def main():
-    """Hand over to the hallway."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     # From now on only secrets are hidden, or no difference could be shown.
     module.no_log_values = {file["content"] for file in module.params["files"] if file["secret"] and file["content"]}
     try:
-        files = Files(Runner(module), wanted_from(module.params), module.check_mode)
+        files = Files(Runner(module), desired_from(module.params), module.check_mode)
     except HaError as error:
         module.fail_json(msg=str(error))
     reconcile(module, read=files.read, plan=files.plan, perform=files.runner.perform,
-              describe=lambda state: config_files.describe(state, files.wanted), report=files.report)
+              describe=lambda state: config_files.describe(state, files.desired), report=files.report)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door of the iSCSI initiator's room."""
+"""Log in to iSCSI targets, without disturbing other sessions."""
 DOCUMENTATION = r"""
 module: iscsi_sessions
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Reach iSCSI targets, without disturbing any other one
+short_description: Log in to iSCSI targets, without disturbing other sessions
 description:
-  - Makes the record of each declared target, sets what was said of it, logs in, and waits for its devices.
-  - Only the declared targets are touched. The portal is asked for its targets without storing its answer, so that no
+  - Creates the record of each declared target, sets its declared settings, logs in, and waits for its devices.
+  - Only the declared targets are changed. The portal is asked for its targets without storing its answer, so that no
     other record is made or reset, as an ordinary discovery would do.
-  - A session that runs is never ended or started anew. Settings that it takes only at its next login are named in
+  - A running session is never ended or restarted. Settings that it applies at its next login only are named in
     RV(pending); its replacement timeout is set at once.
 options:
   targets:
-    description: The targets, one entry for each portal (path). What is not said of a target is left as it is.
+    description: The targets, one entry for each portal (path). Settings that are not declared are kept.
     type: list
     elements: dict
     required: true
@@ -30,7 +30,7 @@ options:
         type: str
         required: true
       startup:
-        description: Whether the session is made at boot.
+        description: Whether the session is started at boot.
         type: str
         choices: [automatic, manual, onboot]
       chap:
@@ -56,7 +56,7 @@ options:
         type: dict
         suboptions:
           replacement_timeout:
-            description: How long a lost session is waited for until its commands fail.
+            description: How long commands wait for a lost session until they fail.
             type: int
           login_timeout:
             description: How long a login may take.
@@ -65,7 +65,7 @@ options:
             description: How long a logout may take.
             type: int
           noop_out_interval:
-            description: Time between two pings; V(0) for none.
+            description: Interval of pings; V(0) for none.
             type: int
           noop_out_timeout:
             description: How long the answer to a ping may take.
@@ -83,7 +83,7 @@ options:
         description: Any other settings of the record, by their own names, such as C(node.session.queue_depth).
         type: dict
       discovery:
-        description: Ask the portal whether it serves the target before the record is made.
+        description: Ask the portal whether it serves the target before the record is created.
         type: bool
         default: true
       login:
@@ -92,11 +92,11 @@ options:
         default: true
   initiator_name:
     description:
-      - Name of this host's initiator. Without it, the host keeps the one that it has.
-      - It is not changed while there is any session.
+      - Name of this host's initiator. Without it, the host keeps its name.
+      - It is refused to change it while there is any session.
     type: str
   devices:
-    description: Devices to wait for, at most O(timeout) seconds. Check mode does not wait.
+    description: Paths of the devices to wait for, at most O(timeout) seconds. Check mode does not wait.
     type: list
     elements: path
     default: []
@@ -106,15 +106,15 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: Predicts what would be done, also where the initiator is not installed yet.
+    description: Predicts all changes, also where the initiator is not installed yet.
     support: full
   diff_mode:
-    description: Shows the declared targets as they are and as they will be. Passwords are never shown.
+    description: Shows the declared targets, before and after. Passwords are never shown.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Reach the storage of the cluster, and let a lost path be for five minutes
+- name: Log in to the storage of the cluster; commands wait five minutes for a lost path
   linuxha.cluster.iscsi_sessions:
     targets:
       - portal: 192.168.0.10
@@ -127,7 +127,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or would be done, one sentence each.
+  description: What was done (would be done in check mode), one sentence each.
   returned: always
   type: list
   elements: str
@@ -136,12 +136,12 @@ initiator:
   returned: success
   type: str
 sessions:
-  description: All sessions of the host, those that were not declared too.
+  description: All sessions of the host, also those of targets that are not declared.
   returned: success
   type: list
   elements: dict
 pending:
-  description: Settings that were changed and that a running session takes at its next login.
+  description: Changed settings that a running session applies at its next login.
   returned: success
   type: list
   elements: str
@@ -153,19 +153,19 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._storage import iscsi
-from ..module_utils._storage.iscsi_host import Host, argument_spec, wanted_from
+from ..module_utils._storage.iscsi_host import Host, argument_spec, desired_from
 
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        wanted = wanted_from(module.params)
+        desired = desired_from(module.params)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), wanted, module.params["devices"], module.params["timeout"])
+    host = Host(Runner(module), desired, module.params["devices"], module.params["timeout"])
     reconcile(
-        module, read=host.read, plan=lambda current: iscsi.plan_sessions(current, wanted), perform=host.perform,
-        describe=lambda state: iscsi.describe(state, wanted),
+        module, read=host.read, plan=lambda current: iscsi.plan_sessions(current, desired), perform=host.perform,
+        describe=lambda state: iscsi.describe(state, desired),
         report=lambda state: dict(iscsi.report(state), pending=host.pending or []), settle=host.settle)
 
 

@@ -1,43 +1,42 @@
 #!/usr/bin/python
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Front door for newer packages."""
+"""Upgrade packages, and report whether the host must reboot."""
 
 DOCUMENTATION = r"""
 module: package_upgrade
 author:
   - linuxha.cluster maintainers (@linuxha)
 version_added: "0.1.0"
-short_description: Bring newer versions of installed packages, and say whether the host must boot
+short_description: Upgrade installed packages, and report whether the host must reboot
 description:
-  - Asks the repositories which newer versions there are, and brings them. It never installs what nothing asks for, and
-    never removes a package. Hosts of the Debian family only.
-  - Configuration files that were changed on the host stay as they are, and are named.
-  - What an interrupted run of dpkg left half-way is finished first.
-  - Says why the host must boot before all that is installed is in use, be it that a newer kernel is there, that
-    a package asks for it, or that something still uses programs or libraries that have been replaced.
+  - Reads from the repositories which newer versions there are, and installs them with their new dependencies. It never
+    removes a package. Hosts of the Debian family only.
+  - Configuration files that were changed on the host are kept, and reported.
+  - What an interrupted run of dpkg left unfinished is finished first.
+  - Reports why the host must reboot before all that is installed is in use - a newer kernel is installed, a package
+    requires it, or a process still uses programs or libraries that have been replaced.
 options:
   names:
-    description: The packages. Without any, all of them. One that is not installed is passed over.
+    description: Names of packages. Without any, all of them. One that is not installed is skipped.
     type: list
     elements: str
     default: []
   restart:
     description:
-      - Whether packages may stop and start their services. With V(false) what runs goes on in its old version, which is
-        what a node needs that a watchdog resets when its cluster manager stops.
+      - Whether packages may stop and start their services. With V(false) running services stay in their old version. A
+        node needs that whose watchdog resets it when the cluster manager stops.
     type: bool
     default: true
   finish_only:
     description:
-      - Only finish what an interrupted run of dpkg, or a package that broke, left half-way. O(names) has no meaning
-        then.
-      - Where there is a newer version of such a package, that one comes.
+      - Only finish what an interrupted run of dpkg, or a broken package, left unfinished. O(names) is ignored.
+      - Where there is a newer version of such a package, that one is installed.
     type: bool
     default: false
 attributes:
   check_mode:
-    description: Asks the repositories, and keeps the host's own lists of packages as they are.
+    description: Reads the repositories, and does not change the package lists of the host.
     support: full
   diff_mode:
     support: full
@@ -45,12 +44,12 @@ extends_documentation_fragment: [linuxha.cluster.attributes]
 """
 
 EXAMPLES = r"""
-- name: See which newer packages there are, and whether the host must boot
+- name: Check which newer packages there are, and whether the host must reboot
   linuxha.cluster.package_upgrade:
   check_mode: true
   register: newer
 
-- name: Bring a newer heartbeat
+- name: Upgrade heartbeat
   linuxha.cluster.package_upgrade:
     names: [heartbeat]
 """
@@ -62,7 +61,7 @@ actions:
   type: list
   elements: str
 upgrades:
-  description: What got another version (would get in check mode). C(old) is empty for a package that came along new.
+  description: Packages that got another version (would get in check mode). C(old) is empty for a new dependency.
   returned: success
   type: list
   elements: dict
@@ -74,7 +73,7 @@ words:
   elements: str
   sample: ["heartbeat 1:3.0.6-13 -> 1:3.0.6-14"]
 kept_files:
-  description: Configuration files that stayed as they are, while the package had a new version of them.
+  description: Configuration files that were kept although the package has a new version of them.
   returned: success
   type: list
   elements: str
@@ -84,17 +83,17 @@ installed:
   type: list
   elements: str
 held:
-  description: Packages that an administrator holds at their version, of those that are meant.
+  description: Packages that an administrator holds at their version (apt-mark hold), of those to upgrade.
   returned: success
   type: list
   elements: str
 unfinished:
-  description: What dpkg has begun and not ended.
+  description: What dpkg has begun and not finished.
   returned: success
   type: list
   elements: str
 reboot:
-  description: Why the host must boot before all that is installed is in use; empty when it need not.
+  description: Why the host must reboot before all that is installed is in use; empty when it need not.
   returned: success
   type: list
   elements: str
@@ -114,18 +113,18 @@ FLAG = "/run/reboot-required"
 
 
 class Host:
-    """How to ask apt and dpkg; all thinking is done elsewhere."""
+    """Runs apt and dpkg on this host. ``lists``: a temporary directory for package lists."""
 
     def __init__(self, runner, desired, lists):
         self.runner, self.desired, self.lists = runner, desired, lists
-        self.upgrades, self.said = None, ""
+        self.upgrades, self.output = None, ""
 
     def read(self):
-        """Return what is installed, and what newer versions there are."""
+        """Return the current state: what is installed, and which newer versions there are."""
         if not self.runner.has("apt-get"):
-            raise HaError("apt-get is not installed on this host; expected one of the Debian family")
+            raise HaError("cannot upgrade packages: apt-get is not installed; expected a host of the Debian family")
         if self.upgrades is None:
-            self.runner.run(_packages.WAIT_ONLY, accepted=(0, 100), seconds=700)  # 100: something is broken, as is seen
+            self.runner.run(_packages.WAIT_ONLY, accepted=(0, 100), seconds=700)  # 100: something is broken, see below
         packages = _packages.parse_installed(self.runner.run(_packages.INSTALLED).out)
         newer, removals = self.simulate(packages)
         if self.upgrades is None:
@@ -135,7 +134,7 @@ class Host:
             self.runner.read_file(_packages.POLICY), self.reasons(packages))
 
     def simulate(self, packages):
-        """Ask apt what it would do, by lists of our own: check mode leaves those of the host as they are."""
+        """Return what apt would do, by temporary package lists: check mode does not change those of the host."""
         desired = _packages.asked_of(self.desired, packages)
         if (self.desired.names or self.desired.finish_only) and not desired.names:
             return (), ()
@@ -145,12 +144,12 @@ class Host:
             os.makedirs(self.lists + "/partial")
             self.runner.run(_packages.REFRESH[:1] + own + _packages.REFRESH[1:], seconds=600)
         half = any(package.status in _packages.UNFINISHED for package in packages.values())
-        said = self.runner.run(("apt-get", "-q", "--simulate") + own + _packages.apt_words(desired),
-                               accepted=(0, 100) if half else (0,), seconds=600)
-        return _packages.parse_simulation(said.out)
+        simulated = self.runner.run(("apt-get", "-q", "--simulate") + own + _packages.apt_words(desired),
+                                    accepted=(0, 100) if half else (0,), seconds=600)
+        return _packages.parse_simulation(simulated.out)
 
     def reasons(self, packages):
-        """Return why the host must boot."""
+        """Return why the host must reboot."""
         flag = (self.runner.read_file(FLAG + ".pkgs") or "") if os.path.exists(FLAG) else None
         return _packages.reboot_reasons(
             flag, (self.runner.read_file("/proc/sys/kernel/osrelease") or "").strip(),
@@ -158,7 +157,7 @@ class Host:
 
     @staticmethod
     def processes():
-        """Return what the kernel says of each process; those that end meanwhile are passed over."""
+        """Return the running processes; those that end meanwhile are skipped."""
         found = []
         for folder in glob.glob("/proc/[0-9]*"):
             try:
@@ -173,10 +172,10 @@ class Host:
         return found
 
     def perform(self, action):
-        """Carry out one action, and keep what dpkg says of configuration files."""
+        """Carry out one action, and keep the output, which names the kept configuration files."""
         if isinstance(action, Command):
-            said = self.runner.run(action.argv, action.accepted, action.seconds)
-            self.said += said.out + "\n" + said.err  # dpkg asks, and says what it decided, on the latter
+            done = self.runner.run(action.argv, action.accepted, action.seconds)
+            self.output += done.out + "\n" + done.err  # dpkg prints its decisions on the latter
         else:
             self.runner.perform(action)
 
@@ -195,7 +194,7 @@ def main():
               plan=lambda state: _packages.plan_upgrade(state, _packages.asked_of(desired, state.packages)),
               perform=host.perform, describe=_packages.describe,
               report=lambda state: dict(
-                  _packages.report(state, desired), kept_files=_packages.kept_files(host.said),
+                  _packages.report(state, desired), kept_files=_packages.kept_files(host.output),
                   upgrades=[dict(upgrade._asdict()) for upgrade in host.upgrades],
                   words=[_packages.render_upgrade(upgrade) for upgrade in host.upgrades]))
 

@@ -195,7 +195,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._cman import qdisk as room, qdisk_format as form
+from ..module_utils._cman import qdisk, qdisk_format as form
 from ..module_utils._core import block_devices as devices
 from ..module_utils._core.device_reader import find_fault, read_users
 from ..module_utils._core.plan import HaError
@@ -216,7 +216,7 @@ class Host:
         seen = [self._scan(device) for device in scanned if device.size >= form.SMALLEST and not self._ignored(device)]
         target = self._target(scanned) if self.wanted.device else None
         found = [disk for disk in seen if disk.quorum or disk.fault]
-        return room.State(tuple(sorted(found, key=lambda disk: disk.path)), target)
+        return qdisk.State(tuple(sorted(found, key=lambda disk: disk.path)), target)
 
     def _scan(self, device):
         """Return what a device holds; one without a medium, or a secondary DRBD device, is no reason to stop."""
@@ -227,12 +227,12 @@ class Host:
 
     @staticmethod
     def _named(device):
-        return room.Disk("/dev/" + device.name.replace("!", "/"), device.paths, device.size)
+        return qdisk.Disk("/dev/" + device.name.replace("!", "/"), device.paths, device.size)
 
     def _disk(self, device, path):
         """Return what a device holds, and its first bytes."""
         area = self.runner.read_bytes(path, 0, form.AREA)
-        return room.disk_from(self._named(device)._replace(sector=self.runner.sector_size(path)), area), area
+        return qdisk.disk_from(self._named(device)._replace(sector=self.runner.sector_size(path)), area), area
 
     @staticmethod
     def _ignored(device):
@@ -244,16 +244,16 @@ class Host:
         path = self.wanted.device
         fault = find_fault(self.runner, path)
         if fault:
-            return room.Target(devices.Device(path, fault=fault), room.Disk(path))
+            return qdisk.Target(devices.Device(path, fault=fault), qdisk.Disk(path))
         number = self.runner.number_of(path)
         known = [device for device in scanned if device.number == number]
         if not known:
-            return room.Target(devices.Device(path, fault="does not exist for the kernel (no entry in /sys/block)"),
-                               room.Disk(path))
+            return qdisk.Target(devices.Device(path, fault="does not exist for the kernel (no entry in /sys/block)"),
+                               qdisk.Disk(path))
         disk, area = self._disk(known[0], path)
         device = devices.Device(path, size=self.runner.size_of(path), users=read_users(self.runner, path))
-        target = room.Target(device, disk, ignored=self._ignored(known[0]), area=area)
-        return self._look_closer(target) if room.needs_look(target, self.wanted) else target
+        target = qdisk.Target(device, disk, ignored=self._ignored(known[0]), area=area)
+        return self._look_closer(target) if qdisk.needs_look(target, self.wanted) else target
 
     def _look_closer(self, target):
         """Look at everything on a device that may be written to, after watching whether anything else writes there."""
@@ -263,16 +263,16 @@ class Host:
             time.sleep(seconds)
             area = self.runner.read_bytes(path, 0, form.AREA)
             target = target._replace(area=area, changed=form.changed_places(target.area, area), watched=seconds,
-                                     disk=room.disk_from(target.disk._replace(quorum=None, fault=""), area))
+                                     disk=qdisk.disk_from(target.disk._replace(quorum=None, fault=""), area))
         self.runner.forget_cached(path)
         signatures = ()
         if self.runner.has("wipefs"):    # without it (EL5), content has no name, but is noticed all the same
-            signatures = room.parse_signatures(self.runner.run(("wipefs", "--no-act", "--parsable", path)).out)
+            signatures = qdisk.parse_signatures(self.runner.run(("wipefs", "--no-act", "--parsable", path)).out)
         first = None if target.disk.quorum else self._first_byte(target)
         return target._replace(device=target.device._replace(signatures=signatures, first_byte=first))
 
     def _first_byte(self, target):
-        for start, end in room.parts_to_look_at(target.device.size, target.area):
+        for start, end in qdisk.parts_to_look_at(target.device.size, target.area):
             found = self.runner.first_nonzero(target.device.path, start, end)
             if found is not None:
                 return found
@@ -292,14 +292,14 @@ def main():
         required_if=[("state", "present", ("device", "label")), ("state", "absent", ("device", "label"))],
         supports_check_mode=True)
     try:
-        wanted = room.parse_wanted(module.params, os.uname().nodename, int(time.time()))
+        wanted = qdisk.parse_wanted(module.params, os.uname().nodename, int(time.time()))
     except HaError as error:
         module.fail_json(msg=str(error))
     runner = Runner(module)
     host = Host(runner, wanted)
     reconcile(
-        module, read=host.read, plan=lambda state: room.plan_disk(state, wanted), perform=runner.perform,
-        describe=room.describe, report=lambda state: room.report(state, wanted))
+        module, read=host.read, plan=lambda state: qdisk.plan_disk(state, wanted), perform=runner.perform,
+        describe=qdisk.describe, report=lambda state: qdisk.report(state, wanted))
 
 
 if __name__ == "__main__":

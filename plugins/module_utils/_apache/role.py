@@ -6,7 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from typing import Any, Dict, List, Mapping, NamedTuple
 
-from .._core.config_files import File, Folder, TakeOver, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .._core.plan import HaError
 from .settings import check_settings
 
@@ -66,10 +66,10 @@ def plan_page(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     """Return whether the host gets the first page: where its filesystem moves, only while it is mounted here."""
     root, mount = settings["apache_document_root"], settings["apache_document_root_mount"]
     if not settings["apache_first_page"]:
-        return {"changes": [], "files": arguments_of(Wanted())}
+        return {"changes": [], "files": arguments_of(DesiredFiles())}
     page = File(page_of(root), settings["apache_first_page"], owner="root", group="root", once=True, mount=mount)
     folders = () if mount else (Folder(root, 0o755, "root", "root"),)
-    files = Wanted((page,), folders)
+    files = DesiredFiles((page,), folders)
     return {"changes": predict_changes(facts[node], files), "files": arguments_of(files)}
 
 
@@ -80,7 +80,7 @@ def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]: 
     unit = here["units"][platform.package + ".service"]
     stop = is_installed(here, platform) and (
         unit.get("ActiveState") == "active" or unit.get("UnitFileState") == "enabled")
-    files = Wanted((File(platform.site, None),), daemon="apache", take_over=TakeOver(()))
+    files = DesiredFiles((File(platform.site, None),), daemon="apache", take_over=TakeOver(()))
     changes = ["stop %s and disable it at boot" % platform.package] if stop else []
     return {"changes": changes + predict_changes(here, files), "stop": stop, "service": platform.package,
             "files": arguments_of(files)}
@@ -108,7 +108,7 @@ def page_of(root: str) -> str:
     return root.rstrip("/") + "/index.html"
 
 
-def files_of(settings: Settings, here: Facts, node: str) -> Wanted:
+def files_of(settings: Settings, here: Facts, node: str) -> DesiredFiles:
     """Return the file of the site, and how apache applies it where it runs.
 
     Where it does not run it stays stopped: a cluster manager starts it, with the new site. A changed site is checked in
@@ -118,7 +118,7 @@ def files_of(settings: Settings, here: Facts, node: str) -> Wanted:
     include = () if here["files"][platform.site]["kind"] == "file" else ("-c", "Include %s")
     site = File(platform.site, render_site(settings, platform, node), owner="root", group="root",
                 check=(platform.control, "-t") + include, in_place=True)
-    return Wanted((site,), daemon="apache",
+    return DesiredFiles((site,), daemon="apache",
                   take_over=TakeOver(("systemctl", "try-reload-or-restart", platform.package + ".service")))
 
 

@@ -23,9 +23,10 @@ LARGEST = 16 << 20  # bytes; what is larger is no configuration
 
 
 def collect(patterns: Sequence[str], prefix: str) -> Tuple[Member, ...]:
-    """Return the files and symbolic links that patterns such as /etc/ha.d/*.cf stand for, and those in folders.
+    """Return the files and symbolic links that match patterns such as /etc/ha.d/*.cf, and those in directories.
 
-    Their names begin with ``prefix``. Copies that editors and Ansible leave beside a file (``~``) are passed over.
+    Their names begin with ``prefix``. Copies that editors and Ansible leave beside a file (``~``) are skipped.
+    HaError where a file cannot be read.
     """
     found = {path for pattern in patterns for place in glob.glob(pattern) for path in _beneath(place)}
     members = [_member(path, prefix) for path in sorted(found) if not path.endswith("~")]
@@ -33,7 +34,7 @@ def collect(patterns: Sequence[str], prefix: str) -> Tuple[Member, ...]:
 
 
 def save(action: SaveArchive) -> None:
-    """Write the archive beside its final name, verify that it can be read, and give it the name."""
+    """Write the archive beside its final name, verify it, and rename it; HaError where that fails."""
     def write(file: Any, _part: str) -> None:
         with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
             for member in action.members:
@@ -50,11 +51,11 @@ def save(action: SaveArchive) -> None:
 
 
 def load(path: str) -> Tuple[Member, ...]:
-    """Return what is in an archive; raise where it cannot be read to its end."""
+    """Return the members of an archive; HaError where it cannot be read to its end."""
     try:
         with gzip.open(path, "rb") as file:  # to its end, where the checksum is: tarfile stops before it
-            whole = io.BytesIO(file.read())
-        with tarfile.open(fileobj=whole, mode="r:") as archive:
+            content = io.BytesIO(file.read())
+        with tarfile.open(fileobj=content, mode="r:") as archive:
             return tuple(_from(archive, header) for header in archive)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise HaError("%s cannot be read: %s" % (path, error))
@@ -67,7 +68,7 @@ def _beneath(place: str) -> List[str]:
 
 
 def _member(path: str, prefix: str) -> Optional[Member]:
-    """Read one file or symbolic link; None for what is neither, or has just gone."""
+    """Read one file or symbolic link; None for what is neither, or has just been removed."""
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):

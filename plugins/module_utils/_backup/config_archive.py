@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for backups of a node's configuration: what is in one, and whether it is whole and of the right node.
+"""Backups of a node's configuration: what an archive holds, and whether it is complete and of the right node.
 
 An archive holds ``manifest.json``, the files beneath ``files/`` and what programs printed beneath ``outputs/``.
 
@@ -21,8 +21,8 @@ OUTPUTS = "outputs"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
-class Wanted(NamedTuple):
-    """What is asked for."""
+class Desired(NamedTuple):
+    """The parameters of the module: absolute path of the archive, names for its manifest, date in ISO 8601."""
 
     path: str
     cluster: str
@@ -40,39 +40,39 @@ class Output(NamedTuple):
 
 
 class State(NamedTuple):
-    """What there is to save, and whether it is saved."""
+    """What can be saved, and whether the archive exists."""
 
     files: Tuple[Member, ...]
     outputs: Tuple[Output, ...]
     saved: bool = False
 
 
-def check_wanted(wanted: Wanted) -> None:
-    """Refuse what makes no sense on any host."""
-    faults = ["%s: %r; expected letters, digits, '_', '.' and '-'" % (name, value) for name, value in (
-        ("cluster", wanted.cluster), ("node", wanted.node)) if not NAME.match(value)]
-    if not wanted.path.startswith("/"):
-        faults.append("path: %r; expected an absolute path" % wanted.path)
+def check_desired(desired: Desired) -> None:
+    """Validate what does not depend on the host; HaError with one line for each fault."""
+    faults = ["%s: %r is not valid; expected letters, digits, '_', '.' and '-'" % (name, value) for name, value in (
+        ("cluster", desired.cluster), ("node", desired.node)) if not NAME.match(value)]
+    if not desired.path.startswith("/"):
+        faults.append("path: %r is not valid; expected an absolute path" % desired.path)
     if faults:
         raise HaError("\n".join(faults))
 
 
 def is_secret(path: str, mode: int, content: bytes) -> bool:
-    """Whether a file that only its owner may read holds what must not be shown."""
+    """Whether a file may hold a secret: others may not read it, and its name or content says so."""
     if mode & 0o004:
         return False
     return path.endswith(("key", "keys")) or bool(re.search(rb"(?i)secret|passw|stonith|private", content))
 
 
-def members_of(state: State, wanted: Wanted) -> Tuple[Member, ...]:
-    """Return all that goes into the archive, the manifest first."""
+def members_of(state: State, desired: Desired) -> Tuple[Member, ...]:
+    """Return the members of the archive, the manifest first."""
     outputs = tuple(Member("%s/%s.txt" % (OUTPUTS, output.name), output.text.encode("utf-8"), 0o600)
                     for output in state.outputs if output.code == 0 and output.text)
     missing = {output.name: "not installed" if output.code is None else "exit code %d" % output.code
                for output in state.outputs if output.code != 0}
     everything = state.files + outputs
     manifest = {
-        "format": FORMAT, "cluster": wanted.cluster, "node": wanted.node, "date": wanted.date,
+        "format": FORMAT, "cluster": desired.cluster, "node": desired.node, "date": desired.date,
         "files": [{"name": member.name, "sha256": _digest(member.content), "mode": "%04o" % member.mode,
                    "owner": member.owner or str(member.uid), "group": member.group or str(member.gid),
                    "link": member.link} for member in everything],
@@ -85,41 +85,43 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def plan_archive(state: State, wanted: Wanted) -> Plan:
-    """Plan the archive; one that is there already is never replaced."""
+def plan_archive(state: State, desired: Desired) -> Plan:
+    """Plan the archive; HaError where it exists, since it is never replaced, or where there is nothing to save."""
     if state.saved:
-        raise HaError("path: %s is there already; expected a new name. It was left as it is." % wanted.path)
+        raise HaError("path: %s is not valid; expected the name of a new file, this one exists" % desired.path)
     if not state.files:
-        raise HaError("%s has none of the files of a cluster; there is nothing to save" % wanted.node)
+        raise HaError("cannot save %s: it has none of the files of a cluster" % desired.node)
     return Plan((SaveArchive("save %d files and %d outputs of %s in %s" % (
-        len(state.files), len([output for output in state.outputs if output.code == 0]), wanted.node, wanted.path),
-        wanted.path, members_of(state, wanted)),), state._replace(saved=True))
+        len(state.files), len([output for output in state.outputs if output.code == 0]), desired.node, desired.path),
+        desired.path, members_of(state, desired)),), state._replace(saved=True))
 
 
-def read_manifest(members: Sequence[Member], wanted: Wanted) -> Dict[str, Any]:
-    """Return the manifest of an archive; raise unless it fits what is in it, and the node that it is asked for."""
+def read_manifest(members: Sequence[Member], desired: Desired) -> Dict[str, Any]:
+    """Return the manifest of an archive; HaError unless it matches its members and the node it is read for."""
     first = members[0] if members else Member("")
     try:
         manifest: Dict[str, Any] = json.loads(first.content.decode("utf-8")) if first.name == MANIFEST else {}
-        told = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
+        listed = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
         names = [str(manifest[key]) for key in ("cluster", "node")]
     except (ValueError, KeyError, TypeError):
-        raise HaError("%s has no manifest that can be read; expected a backup by backup_config" % wanted.path)
+        raise HaError("path: %s is not valid; expected an archive with a manifest, such as those of backup_config"
+                      % desired.path)
     if manifest.get("format") != FORMAT:
-        raise HaError("%s has format %r; expected %d" % (wanted.path, manifest.get("format"), FORMAT))
-    if names != [wanted.cluster, wanted.node]:
-        raise HaError("%s is a backup of %s of %s; expected one of %s of %s" % (
-            wanted.path, names[1], names[0], wanted.node, wanted.cluster))
+        raise HaError("path: %s is not valid; it has format %r, expected %d" % (
+            desired.path, manifest.get("format"), FORMAT))
+    if names != [desired.cluster, desired.node]:
+        raise HaError("path: %s is not valid; it is a backup of %s of %s, expected one of %s of %s" % (
+            desired.path, names[1], names[0], desired.node, desired.cluster))
     there = {member.name: _digest(member.content) for member in members[1:]}
-    wrong = sorted(set(told.items()) ^ set(there.items()))
+    wrong = sorted(set(listed.items()) ^ set(there.items()))
     if wrong or len(there) != len(members) - 1:
-        raise HaError("%s does not fit its manifest (%s); expected it as it was saved" % (
-            wanted.path, ", ".join(sorted({name for name, _sha256 in wrong})) or "a name is there twice"))
+        raise HaError("path: %s is not valid; it does not match its manifest (%s), expected an unchanged archive" % (
+            desired.path, ", ".join(sorted({name for name, _sha256 in wrong})) or "a name occurs twice"))
     return manifest
 
 
 def files_in(manifest: Dict[str, Any], members: Sequence[Member]) -> Tuple[List[Dict[str, Any]], List[str]]:
-    """Return the files as the module config_files takes them, and the paths of those that are no text."""
+    """Return the files as option of the module config_files, and the paths of those that are no text."""
     contents = {member.name: member.content for member in members}
     texts: List[Dict[str, Any]] = []
     others: List[str] = []

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._core.plan import Command, HaError, Plan, WriteFile
 from .._model import resource_groups as groups
-from . import clusvcadm, conf_xml, rm, tools as cman_look
+from . import clusvcadm, conf_xml, rm, tools
 
 MODE = 0o640  # it holds the passwords of fence devices
 
@@ -18,7 +18,7 @@ class State(NamedTuple):
     """What was read. ``status`` is None where cman does not run, ``view`` where it cannot be read."""
 
     text: str
-    status: Optional[cman_look.Status]
+    status: Optional[tools.Status]
     view: Optional[clusvcadm.View]
 
 
@@ -48,12 +48,12 @@ class Rgmanager:
         status = self.status()
         return State(text, status, self.view() if status else None)
 
-    def status(self) -> Optional[cman_look.Status]:
+    def status(self) -> Optional[tools.Status]:
         """Ask cman what it does; None where it does not run or is not installed."""
         if not self.runner.has("cman_tool"):
             return None
         answer = self.runner.run(["cman_tool", "status"], accepted=(0, 1))
-        return cman_look.parse_status(answer.code, answer.out, answer.err)
+        return tools.parse_status(answer.code, answer.out, answer.err)
 
     def view(self) -> clusvcadm.View:
         """Ask rgmanager for its services; give those that are on their way the time to arrive."""
@@ -88,7 +88,7 @@ class Rgmanager:
             else current.view
         return Plan(tuple(actions) + tuple(calls), State(text, current.status, view))
 
-    def change(self, text: str, status: Optional[cman_look.Status]) -> List[Any]:
+    def change(self, text: str, status: Optional[tools.Status]) -> List[Any]:
         """Return what brings a new configuration into force: checked first, then on all members."""
         if status and not status.quorate:
             raise HaError("the cluster has no quorum (%d of %d votes); expected quorum, its configuration cannot be "

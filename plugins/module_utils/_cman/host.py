@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._model.cluster import Cluster, Node, Settings
-from . import tools as cman_look
+from . import tools
 from .conf_xml import PATH
 
 IPTABLES = "/etc/sysconfig/iptables"
@@ -71,7 +71,7 @@ def check_names(cluster: Cluster, me: Node, seen: Seen) -> List[str]:
         address = seen.names.get(node.name)
         if address is None:
             faults.append("%s: the name has no address here; expected one in DNS or /etc/hosts" % node.name)
-        elif cman_look.is_loopback(address):
+        elif tools.is_loopback(address):
             faults.append("%s: the name leads to %s here; expected its address in the cluster's network, and not "
                           "the line of the loopback in /etc/hosts" % (node.name, address))
         elif node == me and address not in seen.addresses:
@@ -131,10 +131,10 @@ def seen_of(raw: Dict[str, Any], cluster: Cluster) -> Seen:
     from_names = [node.name for node in cluster.nodes]
     return Seen(
         files=raw["files"], packages=tuple(raw["packages"].split()),
-        at_boot=cman_look.parse_chkconfig(raw["chkconfig"]),
+        at_boot=tools.parse_chkconfig(raw["chkconfig"]),
         services={name: code == 0 for name, code in raw["services"].items()},
-        addresses=tuple(cman_look.parse_interfaces(raw["addresses"])),
-        names=cman_look.parse_hosts(from_names, raw["names"]["rc"], raw["names"]["stdout"]))
+        addresses=tuple(tools.parse_interfaces(raw["addresses"])),
+        names=tools.parse_hosts(from_names, raw["names"]["rc"], raw["names"]["stdout"]))
 
 
 def _refusals(cluster: Cluster, me: Node, seen: Seen, settings: Settings) -> List[str]:

@@ -8,7 +8,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the role 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._model.cluster import Cluster, Settings
-from . import cluster_conf, conf_changes as cman_changes, conf_xml, host as cman_host, rm, tools as cman_look
+from . import cluster_conf, conf_changes as cman_changes, conf_xml, host as cman_host, rm, tools
 
 # Each step is done on all nodes before the next one. What stands between cman and rgmanager belongs to others; it is
 # started only where it is to start at boot.
@@ -22,7 +22,7 @@ class Host(NamedTuple):
 
     name: str
     text: Optional[str]
-    status: Optional[cman_look.Status]
+    status: Optional[tools.Status]
     members: Dict[str, bool]
     services: Dict[str, bool]
     at_boot: Dict[str, bool]
@@ -46,10 +46,10 @@ def host_from(name: str, raw: Dict[str, Any]) -> Host:
     """Read the outputs that were gathered on a host; raise CmanError when a tool printed something else."""
     status = raw["status"]
     return Host(name, raw["files"].get(conf_xml.PATH),
-                cman_look.parse_status(status["rc"], status["stdout"], status["stderr"]) if status else None,
-                cman_look.parse_members(raw["members"]),
+                tools.parse_status(status["rc"], status["stdout"], status["stderr"]) if status else None,
+                tools.parse_members(raw["members"]),
                 {service: code == 0 for service, code in raw["services"].items()},
-                cman_look.parse_chkconfig(raw["chkconfig"]))
+                tools.parse_chkconfig(raw["chkconfig"]))
 
 
 # --- the current state --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from .plan import HaError
 
-LOOKED_AT = 1 << 20           # data without a known signature is searched in this many bytes
+SEARCHED = 1 << 20            # bytes in which data without a known signature is searched
 INDEX_STRIDE = 128 << 20      # DRBD gives each index of an external meta-disk this many bytes
 
 NAMES = {

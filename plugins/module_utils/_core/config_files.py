@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .plan import Command, HaError, MakeFolder, Plan, RemoveFile, WriteFile
 
-NOTES = "/var/run/linuxha/pending"  # /run itself is not there on every old host
+STATE_FILES = "/var/run/linuxha/pending"  # /run itself does not exist on every old host
 DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 MODE = re.compile(r"0?[0-7]{3,4}\Z")
 
@@ -29,11 +29,11 @@ class File(NamedTuple):
     mode: int = 0o644
     owner: str = ""
     group: str = ""
-    check: Tuple[str, ...] = ()    # the program that reads the text before it replaces the old one
-    in_place: bool = False         # it finds the text in the place of the old one
+    check: Tuple[str, ...] = ()    # the program that validates the text before it replaces the old one
+    in_place: bool = False         # it reads the text under the name of the old one
     backup: bool = False
     secret: bool = False
-    once: bool = False             # one that is there already stays as it is
+    once: bool = False             # an existing file is kept as it is
     mount: str = ""                # only while this is a mount point
 
 
@@ -55,18 +55,20 @@ class TakeOver(NamedTuple):
     running: Tuple[str, ...] = ()  # exit code 0 means that the daemon runs
 
 
-class Wanted(NamedTuple):
+class DesiredFiles(NamedTuple):
     """The desired state."""
 
     files: Tuple[File, ...] = ()
     folders: Tuple[Folder, ...] = ()
     daemon: str = ""
     take_over: Optional[TakeOver] = None
-    due: bool = False              # an earlier task has changed the files, or would have
+    due: bool = False              # an earlier task has changed the files, or would in check mode
+
+
 
 
 class Found(NamedTuple):
-    """What is in a place: "" (nothing), "file", "folder", "other", or "unmounted" where its filesystem is not there."""
+    """What a path is: "" (nothing), "file", "folder", "other", or "unmounted" where its filesystem is not mounted."""
 
     kind: str = ""
     content: str = ""
@@ -79,32 +81,33 @@ class State(NamedTuple):
     """The current state."""
 
     found: Dict[str, Found]
-    note: str = ""                 # the state file: the files that the daemon has not read yet, one a line
+    pending: str = ""              # the state file: the files that the daemon has not read yet, one a line
     running: bool = True
-    taken: str = ""                # the command that reloaded the daemon
+    reloaded: str = ""             # the command that reloaded the daemon
 
 
 def parse_mode(text: str, name: str) -> int:
-    """Read "0644"."""
+    """Read "0644"; HaError, which names ``name``, for anything else."""
     if not MODE.match(str(text)):
-        raise HaError("%s is %r; expected an octal number in quotes, such as '0644'" % (name, text))
+        raise HaError("%s: %r is not valid; expected an octal number in quotes, such as '0644'" % (name, text))
     return int(str(text), 8)
 
 
-def note_of(daemon: str) -> str:
+def state_file_of(daemon: str) -> str:
     """Return the path of a daemon's state file."""
     if not DAEMON.match(daemon):
-        raise HaError("daemon is %r; expected a name such as apache" % daemon)
-    return posixpath.join(NOTES, daemon)
+        raise HaError("daemon: %r is not valid; expected a name such as apache" % daemon)
+    return posixpath.join(STATE_FILES, daemon)
 
 
-def check_wanted(wanted: Wanted) -> None:
-    """Refuse what is not valid on any host."""
-    paths = [file.path for file in wanted.files] + [folder.path for folder in wanted.folders]
-    faults = ["%s is named more than once" % path for path in sorted(set(paths)) if paths.count(path) > 1]
-    faults += ["%s is not an absolute path" % path for path in paths if not path.startswith("/")]
-    if (wanted.take_over or wanted.due) and not wanted.daemon:
-        faults.append("take_over and due need daemon, the name of who takes the files over")
+def check_desired(desired: DesiredFiles) -> None:
+    """Validate what does not depend on the host; HaError with one line for each fault."""
+    paths = [file.path for file in desired.files] + [folder.path for folder in desired.folders]
+    faults = ["files: %s is not valid; expected each path once" % path
+              for path in sorted(set(paths)) if paths.count(path) > 1]
+    faults += ["files: %s is not valid; expected an absolute path" % path for path in paths if not path.startswith("/")]
+    if (desired.take_over or desired.due) and not desired.daemon:
+        faults.append("daemon: '' is not valid; expected the name of the daemon that take_over or due is about")
     if faults:
         raise HaError("\n".join(faults))
 
@@ -149,48 +152,48 @@ def folder_from(asked: Mapping[str, Any]) -> Folder:
             mode, asked["path"] + ": mode"), asked["owner"], asked["group"])
 
 
-def wanted_from(params: Mapping[str, Any]) -> Wanted:
+def desired_from(params: Mapping[str, Any]) -> DesiredFiles:
     """Turn the module's parameters into the desired state."""
     how = params["take_over"]
-    wanted = Wanted(
+    desired = DesiredFiles(
         files=tuple(file_from(asked) for asked in params["files"]),
         folders=tuple(folder_from(asked) for asked in params["directories"]), daemon=params["daemon"],
         take_over=how and TakeOver(
             tuple(how["argv"]), tuple(how["accepted"]), how["timeout"], tuple(how["running"])),
         due=params["due"])
-    check_wanted(wanted)
-    return wanted
+    check_desired(desired)
+    return desired
 
 
 def seen_from(found: Found) -> Dict[str, Any]:
-    """Return what was found as Ansible may keep it: with the digest of a file's text, which may be secret."""
+    """Return the facts of a path, with the digest of its text in place of the text, which may be secret."""
     return dict(found._asdict(), content=_digest(found.content))
 
 
-def arguments_of(wanted: Wanted) -> Dict[str, Any]:
+def arguments_of(desired: DesiredFiles) -> Dict[str, Any]:
     """Return the arguments of the module config_files that mean this."""
-    how = wanted.take_over
+    how = desired.take_over
     return {
         "files": [{"dest": file.path, "content": file.content, "mode": "%04o" % file.mode, "owner": file.owner,
                    "group": file.group, "check": list(file.check), "check_in_place": file.in_place,
                    "backup": file.backup, "secret": file.secret, "once": file.once, "mount": file.mount}
-                  for file in wanted.files],
+                  for file in desired.files],
         "directories": [dict({"path": folder.path, "owner": folder.owner, "group": folder.group},
                              **({} if folder.mode is None else {"mode": "%04o" % folder.mode}))
-                        for folder in wanted.folders],
-        "daemon": wanted.daemon,
+                        for folder in desired.folders],
+        "daemon": desired.daemon,
         "take_over": how and {"argv": list(how.argv), "accepted": list(how.accepted), "timeout": how.seconds,
                               "running": list(how.running)},
-        "due": wanted.due}
+        "due": desired.due}
 
 
-def predict_changes(facts: Mapping[str, Any], wanted: Wanted) -> List[str]:
+def predict_changes(facts: Mapping[str, Any], desired: DesiredFiles) -> List[str]:
     """Return one sentence for each change that the module would make, from the gathered facts of a role.
 
-    facts: "files" (state with digest by path), "pending" (state files by daemon), "mounts" (bool by path).
+    facts: "files" (``seen_from`` by path), "pending" (text of the state file by daemon), "mounts" (bool by path).
     """
     found = {}
-    for place in wanted.files + wanted.folders:
+    for place in desired.files + desired.folders:
         there = Found(**facts["files"][place.path])
         mount, text = getattr(place, "mount", ""), getattr(place, "content", None) or ""
         if mount and not facts["mounts"][mount]:
@@ -198,22 +201,22 @@ def predict_changes(facts: Mapping[str, Any], wanted: Wanted) -> List[str]:
         else:
             same = there.content == _digest(text)
             found[place.path] = there._replace(content=text if same else text + "\n# other")
-    state = State(found, note=facts["pending"].get(wanted.daemon, ""))
-    return [action.sentence for action in plan_files(state, wanted).actions]
+    state = State(found, pending=facts["pending"].get(desired.daemon, ""))
+    return [action.sentence for action in plan_files(state, desired).actions]
 
 
-def is_settled(seen: Mapping[str, Any], wanted: Wanted) -> bool:
-    """Return whether the facts of the host (``files`` by path, ``pending`` state files) need no change."""
-    unseen = {place.path for place in wanted.files + wanted.folders}.difference(seen["files"])
-    if unseen or seen["pending"].get(wanted.daemon) or any(file.mount for file in wanted.files):
+def is_up_to_date(seen: Mapping[str, Any], desired: DesiredFiles) -> bool:
+    """Return whether the facts of a host (``files`` by path, ``pending`` state files) need no change."""
+    unseen = {place.path for place in desired.files + desired.folders}.difference(seen["files"])
+    if unseen or seen["pending"].get(desired.daemon) or any(file.mount for file in desired.files):
         return False
-    found = {folder.path: Found(**seen["files"][folder.path]) for folder in wanted.folders}
-    for file in wanted.files:
+    found = {folder.path: Found(**seen["files"][folder.path]) for folder in desired.folders}
+    for file in desired.files:
         there = Found(**seen["files"][file.path])
         text = file.content or ""
         found[file.path] = there._replace(content=text if there.content == _digest(text) else text + "\n# other")
     try:
-        return not plan_files(State(found), wanted).actions
+        return not plan_files(State(found), desired).actions
     except HaError:
         return False
 
@@ -222,68 +225,68 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def plan_files(state: State, wanted: Wanted) -> Plan:
-    """Plan the files that differ, then the reload where one is due."""
-    _check_places(state, wanted)
-    folders = [folder for folder in wanted.folders if not _is_right(folder, state.found[folder.path])]
-    files = [file for file in wanted.files if not _is_settled(file, state.found[file.path])]
+def plan_files(state: State, desired: DesiredFiles) -> Plan:
+    """Plan the files that differ, then the reload where one is due; HaError where a path is of another kind."""
+    _check_places(state, desired)
+    folders = [folder for folder in desired.folders if not _has_attributes(folder, state.found[folder.path])]
+    files = [file for file in desired.files if not _is_up_to_date(file, state.found[file.path])]
     actions: List[Any] = [
-        MakeFolder("%s the folder %s" % ("change" if state.found[folder.path].kind else "make", folder.path),
+        MakeFolder("%s the directory %s" % ("change" if state.found[folder.path].kind else "create", folder.path),
                    folder.path, folder.mode, folder.owner, folder.group) for folder in folders]
-    note = _note(state, wanted, files)
-    if note != state.note:
-        actions.append(WriteFile("note that %s is to take changed files over" % wanted.daemon, note_of(wanted.daemon),
-                                 note, 0o600, False))
+    pending = _pending(state, desired, files)
+    if pending != state.pending:
+        actions.append(WriteFile("write the state file: %s has to be reloaded" % desired.daemon,
+                                 state_file_of(desired.daemon), pending, 0o600, False))
     actions += [_action_for(file, state.found[file.path]) for file in files]
     found = dict(state.found)
     found.update({folder.path: _after_folder(folder, state.found[folder.path]) for folder in folders})
     found.update({file.path: _after_file(file, state.found[file.path]) for file in files})
-    predicted = state._replace(found=found, note=note)
-    if wanted.take_over and (predicted.note or wanted.due):
-        return _with_take_over(actions, predicted, wanted.daemon, wanted.take_over)
+    predicted = state._replace(found=found, pending=pending)
+    if desired.take_over and (predicted.pending or desired.due):
+        return _with_reload(actions, predicted, desired.daemon, desired.take_over)
     return Plan(tuple(actions), predicted)
 
 
-def _note(state: State, wanted: Wanted, files: List[File]) -> str:
-    noted = state.note.splitlines()
-    new = [file.path for file in files if file.path not in noted] if wanted.daemon else []
-    return "".join(path + "\n" for path in noted + new)
+def _pending(state: State, desired: DesiredFiles, files: List[File]) -> str:
+    old = state.pending.splitlines()
+    new = [file.path for file in files if file.path not in old] if desired.daemon else []
+    return "".join(path + "\n" for path in old + new)
 
 
-def _with_take_over(actions: List[Any], predicted: State, daemon: str, how: TakeOver) -> Plan:
-    forget = RemoveFile("remove the note, %s %s" % (
-        daemon, "has the files" if predicted.running else "does not run and will read the files when it starts"),
-        note_of(daemon))
+def _with_reload(actions: List[Any], predicted: State, daemon: str, how: TakeOver) -> Plan:
+    forget = RemoveFile("remove the state file: %s %s" % (
+        daemon, "is reloaded" if predicted.running else "does not run, it reads its files when it starts"),
+        state_file_of(daemon))
     if not predicted.running or not how.argv:
-        return Plan(tuple(actions) + (forget,), predicted._replace(note=""))
-    command = Command("have %s take changed files over" % daemon, how.argv, how.accepted, how.seconds)
-    return Plan(tuple(actions) + (command, forget), predicted._replace(note="", taken=" ".join(how.argv)))
+        return Plan(tuple(actions) + (forget,), predicted._replace(pending=""))
+    command = Command("reload %s" % daemon, how.argv, how.accepted, how.seconds)
+    return Plan(tuple(actions) + (command, forget), predicted._replace(pending="", reloaded=" ".join(how.argv)))
 
 
-def _check_places(state: State, wanted: Wanted) -> None:
-    kinds = {"folder": "folder", "other": "device, socket or pipe"}
-    faults = ["%s is no file but a %s; it was left as it is" % (file.path, kinds[state.found[file.path].kind])
-              for file in wanted.files if state.found[file.path].kind in kinds]
-    faults += ["%s is no folder; it was left as it is" % folder.path for folder in wanted.folders
-               if state.found[folder.path].kind not in ("", "folder")]
+def _check_places(state: State, desired: DesiredFiles) -> None:
+    kinds = {"folder": "directory", "other": "device, socket or pipe"}
+    faults = ["%s is a %s; expected a file. Nothing was changed." % (file.path, kinds[state.found[file.path].kind])
+              for file in desired.files if state.found[file.path].kind in kinds]
+    faults += ["%s is a file or device; expected a directory. Nothing was changed." % folder.path
+               for folder in desired.folders if state.found[folder.path].kind not in ("", "folder")]
     if faults:
         raise HaError("\n".join(faults))
 
 
-def _is_right(wanted: Any, found: Found) -> bool:
-    """Whether a file or folder is there with the owner, group and mode that are asked for."""
-    return bool(found.kind) and wanted.mode in (None, found.mode) and wanted.owner in ("", found.owner) \
-        and wanted.group in ("", found.group)
+def _has_attributes(desired: Any, found: Found) -> bool:
+    """Whether a file or folder exists with the desired owner, group and mode."""
+    return bool(found.kind) and desired.mode in (None, found.mode) and desired.owner in ("", found.owner) \
+        and desired.group in ("", found.group)
 
 
-def _is_settled(file: File, found: Found) -> bool:
+def _is_up_to_date(file: File, found: Found) -> bool:
     if found.kind == "unmounted":
         return True
     if file.content is None:
         return not found.kind
     if file.once and found.kind:
         return True
-    return _is_right(file, found) and found.content == file.content
+    return _has_attributes(file, found) and found.content == file.content
 
 
 def _action_for(file: File, found: Found) -> Any:
@@ -305,19 +308,19 @@ def _after_folder(folder: Folder, found: Found) -> Found:
     return Found("folder", "", mode, folder.owner or found.owner, folder.group or found.group)
 
 
-def describe(state: State, wanted: Wanted) -> Dict[str, str]:
+def describe(state: State, desired: DesiredFiles) -> Dict[str, str]:
     """Return what the difference shows: each file's text and attributes, and the command that reloads the daemon."""
     shown = {}
-    for file in wanted.files:
+    for file in desired.files:
         found = state.found[file.path]
         if found.kind == "file":
             same = "the new" if found.content == file.content else "other"
             shown[file.path] = "(%s content, not shown)\n" % same if file.secret else found.content
-    for place in wanted.files + wanted.folders:
+    for place in desired.files + desired.folders:
         found = state.found[place.path]
         if found.kind in ("file", "folder"):
             shown[place.path + " (kind, mode, owner, group)"] = "%s %04o %s %s\n" % (
                 found.kind, found.mode, found.owner or "-", found.group or "-")
-    if wanted.daemon:
-        shown["what %s is told" % wanted.daemon] = state.taken + "\n" if state.taken else ""
+    if desired.daemon:
+        shown["reload of %s" % desired.daemon] = state.reloaded + "\n" if state.reloaded else ""
     return shown

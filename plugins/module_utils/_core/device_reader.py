@@ -8,7 +8,7 @@ Dialect: Python 3.6, standard library only.
 import os
 from typing import Any, Tuple
 
-from .block_devices import LOOKED_AT, Device, parse_wipefs, users_of
+from .block_devices import SEARCHED, Device, parse_wipefs, users_of
 
 
 def find_fault(runner: Any, path: str) -> str:
@@ -36,4 +36,4 @@ def read_device(runner: Any, path: str, start: int = 0) -> Device:
     size = runner.size_of(path)
     return Device(path=path, size=size, users=read_users(runner, path),
                   signatures=parse_wipefs(runner.run(("wipefs", "--no-act", "--json", path)).out),
-                  first_byte=runner.first_nonzero(path, start, min(start + LOOKED_AT, size)))
+                  first_byte=runner.first_nonzero(path, start, min(start + SEARCHED, size)))

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What there is in a place of the filesystem, for the modules that write files or report on them.
+"""The state of a path: kind, content, mode, owner and group. For modules that write files or report on them.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -16,8 +16,11 @@ from .plan import HaError
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
 
 
-def look(path: str, mount: str = "") -> Found:
-    """Return what is in one place; with ``mount``, only while something is mounted there."""
+def inspect_path(path: str, mount: str = "") -> Found:
+    """Return what a path is, links followed; "unmounted" while ``mount``, if given, is no mount point.
+
+    HaError where it cannot be read.
+    """
     if mount and not os.path.ismount(mount):
         return Found("unmounted")
     try:
@@ -32,6 +35,9 @@ def look(path: str, mount: str = "") -> Found:
             content = file.read()
     return Found(kind, content, stat.S_IMODE(status.st_mode), _name_of(pwd.getpwuid, status.st_uid),
                  _name_of(grp.getgrgid, status.st_gid))
+
+
+look = inspect_path  # the old name, until the readers that still import it are merged
 
 
 def _name_of(find: Callable[[int], Any], number: int) -> str:

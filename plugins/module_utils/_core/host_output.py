@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What programs of a host print: many files in one go, the addresses of its interfaces.
+"""Parsers of what programs of a host print: many files by one command, the addresses of its interfaces.
 
 A remote task is expensive, so roles read all they need with ``grep -s -H -Z "" FILE...`` and write only what differs.
 
@@ -13,11 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 from .plan import HaError
 from .units import parse_units
 
-__all__ = ["Address", "LookError", "Wanted", "parse_addresses", "parse_files", "parse_units", "pick_different"]
-
-
-class LookError(HaError):
-    """What a program of the host printed is not what it prints."""
+__all__ = ["Address", "Wanted", "parse_addresses", "parse_files", "parse_units", "pick_different"]
 
 
 class Address(NamedTuple):
@@ -49,11 +45,11 @@ def parse_files(output: str) -> Dict[str, str]:
 
 
 def parse_addresses(output: str) -> Tuple[Address, ...]:
-    """Read what ``ip -json address show`` prints."""
+    """Read what ``ip -json address show`` prints; HaError when it is no JSON."""
     try:
         links: Any = json.loads(output or "[]")
     except ValueError:
-        raise LookError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
+        raise HaError("ip -json address printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
     return tuple(Address(link["ifname"], entry["local"], entry["prefixlen"], entry.get("label", link["ifname"]))
                  for link in links if link for entry in link.get("addr_info", ()) if "local" in entry)
 

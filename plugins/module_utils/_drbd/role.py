@@ -8,7 +8,7 @@ import posixpath
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from .._core.config_files import File, Folder, TakeOver, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .resource import DrbdError, file_of, service_of, target_of
 from .settings import check_settings
 
@@ -29,7 +29,9 @@ RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
-    "net": {"transport": (), "allow-remote-read": (), "rr-conflict": ("retry-connect", "auto-discard")},
+    "disk": {"bitmap": ()},
+    "net": {"transport": (), "allow-remote-read": (), "load-balance-paths": (), "tls": (), "tls-keyring": (),
+            "rr-conflict": ("retry-connect", "auto-discard")},
     "handlers": {"disconnected": (), "quorum-lost": ()},
     "options": dict.fromkeys((
         "auto-promote", "auto-promote-timeout", "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",
@@ -114,7 +116,7 @@ def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
                if here["units"][unit].get("UnitFileState") == "enabled"]
     paths = [file_of(name) for name in names] + [ORDER] + [
         _disks_file(service) for service in [ALL_IN_ONE] + [service_of(name) for name in names]] + [LOADED_AT_BOOT]
-    files = Wanted(tuple(File(path, None, secret=True) for path in paths), (), "drbd", RELOAD_SYSTEMD)
+    files = DesiredFiles(tuple(File(path, None, secret=True) for path in paths), (), "drbd", RELOAD_SYSTEMD)
     changes = ["take %s down" % name for name in down] + ["stop and disable %s" % unit for unit in disable]
     return {"changes": changes + predict_changes(here, files), "down": down, "disable": disable,
             "files": arguments_of(files)}
@@ -248,7 +250,7 @@ def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
         return list(found["changes"])
     if not found["settled"]:
         return ["wait until %s is UpToDate on both nodes" % name]
-    changed = predict_changes(here, Wanted((file,)))
+    changed = predict_changes(here, DesiredFiles((file,)))
     return ["apply %s to the running %s" % (file.path, name)] if changed else []
 
 
@@ -267,7 +269,7 @@ def device_unit_of(path: str) -> str:
     return re.sub(r"^\.", r"\\x2e", escaped).replace("/", "-") + ".device"
 
 
-def files_of(settings: Settings, here: Facts, per_resource: bool) -> Wanted:
+def files_of(settings: Settings, here: Facts, per_resource: bool) -> DesiredFiles:
     """Return the files and directories that the role writes.
 
     Directories get no mode: an existing one keeps its own, on the active node it is that of the mounted filesystem.
@@ -285,7 +287,7 @@ def files_of(settings: Settings, here: Facts, per_resource: bool) -> Wanted:
         files += [File(_disks_file(service_of(resource["name"])), render_disks([resource], name)) for resource in mine]
     elif mine:
         files.append(File(_disks_file(ALL_IN_ONE), render_disks(mine, name)))
-    return Wanted(tuple(files), tuple(Folder(path) for path in _mountpoints(mine)), "drbd", RELOAD_SYSTEMD)
+    return DesiredFiles(tuple(files), tuple(Folder(path) for path in _mountpoints(mine)), "drbd", RELOAD_SYSTEMD)
 
 
 def render_order(before: List[str]) -> str:
@@ -332,12 +334,13 @@ def render_resource(resource: Mapping[str, Any], version: Optional[str]) -> str:
                                              for name, value in options.items()] + ["  }"]
     for node in resource["nodes"]:
         address = node["address"]
+        meta, bracket, index = _meta_disk(resource, node).partition("[")
         lines += ["  on %s {" % node["name"],
                   "    device %s minor %s;" % (resource["device"], re.sub(r"^.*[^0-9]", "", resource["device"])),
-                  "    disk %s;" % node["disk"],
+                  "    disk %s;" % _word("disk", node["disk"]),
                   "    address %s:%s;" % ("ipv6 [%s]" % address if ":" in address else "ipv4 " + address,
                                           resource["port"]),
-                  "    meta-disk %s;" % _meta_disk(resource, node), "  }"]
+                  "    meta-disk %s%s%s;" % (_word("meta-disk", meta), bracket, index), "  }"]
     return "\n".join(lines + ["}"]) + "\n"
 
 

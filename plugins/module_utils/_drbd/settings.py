@@ -26,12 +26,12 @@ from .._core.schema import (
 
 TUNING = "al-extents al-updates disable-write-same discard-zeroes-if-aligned disk-barrier disk-drain disk-flushes " \
          "disk-timeout md-flushes on-io-error read-balancing resync-after rs-discard-granularity size " \
-         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs"
+         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap"
 LINK = "after-sb-0pri after-sb-1pri after-sb-2pri allow-remote-read allow-two-primaries always-asbp " \
        "congestion-extents congestion-fill connect-int cram-hmac-alg csums-after-crash-only csums-alg " \
        "data-integrity-alg ko-count max-buffers max-epoch-size on-congestion ping-int ping-timeout rcvbuf-size " \
        "rr-conflict shared-secret sndbuf-size socket-check-timeout tcp-cork timeout transport unplug-watermark " \
-       "use-rle verify-alg"
+       "use-rle verify-alg load-balance-paths tls tls-keyring"
 SECTIONS = {
     "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout stacked-timeouts wait-after-sb wfc-timeout",
     "disk": TUNING,
@@ -64,6 +64,9 @@ NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-
            "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
 SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
          "congestion-fill", "rs-discard-granularity")
+SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "disk-barrier", "disk-drain",
+            "disk-flushes", "md-flushes", "allow-remote-read", "allow-two-primaries", "always-asbp",
+            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
@@ -107,10 +110,17 @@ def _value(raw: Any) -> str:
     return str(word)
 
 
+def _switch(raw: Any) -> str:
+    if not isinstance(raw, bool) and raw not in ("yes", "no"):
+        raise ValueError
+    return "yes" if raw in (True, "yes") else "no"
+
+
 ONE_VALUE = "one value without quotes and line ends"
 VALUES: Dict[str, Field] = {option: Field(_value, ONE_VALUE) for words in SECTIONS.values() for option in words.split()}
 VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for option in SIZES})
 VALUES.update({option: number(0) for option in NUMBERS})
+VALUES.update({option: Field(_switch, "yes or no") for option in SWITCHES})
 VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 

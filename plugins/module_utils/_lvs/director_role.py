@@ -8,14 +8,15 @@ Dialect: Python 3.6, standard library only.
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-from .._core.config_files import File, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.host_output import parse_addresses, parse_files
+from .._core.plan import HaError
 from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, services
 from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
 
-__all__ = ["check_settings", "plan", "query"]
+__all__ = ["check_settings", "plan", "plan_remove", "query"]
 
 DAEMON = "ldirectord"
 MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
@@ -136,7 +137,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
             _path_of(name) for name in settings["lvs_director_sysctls"]],
         "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT] + [BOOT_UNIT % name for name in names],
         "commands": {"addresses": ["ip", "-json", "address", "show"]},
-        "ipvs": True}
+        "ipvs": desired_of(settings).fills_table}
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", r"^\s+real6?\s*="] + configs
     return found
@@ -155,7 +156,7 @@ class Host:
         self.servers = parse_files(facts["commands"].get("servers", ""))
         self.addresses = parse_addresses(facts["commands"]["addresses"])
         self.modules = {line.split(" ")[0] for line in (facts["texts"][LOADED] or "").splitlines()}
-        self.table = ipvs.parse_state(facts["ipvs"])
+        self.table = ipvs.parse_state(facts.get("ipvs", ""))
 
     def has(self, path: str) -> bool:
         """Tell whether a file is there."""
@@ -217,15 +218,16 @@ def render_rules(declared: Sequence[Declared]) -> str:
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what has to change on the host: "changes", one sentence each, and the arguments of each step, in order.
 
-    refusals: why nothing may be done; packages: to install; quiesce, drain: files in which real servers to be drained
+    packages: to install; quiesce, drain: files in which real servers to be drained
     have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
     modules, sysctls; disable, enable, start: units; table: services for the module ipvs_service; reload:
-    configurations; remove: files; pending: whether a run that was killed has written files without applying them;
-    removal: what the playbook that takes the director out of use needs.
+    configurations; remove: files; pending: whether a run that was killed has written files without applying them.
+    Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
+    _check_networks(desired, here)
     files = files_of(desired)
-    different = [file for file in files if predict_changes(here.facts, Wanted((file,)))]
+    different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
     draining = _draining(desired, here)
     names = [service.name for service in desired.monitored]
@@ -234,9 +236,6 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     table = _table_of(desired, here, stop)
     used = {file.path for file in files}
     steps: Dict[str, Any] = {
-        "refusals": ldirectord.check_networks(
-            desired.services, ["%s/%d" % (each.address, each.prefix) for each in here.addresses if each.nic != "lo"],
-            "lvs_director_services"),
         "packages": _packages(desired, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
         "drain": [services.entry_of(service.key, _only_drained(service)) for service in draining],
@@ -256,9 +255,17 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         steps["packages"] and not desired.static) else []
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = _sentences(steps, predict_changes(here.facts, Wanted(tuple(different), daemon=DAEMON)), table_changes)
-    steps.update({part: arguments_of(Wanted(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
-    return dict(steps, changes=changes, secret=any(file.secret for file in files), removal=_removal(desired, here))
+    changes = _sentences(
+        steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
+    steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
+    return dict(steps, changes=changes, secret=any(file.secret for file in files))
+
+
+def _check_networks(desired: Desired, here: Host) -> None:
+    networks = ["%s/%d" % (each.address, each.prefix) for each in here.addresses if each.nic != "lo"]
+    faults = ldirectord.check_networks(desired.services, networks, "lvs_director_services")
+    if faults:
+        raise HaError("\n".join(faults))
 
 
 def _packages(desired: Desired, here: Host) -> List[str]:
@@ -301,8 +308,7 @@ def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str
 
 def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[str]) -> List[str]:
     """Return one sentence for each change, in the order of the steps."""
-    found = list(steps["refusals"])
-    found += ["install " + name for name in steps["packages"]]
+    found = ["install " + name for name in steps["packages"]]
     found += ["disable %s at boot" % unit for unit in steps["disable"]]
     found += ["drain real servers of " + file.path for file in steps["quiesce"]]
     found += ["stop ldirectord for " + name for name in steps["stop"]]
@@ -318,10 +324,14 @@ def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[s
     return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
 
 
-def _removal(desired: Desired, here: Host) -> Dict[str, Any]:
+def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what takes the director out of use: units to stop and disable, files, whether the kernel has a table."""
+    desired, here = desired_of(settings), Host(facts[node])
     units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
     paths = list(FILES) + [CONFIG % service.name for service in desired.services]
-    return {"units": [unit for unit in units if here.unit(unit, "LoadState") == "loaded"],
-            "files": [{"dest": path, "secret": True} for path in paths],
+    changes = ["stop and disable " + unit for unit in units]
+    changes += ["remove " + path for path in paths if here.has(path)]
+    changes += ["remove service " + ipvs.name_of(key) for key in here.table.services]
+    return {"changes": changes, "units": units, "files": [{"dest": path, "secret": True} for path in paths],
             "table": here.has(KERNEL_TABLE)}

@@ -161,9 +161,10 @@ def read_services(services: Sequence[Settings], common: Settings, name: str = "s
     _check_common(reader, common_name, _given(common))
     found: List[Declared] = []
     places: Dict[ipvs.Key, str] = {}
+    names: Set[str] = set()
     for index, raw in enumerate(services):
         where, given = "%s[%d]" % (name, index), _given(raw)
-        _check_name(reader, where, given["name"], [service.name for service in found])
+        _check_name(reader, where, given["name"], names)
         declared = _read_service(reader, where, given, _given(common))
         if declared.present and declared.key != UNKNOWN:
             reader.only_once(where, declared.key, places)
@@ -177,11 +178,12 @@ def check_services(services: Sequence[Settings], common: Settings, name: str = "
     return read_services(services, common, name, common_name)[1]
 
 
-def _check_name(reader: Reader, where: str, name: str, others: List[str]) -> None:
+def _check_name(reader: Reader, where: str, name: str, others: Set[str]) -> None:
     if not NAME.match(name):
         reader.fault(where + ".name", name, "letters, digits, - and _, it becomes the name of a file")
     if name in others:
         reader.fault(where + ".name", name, "each name once")
+    others.add(name)
 
 
 def _read_service(reader: Reader, where: str, given: Settings, common: Settings) -> Declared:

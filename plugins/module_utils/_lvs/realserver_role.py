@@ -9,8 +9,9 @@ import ipaddress
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .._core.config_files import File, Wanted, arguments_of
+from .._core.config_files import DesiredFiles, File, arguments_of
 from .._core.host_output import Address, parse_addresses
+from .._core.plan import HaError
 from . import realserver_files
 from .realserver_files import IFUPDOWN, RECORD, SETTINGS, UNIT, UNIT_FILE, Desired, files_of, labelled
 from .services import Reader
@@ -44,7 +45,6 @@ class Record(NamedTuple):
 class Steps(NamedTuple):
     """The changes, in this order; all but ``network`` is empty on a host that is up to date."""
 
-    refusals: Tuple[str, ...]
     network: str
     stop_unit: bool
     files: Tuple[File, ...]
@@ -177,7 +177,7 @@ def choose_network(desired: Desired, host: Host) -> str:
     return found[0] if found else "unit"
 
 
-def _refusals(desired: Desired, host: Host) -> List[str]:
+def check_director(desired: Desired, host: Host) -> List[str]:
     """Return a message for each address that this host serves as a director."""
     if desired.localnode or not desired.present:
         return []
@@ -213,22 +213,27 @@ def _address_lines(vips: Sequence[str], known: Sequence[str], addresses: Sequenc
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what has to change on the host: "changes", one sentence each, and the arguments of each step, in order.
 
-    refusals: why nothing may be done; packages: to install; stop_unit; files; sysctls; addresses: lines of ``ip
+    packages: to install; stop_unit; files; sysctls; addresses: lines of ``ip
     -batch``; start_unit; restore: sysctls; remove: files; reload: the command of the network manager.
+    Raises HaError on the active director of the same addresses.
     """
     desired, here = desired_of(settings), facts[node]
-    steps = plan_steps(desired, host_of(here))
+    host = host_of(here)
+    faults = check_director(desired, host)
+    if faults:
+        raise HaError("\n".join(faults))
+    steps = plan_steps(desired, host)
     missing = _redirects_now(desired) and not here["commands"]["firewall"]
     found = dict(
         {name: list(value) if isinstance(value, tuple) else value for name, value in steps._asdict().items()},
-        files=arguments_of(Wanted(steps.files))["files"], packages=[desired.firewall] if missing else [],
+        files=arguments_of(DesiredFiles(steps.files))["files"], packages=[desired.firewall] if missing else [],
         reload=list(RELOADS.get(steps.network, ())) if steps.files or steps.remove else [])
     return dict(found, changes=_sentences(steps, found))
 
 
 def _sentences(steps: Steps, found: Mapping[str, Any]) -> List[str]:
     """Return one sentence for each change, in the order of the steps."""
-    sentences = list(steps.refusals) + ["install " + name for name in found["packages"]]
+    sentences = ["install " + name for name in found["packages"]]
     sentences += ["stop and disable " + UNIT] if steps.stop_unit else []
     sentences += ["write " + file.path for file in steps.files]
     sentences += ["set " + setting for setting in steps.sysctls]
@@ -256,7 +261,7 @@ def plan_steps(desired: Desired, host: Host) -> Steps:
     gone = realserver_files.ifcfg_paths(record.vips) if record.network == "ifcfg" else []
     remove = [path for path in realserver_files.OWN_FILES + (RECORD,) if path in host.files and path not in names]
     return Steps(
-        refusals=tuple(_refusals(desired, host)), network=network, stop_unit=stop, files=different,
+        network=network, stop_unit=stop, files=different,
         sysctls=tuple("%s=%s" % pair for pair in SETTINGS.items() if on_lo and active[pair[0]] != pair[1]),
         addresses=tuple(_address_lines(on_lo, record.vips + (() if on_lo else desired.vips), host.addresses)),
         start_unit=UNIT_FILE in names and (not ready or any(file.path in names - {RECORD} for file in different)),

@@ -7,7 +7,7 @@ Private to linuxha.cluster; nothing outside may import it.
 import ipaddress
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
-from .._core.config_files import File, TakeOver, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, TakeOver, arguments_of, predict_changes
 from . import clock
 from .settings import check_settings
 
@@ -133,7 +133,7 @@ def pools_of(settings: Mapping[str, Any], system: Mapping[str, str]) -> List[str
     return ["2.fedora.pool.ntp.org" if system["distribution"] == "Fedora" else "2.rhel.pool.ntp.org"]
 
 
-def files_of(settings: Mapping[str, Any], name: str, daemon: Daemon, pools: List[str], systemd: bool) -> Wanted:
+def files_of(settings: Mapping[str, Any], name: str, daemon: Daemon, pools: List[str], systemd: bool) -> DesiredFiles:
     """Return the daemon's configuration files, and how it applies them.
 
     chronyd checks the lines before they replace the file. It gets them as arguments, because where AppArmor confines
@@ -149,7 +149,7 @@ def files_of(settings: Mapping[str, Any], name: str, daemon: Daemon, pools: List
                  _file(daemon.options_file, "# Ansible managed\n" + daemon.options % flag))
     restart = TakeOver(("systemctl", "try-restart", daemon.service + ".service")) if systemd else TakeOver(
         ("service", daemon.service, "restart"), running=("service", daemon.service, "status"))
-    return Wanted(files, daemon=daemon.service, take_over=restart)
+    return DesiredFiles(files, daemon=daemon.service, take_over=restart)
 
 
 def _file(path: str, text: str, check: Tuple[str, ...] = ()) -> File:

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from .._model import resource_groups as _groups
-from . import resources as crm_words
+from . import resources
 from .cib import (
     OWN,
     CibError,
@@ -39,7 +39,7 @@ ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("dir
 
 # --- the primitives of a group ----------------------------------------------------------------------------------------
 
-def _stands_for(primitive: Element, wanted: crm_words.Primitive, exactly: bool) -> bool:
+def _stands_for(primitive: Element, wanted: resources.Primitive, exactly: bool) -> bool:
     """Tell whether a primitive of the CIB is the declared one: the same agent, the same address or mount point."""
     parameters = dict(wanted.parameters)
     names = tuple(parameters) if exactly else wanted.identity
@@ -47,7 +47,7 @@ def _stands_for(primitive: Element, wanted: crm_words.Primitive, exactly: bool) 
         get_value(primitive, INSTANCE, name) == parameters.get(name) for name in names)
 
 
-def _match(group: str, members: Sequence[Element], wanted: Sequence[crm_words.Primitive]) -> List[Optional[Element]]:
+def _match(group: str, members: Sequence[Element], wanted: Sequence[resources.Primitive]) -> List[Optional[Element]]:
     """Find the primitive that each declared one is already, so that it keeps its id and stays active."""
     free = list(members)
     found: List[Optional[Element]] = [None] * len(wanted)
@@ -69,7 +69,7 @@ def _match(group: str, members: Sequence[Element], wanted: Sequence[crm_words.Pr
     return found
 
 
-def _new_id(root: Element, group: str, wanted: crm_words.Primitive, given: Set[str]) -> str:
+def _new_id(root: Element, group: str, wanted: resources.Primitive, given: Set[str]) -> str:
     if wanted.name:
         if find_id(root, wanted.name) is not None:
             raise CibError("group %s: the name %s is used by another part of the cluster; expected one that is free"
@@ -119,7 +119,7 @@ def new_primitive(name: str, agent: str) -> Element:
     return ET.Element("primitive", dict(attributes, type=words[-1]))
 
 
-def _borrow(root: Element, wanted: crm_words.Primitive, lenders: Sequence[str]) -> Optional[Element]:
+def _borrow(root: Element, wanted: resources.Primitive, lenders: Sequence[str]) -> Optional[Element]:
     """Take a resource that the user named out of another declared group; None when there is none."""
     homes = [find_group(root, lender)[0] for lender in lenders] if wanted.name else []
     for home in [each for each in homes if each is not None]:
@@ -133,7 +133,7 @@ def _borrow(root: Element, wanted: crm_words.Primitive, lenders: Sequence[str]) 
 def _set_members(root: Element, element: Element, group: _groups.Group, lenders: Sequence[str]) -> None:
     """Give a group its primitives in their order; what else is in it keeps its place."""
     members = elements(element, "primitive")
-    wanted = crm_words.primitives_of(group)
+    wanted = resources.primitives_of(group)
     chain: List[Element] = []
     for each, found in zip(wanted, _match(group.name, members, wanted)):
         primitive = found if found is not None else _borrow(root, each, lenders)
@@ -153,19 +153,19 @@ def _set_members(root: Element, element: Element, group: _groups.Group, lenders:
 
 def _wrap(root: Element, group: _groups.Group, element: Element, clone: Optional[Element]) -> Element:
     """Put a group into a clone, or take it out of one, as it is declared. Returns the outer one."""
-    resources = section(root, "resources")
+    place = section(root, "resources")
     if group.everywhere and clone is None:
         name = group.name + "-clone"
         if find_id(root, name) is not None:
             raise CibError("group %s: the id %s is used by another part of the cluster; expected it to be free"
                            % (group.name, name))
         clone = ET.Element("clone", {"id": name})
-        resources.insert(list(resources).index(element), clone)
-        resources.remove(element)
+        place.insert(list(place).index(element), clone)
+        place.remove(element)
         clone.append(element)
     elif not group.everywhere and clone is not None:
-        resources.insert(list(resources).index(clone), element)
-        resources.remove(clone)
+        place.insert(list(place).index(clone), element)
+        place.remove(clone)
         return element
     if clone is not None:
         own_value(clone, META, "interleave", "true")
@@ -187,7 +187,7 @@ def put_group(root: Element, group: _groups.Group, lenders: Sequence[str] = ()) 
     if element is None:
         element = ET.SubElement(section(root, "resources"), "group", {"id": group.name})
     _set_members(root, element, group, lenders)
-    for name, value in crm_words.meta_of(group).items():
+    for name, value in resources.meta_of(group).items():
         own_value(element, META, name, value)
     outer = _wrap(root, group, element, clone)
     if fresh and group.autostart is False:
@@ -257,7 +257,7 @@ def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]
     """Return the constraints of a declared group."""
     found = [] if group.everywhere else [
         _location("%s%son-%s" % (group.name, OWN, node), rsc, node, str(score))
-        for node, score in crm_words.scores_of(group)]
+        for node, score in resources.scores_of(group)]
     if group.restricted and group.nodes:
         found.append(_nowhere_but("%s%sonly" % (group.name, OWN), rsc, group.nodes))
     for name in group.after:

@@ -10,7 +10,7 @@ Private to linuxha.cluster; nothing outside may import it.
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._model import resource_groups as groups
-from . import cib_fencing as crm_fencing, cib_groups as crm_groups, resources as crm_words
+from . import cib_fencing as crm_fencing, cib_groups as crm_groups, resources
 from .cib import (
     CibError,
     Element,
@@ -249,7 +249,7 @@ def _check_cluster(root: Element, final: Element, declared: Declared, status: St
 
 def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
     """Plan the changes from a CIB, in a cluster with this status, to what is declared."""
-    faults = crm_words.check_groups(declared.groups, tuple(
+    faults = resources.check_groups(declared.groups, tuple(
         node.get("uname") or node.get("id") or "" for node in elements(section_of(root, "nodes"), "node")))
     if faults:
         raise CibError("\n".join(faults))

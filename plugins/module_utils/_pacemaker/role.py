@@ -185,11 +185,11 @@ def _files(known: Facts, host: str) -> Dict[str, Any]:
     softdog = _plan.uses_softdog(known.hosts[host], known.desired)
     reload_units = config_files.TakeOver(("systemctl", "daemon-reload"))
     founding = known.steps[host].founding and known.steps[host].fresh
-    files = config_files.Wanted(_plan.desired_files(known.desired, softdog, founding), daemon="corosync",
+    files = config_files.DesiredFiles(_plan.desired_files(known.desired, softdog, founding), daemon="corosync",
                                 take_over=reload_units)
     once = tuple(file._replace(content=None) for file in files.files
                  if founding and file.path in (FIRST_START, FIRST_START_SETTINGS))
-    after = config_files.Wanted(once, daemon="corosync", take_over=reload_units)
+    after = config_files.DesiredFiles(once, daemon="corosync", take_over=reload_units)
     return {"files": config_files.arguments_of(files), "first_start": config_files.arguments_of(after),
             "file_changes": config_files.predict_changes(known.facts[host], files)}
 

@@ -1,8 +1,8 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong with a cluster: members, quorum, groups; and the next command to type.
+"""Findings of a cluster: members, quorum, groups; and the next command to type.
 
-Where a command could do harm on the wrong host or at the wrong moment, the sentence says what to make sure of first.
+Where a command could do harm on the wrong host or at the wrong moment, the sentence says what to verify first.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -20,14 +20,14 @@ MOVING = ("starting", "stopping", "recovering", "migrating", "checking", "uninit
 SETTINGS = "cibadmin --query | grep -E 'maintenance|is-managed'"
 
 
-def look_at_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
-    """Return what is wrong with a cluster, the worst first."""
+def check_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
+    """Return the findings of a cluster. ``hosts`` are all hosts of the report, by name."""
     found = _groups_twice(cluster) + _membership(cluster) + _quorum(cluster, hosts)
     found += _frozen(cluster)
     for group in cluster.groups or ():
         found += _group(cluster, group, hosts)
         if cluster.engine == "heartbeat" and len(group.owners) == 1:
-            found += _held_in_truth(cluster, group, hosts)
+            found += _check_held(cluster, group, hosts)
     for host in (hosts[name] for name in cluster.hosts):
         found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
@@ -37,13 +37,13 @@ def look_at_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
 
 def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
              steps: Sequence[Tuple[str, str]] = ()) -> Finding:
-    """Make a finding of the hosts that are meant, or of the one whose word it is."""
+    """Create a finding of the hosts concerned, or of the host that reported it."""
     asked = tuple(sorted(name for name in set(hosts) if name in cluster.hosts)) or (_speaker(cluster),)
     return Finding(level, cluster.title, problem, asked, tuple(Step(on, command) for on, command in steps))
 
 
 def _host_of(cluster: Cluster, name: str) -> str:
-    """Return the host that a node is; the node's own name when it was not asked."""
+    """Return the host of a node; the node's own name when that host is not in the report."""
     found = next((node.host for node in cluster.nodes if short(node.name) == short(name)), None)
     return found or name
 
@@ -53,34 +53,34 @@ def _speaker(cluster: Cluster) -> str:
 
 
 def _groups_twice(cluster: Cluster) -> List[Finding]:
-    """Find what runs on two nodes: the worst that can happen to its data."""
+    """Find groups that run on two nodes: a split brain."""
     found = []
     for group in cluster.groups or ():
         if group.kind not in SHARED_KINDS and len(group.owners) > 1:
             owners = [_host_of(cluster, owner) for owner in group.owners]
-            problem = "SPLIT BRAIN: %s runs on %s at the same time. Look again, it may have moved just now. " % (
+            problem = "SPLIT BRAIN: %s runs on %s at the same time. Check again, it may be moving. " % (
                 group.name, " and ".join(group.owners))
             if cluster.engine == "heartbeat":
-                problem += "If it is still so, decide which one is to give it up, and type on that one only"
+                problem += "If it is still so, decide which node has to release it, and type on that node only"
                 steps = [(" OR ".join(owners), "systemctl stop heartbeat")]
             else:
-                problem += "If it is still so, look who sees whom before anything else"
+                problem += "If it is still so, check the membership on each node before anything else"
                 steps = [(owner, MEMBERS[str(cluster.engine)]) for owner in owners]
             found.append(_finding(cluster, CRITICAL, problem, owners, steps))
     return found
 
 
 def _membership(cluster: Cluster) -> List[Finding]:
-    """Find nodes that do not agree who is there."""
+    """Find nodes that disagree about the membership."""
     disputed = [node for node in cluster.nodes if len({view for _host, view in node.seen_by}) > 1]
     if not disputed:
         return []
     words = "; ".join("%s is online for %s, offline for %s" % (
         node.name, " ".join(host for host, view in node.seen_by if view),
         " ".join(host for host, view in node.seen_by if not view)) for node in disputed)
-    tellers = sorted({host for node in disputed for host, _view in node.seen_by})
-    return [_finding(cluster, CRITICAL, "the nodes do not see each other: %s. Look at the network between them" % words,
-                     tellers, [(host, MEMBERS[str(cluster.engine)]) for host in tellers])]
+    views = sorted({host for node in disputed for host, _view in node.seen_by})
+    return [_finding(cluster, CRITICAL, "the nodes disagree about their membership: %s. Check the network" % words,
+                     views, [(host, MEMBERS[str(cluster.engine)]) for host in views])]
 
 
 def _quorum(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
@@ -93,7 +93,7 @@ def _quorum(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
                                                                       for name in ("total", "expected", "needed")),
                               cluster.hosts, [(_speaker(cluster), MEMBERS[str(cluster.engine)])]))
     if cluster.engine == "pacemaker" and cluster.groups is None and runs:
-        found.append(_finding(cluster, CRITICAL, "nobody tells what runs where: Pacemaker has no coordinator yet",
+        found.append(_finding(cluster, CRITICAL, "it is unknown what runs where: Pacemaker has no coordinator yet",
                               (), [(_speaker(cluster), "crm_mon -1")]))
     return found
 
@@ -102,70 +102,70 @@ def _transition(cluster: Cluster, host: Host) -> List[Finding]:
     if TRANSITION not in (host.clustat.get("warnings") or ()):
         return []
     return [_finding(cluster, DEGRADED, "heartbeat on %s is in transition: it moves groups, or waits until the other "
-                     "node has; look again" % host.name, [host.name], [
+                     "node has; check again" % host.name, [host.name], [
                          (host.name, "cl_status rscstatus"), (host.name, "journalctl -u heartbeat -n 20")])]
 
 
 def _engine(cluster: Cluster, host: Host, hosts: Dict[str, Host]) -> List[Finding]:
-    """Find cluster managers that do not run on a host that answers."""
+    """Find cluster managers that do not run on a reachable host."""
     if not host.said:
         return []
     said, engine = host.clustat, str(cluster.engine)
     several = [name for name, state in (said.get("engines") or {}).items() if state["running"]]
     if len(several) > 1:
-        return [_finding(cluster, CRITICAL, "%s run on %s at the same time; one of them must go"
+        return [_finding(cluster, CRITICAL, "%s run on %s at the same time; stop one of them"
                          % (" and ".join(several), host.name), [host.name], [(host.name, "systemctl status " + " ".join(
                              several))])]
     running = said.get("running")
     if not running or (running["cluster_manager"] and running["resource_manager"]):
         return []
     if running["cluster_manager"] and running["resource_manager"] is None:
-        return [_finding(cluster, DEGRADED, "%s on %s does not say what it runs" % (engine, host.name), [host.name],
+        return [_finding(cluster, DEGRADED, "%s on %s does not report what it runs" % (engine, host.name), [host.name],
                          [(host.name, MEMBERS[engine])])]
     if ((host.said.get("units") or {}).get(engine) or {}).get("state") in ("active", "activating"):
-        # heartbeat starts itself anew when it meets the other node again after each had thought it dead
-        return [_finding(cluster, DEGRADED, "%s on %s is starting, or hangs; look again" % (engine, host.name),
+        # heartbeat restarts itself when a partition ends, after each node had considered the other dead
+        return [_finding(cluster, DEGRADED, "%s on %s is starting, or hangs; check again" % (engine, host.name),
                          [host.name], [(host.name, "journalctl -u %s -n 20" % engine)])]
     return [_finding(cluster, DEGRADED, "%s does not run on %s%s" % (engine, host.name, _caution(cluster, hosts)),
                      [host.name], [(host.name, ENGINE_START[engine])])]
 
 
 def _caution(cluster: Cluster, hosts: Dict[str, Host]) -> str:
-    """Say what is to be known before anything of this cluster is started."""
+    """Return what has to be verified before anything of this cluster is started; "" for nothing."""
     silent = [name for name in cluster.hosts if not hosts[name].said]
     rows = [row for name in cluster.hosts for row in (hosts[name].said.get("drbd") or {}).get("resources") or ()]
     alone = {row["name"] for row in rows if row["connection"] == "StandAlone"}
-    words = ["make sure of what %s does" % " and ".join(silent)] if silent else []
-    words += ["settle DRBD %s" % " and ".join(sorted(alone))] if alone else []
+    words = ["verify what %s does" % " and ".join(silent)] if silent else []
+    words += ["resolve DRBD %s" % " and ".join(sorted(alone))] if alone else []
     return "; first " + " and ".join(words) if words else ""
 
 
 def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]:
-    """Find what is wrong with one node, by the word of the others."""
+    """Return the findings of one node, as the others report it."""
     found, on = [], _speaker(cluster)
     host = hosts.get(node.host or "")
-    tellers = [name for name, _view in node.seen_by]
+    views = [name for name, _view in node.seen_by]
     runs = bool(host and host.clustat.get("running", {}).get("cluster_manager"))
     if "unclean" in node.states:
-        found.append(_finding(cluster, CRITICAL, "%s is unclean: nobody knows what it still does until it is fenced"
+        found.append(_finding(cluster, CRITICAL, "%s is unclean: its state is unknown until it is fenced"
                               % node.name, [node.host or on], [(on, "stonith_admin --history %s" % node.name)]))
     elif node.online is False and (host is None or runs):
-        # a host that does not answer, or whose cluster manager is off, is told as such
-        found.append(_finding(cluster, DEGRADED, "%s is offline, as %s %s" % (
-            node.name, " and ".join(tellers), "says" if len(tellers) == 1 else "say"), [node.host or on],
+        # an unreachable host, or one whose cluster manager is off, has a finding of its own
+        found.append(_finding(cluster, DEGRADED, "%s is offline according to %s" % (
+            node.name, " and ".join(views)), [node.host or on],
             [(node.host or node.name, ENGINE_START[str(cluster.engine)])])._replace(absent=node.name))
     wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
     for state, command in wake.items():
         # Pacemaker shows a node that is joining in standby too
         if state in node.states and "pending" not in node.states:
-            one = _finding(cluster, DEGRADED, "%s is in %s: an administrator said so" % (node.name, state),
+            one = _finding(cluster, DEGRADED, "%s is in %s, set by an administrator" % (node.name, state),
                            [node.host or on], [(on, command % node.name)])
             found.append(one._replace(absent=node.name if state == "standby" else ""))
     if "pending" in node.states and "unclean" not in node.states:
-        found.append(_finding(cluster, DEGRADED, "%s is joining and not in yet; look again" % node.name,
+        found.append(_finding(cluster, DEGRADED, "%s is joining; check again" % node.name,
                               [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))
     if "estranged" in node.states:
-        found.append(_finding(cluster, DEGRADED, "%s is a member that the configuration does not name" % node.name,
+        found.append(_finding(cluster, DEGRADED, "%s is a member that is not in the configuration" % node.name,
                               [node.host or on], [(on, MEMBERS[str(cluster.engine)])]))
     return found
 
@@ -176,19 +176,19 @@ def _devices(cluster: Cluster) -> List[Finding]:
     for device in cluster.devices:
         if device["online"] is False:
             first = str(device["name"]).split(";", maxsplit=1)[0]
-            found.append(_finding(cluster, DEGRADED, "the quorum device %s (%s) does not answer" % (
+            found.append(_finding(cluster, DEGRADED, "the quorum device %s (%s) is offline" % (
                 device["name"], device["kind"]), (), [(_speaker(cluster), commands.get(
                     device["kind"], "sbd -d %s list" % first))]))
     return found
 
 
 def _frozen(cluster: Cluster) -> List[Finding]:
-    """Find what the cluster was told to leave alone: often all of it."""
+    """Find groups that the cluster does not manage: often all of them."""
     frozen = [group for group in cluster.groups or () if "frozen" in group.flags]
     if not frozen:
         return []
     commands = ["clusvcadm -U %s" % group.id for group in frozen] if cluster.engine == "rgmanager" else [SETTINGS]
-    return [_finding(cluster, DEGRADED, "not looked after, as an administrator said: %s" % ", ".join(
+    return [_finding(cluster, DEGRADED, "unmanaged, set by an administrator: %s" % ", ".join(
         group.name for group in frozen), (), [(_speaker(cluster), command) for command in commands])]
 
 
@@ -208,33 +208,33 @@ def _cure(engine: Optional[str], group: Group) -> List[str]:
 
 
 def _group(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
-    """Find what is wrong with one group, as its engine tells."""
+    """Return the findings of one group, as its engine reports it."""
     where = _host_of(cluster, group.owners[0]) if group.owners else _speaker(cluster)
     steps = [(_speaker(cluster), command) for command in _cure(cluster.engine, group)]
     level, problem = DEGRADED, ""
     if group.state == "failed":
-        level, problem = CRITICAL, "%s has failed and waits for an administrator" % group.name
+        level, problem = CRITICAL, "%s has failed and needs an administrator" % group.name
     elif group.state in ("stopped", "recoverable"):
         level, problem = CRITICAL, "%s runs nowhere" % group.name
         if cluster.engine == "heartbeat":
-            problem += ": no node holds it; look again, it may be moving" + _caution(cluster, hosts)
+            problem += ": no node holds it; check again, it may be moving" + _caution(cluster, hosts)
     elif group.state == "disabled":
-        problem = "%s is disabled: an administrator said so" % group.name
+        problem = "%s is disabled by an administrator" % group.name
     elif group.state in MOVING:
-        problem = "%s is %s; look again" % (group.name, group.state)
+        problem = "%s is %s; check again" % (group.name, group.state)
         steps = [(_speaker(cluster), MEMBERS[str(cluster.engine)])]
     elif group.state == "unknown" and cluster.engine != "heartbeat":
-        level, problem = CRITICAL, "nobody knows where %s runs, or whether" % group.name
+        level, problem = CRITICAL, "it is unknown where %s runs, or whether it does" % group.name
     elif "partial" in group.flags:
         level, problem = CRITICAL, "a part of %s does not run" % group.name
     elif group.failures:
-        count = "for good" if group.failures >= 1000000 else "%d x" % group.failures
-        problem = "%s runs, but has failed %s; clear that once the cause is gone" % (group.name, count)
+        count = "permanently" if group.failures >= 1000000 else "%d x" % group.failures
+        problem = "%s runs, but has failed %s; clear the failures once the cause is removed" % (group.name, count)
     return [_finding(cluster, level, problem, [where], steps)] if problem else []
 
 
-def _held_in_truth(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
-    """Compare what heartbeat's account says with the host itself: heartbeat watches no resource."""
+def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
+    """Compare heartbeat's report with the host itself: heartbeat monitors no resource."""
     name = _host_of(cluster, group.owners[0])
     said = hosts[name].said if name in hosts else {}
     units = said.get("units") or {}
@@ -250,7 +250,7 @@ def _held_in_truth(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> Li
     if not missing:
         return []
     others = [node for node in cluster.nodes if node.host != name and node.online]
-    problem = "heartbeat says that %s holds %s, but %s; heartbeat does not notice. " % (
+    problem = "heartbeat reports that %s holds %s, but %s; heartbeat does not monitor it. " % (
         name, group.name, "; ".join(missing))
     problem += "This moves it to the other node" if others else "This stops and starts it"
     return [_finding(cluster, CRITICAL, problem, [name], [
@@ -261,9 +261,9 @@ def _address_missing(address: str, owner: str, cluster: Cluster, hosts: Dict[str
     holders = [name for name in cluster.hosts if any(
         each["address"] == address for each in hosts[name].said.get("addresses") or ())]
     others = [name for name in holders if name != owner]
-    told = ["%s is on %s" % (address, " and ".join(others))] if others else []
+    elsewhere = ["%s is on %s" % (address, " and ".join(others))] if others else []
     known = owner in hosts and hosts[owner].said.get("addresses") is not None
-    return (["%s is not there" % address] if known and owner not in holders else []) + told
+    return (["%s is missing" % address] if known and owner not in holders else []) + elsewhere
 
 
 def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
@@ -274,7 +274,7 @@ def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
 
 
 def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:
-    """Return the groups that a host runs; None while nobody knows, such as while heartbeat is in transition."""
+    """Return the groups that a host runs; None while that is unknown, such as while heartbeat is in transition."""
     clustat = result.get("clustat") or {}
     if clustat.get("groups") is None or TRANSITION in (clustat.get("warnings") or ()):
         # a host without a cluster manager, or with one that is stopped, runs none

@@ -1,9 +1,9 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Join what single hosts say into clusters.
+"""Join the facts of single hosts into clusters.
 
-Pacemaker and rgmanager tell of the whole cluster, so one word is enough as long as all see the same members. A host
-with heartbeat tells only what it holds itself, so all words are put together.
+Pacemaker and rgmanager report the state of the cluster, so one host is enough as long as all see the same members. A
+host with heartbeat reports only what it holds itself, so the facts of all are joined.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -29,7 +29,7 @@ def join_clusters(hosts: Sequence[Host], inventory: Dict[str, Sequence[str]]) ->
 
 
 def _names(hosts: Sequence[Host]) -> Dict[str, str]:
-    """Return the hosts by the names that nodes may have; a name that two hosts share is none's."""
+    """Return the hosts by the names that nodes may have; a name that two hosts share is left out."""
     found: Dict[str, Set[str]] = {}
     for host in hosts:
         for name in (host.name, host.said.get("node") or host.name):
@@ -40,7 +40,7 @@ def _names(hosts: Sequence[Host]) -> Dict[str, str]:
 def _parts(hosts: Sequence[Host], names: Dict[str, str], inventory: Dict[str, Sequence[str]]) -> List[List[str]]:
     """Return the hosts of each cluster: those that one of them names as a node.
 
-    A host whose cluster manager does not run and that nobody names is put to others of that sort from its own group.
+    A host whose cluster manager does not run and that no other names is joined with such hosts of its own group.
     """
     part = {host.name: {host.name} for host in hosts}
     silent: Dict[Tuple[str, str], str] = {}
@@ -64,7 +64,7 @@ def _title(members: Sequence[str], inventory: Dict[str, Sequence[str]]) -> str:
 
 
 def _rank(host: Host) -> Tuple[bool, ...]:
-    """Say how much the word of a host is worth: one with quorum first."""
+    """Return the rank of a host's facts: one with quorum first."""
     said = host.clustat
     cluster = said.get("cluster") or {}
     return (said.get("nodes") is not None, cluster.get("quorate") is True, said.get("groups") is not None,
@@ -78,21 +78,21 @@ def _online(host: Host) -> Set[str]:
 def _cluster(hosts: Sequence[Host], names: Dict[str, str], inventory: Dict[str, Sequence[str]]) -> Cluster:
     members = tuple(host.name for host in hosts)
     best = max(hosts, key=_rank)  # of equals the first
-    told = [host for host in hosts if host.clustat.get("nodes") is not None]
+    sources = [host for host in hosts if host.clustat.get("nodes") is not None]
     said = best.clustat
     cluster = said.get("cluster") or {}
-    nodes = _nodes(told, hosts, names)
+    nodes = _nodes(sources, hosts, names)
     join = _join_heartbeat if said["engine"] == "heartbeat" else _join_others
     return Cluster(
-        _title(members, inventory), said["engine"], cluster.get("name"), members, best.name if told else None,
+        _title(members, inventory), said["engine"], cluster.get("name"), members, best.name if sources else None,
         cluster.get("quorate"), cluster.get("votes") or {}, cluster.get("coordinator"),
-        tuple(said.get("quorum_devices") or ()), nodes, join(best, told, nodes))
+        tuple(said.get("quorum_devices") or ()), nodes, join(best, sources, nodes))
 
 
-def _nodes(told: Sequence[Host], hosts: Sequence[Host], names: Dict[str, str]) -> Tuple[Node, ...]:
-    """Return all nodes that anybody names, and the hosts that nobody does."""
+def _nodes(sources: Sequence[Host], hosts: Sequence[Host], names: Dict[str, str]) -> Tuple[Node, ...]:
+    """Return all nodes that any host reports, and the hosts that none does."""
     seen: Dict[str, List[Tuple[Host, Dict[str, Any]]]] = {}
-    for host in sorted(told, key=_rank, reverse=True):
+    for host in sorted(sources, key=_rank, reverse=True):
         for node in host.clustat["nodes"]:
             seen.setdefault(short(node["name"]), []).append((host, node))
     found = []
@@ -118,29 +118,29 @@ def _held(host: Host, name: str) -> Dict[str, Any]:
     return next((raw for raw in groups if raw["id"] == name and raw["state"] == "started"), {})
 
 
-def _join_heartbeat(best: Host, told: Sequence[Host], nodes: Sequence[Node]) -> Optional[Tuple[Group, ...]]:
-    """A group is where a node says that it holds it. That nobody does is known once all nodes that live have spoken."""
-    speaking = [host for host in told if host.clustat.get("groups") is not None]
-    if not speaking:
+def _join_heartbeat(best: Host, sources: Sequence[Host], nodes: Sequence[Node]) -> Optional[Tuple[Group, ...]]:
+    """A group is where a node reports that it holds it; it is stopped once all live nodes report that they do not."""
+    reporting = [host for host in sources if host.clustat.get("groups") is not None]
+    if not reporting:
         return None
-    heard = {host.name for host in speaking}
-    all_heard = all(node.host in heard or node.online is False for node in nodes)
+    reported = {host.name for host in reporting}
+    complete = all(node.host in reported or node.online is False for node in nodes)
     groups: Dict[str, Dict[str, Any]] = {}
-    for host in speaking:
+    for host in reporting:
         groups.update({raw["id"]: raw for raw in host.clustat["groups"] if not groups.get(raw["id"])
                        or raw["state"] == "started"})
     found = []
     for name, raw in groups.items():
-        owners = sorted({owner for host in speaking for owner in _held(host, name).get("owners") or ()})
-        found.append(_group(raw, "started" if owners else "stopped" if all_heard else "unknown", owners))
+        owners = sorted({owner for host in reporting for owner in _held(host, name).get("owners") or ()})
+        found.append(_group(raw, "started" if owners else "stopped" if complete else "unknown", owners))
     return tuple(found)
 
 
-def _join_others(best: Host, told: Sequence[Host], nodes: Sequence[Node]) -> Optional[Tuple[Group, ...]]:
-    """Take the best word, and what those run who see other members: a cluster may be torn apart."""
+def _join_others(best: Host, sources: Sequence[Host], nodes: Sequence[Node]) -> Optional[Tuple[Group, ...]]:
+    """Use the facts of the best host, and of hosts that see other members: the cluster may be partitioned."""
     if best.clustat.get("groups") is None:
         return None
-    apart = [host for host in told if not _online(host) & _online(best)]
+    apart = [host for host in sources if not _online(host) & _online(best)]
     found = []
     for raw in best.clustat["groups"]:
         owners = list(raw["owners"] or ())

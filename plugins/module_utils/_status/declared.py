@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the inventory declares and the hosts do not have: a cluster manager, DRBD resources, a load balancer.
+"""Findings where the inventory declares what the hosts do not have: cluster manager, DRBD resources, load balancer.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -15,7 +15,7 @@ STACKS = {"pacemaker": ("pacemaker",), "cman": ("rgmanager",)}
 class Declared(NamedTuple):
     """What the variables of the roles declare of one host."""
 
-    engines: Tuple[str, ...] = ()   # any of them is right; empty: no cluster is declared
+    engines: Tuple[str, ...] = ()   # any of them is valid; empty: no cluster is declared
     variable: str = ""              # that declares the cluster
     nodes: Tuple[Tuple[str, ...], ...] = ()  # the names of each node
     cluster: str = ""               # the name of the cluster, if it has one
@@ -25,7 +25,7 @@ class Declared(NamedTuple):
 
 
 def read_variables(variables: Mapping[str, Any]) -> Declared:
-    """Return what the variables of a host declare. Validating them is the business of the roles."""
+    """Return what the variables of a host declare. The roles validate them."""
     found = Declared(drbd=tuple((str(each["name"]), tuple(str(node["name"]) for node in _rows(each, "nodes")))
                                 for each in _rows(variables, "drbd_failover_resources") if each.get("name")))
     services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
@@ -50,7 +50,7 @@ def _rows(variables: Mapping[str, Any], name: str) -> List[Mapping[str, Any]]:
 
 
 def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[str, Declared]) -> List[Finding]:
-    """Return what is declared and not there, of the hosts that answer."""
+    """Return what is declared and missing, of the reachable hosts."""
     found = []
     for host in hosts:
         if host.said:
@@ -60,7 +60,7 @@ def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[s
 
 
 def withhold_starts(found: Sequence[Finding], hosts: Sequence[Host], declared: Dict[str, Declared]) -> List[Finding]:
-    """Return the findings without advice to start a node that its cluster's variables do not name: it was removed."""
+    """Return the findings without steps that start a node which its cluster's variables do not name: it was removed."""
     removed = {host.name: declared[host.name].variable for host in hosts if declared[host.name].nodes
                and not any(_is(host, names) for names in declared[host.name].nodes)}
     return [_withhold(one, removed) for one in found]
@@ -92,7 +92,7 @@ def _step(names: Sequence[str]) -> Tuple[Step, ...]:
 
 
 def _finding(host: Host, names: Sequence[str], problem: str) -> Finding:
-    """Make a finding; ``names`` are the nodes that the roles build together."""
+    """Create a finding; ``names`` are the nodes that the roles build together."""
     return Finding(CRITICAL, host.name, problem, (host.name,), _step(names))
 
 
@@ -102,10 +102,10 @@ def _engine(host: Host, mine: Declared) -> List[Finding]:
     words, names = " or ".join(mine.engines), [node[-1] for node in mine.nodes]
     engine, name = host.clustat.get("engine"), (host.clustat.get("cluster") or {}).get("name")
     if engine is None:
-        return [_finding(host, names, "no cluster manager is here; %s declares a node of %s" % (
+        return [_finding(host, names, "no cluster manager is installed; %s declares a node of %s" % (
             mine.variable, words))]
     if engine not in mine.engines:
-        return [_finding(host, names, "%s is here; %s declares %s" % (engine, mine.variable, words))]
+        return [_finding(host, names, "%s is installed; %s declares %s" % (engine, mine.variable, words))]
     if mine.cluster and name and name != mine.cluster:
         return [_finding(host, names, "is a node of the cluster %s; rhcs_cman_cluster_name declares %s" % (
             name, mine.cluster))]
@@ -121,7 +121,7 @@ def _members(cluster: Cluster, declared: Dict[str, Declared]) -> List[Finding]:
     if cluster.engine not in mine.engines:
         return []
     steps = _step([node[-1] for node in mine.nodes])
-    return [Finding(DEGRADED, cluster.title, "%s is no node of the running cluster; %s declares it" % (
+    return [Finding(DEGRADED, cluster.title, "%s is not a node of the running cluster; %s declares it" % (
         names[0], mine.variable), (cluster.speaker,), steps, names[0])
             for names in mine.nodes if not there & {short(name) for name in names}]
 
@@ -130,7 +130,7 @@ def _drbd(host: Host, mine: Declared) -> List[Finding]:
     if "drbd" in (host.said.get("faults") or {}):
         return []
     there = {row["name"] for row in (host.said.get("drbd") or {}).get("resources") or ()}
-    return [_finding(host, nodes, "DRBD %s is not here; drbd_failover_resources declares it" % name)
+    return [_finding(host, nodes, "DRBD %s is missing; drbd_failover_resources declares it" % name)
             for name, nodes in mine.drbd if name not in there and _is(host, nodes)]
 
 

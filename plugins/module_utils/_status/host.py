@@ -1,8 +1,8 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one host shows of itself, as plain data: DRBD, the kernel's load balancer, the clock, addresses and services.
+"""Facts of one host as plain data: DRBD, the kernel's load balancer, the clock, addresses and services.
 
-Used by the module cluster_info. Its answers travel to the controller as JSON, so all here ends in dictionaries.
+Used by the module cluster_info, which returns them as JSON.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -23,10 +23,10 @@ DAEMONS = ("sbd", "corosync-qdevice", "corosync-qnetd", "dlm", "lvmlockd", "ipvs
            "httpd", "nginx")
 OTHERS = ("heartbeat", "corosync", "pacemaker", "cman", "rgmanager", "chrony", "chronyd", "ntpsec", "ntpd", "iscsid",
           "open-iscsi", "drbd", "ldirectord", "lvs-table")
-# Files that are there from the beginning of a step to its end, and the playbook that goes on from them.
-NOTES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
-         ("/var/lib/linuxha/rolling_upgrade", "playbooks/rolling_upgrade.yml"),
-         ("/var/run/linuxha/pending/*", "site.yml"))
+# State files, which exist from the beginning of a step to its end, and the playbook that continues from them.
+STATE_FILES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
+               ("/var/lib/linuxha/rolling_upgrade", "playbooks/rolling_upgrade.yml"),
+               ("/var/run/linuxha/pending/*", "site.yml"))
 LONGEST_RANGE = 255
 _HOST = r"(?:\[[^\]]+\]|[^\[\]:>-]+)"
 _TARGET = re.compile(r"(?P<first>%s)(?:->(?P<last>%s))?(?::(?P<port>[0-9]+))?\Z" % (_HOST, _HOST))
@@ -50,7 +50,7 @@ def drbd_facts(driver: Optional[str], events: str, configured: str, here: str) -
 def _link_facts(link: drbd.Link, others: Sequence[str]) -> Dict[str, Any]:
     facts = dict(link.live._asdict(), name=link.name, volume=link.volume, suspended=link.suspended, up=True,
                  sync_percent=drbd.percentage(link.live))
-    facts["peer"] = others[0] if len(others) == 1 else link.peer or None  # 8.4 knows no name of the other host
+    facts["peer"] = others[0] if len(others) == 1 else link.peer or None  # 8.4 does not report its name
     facts["syncing"] = link.live.replication in drbd.SYNCING
     facts["equal"] = drbd.is_uptodate(link.live)
     return facts
@@ -70,7 +70,7 @@ def expected_of(texts: Sequence[str]) -> Dict[str, List[str]]:
 
 
 def _servers(target: str, port: int) -> List[str]:
-    """Return a real server, or each of a range; nothing for one that is known by a name only."""
+    """Return a real server, or each of a range; nothing for one that is given by name."""
     match = _TARGET.match(target)
     if not match:
         return []
@@ -84,7 +84,7 @@ def _servers(target: str, port: int) -> List[str]:
 
 
 def ipvs_facts(table: str, daemons: str, texts: Sequence[str]) -> Dict[str, Any]:
-    """Return the services with weights and connections, beside what ldirectord is to watch.
+    """Return the services with weights and connections, and the real servers that ldirectord monitors.
 
     table: ``/proc/net/ip_vs``; daemons: ``ipvsadm -L --daemon``; texts: the files of ldirectord.
     """
@@ -102,7 +102,7 @@ def _service_facts(virtual: ipvs_kernel.Virtual, expected: Dict[str, List[str]])
 
 
 def clock_facts(daemon: str, output: str) -> Dict[str, Any]:
-    """Return what a time daemon says; ``sources`` counts those that it knows."""
+    """Return the state of a time daemon; ``sources`` is the number of its sources, ``offset`` in seconds."""
     clock = ntp.PARSERS[daemon](output)
     return {"daemon": daemon, "answered": clock.answered, "source": clock.source or None, "offset": clock.offset,
             "own": clock.source == ntp.OWN_CLOCK, "sources": len(clock.sources)}
@@ -115,7 +115,7 @@ def address_facts(output: str) -> List[Dict[str, str]]:
 
 
 def disk_facts(output: str) -> List[Dict[str, Any]]:
-    """Return how full filesystems are. output: ``df --output=target,pcent,ipcent``, with - for what is not counted."""
+    """Return how full filesystems are, in percent. output: ``df --output=target,pcent,ipcent``, - for not counted."""
     found = {}
     for line in output.splitlines()[1:]:
         words = line.rsplit(None, 2)
@@ -126,7 +126,7 @@ def disk_facts(output: str) -> List[Dict[str, Any]]:
 
 
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
-    """Return the services to look at: the known ones, and those that heartbeat starts by their name."""
+    """Return the units to read: the known services, and those that heartbeat starts by their name."""
     groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None
     names = [heartbeat_words.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
     return ["%s.service" % name for name in dict.fromkeys(DAEMONS + OTHERS + tuple(names))
@@ -134,7 +134,7 @@ def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
 
 
 def unit_facts(output: str) -> Dict[str, Dict[str, Any]]:
-    """Return the services that are there, by name. ``off``: it has to run and does not."""
+    """Return the installed services, by name. ``off``: it has to run and does not."""
     found = {}
     for unit, fields in systemd.parse_units(output).items():
         name = systemd.service_of(unit)

@@ -10,8 +10,8 @@ import socket
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .._core import units as systemd
-from .._core.config_files import NOTES, seen_from
-from .._core.file_state import look
+from .._core.config_files import STATE_FILES, seen_from
+from .._core.file_state import inspect_path
 from .._core.os_facts import parse_facts
 from .._core.plan import HaError
 
@@ -47,9 +47,9 @@ def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, An
 
 def look_at(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
-    notes = os.listdir(NOTES) if os.path.isdir(NOTES) else []
-    return {"files": {path: seen_from(look(path)) for path in map(os.path.normpath, paths)},
-            "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
+    daemons = os.listdir(STATE_FILES) if os.path.isdir(STATE_FILES) else []
+    return {"files": {path: seen_from(inspect_path(path)) for path in map(os.path.normpath, paths)},
+            "pending": {daemon: inspect_path(os.path.join(STATE_FILES, daemon)).content for daemon in daemons}}
 
 
 def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
@@ -97,6 +97,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     units, packages = read_units(runner, all_of("units")), read_packages(runner, all_of("packages"))
     texts = {path: runner.read_file(path) for path in all_of("texts")}
     found: Dict[str, Any] = {}
+    outputs: Any = None  # of Pacemaker, read once
     for role, query in queries.items():
         found[role] = {
             "files": {path: files["files"][os.path.normpath(path)] for path in query.get("files", ())},
@@ -112,7 +113,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "idle": dict(idle(runner, query.get("heartbeat")), **_idle_storage(runner, query))}
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
-            found[role]["pacemaker"] = pacemaker_facts.gather(runner, query["pacemaker"])
+            outputs = outputs or pacemaker_facts.read(runner)
+            found[role]["pacemaker"] = pacemaker_facts.compare(outputs, query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
     return found

@@ -1,8 +1,8 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong with hosts: silence, disks that are not equal, balancers without servers, clocks, services.
+"""Findings of hosts: unreachable, DRBD out of sync, load balancers without servers, clocks, services.
 
-No command that is proposed here can lose data without saying so.
+Where a proposed command loses data, the sentence says so.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -14,49 +14,49 @@ from .report import CRITICAL, DEGRADED, Cluster, Finding, Host, Step, short
 FAR_OFF = 0.5           # seconds
 FULL = 98               # percent
 LONGEST_ERROR = 200
-Row = Tuple[Host, Dict[str, Any]]  # a host, and what it says of one DRBD volume
+Row = Tuple[Host, Dict[str, Any]]  # a host, and its facts of one DRBD volume
 
 
-def look_at_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Finding]:
-    """Return what is wrong with the hosts, one part after the other."""
+def check_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Finding]:
+    """Return the findings of the hosts: reachability, DRBD, load balancers, interrupted runs, services, clocks."""
     by_name = {host.name: next((one for one in clusters if host.name in one.hosts), None) for host in hosts}
-    found = [finding for host in hosts for finding in _silence(host, by_name[host.name])]
+    found = [finding for host in hosts for finding in _unreachable(host, by_name[host.name])]
     found += [finding for rows in _pairs(hosts).values() for finding in _drbd(rows)]
     found += [finding for host in hosts for finding in _ipvs(host, by_name[host.name], hosts)]
     found += [finding for cluster in clusters for finding in _directors([
         host for host in hosts if host.name in cluster.hosts], cluster)]
     found += [finding for host in hosts for finding in _unfinished(host, by_name[host.name])]
-    return found + [finding for host in hosts for look in (_units, _disks, _clock, _faults) for finding in look(host)]
+    return found + [finding for host in hosts for check in (_units, _disks, _clock, _faults) for finding in check(host)]
 
 
-# --- is it there ----------------------------------------------------------------------------------------------------
+# --- reachability ---------------------------------------------------------------------------------------------------
 
-def _silence(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
-    """Find a host that does not answer, with what its cluster says of it."""
+def _unreachable(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
+    """Find a host that could not be read, with what its cluster reports of it."""
     if host.said:
         return []
     node = next((node for node in cluster.nodes if node.host == host.name), None) if cluster else None
-    words = {True: " Its cluster has it online: only the way from here to it is broken.",
-             False: " Its cluster has it offline too: look at its power and its console."}
-    told = words.get(node.online, "") if node and node.online is not None else ""
+    words = {True: " Its cluster has it online: only the connection from here to it is broken.",
+             False: " Its cluster has it offline too: check its power and its console."}
+    known = words.get(node.online, "") if node and node.online is not None else ""
     error = host.error if len(host.error) <= LONGEST_ERROR else host.error[:LONGEST_ERROR] + "..."
-    problem = "%s: %s.%s" % (host.silence, error.rstrip("."), told)
-    return [Finding(DEGRADED if told else CRITICAL, host.name, problem, (host.name,), (
+    problem = "%s: %s.%s" % (host.silence, error.rstrip("."), known)
+    return [Finding(DEGRADED if known else CRITICAL, host.name, problem, (host.name,), (
         Step("", "ansible %s -m ansible.builtin.ping" % host.name),))]
 
 
 def _unfinished(host: Host, cluster: Optional[Cluster]) -> List[Finding]:
-    """Find what killed runs have left: a corosync that starts now may have another key than those that run."""
+    """Find interrupted runs: a corosync that starts now may have another key than those that run."""
     found = []
-    for note in host.said.get("unfinished") or ():
-        if note["playbook"].startswith("playbooks/"):
-            what, scope = note["playbook"], "-e cluster=%s" % (cluster.title if cluster else "NAME")
-        else:  # the roles, by whatever playbook; they want all nodes of a cluster in one run
-            what = "a change by %s (or by your own playbook of these roles)" % note["playbook"]
+    for state_file in host.said.get("unfinished") or ():
+        if state_file["playbook"].startswith("playbooks/"):
+            what, scope = state_file["playbook"], "-e cluster=%s" % (cluster.title if cluster else "NAME")
+        else:  # the roles, by whatever playbook; they need all nodes of a cluster in one run
+            what = "a change by %s (or by your own playbook of these roles)" % state_file["playbook"]
             scope = "--limit %s" % ",".join(cluster.hosts if cluster else (host.name,))
-        problem = "%s has begun here and not ended, as %s tells; unless it runs right now, run it again: it goes on " \
-                  "from there" % (what, note["file"])
-        step = Step("", "ansible-playbook %s %s" % (note["playbook"], scope))
+        problem = "%s was interrupted on this host (state file %s); unless it is running, run it again: it " \
+                  "continues from there" % (what, state_file["file"])
+        step = Step("", "ansible-playbook %s %s" % (state_file["playbook"], scope))
         found.append(Finding(DEGRADED, host.name, problem, (host.name,), (step,)))
     return found
 
@@ -73,7 +73,7 @@ def _faults(host: Host) -> List[Finding]:
 # --- DRBD -----------------------------------------------------------------------------------------------------------
 
 def _pairs(hosts: Sequence[Host]) -> Dict[Tuple[str, int, FrozenSet[str]], List[Row]]:
-    """Return what is said of each volume, by its name and the hosts that have it."""
+    """Return the facts of each volume, by its name, number and hosts."""
     found: Dict[Tuple[str, int, FrozenSet[str]], List[Row]] = {}
     for host in hosts:
         for row in (host.said.get("drbd") or {}).get("resources") or ():
@@ -83,7 +83,7 @@ def _pairs(hosts: Sequence[Host]) -> Dict[Tuple[str, int, FrozenSet[str]], List[
 
 
 def _drbd(rows: Sequence[Row]) -> List[Finding]:
-    """Find what is wrong with one volume, by all that its hosts say."""
+    """Return the findings of one volume, from the facts of its hosts."""
     name = rows[0][1]["name"]
     up = [(host, row) for host, row in rows if row["up"]]
     found = [Finding(DEGRADED, host.name, "DRBD %s is configured and not up" % name, (host.name,),
@@ -100,7 +100,7 @@ def _drbd(rows: Sequence[Row]) -> List[Finding]:
 
 
 def _drbd_finding(level: str, name: str, problem: str, rows: Sequence[Row], *commands: str) -> Finding:
-    """Make a finding with the state on each side, and the same commands for each."""
+    """Create a finding with the state on each side, and the same commands for each."""
     states = ", ".join("%s %s/%s %s" % (host.name, row["role"], row["disk"], row["connection"] or "not connected")
                        for host, row in rows)
     return Finding(level, rows[0][0].name if len(rows) == 1 else " ".join(host.name for host, _row in rows),
@@ -110,15 +110,15 @@ def _drbd_finding(level: str, name: str, problem: str, rows: Sequence[Row], *com
 
 def _drbd_disks(name: str, rows: Sequence[Row]) -> List[Finding]:
     lost = [(host, row) for host, row in rows if row["disk"] in ("Diskless", "Failed", "Detaching")]
-    found = [_drbd_finding(CRITICAL, name, "has no disk; look at the disk first, then attach it", lost,
+    found = [_drbd_finding(CRITICAL, name, "has no disk; check the disk first, then attach it", lost,
                            "dmesg | tail -n 20", "drbdadm attach %s" % name)] if lost else []
     waiting = [(host, row) for host, row in rows if row["suspended"]]
-    return found + ([_drbd_finding(CRITICAL, name, "lets everything that writes wait", waiting,
+    return found + ([_drbd_finding(CRITICAL, name, "suspends all writes", waiting,
                                    "drbdadm status %s" % name)] if waiting else [])
 
 
 def _drbd_apart(name: str, rows: Sequence[Row]) -> List[Finding]:
-    """Find sides that do not see each other; of those, sides that both were written to."""
+    """Find sides that are not connected; of those, a possible split brain."""
     primaries = [host for host, row in rows if row["role"] == "Primary"]
     alone = [(host, row) for host, row in rows if row["connection"] == "StandAlone"]
     if len(primaries) > 1 or alone:
@@ -130,18 +130,18 @@ def _drbd_apart(name: str, rows: Sequence[Row]) -> List[Finding]:
         found.append(_drbd_finding(DEGRADED, name, "has no connection", off, "drbdadm adjust %s" % name))
     if waiting:
         found.append(_drbd_finding(
-            DEGRADED, name, "waits for %s: what is written now is on one side only. It connects by itself when the "
+            DEGRADED, name, "waits for %s: new data is on one side only. It reconnects by itself when the "
             "other side is back" % (waiting[0][1]["peer"] or "the other side"), waiting, "drbdadm status %s" % name))
     return found
 
 
 def _drbd_split(name: str, rows: Sequence[Row], twice: bool, alone: Sequence[Host]) -> Finding:
-    """Tell of sides that parted. Only a human knows which one is to lose what it wrote."""
+    """Return the finding of a split brain. Only an administrator can decide which side loses its changes."""
     problem = "is StandAlone: DRBD gave up the connection, perhaps both sides were written to (split brain). First " \
-              "connect, which loses nothing. If it is StandAlone again, decide which side loses what it wrote"
+              "connect, which loses nothing. If it is StandAlone again, decide which side loses its changes"
     if twice:
-        problem = "SPLIT BRAIN: is Primary on both sides, which do not see each other. Decide which side loses what " \
-                  "it wrote, stop the cluster manager there, then mend the network"
+        problem = "SPLIT BRAIN: is Primary on both sides, which are not connected. Decide which side loses its " \
+                  "changes, stop the cluster manager there, then repair the network"
     steps = [] if twice else [Step(host.name, "drbdadm connect %s" % name) for host in alone]
     off = "drbdadm disconnect %s; " % name if len(alone) < len(rows) else ""
     steps.append(Step("ONLY the side that loses", "%sdrbdadm secondary %s && drbdadm connect --discard-my-data %s" % (
@@ -153,7 +153,7 @@ def _drbd_split(name: str, rows: Sequence[Row], twice: bool, alone: Sequence[Hos
 def _drbd_sync(name: str, rows: Sequence[Row]) -> List[Finding]:
     percent = min(row["sync_percent"] or 0.0 for _host, row in rows)
     paused = any(row["replication"].startswith("Paused") for _host, row in rows)
-    problem = "%s: %.1f %% is equal. Leave the side that is UpToDate on until it is done" % (
+    problem = "%s: %.1f %% is equal. Keep the side that is UpToDate running until it is done" % (
         "has paused its sync" if paused else "is syncing", percent)
     return [_drbd_finding(DEGRADED, name, problem, rows,
                           ("drbdadm resume-sync %s" if paused else "drbdadm status %s") % name)]
@@ -166,7 +166,7 @@ def _alive(service: Dict[str, Any]) -> List[str]:
 
 
 def _owner_of(address: str, hosts: Sequence[Host]) -> str:
-    """Return the host that has an address; of hosts that answer."""
+    """Return the reachable host that has an address; "" for none."""
     return next((host.name for host in hosts for each in host.said.get("addresses") or ()
                  if each["address"] == address), "")
 
@@ -183,8 +183,8 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
     ipvs = host.said.get("ipvs") or {"services": [], "expected": {}}
     for service in ipvs["services"]:
         missing = _missing(service)
-        wanted = set(service["expected"] or _alive(service))
-        if not wanted & set(_alive(service)):
+        expected = set(service["expected"] or _alive(service))
+        if not expected & set(_alive(service)):
             found.append(Finding(CRITICAL, host.name, "%s has no real server that gets connections%s" % (
                 service["name"], "; its fallback answers" if _alive(service) else ""), (host.name,), _checks(
                     host, missing, hosts)))
@@ -201,7 +201,7 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
 
 
 def _is_active(host: Host, cluster: Optional[Cluster]) -> bool:
-    """Whether a group with ldirectord in it is held by this host, or no cluster has a say in it."""
+    """Whether a group with ldirectord in it is held by this host, or the host is in no cluster."""
     if cluster is None:
         return True
     names = {short(host.name), short(host.said.get("node") or host.name)}
@@ -222,7 +222,7 @@ def _checks(host: Host, servers: Sequence[str], hosts: Sequence[Host]) -> Tuple[
 
 
 def _directors(hosts: Sequence[Host], cluster: Cluster) -> List[Finding]:
-    """Find services that two directors know in different ways. One that is not there at all is on the standby."""
+    """Find services that differ between two directors. One that a director does not have at all is on the standby."""
     tables = [(host, {service["name"]: service for service in host.said["ipvs"]["services"]}) for host in hosts
               if host.said.get("ipvs")]
     found = []
@@ -245,7 +245,7 @@ def _directors(hosts: Sequence[Host], cluster: Cluster) -> List[Finding]:
 # --- services and clock ---------------------------------------------------------------------------------------------
 
 def _units(host: Host) -> List[Finding]:
-    """Find services that have to run. What goes with a cluster manager that is off is told there."""
+    """Find services that have to run, without those of a cluster manager that is off, which is a finding of its own."""
     off = [name for name, unit in sorted((host.said.get("units") or {}).items()) if unit["off"]]
     running = host.clustat.get("running") or {}
     if host.clustat.get("engine") and not running.get("cluster_manager"):
@@ -276,10 +276,10 @@ def _clock(host: Host) -> List[Finding]:
     chrony = clock["daemon"] == "chrony"
     problem, command = "", "chronyc -n sources" if chrony else "ntpq -n -p"
     if not clock["answered"]:
-        problem = "the time daemon does not answer"
+        problem = "the time daemon does not respond"
         command = "systemctl status %s" % ("chrony chronyd" if chrony else "ntpsec ntp ntpd")
     elif clock["source"] is None or (clock["own"] and clock["sources"]):
-        problem = "the clock follows no%s" % (
+        problem = "the clock is synchronised to no%s" % (
             "ne of %d time sources" % clock["sources"] if clock["sources"] else " time source")
     elif abs(clock["offset"] or 0) > FAR_OFF:
         problem, command = "the clock is %.3f s off" % abs(clock["offset"]), (

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The words of the status report: hosts, what they are joined into, and what is found to be wrong.
+"""The types of the status report: hosts, the clusters that they form, and findings.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -12,7 +12,7 @@ CRITICAL, DEGRADED = "critical", "degraded"
 ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
                 "rgmanager": "service cman start && service rgmanager start"}
 SHARED_KINDS = ("clone", "bundle")  # kinds of groups that run on several nodes at once
-# What ssh says of a connection that it shares with earlier commands, and that ended with the host.
+# What ssh prints of a connection that it shares with earlier commands, and that ended with the host.
 _SHARED = re.compile(r"(mux_client_\w+|mm_(send|receive)_fd|Control ?[Ss]ocket)[^\n]*(\n|\Z)")
 _ADDRESS = re.compile(r"[0-9.]+\Z|.*:")
 
@@ -22,27 +22,27 @@ class Host(NamedTuple):
 
     name: str
     said: Dict[str, Any]
-    silence: str = ""            # "does not answer" or what else keeps it from being known
-    error: str = ""              # and why
+    silence: str = ""            # "unreachable" or "could not be read"; "" where there are facts
+    error: str = ""              # the reason
 
     @property
     def clustat(self) -> Dict[str, Any]:
-        """What it says of its cluster."""
+        """The facts of its cluster."""
         return self.said.get("clustat") or {}
 
 
 class Node(NamedTuple):
-    """One node of a cluster, by all that is said of it. ``host`` is its name in the inventory, if it was asked."""
+    """One node of a cluster, as all hosts report it. ``host`` is its name in the inventory, None if it has none."""
 
     name: str
     host: Optional[str]
-    online: Optional[bool]       # None: nobody knows, or those who know do not agree
+    online: Optional[bool]       # None: unknown, or the hosts disagree
     states: Tuple[str, ...]      # "standby", "unclean", ...
     seen_by: Tuple[Tuple[str, bool], ...]  # host, and whether that host has it online
 
 
 class Group(NamedTuple):
-    """What a cluster runs. ``owners`` are names of nodes."""
+    """A resource group of a cluster. ``owners`` are names of nodes."""
 
     name: str
     id: str
@@ -56,7 +56,7 @@ class Group(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """What several hosts say of one cluster. ``speaker`` is the host whose word was taken where one is enough."""
+    """The joined facts of one cluster. ``speaker`` is the host whose facts count where those of one host suffice."""
 
     title: str
     engine: Optional[str]
@@ -72,14 +72,14 @@ class Cluster(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A command to type. ``on`` is a host, or empty for the machine that the report is read on."""
+    """A command to type. ``on`` is a host, or empty for the controller."""
 
     on: str
     command: str
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it should be. ``hosts`` names at least one host that was asked."""
+    """One problem. ``hosts`` names at least one host of the report."""
 
     level: str
     about: str                   # a cluster or a host
@@ -90,16 +90,16 @@ class Finding(NamedTuple):
 
 
 def short(name: str) -> str:
-    """Return the name by which a node is known whatever domain is behind it, in small letters."""
+    """Return the name of a node without its domain, in small letters; an address as it is."""
     name = name.lower()
     return name if _ADDRESS.match(name) else name.partition(".")[0]
 
 
 def host_of(name: str, result: Dict[str, Any]) -> Host:
-    """Take what Ansible registered for a host. An exhausted ``until`` is ``failed`` although the host answered."""
+    """Turn what Ansible registered for a host into a Host; ``failed`` alone is no error (an exhausted ``until``)."""
     if result.get("unreachable") or "clustat" not in result:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
-        return Host(name, {}, "does not answer" if result.get("unreachable") else "could not be looked at",
+        return Host(name, {}, "unreachable" if result.get("unreachable") else "could not be read",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
     keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "disks", "unfinished", "faults")
     return Host(name, {key: result.get(key) for key in keys})

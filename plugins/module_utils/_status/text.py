@@ -37,7 +37,7 @@ def plain(text: Any) -> str:
 
 
 def fit(line: str) -> str:
-    """Return a line that fits into the terminal."""
+    """Return a line of at most WIDTH characters."""
     line = line.rstrip()
     return line if len(line) <= WIDTH else line[:WIDTH - 3] + "..."
 
@@ -70,10 +70,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[in
 def _headline(moment: str, hosts: Sequence[Host], findings: Sequence[Finding]) -> str:
     silent = sum(not host.said for host in hosts)
     worst = len([one for one in findings if one.level == "critical"])
-    words = "All is well" if not findings else "%d finding%s%s" % (
+    words = "Healthy" if not findings else "%d finding%s%s" % (
         len(findings), "s" if len(findings) > 1 else "", ", %d CRITICAL" % worst if worst else "")
-    return "%s: %d host%s asked, %s. %s" % (plain(moment), len(hosts), "" if len(hosts) == 1 else "s",
-                                            "%d did not answer" % silent if silent else "all answered", words)
+    return "%s: %d host%s, %s. %s" % (plain(moment), len(hosts), "" if len(hosts) == 1 else "s",
+                                            "%d unreachable" % silent if silent else "all reachable", words)
 
 
 def _cluster(cluster: Cluster, hosts: Dict[str, Host], findings: Sequence[Finding]) -> List[str]:
@@ -98,20 +98,20 @@ def _state(node: Node, hosts: Dict[str, Host]) -> str:
         words = ["DISPUTED"]
     host = hosts.get(node.host or "")
     if host and (host.clustat.get("running") or {}).get("cluster_manager") is False:
-        words = ["STOPPED"]  # the others may not have noticed yet
-    silent = [] if host and host.said else [host.silence if host else "not asked"]
+        words = ["STOPPED"]  # the others may not have detected it yet
+    silent = [] if host and host.said else [host.silence if host else "not read"]
     return ", ".join(words + [state.upper() for state in node.states] + silent)
 
 
 def _clock(host: Optional[Host]) -> Optional[str]:
-    """Say how right a clock is."""
+    """Return the offset and source of a clock."""
     clock = (host.said.get("clock") if host else None) or {}
     if not clock:
         return None
     if clock["source"] is None:
-        return "follows nothing" if clock["answered"] else "its daemon does not answer"
+        return "not synchronised" if clock["answered"] else "its daemon does not respond"
     if clock["own"]:
-        return "its own"
+        return "local clock"
     return "%s off %s" % (_seconds(clock["offset"]), clock["source"])
 
 
@@ -132,7 +132,7 @@ def _quorum(cluster: Cluster) -> List[str]:
     words += ", coordinator %s" % plain(cluster.coordinator) if cluster.coordinator else ""
     lines = ["  QUORUM  " + words]
     for device in cluster.devices:
-        state = {True: "online", False: "OFFLINE", None: "not known"}[device["online"]]
+        state = {True: "online", False: "OFFLINE", None: "unknown"}[device["online"]]
         votes_of = ", votes: %d" % device["votes"] if device["votes"] else ""
         lines.append("  %-6s  %s%s, %s" % (plain(device["kind"]).upper(), state, votes_of, plain(device["name"])))
     return lines
@@ -140,7 +140,7 @@ def _quorum(cluster: Cluster) -> List[str]:
 
 def _groups(cluster: Cluster) -> List[str]:
     if cluster.groups is None:
-        return ["  what it runs is not known here"]
+        return ["  the groups are unknown"]
     rows, inside = [], []
     for group in cluster.groups:
         good = group.state == "started" and not group.flags
@@ -152,7 +152,7 @@ def _groups(cluster: Cluster) -> List[str]:
 
 
 def _resources(group: Group) -> List[str]:
-    """Name what is in a group; of Pacemaker, in capitals what does not run."""
+    """Return the resources of a group; of Pacemaker, in capitals what does not run."""
     names = [plain(each["name"]) + (" (%s)" % plain(each["role"]).upper() if each["role"] == "stopped" else "")
              for each in group.resources if each["name"] != group.name and group.kind not in SHARED_KINDS]
     return textwrap.wrap(", ".join(names), WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)[:4]
@@ -166,7 +166,7 @@ def _drbd(hosts: Sequence[Host]) -> List[str]:
             if row["connection"] == "Connected" and row["replication"] != "Established":
                 connection = row["replication"]
             state = (row["role"], row["disk"], connection) if row["up"] else ("NOT UP", None, None)
-            # of a side that does not see the other one nobody knows how much is equal
+            # without a connection it is unknown how much is equal
             known = row["connection"] == "Connected" and row["sync_percent"] is not None
             most = 100.0 if row["equal"] else 99.9
             percent = draw_bar(min(row["sync_percent"], most)) if known else None
@@ -185,9 +185,9 @@ def _ipvs(host: Host) -> List[str]:
         shown = [("-> " + server["name"], server["forward"], server["weight"], server["active"], server["inactive"])
                  for server in service["servers"][:MANY]]
         known = {server["name"] for server in service["servers"]}
-        shown += [("-> " + name, "GONE", 0, 0, 0) for name in service["expected"] or () if name not in known][:MANY]
+        shown += [("-> " + name, "MISSING", 0, 0, 0) for name in service["expected"] or () if name not in known][:MANY]
         lines += table(("%s %s" % (_cell(service["name"]), plain(service["scheduler"])), "FORWARD", "WEIGHT", "ACTIVE",
-                        "INACTIVE"), shown or [("-> nobody", None, None, None, None)], (2, 3, 4))
+                        "INACTIVE"), shown or [("-> none", None, None, None, None)], (2, 3, 4))
         if len(service["servers"]) > MANY:
             lines.append("  ... and %d more" % (len(service["servers"]) - MANY))
     return lines
@@ -197,13 +197,13 @@ def _others(hosts: Sequence[Host]) -> List[str]:
     """Show the hosts that are in no cluster: real servers, storage."""
     lines = ["Other hosts"]
     lines += table(("HOST", "STATE", "CLOCK"), [
-        (host.name, "answers" if host.said else host.silence.upper(), _clock(host)) for host in hosts])
+        (host.name, "reachable" if host.said else host.silence.upper(), _clock(host)) for host in hosts])
     return lines + _drbd(hosts) + [line for host in hosts for line in _ipvs(host)]
 
 
 def _findings(findings: Sequence[Finding]) -> List[str]:
-    """Say what is wrong and what to type."""
-    lines = ["Nothing is wrong."] if not findings else ["What is wrong, and what to type next"]
+    """Return the findings, each with the commands to type."""
+    lines = ["No findings."] if not findings else ["Findings, and the commands to type next"]
     for number, one in enumerate(findings, 1):
         head = "%3d  %s " % (number, "CRITICAL" if one.level == "critical" else "degraded")
         text = "%s: %s" % (plain(one.about), plain(one.problem))

@@ -1,8 +1,8 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for the iSCSI initiator: records, sessions, and what is missing to reach the declared targets.
+"""The iSCSI initiator: parsers of records and sessions, and the plan that reaches the declared targets.
 
-Only the declared targets are looked at and only what was said of them is compared. A session is never ended.
+Only the declared targets and their declared settings are compared. A session is never ended.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -44,7 +44,7 @@ class IscsiError(HaError):
 
 
 class Portal(NamedTuple):
-    """Where a target is served. ``str()`` is how iscsiadm takes it: "192.168.0.10:3260", "[fd00::10]:3260"."""
+    """The address of a target. ``str()`` is the form of iscsiadm: "192.168.0.10:3260", "[fd00::10]:3260"."""
 
     address: str
     port: int
@@ -54,12 +54,12 @@ class Portal(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A target that is declared. ``settings`` are the record's own names and values, as far as they were said."""
+    """A declared target. ``settings`` are names and values of its record, those that are declared."""
 
     portal: Portal
     iqn: str
     settings: Tuple[Tuple[str, str], ...] = ()
-    discovery: bool = True        # ask the portal for the target before its record is made
+    discovery: bool = True        # ask the portal for the target before its record is created
     login: bool = True
 
     @property
@@ -68,7 +68,7 @@ class Target(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A session that runs. ``recovery`` is its live replacement timeout in seconds, None when not known."""
+    """A running session. ``recovery`` is its replacement timeout in seconds, None when not known."""
 
     number: int
     portal: Portal
@@ -77,7 +77,7 @@ class Session(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the host shows. ``records`` and ``offered`` only know what was asked for."""
+    """The current state. ``records`` and ``offered`` only hold declared targets and portals."""
 
     tools: bool = False                                       # iscsiadm is installed
     initiator: str = ""
@@ -87,21 +87,21 @@ class State(NamedTuple):
     systemd: bool = True
 
 
-class Wanted(NamedTuple):
-    """What the user asked for. ``initiator`` is "" where the host's own name is kept."""
+class Desired(NamedTuple):
+    """The desired state. ``initiator`` is "" where the host keeps its name."""
 
     targets: Tuple[Target, ...]
     initiator: str = ""
 
 
 class Discover(NamedTuple):
-    """Ask the portal for the target, and make its record; where that could not be asked before."""
+    """Ask the portal for the target and create its record, where the portal could not be asked while planning."""
 
     sentence: str
     target: Target
 
 
-# --- words of iscsiadm ------------------------------------------------------------------------------------------------
+# --- output and arguments of iscsiadm ---------------------------------------------------------------------------------
 
 def parse_portal(text: str) -> Portal:
     """Turn "192.168.0.10", "192.168.0.10:3260" or "[fd00::10]:3260" into a Portal; ValueError for anything else."""
@@ -166,7 +166,7 @@ def parse_offered(text: str) -> Tuple[Tuple[str, int], ...]:
 
 
 def discovery_of(portal: Portal) -> Tuple[str, ...]:
-    """Return the command that asks a portal for its targets and stores nothing: no record is made or touched."""
+    """Return the command that asks a portal for its targets and stores nothing: no record is created or changed."""
     return ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", str(portal), "-o", "nonpersistent")
 
 
@@ -179,12 +179,12 @@ def _node(target: Target, *more: str) -> Tuple[str, ...]:
     return ("iscsiadm", "-m", "node", "-T", target.iqn, "-p", str(target.portal)) + more
 
 
-# --- what to do -------------------------------------------------------------------------------------------------------
+# --- the plan ---------------------------------------------------------------------------------------------------------
 
-def asks_first(state: State, wanted: Wanted, target: Target) -> bool:
-    """Whether the portal can be asked before anything is changed: not under a name that is about to change."""
+def asks_first(state: State, desired: Desired, target: Target) -> bool:
+    """Whether the portal can be asked before anything is changed: not under an initiator name that will change."""
     return (target.discovery and state.tools and not state.records.get(target.name)
-            and wanted.initiator in ("", state.initiator))
+            and desired.initiator in ("", state.initiator))
 
 
 def sessions_of(state: State, target: Target) -> List[Session]:
@@ -192,11 +192,11 @@ def sessions_of(state: State, target: Target) -> List[Session]:
     return [each for each in state.sessions if (each.iqn, each.portal) == (target.iqn, target.portal)]
 
 
-def plan_sessions(current: State, wanted: Wanted) -> Plan:
-    """Return what leads to a record, with its settings, and a session for each target."""
-    actions, state = _initiator(current, wanted)
-    for target in wanted.targets:
-        more, state = _record(state, wanted, target)
+def plan_sessions(current: State, desired: Desired) -> Plan:
+    """Return the plan to a record, with its settings, and a session for each target."""
+    actions, state = _initiator(current, desired)
+    for target in desired.targets:
+        more, state = _record(state, desired, target)
         actions += more
         more, state = _settings(state, target)
         actions += more
@@ -205,46 +205,46 @@ def plan_sessions(current: State, wanted: Wanted) -> Plan:
     return Plan(tuple(actions), state)
 
 
-def _initiator(state: State, wanted: Wanted) -> Tuple[List[Any], State]:
-    if wanted.initiator in ("", state.initiator):
+def _initiator(state: State, desired: Desired) -> Tuple[List[Any], State]:
+    if desired.initiator in ("", state.initiator):
         return [], state
     if state.sessions:
-        raise IscsiError("the initiator is called %s and has sessions (%s); it is not renamed to %s under them: the "
-                         "storage may know it by its name. Log out by hand first, or declare the name that it has." % (
-                             state.initiator or "nothing", ", ".join(sorted({each.iqn for each in state.sessions})),
-                             wanted.initiator))
+        raise IscsiError("initiator_name: %s is not valid; expected %s while the initiator has sessions (%s), since "
+                         "the storage may know it by that name. To continue: log out of all targets, or declare it" % (
+                             desired.initiator, state.initiator or "none",
+                             ", ".join(sorted({each.iqn for each in state.sessions}))))
     restart = ("systemctl", "try-restart", "iscsid.service") if state.systemd else ("service", "iscsid", "condrestart")
-    return [WriteFile("call the initiator %s" % wanted.initiator, NAME_FILE,
-                      "# Managed by Ansible: known to the storage, to be different on every host.\n"
-                      "InitiatorName=%s\n" % wanted.initiator, 0o600),
-            Command("let iscsid take the name (it has no session)", restart)
-            ], state._replace(initiator=wanted.initiator)
+    return [WriteFile("rename the initiator to %s" % desired.initiator, NAME_FILE,
+                      "# Managed by Ansible: known to the storage, must be unique to this host.\n"
+                      "InitiatorName=%s\n" % desired.initiator, 0o600),
+            Command("restart iscsid, which has no session, for its new name", restart)
+            ], state._replace(initiator=desired.initiator)
 
 
 def new_record(target: Target, offered: Sequence[Tuple[str, int]]) -> Command:
-    """Return the command that makes the record of a target, and no other one; IscsiError when it is not offered."""
+    """Return the command that creates the record of a target, and no other one; IscsiError when it is not offered."""
     groups = [group for iqn, group in offered if iqn == target.iqn]
     if not groups:
         raise IscsiError("the portal %s does not offer %s to this initiator; it offers %s" % (
             target.portal, target.iqn, ", ".join(sorted({iqn for iqn, _group in offered})) or "nothing"))
     portal = "%s,%d" % (target.portal, groups[0])
-    return Command("take note of the target " + target.name,
+    return Command("create the record of the target " + target.name,
                    ("iscsiadm", "-m", "node", "-o", "new", "-T", target.iqn, "-p", portal))
 
 
-def _record(state: State, wanted: Wanted, target: Target) -> Tuple[List[Any], State]:
+def _record(state: State, desired: Desired, target: Target) -> Tuple[List[Any], State]:
     if state.records.get(target.name):
         return [], state
-    action: Any = Discover("ask %s for its targets and take note of %s" % (target.portal, target.iqn), target)
+    action: Any = Discover("ask %s for its targets and create the record of %s" % (target.portal, target.iqn), target)
     if not target.discovery:
-        action = Command("take note of the target " + target.name, _node(target, "-o", "new"))
+        action = Command("create the record of the target " + target.name, _node(target, "-o", "new"))
     elif target.portal in state.offered:
         action = new_record(target, state.offered[target.portal])
     return [action], state._replace(records=dict(state.records, **{target.name: ({},)}))
 
 
 def different(state: State, target: Target) -> List[Tuple[str, str]]:
-    """Return the settings that at least one record of a target has otherwise."""
+    """Return the settings that differ in at least one record of a target."""
     return [(name, value) for name, value in target.settings
             if any(record.get(name) != value for record in state.records.get(target.name, ()))]
 
@@ -265,13 +265,13 @@ def _session(state: State, target: Target) -> Tuple[List[Any], State]:
     if not running and target.login:
         made = Session(0, target.portal, target.iqn, int(timeout) if timeout else None)
         return [Command("log in to " + target.name, _node(target, "--login"), seconds=300),
-                Command("wait until its devices have their names", ("udevadm", "settle", "--timeout=60"))
+                Command("wait for udev to name its devices", ("udevadm", "settle", "--timeout=60"))
                 ], state._replace(sessions=state.sessions + (made,))
     actions = []
     for each in running:
         if timeout and each.recovery not in (None, int(timeout)):
             actions.append(Command(
-                "let the running session %d of %s wait %s s for a lost path" % (each.number, target.name, timeout),
+                "set the recovery timeout of the session %d of %s to %s s" % (each.number, target.name, timeout),
                 ("tee", RECOVERY % each.number), stdin=timeout + "\n"))
     if actions:
         state = state._replace(sessions=tuple(
@@ -279,22 +279,22 @@ def _session(state: State, target: Target) -> Tuple[List[Any], State]:
     return actions, state
 
 
-def pending(before: State, wanted: Wanted) -> List[str]:
-    """Say which changed settings a session that runs takes only at its next login."""
+def pending(before: State, desired: Desired) -> List[str]:
+    """Return the changed settings that a running session applies at its next login only, one text a target."""
     found = []
-    for target in wanted.targets:
+    for target in desired.targets:
         late = sorted(name for name, _value in different(before, target) if name not in STARTUP + (REPLACEMENT,))
         if late and sessions_of(before, target):
             found.append("%s: %s" % (target.name, ", ".join(late)))
     return found
 
 
-# --- what to show -----------------------------------------------------------------------------------------------------
+# --- the difference and the report ------------------------------------------------------------------------------------
 
-def describe(state: State, wanted: Wanted) -> str:
-    """Render what was declared, as it is; secrets only as equal or not."""
-    lines = ["initiator: %s" % (state.initiator or "none")] if wanted.initiator else []
-    for target in wanted.targets:
+def describe(state: State, desired: Desired) -> str:
+    """Render the current state of what is declared; secrets only as equal or not."""
+    lines = ["initiator: %s" % (state.initiator or "none")] if desired.initiator else []
+    for target in desired.targets:
         records = state.records.get(target.name, ())
         lines.append("target %s: %s" % (target.name, "known" if records else "not known"))
         for name, value in target.settings if records else ():
@@ -307,7 +307,7 @@ def describe(state: State, wanted: Wanted) -> str:
 
 
 def report(state: State) -> Dict[str, Any]:
-    """Return the module's own return values."""
+    """Return the module's own values."""
     return {"initiator": state.initiator,
             "sessions": [{"number": each.number, "portal": str(each.portal), "iqn": each.iqn,
                           "replacement_timeout": each.recovery} for each in state.sessions]}

@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping
 
 from . import iscsi
 
-MOMENT = 0.5  # seconds between two looks for a device
+INTERVAL = 0.5  # seconds between two checks for a device
 
 
 def argument_spec() -> Dict[str, Any]:
@@ -34,42 +34,43 @@ def argument_spec() -> Dict[str, Any]:
     }
 
 
-def wanted_from(params: Mapping[str, Any]) -> Any:
-    """Turn the module's parameters into what is wanted."""
+def desired_from(params: Mapping[str, Any]) -> Any:
+    """Turn the module's parameters into the desired state; IscsiError where they are not valid."""
     try:
         targets = tuple(iscsi.parse_target(raw) for raw in params["targets"])
     except ValueError as error:
-        raise iscsi.IscsiError("targets: %s; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
-    return iscsi.Wanted(targets, params["initiator_name"] or "")
+        raise iscsi.IscsiError(
+            "targets: %s is not valid; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
+    return iscsi.Desired(targets, params["initiator_name"] or "")
 
 
 class Host:
     """This host: reads records and sessions, and waits for devices."""
 
-    def __init__(self, runner: Any, wanted: Any, devices: Any, timeout: int) -> None:
+    def __init__(self, runner: Any, desired: Any, devices: Any, timeout: int) -> None:
         self.runner = runner
-        self.wanted = wanted
+        self.desired = desired
         self.devices = devices
         self.timeout = timeout
-        self.pending: Any = None                     # settled by the first state that is read
+        self.pending: Any = None                     # set by the first state that is read
 
     def read(self) -> Any:
-        """Read everything that is known of the declared targets."""
+        """Return the current state of the declared targets."""
         state = iscsi.State(
             self.runner.has("iscsiadm"), iscsi.parse_initiator(self.runner.read_file(iscsi.NAME_FILE)),
             systemd=self.runner.has("systemctl"))
         if not state.tools:
             return state
         records = {}
-        for target in self.wanted.targets:
+        for target in self.desired.targets:
             shown = self.runner.run(iscsi.record_of(target), accepted=(0, iscsi.NONE_FOUND)).out
             records[target.name] = iscsi.parse_records(shown)
         state = state._replace(records=records, sessions=self._sessions())
-        offered = {target.portal: self.ask(target.portal) for target in self.wanted.targets
-                   if iscsi.asks_first(state, self.wanted, target)}
+        offered = {target.portal: self.ask(target.portal) for target in self.desired.targets
+                   if iscsi.asks_first(state, self.desired, target)}
         state = state._replace(offered=offered)
         if self.pending is None:
-            self.pending = iscsi.pending(state, self.wanted)
+            self.pending = iscsi.pending(state, self.desired)
         return state
 
     def ask(self, portal: Any) -> Any:
@@ -92,7 +93,7 @@ class Host:
         self.runner.perform(action)
 
     def settle(self, state: Any) -> Any:
-        """Wait until the devices are there: the kernel finds them some time after the login."""
+        """Wait for the devices, which the kernel finds some time after the login; IscsiError at the timeout."""
         end = time.monotonic() + self.timeout
         while True:
             missing = [path for path in self.devices if not self.runner.is_block_device(path)]
@@ -100,15 +101,15 @@ class Host:
                 return state
             if time.monotonic() >= end:
                 raise iscsi.IscsiError(
-                    "%s did not come within %d s. Does a declared target serve it to this initiator (%s)? The names of "
-                    "what is there: ls -l /dev/disk/by-id" % (
+                    "cannot use %s: no such device appeared within %d s. To continue: check that a declared target "
+                    "serves it to this initiator (%s), and its name: ls -l /dev/disk/by-id" % (
                         ", ".join(missing), self.timeout, state.initiator or "unnamed"))
-            time.sleep(MOMENT)
+            time.sleep(INTERVAL)
 
 
 def is_idle(runner: Any, params: Mapping[str, Any]) -> bool:
-    """Whether the module iscsi_sessions would do nothing with these parameters."""
-    wanted = wanted_from(params)
-    host = Host(runner, wanted, params["devices"], params["timeout"])
-    return not iscsi.plan_sessions(host.read(), wanted).actions and not host.pending and all(
+    """Whether the module iscsi_sessions would change nothing with these parameters."""
+    desired = desired_from(params)
+    host = Host(runner, desired, params["devices"], params["timeout"])
+    return not iscsi.plan_sessions(host.read(), desired).actions and not host.pending and all(
         runner.is_block_device(path) for path in host.devices)

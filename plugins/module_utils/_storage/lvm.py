@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for shared LVM: what LVM's programs print, what is declared, and how both are shown.
+"""Shared LVM: parsers of what LVM's programs print, the declared groups, and how both are shown.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -17,18 +17,18 @@ FIELDS = {
 }
 ALL_DEVICES = 'filter = [ "a|.*|" ] global_filter = [ "a|.*|" ]'
 SEPARATOR = "|"               # LVM allows it in no name
-TAG = "linuxha_new"           # on a volume that was made here and has not got its filesystem yet
+TAG = "linuxha_new"           # on a volume that was created here and has no filesystem yet
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 REST = "100%FREE"
 EXT = ("ext2", "ext3", "ext4")
 
 
 class LvmError(HaError):
-    """Something on the host is not as it must be for what is declared; nothing was changed."""
+    """What is declared cannot be reached without risk to data, or a program printed what is not expected."""
 
 
 class Pv(NamedTuple):
-    """A physical volume. ``group`` is "" for none; ``used`` tells that it is of a group that LVM does not find."""
+    """A physical volume. ``group`` is "" for none; ``used``: it belongs to a group that LVM does not find."""
 
     path: str                     # with all links followed: "/dev/sdb"
     group: str
@@ -64,7 +64,7 @@ class Lv(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What is on a volume. ``type`` is "" for nothing that is known, "?" when it was not looked at.
+    """The content of a volume. ``type`` is "" for no known signature, "?" when it was not read.
 
     ``size`` is that of the filesystem in bytes, 0 when not known; ``mountpoint`` is where it is mounted on this host.
     """
@@ -76,7 +76,7 @@ class Content(NamedTuple):
 
 
 class Filesystem(NamedTuple):
-    """A filesystem that is wanted. ``lock_table`` and ``journals`` are those of gfs2."""
+    """A desired filesystem. ``lock_table`` and ``journals`` are those of gfs2."""
 
     type: str
     options: Tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Filesystem(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A volume that is wanted, of so many bytes (0: all that is free)."""
+    """A desired volume. ``size`` in bytes, 0: all that is free."""
 
     name: str
     size: int
@@ -94,7 +94,7 @@ class Volume(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A volume group that is wanted."""
+    """A desired volume group."""
 
     name: str
     devices: Tuple[str, ...]
@@ -104,17 +104,17 @@ class Group(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the host shows. ``real`` gives the path of each declared device with all links followed."""
+    """The current state. ``real`` gives the path of each declared device with all links followed."""
 
     version: Tuple[int, ...] = ()              # of LVM; empty: not installed
     conf: str = ""                             # lvm.conf
     local: str = ""                            # lvmlocal.conf
-    aliases: Dict[str, Tuple[str, ...]] = {}   # of each physical volume: all names that LVM knows it by
+    aliases: Dict[str, Tuple[str, ...]] = {}   # of each physical volume: all its names in LVM
     listed: Optional[Tuple[str, ...]] = None   # devices of the devices file; None: the host has none
     devices: Dict[str, Device] = {}            # by declared path
     real: Dict[str, str] = {}
-    visible: Tuple[str, ...] = ()              # paths of the physical volumes that LVM sees as it is set up now
-    pvs: Tuple[Pv, ...] = ()                   # what there is; also what LVM is not told of yet
+    visible: Tuple[str, ...] = ()              # paths of the physical volumes that LVM sees now
+    pvs: Tuple[Pv, ...] = ()                   # all there are, also those that LVM does not see yet
     vgs: Tuple[Vg, ...] = ()
     lvs: Tuple[Lv, ...] = ()
     contents: Dict[str, Content] = {}          # by "group/volume"
@@ -122,29 +122,29 @@ class State(NamedTuple):
     clvmd: bool = False                        # clvmd runs here
 
 
-class Wanted(NamedTuple):
-    """What the user asked for."""
+class Desired(NamedTuple):
+    """The desired state."""
 
     groups: Tuple[Group, ...] = ()
     locking: str = "lvmlockd"     # lvmlockd | clvmd | none
     settings: Dict[str, Any] = {}  # of lvm.conf, by path: "global/use_lvmlockd"
-    selection: str = "keep"       # how LVM is told its devices: auto | devices_file | filter | keep
+    selection: str = "keep"       # how LVM gets its devices: auto | devices_file | filter | keep
     accept: Tuple[str, ...] = ()  # patterns of further devices that the filter accepts
-    creator: bool = False         # this host makes what is missing
+    creator: bool = False         # this host creates what is missing
     elsewhere: Optional[Tuple[str, ...]] = None  # volumes that are active on other hosts; None: not known yet
-    tolerant: bool = False        # devices may be missing: they come with a step that check mode does not take
-    setup_only: bool = False      # groups are looked at, and refused, but nothing is done to them yet
+    tolerant: bool = False        # devices may be missing: they appear by a step that check mode skips
+    setup_only: bool = False      # groups are validated, but not changed yet
 
 
 class Prove(NamedTuple):
-    """Look again, just before a step that cannot be taken back, and stop unless it is still safe."""
+    """Verify, just before a step that cannot be undone, that it is still safe; stop otherwise."""
 
     sentence: str
     what: str                     # locking | devices | content
     subject: str                  # the group, or the volume: "magi_vg/test_lv"
 
 
-# --- what was declared ------------------------------------------------------------------------------------------------
+# --- parameters -------------------------------------------------------------------------------------------------------
 
 def parse_size(text: Any) -> int:
     """Return bytes of "1G", "512M" or "100%FREE" (0); ValueError for anything else."""
@@ -152,12 +152,12 @@ def parse_size(text: Any) -> int:
         return 0
     match = re.match(r"([0-9]+(?:\.[0-9]+)?)([KMGTP])(?:i?B)?\Z", str(text), re.IGNORECASE)
     if not match or float(match.group(1)) <= 0:
-        raise ValueError("%r is no size" % (text,))
+        raise ValueError("%r" % (text,))
     return int(float(match.group(1)) * UNITS[match.group(2).upper()])
 
 
 def parse_group(raw: Dict[str, Any]) -> Group:
-    """Turn one mapping of the module's parameter into a Group; LvmError for what its types do not tell."""
+    """Turn one mapping of the module's parameter into a Group; LvmError for a size that is not valid."""
     volumes = []
     try:
         for volume in raw.get("volumes") or ():
@@ -168,26 +168,27 @@ def parse_group(raw: Dict[str, Any]) -> Group:
             volumes.append(Volume(volume["name"], parse_size(volume["size"]), filesystem))
         extent = parse_size(raw["extent_size"]) if raw.get("extent_size") else 0
     except ValueError as error:
-        raise LvmError("volume group %s: %s; expected one such as 512M, 1G or %s" % (raw["name"], error, REST))
+        raise LvmError("volume group %s: %s is not valid; expected a size such as 512M, 1G or %s" % (
+            raw["name"], error, REST))
     return Group(raw["name"], tuple(raw["devices"]), tuple(volumes), extent, tuple(raw.get("options") or ()))
 
 
 # --- what LVM prints --------------------------------------------------------------------------------------------------
 
-def wide_config(wanted: Wanted, listed: bool) -> str:
-    """Return the configuration with which LVM shows what it only sees once it is set up as declared.
+def wide_config(desired: Desired, listed: bool) -> str:
+    """Return the configuration for ``--config`` with which LVM shows what it sees once it is configured as declared.
 
     That is shared groups, and devices that a filter or (``listed``) a devices file hides. It is only used to read.
     """
     parts = []
-    if wanted.selection != "keep":
+    if desired.selection != "keep":
         parts.append("devices { %s }" % (ALL_DEVICES + (" use_devicesfile = 0" if listed else "")))
-    locking = {"lvmlockd": "use_lvmlockd = 1", "clvmd": "locking_type = 0", "none": ""}[wanted.locking]
+    locking = {"lvmlockd": "use_lvmlockd = 1", "clvmd": "locking_type = 0", "none": ""}[desired.locking]
     return " ".join(parts + (["global { %s }" % locking] if locking else []))
 
 
 def report_of(program: str, config: str = "") -> Tuple[str, ...]:
-    """Return the command that prints what is to be known, in a form that every release since EL5 prints."""
+    """Return the command that prints FIELDS of ``program``, by options of every release since EL5."""
     more: Tuple[str, ...] = ("--segments",) if program == "lvs" else ()
     more += ("--config", config) if config else ()
     return (program, "--noheadings", "--nosuffix", "--units", "b", "--separator", SEPARATOR) + more + (
@@ -198,7 +199,7 @@ def _rows(text: str, program: str) -> List[List[str]]:
     rows = [line.strip().split(SEPARATOR) for line in text.splitlines() if line.strip()]
     for row in rows:
         if len(row) != len(FIELDS[program]):
-            raise LvmError("%s printed something unexpected: %s" % (program, SEPARATOR.join(row)[:200]))
+            raise LvmError("%s printed an unexpected line: %s" % (program, SEPARATOR.join(row)[:200]))
     return rows
 
 
@@ -208,7 +209,7 @@ def parse_pvs(text: str) -> Tuple[Pv, ...]:
 
 
 def parse_vgs(text: str) -> Tuple[Vg, ...]:
-    """Read what ``vgs`` prints. The sixth of its attributes tells how it is shared."""
+    """Read what ``vgs`` prints. The sixth of its attributes is how it is shared."""
     kinds = {"s": "shared", "c": "clustered"}
     return tuple(Vg(row[0], kinds.get(row[1][5:6], "local"), int(row[2]), int(row[3]), int(row[4]))
                  for row in _rows(text, "vgs"))
@@ -220,7 +221,7 @@ def parse_lvs(text: str) -> Tuple[Lv, ...]:
     for row in _rows(text, "lvs"):
         group, name, attr, size, tags, kind, begin, ranges = row
         first = re.match(r"(\S+):([0-9]+)-([0-9]+)\Z", ranges) if kind == "linear" and begin == "0" else None
-        # X: not known, such as on a host that has not taken the new size yet; to be careful, it counts as in use
+        # X: not known, such as on a host that has not loaded the new size yet; it counts as in use
         volume = Lv(group, name, int(size), attr[4:5] not in "-h", attr[5:6] in "oX",
                     tuple(tag for tag in tags.split(",") if tag), (
                         first.group(1), int(first.group(2)), int(first.group(3))) if first else None)
@@ -229,7 +230,7 @@ def parse_lvs(text: str) -> Tuple[Lv, ...]:
 
 
 def parse_version(text: str) -> Tuple[int, ...]:
-    """Read ``lvm version``: (2, 3, 16); empty when it does not tell."""
+    """Read ``lvm version``: (2, 3, 16); empty when it does not print it."""
     match = re.search(r"LVM version:\s*([0-9]+)\.([0-9]+)\.([0-9]+)", text)
     return tuple(int(part) for part in match.groups()) if match else ()
 
@@ -251,24 +252,24 @@ def parse_probe(text: str) -> str:
 
 
 def parse_ext_size(text: str) -> int:
-    """Read ``dumpe2fs -h``: bytes of the filesystem; 0 when it does not tell."""
+    """Read ``dumpe2fs -h``: bytes of the filesystem; 0 when it does not print it."""
     found = dict(re.findall(r"^(Block count|Block size):\s*([0-9]+)$", text, re.MULTILINE))
     return int(found.get("Block count", 0)) * int(found.get("Block size", 0))
 
 
 def parse_xfs_size(text: str) -> int:
-    """Read ``xfs_info``: bytes of the filesystem; 0 when it does not tell."""
+    """Read ``xfs_info``: bytes of the filesystem; 0 when it does not print it."""
     found = re.search(r"^data\s*=.*?bsize=([0-9]+)\s+blocks=([0-9]+)", text, re.MULTILINE)
     return int(found.group(1)) * int(found.group(2)) if found else 0
 
 
 def probe_of(device: str, start: int, length: int) -> Tuple[str, ...]:
-    """Return the command that looks for something known in a part of a device; nothing has to be active for it."""
+    """Return the command that probes ``length`` bytes of a device for a known signature; no volume has to be active."""
     return ("blkid", "-p", "-o", "export", "-O", str(start), "-S", str(length), device)
 
 
 def place_of(volume: Lv, pvs: Sequence[Pv], vgs: Sequence[Vg]) -> Optional[Tuple[str, int, int]]:
-    """Return where a volume begins: device, offset, and how many bytes are together. None when that cannot be told."""
+    """Return where a volume begins: device, offset, and how many bytes are together. None when that is not known."""
     if not volume.first or not volume.first[0].startswith("/"):
         return None
     device, begin, end = volume.first
@@ -279,17 +280,17 @@ def place_of(volume: Lv, pvs: Sequence[Pv], vgs: Sequence[Vg]) -> Optional[Tuple
     return device, start[0] + begin * extent[0], (end - begin + 1) * extent[0]
 
 
-# --- what to show -----------------------------------------------------------------------------------------------------
+# --- the difference ---------------------------------------------------------------------------------------------------
 
 def in_words(size: int) -> str:
-    """Return bytes as people write them: "1.5 GiB"."""
+    """Return bytes with a binary unit: "1.5 GiB"."""
     units = ("KiB", "MiB", "GiB", "TiB")
     power = next((number for number in range(len(units) - 1) if size < 1 << (10 * number + 20)), len(units) - 1)
     return "%g %s" % (round(size / float(1 << (10 * power + 10)), 2), units[power])
 
 
 def describe(state: State, groups: Sequence[Group]) -> str:
-    """Render the declared groups as they are."""
+    """Render the current state of the declared groups."""
     lines: List[str] = []
     for group in groups:
         found = [each for each in state.vgs if each.name == group.name]
@@ -312,11 +313,11 @@ def _device(state: State, path: str) -> str:
     owners = [pv.group or "a physical volume of no group" for pv in state.pvs if pv.path == state.real.get(path)]
     device = state.devices.get(path)
     if owners or device is None:
-        return owners[0] if owners else "not looked at"
+        return owners[0] if owners else "not read"
     return device.fault or "; ".join(contents(device)) or "empty"
 
 
 def _content(content: Content) -> str:
     if content.type in ("", "?"):
-        return {"": "nothing known on it", "?": "not looked at"}[content.type] + (", blank" if content.blank else "")
+        return {"": "no known signature", "?": "not read"}[content.type] + (", blank" if content.blank else "")
     return content.type + (" of " + in_words(content.size) if content.size else "")

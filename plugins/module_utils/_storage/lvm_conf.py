@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for lvm.conf: a few settings are changed in place, everything else stays as it is, to the letter.
+"""lvm.conf: a few settings are changed in place, everything else stays as it is, to the letter.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -17,7 +17,7 @@ PATTERN = re.compile(r"([ar])(.)(.*)\2\Z", re.DOTALL)
 
 
 class LvmConfError(HaError):
-    """The file is not written in LVM's language."""
+    """The file is not in the syntax of lvm.conf."""
 
 
 class Assignment(NamedTuple):
@@ -56,7 +56,7 @@ def _read(text: str) -> Tuple[List[Assignment], List[_Section]]:
         else:
             raise _fault(text, token.start(), token.group())
     if inside:
-        raise LvmConfError("lvm.conf: the section %s is not closed with }" % "/".join(inside))
+        raise LvmConfError("lvm.conf: the section %s is not valid; expected a closing }" % "/".join(inside))
     return assignments, sections
 
 
@@ -72,12 +72,13 @@ def _end_of_value(text: str, tokens: Sequence[Any], at: int) -> int:
 
 
 def _fault(text: str, offset: int, found: str) -> LvmConfError:
-    return LvmConfError("lvm.conf, line %d: %r was not expected there; repair the file by hand (`lvmconfig` shows what "
-                        "LVM reads)" % (text.count("\n", 0, offset) + 1, found[:40]))
+    return LvmConfError("lvm.conf, line %d: %r is not valid there; expected the syntax of lvm.conf. To continue: "
+                        "repair it by hand, lvmconfig shows what LVM reads" % (
+                            text.count("\n", 0, offset) + 1, found[:40]))
 
 
 def render_value(value: Any) -> str:
-    """Render a value in LVM's language: a number, a truth value (1 or 0), a text, or a list of them."""
+    """Render a value in the syntax of lvm.conf: a number, a truth value (1 or 0), a text, or a list of them."""
     if isinstance(value, (list, tuple)):
         return "[ %s ]" % ", ".join(render_value(item) for item in value) if value else "[]"
     if isinstance(value, (bool, int)):
@@ -97,14 +98,14 @@ def _read_value(text: str) -> Any:
 
 
 def parse_settings(text: str) -> Dict[str, Any]:
-    """Return all settings that the text makes, by path. Of one that is made twice, the last."""
+    """Return all settings of the text, by path; of one that occurs twice, the last. LvmConfError as below."""
     return {each.path: _read_value(text[each.start:each.end]) for each in _read(text)[0]}
 
 
 def set_values(text: str, settings: Dict[str, Any]) -> str:
-    """Return the text with these settings (by path: "global/use_lvmlockd"); what has the value already is not touched.
+    """Return the text with these settings (by path: "global/use_lvmlockd"); those that have the value are kept.
 
-    A setting that is only there as a comment is put after it, where a reader looks for it.
+    A setting that only occurs in a comment is written after that comment, where a reader expects it.
     """
     for path in sorted(settings):
         text = _set(text, path, settings[path])

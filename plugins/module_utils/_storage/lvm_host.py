@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading a host's LVM, and waiting for its locks: for the module clustered_lvm and for host_facts.
+"""Reads a host's LVM and waits for its locks: for the module clustered_lvm and for host_facts.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -47,34 +47,34 @@ def argument_spec() -> Dict[str, Any]:
     }
 
 
-def wanted_from(params: Mapping[str, Any]) -> Any:
-    """Turn the module's parameters into what is wanted."""
+def desired_from(params: Mapping[str, Any]) -> Any:
+    """Turn the module's parameters into the desired state; LvmError where they are not valid."""
     elsewhere = params["elsewhere"]
-    return lvm.Wanted(
+    return lvm.Desired(
         tuple(lvm.parse_group(raw) for raw in params["volume_groups"]), params["locking"], params["settings"],
         params["device_selection"], tuple(params["filter_accept"]), params["creator"],
         None if elsewhere is None else tuple(elsewhere), params["missing_devices"] == "ignore", params["setup_only"])
 
 
-def plan(current: Any, wanted: Any) -> Any:
-    """Return what leads from ``current`` to ``wanted``: first what LVM sees, then groups and volumes."""
-    setup = lvm_setup.plan_setup(current, wanted)
-    groups = lvm_plan.plan_groups(setup.predicted, wanted)
+def plan(current: Any, desired: Any) -> Any:
+    """Return the plan from ``current`` to ``desired``: first what LVM sees, then groups and volumes."""
+    setup = lvm_setup.plan_setup(current, desired)
+    groups = lvm_plan.plan_groups(setup.predicted, desired)
     return Plan(setup.actions + groups.actions, groups.predicted)
 
 
 class Host:
-    """This host: reads LVM and what is beneath it, and proves it again before dangerous steps."""
+    """This host: reads LVM and the devices beneath it, and verifies them again before dangerous steps."""
 
-    def __init__(self, runner: Any, wanted: Any, timeout: int) -> None:
+    def __init__(self, runner: Any, desired: Any, timeout: int) -> None:
         self.runner = runner
-        self.wanted = wanted
-        self.timeout = timeout                  # seconds to wait for what keeps the hosts apart
+        self.desired = desired
+        self.timeout = timeout                  # seconds to wait for lvmlockd or clvmd
 
     def read(self) -> Any:
-        """Read everything that is known of the declared groups."""
+        """Return the current state of the declared groups."""
         state = lvm.State(conf=self._text(lvm_setup.CONF), local=self._text(lvm_setup.LOCAL))
-        paths = lvm_setup.devices_of(self.wanted)
+        paths = lvm_setup.devices_of(self.desired)
         state = state._replace(real={path: os.path.realpath(path) for path in paths})
         if self.runner.has("lvm"):
             state = self._with_lvm(state)
@@ -95,15 +95,15 @@ class Host:
             started=lvm.parse_started(locks)))
         visible = tuple(pv.path for pv in state.pvs if pv.path.startswith("/"))
         state = state._replace(visible=visible)
-        if self.wanted.selection != "keep":
+        if self.desired.selection != "keep":
             state = state._replace(aliases=self._aliases(visible))
-        settles = self.wanted.setup_only or self.wanted.selection != "keep"
+        settles = self.desired.setup_only or self.desired.selection != "keep"
         if settles and not set(state.real.values()) <= set(visible):
-            return self._with_rows(state, lvm.wide_config(self.wanted, listed is not None))
+            return self._with_rows(state, lvm.wide_config(self.desired, listed is not None))
         return state
 
     def _with_rows(self, state: Any, config: str = "") -> Any:
-        names = [group.name for group in self.wanted.groups]
+        names = [group.name for group in self.desired.groups]
         rows = {program: self.runner.run(lvm.report_of(program, config), accepted=(0, SKIPPED)).out
                 for program in lvm.FIELDS}
         lvs = [lv for lv in lvm.parse_lvs(rows["lvs"]) if lv.group in names]
@@ -113,10 +113,10 @@ class Host:
             lvs=tuple(lv._replace(first=lv.first and (_real(lv.first[0]),) + lv.first[1:]) for lv in lvs))
 
     def _asks_lvmlockd(self) -> bool:
-        return self.wanted.locking == "lvmlockd" and bool(self.runner.has("lvmlockctl"))
+        return self.desired.locking == "lvmlockd" and bool(self.runner.has("lvmlockctl"))
 
     def _runs_clvmd(self) -> bool:
-        return self.wanted.locking == "clvmd" and not self.runner.run(("pidof", "clvmd"), accepted=(0, 1)).code
+        return self.desired.locking == "clvmd" and not self.runner.run(("pidof", "clvmd"), accepted=(0, 1)).code
 
     def _aliases(self, paths: Any) -> Any:
         found = {}
@@ -128,7 +128,7 @@ class Host:
     def _device(self, state: Any, path: str) -> Any:
         owner = next((pv for pv in state.pvs if pv.path == state.real[path]), None)
         if owner and owner.group and not find_fault(self.runner, path):
-            return devices.Device(path, size=self.runner.size_of(path))             # what is on it is LVM's
+            return devices.Device(path, size=self.runner.size_of(path))             # its content belongs to LVM
         return read_device(self.runner, path, start=owner.start if owner else 0)  # an empty volume's label is no data
 
     def _content(self, state: Any, lv: Any) -> Any:
@@ -141,7 +141,7 @@ class Host:
         probe = self.runner.run(lvm.probe_of(device, start, together), accepted=(0, NOTHING))
         content = lvm.Content(lvm.parse_probe("" if probe.code else probe.out))
         if not content.type:
-            end = start + min(devices.LOOKED_AT, together)
+            end = start + min(devices.SEARCHED, together)
             return content._replace(blank=self.runner.first_nonzero(device, start, end) is None)
         return self._with_size(lv, content) if lv.active else content
 
@@ -163,32 +163,31 @@ class Host:
         elif action.what == "locking":
             self._wait_for_locking(action.subject)
         elif action.what == "devices":
-            group = next(group for group in self.wanted.groups if group.name == action.subject)
-            lvm_plan.check_group(self.read(), self.wanted, group)
+            group = next(group for group in self.desired.groups if group.name == action.subject)
+            lvm_plan.check_group(self.read(), self.desired, group)
         else:
             state = self.read()
             lv = next((lv for lv in state.lvs if lv.path == action.subject), None)
             lvm_plan.check_bare(lv, state.contents.get(action.subject, lvm.Content()), action.subject)
 
     def _wait_for_locking(self, group: str) -> None:
-        program = {"lvmlockd": LOCKS, "clvmd": ("pidof", "clvmd")}[self.wanted.locking]
+        program = {"lvmlockd": LOCKS, "clvmd": ("pidof", "clvmd")}[self.desired.locking]
         end = time.monotonic() + self.timeout
         while self.runner.run(program, accepted=QUIET).code:
             if time.monotonic() >= end:
                 raise lvm.LvmError(
-                    "%s does not run on this host, also not after %d s; the cluster is to start it. Nothing was done "
-                    "to %s."
-                    % (self.wanted.locking, self.timeout, group))
+                    "cannot change the volume group %s: %s did not start within %d s. To continue: start the cluster "
+                    "manager, which starts it" % (group, self.desired.locking, self.timeout))
             time.sleep(SECOND)
 
     def describe(self, state: Any) -> str:
         """Render lvm.conf and the groups, for --diff."""
-        changed = state.conf if self.wanted.settings or self.wanted.selection != "keep" else ""
-        return changed + lvm.describe(state, self.wanted.groups)
+        changed = state.conf if self.desired.settings or self.desired.selection != "keep" else ""
+        return changed + lvm.describe(state, self.desired.groups)
 
     def report(self, state: Any) -> Dict[str, Any]:
-        """Return the module's own return values."""
-        names = [group.name for group in self.wanted.groups]
+        """Return the module's own values."""
+        names = [group.name for group in self.desired.groups]
         return {"active": [lv.path for lv in state.lvs if lv.active],
                 "volume_groups": [vg._asdict() for vg in state.vgs if vg.name in names]}
 
@@ -199,7 +198,7 @@ def _real(path: str) -> str:
 
 
 def is_idle(runner: Any, params: Mapping[str, Any]) -> bool:
-    """Whether the module clustered_lvm would do nothing with these parameters, now and as far as can be known."""
-    wanted = wanted_from(params)
-    state = Host(runner, wanted, params["timeout"]).read()
-    return not plan(state, wanted).actions and not lvm_plan.waiting(state, wanted)
+    """Whether the module clustered_lvm would change nothing with these parameters and has nothing waiting."""
+    desired = desired_from(params)
+    state = Host(runner, desired, params["timeout"]).read()
+    return not plan(state, desired).actions and not lvm_plan.waiting(state, desired)

@@ -9,7 +9,7 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from typing import Any, Dict, List, Mapping
 
-from .._core.config_files import File, Folder, Wanted, arguments_of, predict_changes
+from .._core.config_files import DesiredFiles, File, Folder, arguments_of, predict_changes
 from .._core.plan import HaError
 from .settings import check_settings
 
@@ -73,7 +73,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     creator = settings["clvm_creator"] or peers[0]
     packages = [name for name in packages_of(settings, family, stack) if not here["packages"].get(name)]
     with_iscsi, lockd = bool(settings["clvm_targets"]), stack == "pacemaker" and settings["clvm_manage_locking"]
-    files = unit_files(settings, system) if with_iscsi and systemd else Wanted()
+    files = unit_files(settings, system) if with_iscsi and systemd else DesiredFiles()
     disable = [unit for unit in LOCK_UNITS if _is(here, unit, "UnitFileState", "enabled")] if lockd else []
     boot = {"enable": with_iscsi and systemd and not _is(here, BOOT_UNITS[family], "UnitFileState", "enabled"),
             "start_iscsid": with_iscsi and systemd and not _is(here, ISCSID, "ActiveState", "active")}
@@ -164,7 +164,7 @@ def _drop_in(unit: str) -> str:
     return _folder(unit) + "/linuxha.conf"
 
 
-def unit_files(settings: Mapping[str, Any], system: Mapping[str, str]) -> Wanted:
+def unit_files(settings: Mapping[str, Any], system: Mapping[str, str]) -> DesiredFiles:
     """Return the drop-in of the unit that logs in at boot.
 
     At shutdown, the cluster must have released the disks before their sessions end; at boot it finds them there, and
@@ -175,7 +175,7 @@ def unit_files(settings: Mapping[str, Any], system: Mapping[str, str]) -> Wanted
             "[Unit]\nBefore=%s\n" % " ".join(settings["clvm_start_before"]))
     if restarts(system):
         text += "StartLimitIntervalSec=0\n[Service]\nRestart=on-failure\nRestartSec=10\n"
-    return Wanted((File(_drop_in(unit), text, owner="root", group="root"),),
+    return DesiredFiles((File(_drop_in(unit), text, owner="root", group="root"),),
                   (Folder(_folder(unit), 0o755, "root", "root"),))
 
 

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""When the action plugin config_files asks the host, and what for."""
+"""When the action plugin config_files runs the module, and with which arguments."""
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._core.config_files
 
 FILE = {"dest": "/etc/site", "content": "text\n"}
 SEEN = {"files": {"/etc/site": seen_from(Found("file", "text\n", 0o644, "root", "root"))}, "pending": {}}
-NOTE = dict(SEEN, pending={"apache": "/etc/site\n"})
+PENDING = dict(SEEN, pending={"apache": "/etc/site\n"})
 HERE = {"files": [FILE], "daemon": "apache"}
 
 
@@ -37,17 +37,17 @@ def run(monkeypatch):
     return go
 
 
-def test_the_host_is_left_alone_where_all_was_seen_to_be_right(run):
+def test_the_module_does_not_run_where_the_facts_match(run):
     left, sent = run(dict(HERE, seen=SEEN))
     assert (left, sent) == ({"changed": False, "actions": [], "written": [], "pending": False}, [])
 
 
 @pytest.mark.parametrize("arguments", [
-    HERE, dict(HERE, seen={}), dict(HERE, seen=NOTE), dict(HERE, seen=SEEN, due=True, take_over={"argv": ["true"]}),
+    HERE, dict(HERE, seen={}), dict(HERE, seen=PENDING), dict(HERE, seen=SEEN, due=True, take_over={"argv": ["true"]}),
     dict(HERE, seen=SEEN, files=[dict(FILE, mode="0600")]), dict(HERE, seen=SEEN, files=[dict(FILE, content="other")]),
     dict(HERE, seen=SEEN, files=[dict(FILE, mode="rw")]), dict(HERE, seen=SEEN, files=[{"content": "x"}]),
     dict(HERE, seen=SEEN, nonsense=1), dict(HERE, seen=SEEN, files=[FILE, FILE])])
-def test_the_module_is_asked_otherwise_with_all_that_the_task_says(run, arguments):
+def test_otherwise_the_module_gets_all_arguments_of_the_task(run, arguments):
     left, sent = run(arguments)
     assert left == {"changed": True}
     assert sent == [{name: value for name, value in arguments.items() if name != "seen"}]

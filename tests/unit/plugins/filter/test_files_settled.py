@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a look shows that all files are as they are to be; more is in the tests of the action config_files."""
+"""Whether the facts show that nothing has to change; more is in the tests of the action config_files."""
 from __future__ import annotations
 
 from ansible_collections.linuxha.cluster.plugins.filter.files_settled import FilterModule
@@ -11,12 +11,12 @@ FILE = {"dest": "/etc/site", "content": "text\n"}
 SEEN = {"files": {"/etc/site": seen_from(Found("file", "text\n", 0o644, "root", "root"))}, "pending": {}}
 
 
-def test_files_that_were_seen_to_be_right_are_settled():
+def test_files_whose_facts_match_need_no_change():
     assert files_settled({"files": [FILE]}, SEEN)
     assert not files_settled({"files": [dict(FILE, content="other\n")]}, SEEN)
 
 
-def test_a_question_that_makes_no_sense_is_left_to_the_module():
+def test_arguments_that_are_not_valid_are_left_to_the_module():
     assert not files_settled({"files": [{"content": "text\n"}]}, SEEN)
     assert not files_settled({"files": [dict(FILE, mode="rw")]}, SEEN)
 

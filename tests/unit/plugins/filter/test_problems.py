@@ -78,7 +78,7 @@ def test_numbers_and_truths_count_as_texts_and_null_as_not_given():
     assert check({"ntp_extra_lines": [5, True], "ntp_pools": None, "ntp_sync_timeout": None}) == []
 
 
-def test_all_wrong_names_and_types_are_told_at_once():
+def test_all_wrong_names_and_types_are_reported_at_once():
     wrong = {"ntp_serverz": [], "ntp_rtc": True, "ntp_sync_timeout": "soon", "ntp_require_sync": "perhaps"}
     assert len(check(wrong)) == 4
 

@@ -79,8 +79,8 @@ def converged(wanted: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[s
 def test_a_bare_host_gets_apache_and_the_site():
     plan = role.plan(settings(), {"a": bare(settings())}, "a")
     assert plan["changes"] == [
-        "install apache2", "note that apache is to take changed files over", "write " + SITE,
-        "have apache take changed files over", "remove the note, apache has the files",
+        "install apache2", "write the state file: apache has to be reloaded", "write " + SITE,
+        "reload apache", "remove the state file: apache is reloaded",
         "start apache2 and enable it at boot"]
     assert (plan["package"], plan["installed"], plan["start"]) == ("apache2", False, True)
     assert plan["files"]["take_over"]["argv"] == RELOAD
@@ -102,7 +102,7 @@ def test_a_converged_host_has_no_changes(system, changes):
     (lambda facts: facts["packages"].update(apache2=""), "install apache2"),
     (lambda facts: facts["files"][SITE].update(content="other"), "replace " + SITE),
     (lambda facts: facts["files"].update({SITE: NOTHING}), "write " + SITE),
-    (lambda facts: facts["pending"].update(apache=SITE + "\n"), "have apache take changed files over"),
+    (lambda facts: facts["pending"].update(apache=SITE + "\n"), "reload apache"),
 ])
 def test_each_difference_is_a_change(damage, change):
     facts = converged(settings())
@@ -158,7 +158,7 @@ def test_the_first_page_is_written_only_where_its_filesystem_is_mounted():
 
 def test_without_a_mount_point_the_page_gets_its_folder():
     wanted = settings(first_page="<h1>", document_root="/srv/www/")
-    assert page(wanted, bare(wanted))["changes"] == ["make the folder /srv/www/", "write /srv/www/index.html"]
+    assert page(wanted, bare(wanted))["changes"] == ["create the directory /srv/www/", "write /srv/www/index.html"]
     assert page(settings(), bare(settings()))["changes"] == []
 
 
@@ -166,7 +166,7 @@ def test_removal_stops_apache_and_removes_the_site():
     wanted = settings()
     plan = role.plan_remove(wanted, {"a": converged(wanted)}, "a")
     assert plan["changes"][:2] == [
-        "stop apache2 and disable it at boot", "note that apache is to take changed files over"]
+        "stop apache2 and disable it at boot", "write the state file: apache has to be reloaded"]
     assert ("remove " + SITE in plan["changes"], plan["stop"], plan["service"]) == (True, True, "apache2")
     again = role.plan_remove(wanted, {"a": bare(wanted)}, "a")
     assert (again["changes"], again["stop"]) == ([], False)

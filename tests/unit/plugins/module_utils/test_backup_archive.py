@@ -39,7 +39,7 @@ def test_what_is_too_large_is_passed_over(tree, monkeypatch):
     assert [Path(member.name).name for member in shelf.collect([str(tree)], "files")] == ["link"]
 
 
-def test_what_goes_while_it_is_looked_at_is_passed_over_and_what_cannot_be_read_is_told(tree, monkeypatch):
+def test_what_is_removed_meanwhile_is_skipped_and_what_cannot_be_read_is_an_error(tree, monkeypatch):
     def gone(number, text):
         def lstat(path):
             raise OSError(number, text)
@@ -77,12 +77,12 @@ def test_an_archive_that_does_not_hold_what_was_written_gets_no_name(tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_written_is_told(tmp_path):
+def test_what_cannot_be_written_is_an_error(tmp_path):
     with pytest.raises(HaError, match="cannot be written: No such file"):
         shelf.save(SaveArchive("", str(tmp_path / "no/a.tar.gz"), ()))
 
 
-def test_a_damaged_archive_is_told(tmp_path, tree):
+def test_a_damaged_archive_is_an_error(tmp_path, tree):
     path = tmp_path / "a.tar.gz"
     noise = Member("noise", os.urandom(200_000))
     shelf.save(SaveArchive("", str(path), (noise,)))

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._cman import (
     cluster_conf,
     plan as cman_plan,
-    tools as cman_look,
+    tools,
 )
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster
 from hypothesis import given, settings as settings_of_tests, strategies as st
@@ -19,7 +19,7 @@ from hypothesis import given, settings as settings_of_tests, strategies as st
 HOSTS = ["balthasar", "casper", "melchior"]
 NAMES = [f"{host}.localdomain" for host in HOSTS]
 MORE = [{"name": "more", "nodes": ["casper"], "resources": [{"service": {"name": "more"}}]}]
-STATUS = cman_look.parse_status(
+STATUS = tools.parse_status(
     0,
     (Path(__file__).resolve().parents[2] / "fixtures/rhcs/cman_tool_status_el6_qdisk.txt").read_text(encoding="utf-8"),
     "",

@@ -1,6 +1,6 @@
 """Which quorum disks there are, what is planned for them, and what is refused."""
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._cman import qdisk as room, qdisk_format as form
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import qdisk, qdisk_format as form
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, WriteBlocks
 from hypothesis import given, strategies as st
@@ -9,9 +9,9 @@ NOW = 1_800_000_000
 SIZE = 64 << 20
 BLANK = bytes(form.AREA)
 EXT4 = Signature("ext4", "web, data", "0-1", 0x438)
-PRESENT = room.Wanted("present", "/dev/sdb", "magi_qdisk", host="balthasar", now=NOW)
+PRESENT = qdisk.Wanted("present", "/dev/sdb", "magi_qdisk", host="balthasar", now=NOW)
 ABSENT = PRESENT._replace(state="absent")
-LISTED = room.Wanted("listed")
+LISTED = qdisk.Wanted("listed")
 PARAMS = {
     "state": "present", "device": "/dev/sdb", "label": "magi_qdisk", "replaces": None, "destroy": [], "interval": 3}
 
@@ -24,18 +24,18 @@ def area_of(label, sector=512, **node):
 
 
 def disk_of(area=BLANK, path="/dev/sdb", sector=512, names=()):
-    return room.disk_from(room.Disk(path, (*names, path), SIZE, sector), area)
+    return qdisk.disk_from(qdisk.Disk(path, (*names, path), SIZE, sector), area)
 
 
 def target_of(area=BLANK, sector=512, names=(), path="/dev/sdb", **more):
     known = {key: more.pop(key) for key in ("signatures", "first_byte", "users", "fault", "size") if key in more}
     device = Device(path, **{"size": SIZE, **known})
-    return room.Target(device, disk_of(area, sector=sector, names=names), area=area, **more)
+    return qdisk.Target(device, disk_of(area, sector=sector, names=names), area=area, **more)
 
 
 def state_of(target, *others):
     found = [disk for disk in (target.disk, *others) if disk.quorum or disk.fault]
-    return room.State(tuple(sorted(found, key=lambda disk: disk.path)), target)
+    return qdisk.State(tuple(sorted(found, key=lambda disk: disk.path)), target)
 
 
 def written(plan, area=BLANK):
@@ -49,7 +49,7 @@ def written(plan, area=BLANK):
 
 def refused(state, wanted):
     with pytest.raises(HaError) as caught:
-        room.plan_disk(state, wanted)
+        qdisk.plan_disk(state, wanted)
     assert "Nothing was changed" in str(caught.value) and "/dev/sdb" in str(caught.value)
     return str(caught.value)
 
@@ -57,43 +57,43 @@ def refused(state, wanted):
 # --- what is asked for ----------------------------------------------------------------------------------------------
 
 def test_parameters_become_what_is_wanted():
-    wanted = room.parse_wanted(dict(PARAMS, replaces="old", destroy=["/dev/sdb"]), "balthasar", NOW)
+    wanted = qdisk.parse_wanted(dict(PARAMS, replaces="old", destroy=["/dev/sdb"]), "balthasar", NOW)
     assert wanted == PRESENT._replace(replaces="old", destroy=("/dev/sdb",))
-    assert room.parse_wanted(dict(PARAMS, state="listed", device=None, label=None), "", 0) == LISTED._replace()
+    assert qdisk.parse_wanted(dict(PARAMS, state="listed", device=None, label=None), "", 0) == LISTED._replace()
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize("name", ["device", "label"])
 def test_an_empty_name_is_refused(state, name):
-    with pytest.raises(room.QdiskError, match=f"{name}: '' with state={state}"):
-        room.parse_wanted(dict(PARAMS, state=state, **{name: ""}), "balthasar", NOW)
+    with pytest.raises(qdisk.QdiskError, match=f"{name}: '' with state={state}"):
+        qdisk.parse_wanted(dict(PARAMS, state=state, **{name: ""}), "balthasar", NOW)
 
 
 @pytest.mark.parametrize("label, words", [
     ("x" * 119, "119 bytes in UTF-8; expected at most 118"), ("\u00e9" * 60, "120 bytes"), ("a\nb", r"'a\\nb'"),
     ("a\0b", "printable"), (" magi", "blanks around it"), ("magi ", "blanks around it"), ("\udce9", "not UTF-8")])
 def test_a_label_that_qdiskd_cannot_have_is_refused(label, words):
-    with pytest.raises(room.QdiskError, match=words):
-        room.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
+    with pytest.raises(qdisk.QdiskError, match=words):
+        qdisk.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
 
 
 @pytest.mark.parametrize("label", ["x" * 118, "\u00e9" * 59, "a b", "x"])
 def test_the_longest_label_is_accepted_and_written_whole(label):
-    wanted = room.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
-    assert form.parse_area(written(room.plan_disk(state_of(target_of()), wanted))).label.name == label
+    wanted = qdisk.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
+    assert form.parse_area(written(qdisk.plan_disk(state_of(target_of()), wanted))).label.name == label
 
 
 def test_an_odd_label_can_be_removed_and_looked_for():
-    assert room.parse_wanted(dict(PARAMS, state="absent", label="a "), "h", NOW).label == "a "
+    assert qdisk.parse_wanted(dict(PARAMS, state="absent", label="a "), "h", NOW).label == "a "
 
 
 def test_a_window_of_no_length_is_refused():
-    with pytest.raises(room.QdiskError, match="interval: 0"):
-        room.parse_wanted(dict(PARAMS, interval=0), "balthasar", NOW)
+    with pytest.raises(qdisk.QdiskError, match="interval: 0"):
+        qdisk.parse_wanted(dict(PARAMS, interval=0), "balthasar", NOW)
 
 
 def test_a_long_host_name_is_cut_where_the_label_ends():
-    assert room.parse_wanted(PARAMS, "h" * 126 + "\u00e9", NOW).host == "h" * 126
+    assert qdisk.parse_wanted(PARAMS, "h" * 126 + "\u00e9", NOW).host == "h" * 126
 
 
 # --- what is there --------------------------------------------------------------------------------------------------
@@ -101,38 +101,38 @@ def test_a_long_host_name_is_cut_where_the_label_ends():
 def test_signatures_are_read_from_wipefs_of_every_release():
     text = ("# offset,uuid,label,type\n0x438,736c19fb-1474-4575-9465-251c5217207d,web,\\x20data,ext4\n"
             "\n0x1fe,,,dos\n")
-    assert room.parse_signatures(text) == (
+    assert qdisk.parse_signatures(text) == (
         Signature("ext4", "web, data", "736c19fb-1474-4575-9465-251c5217207d", 0x438), Signature("dos", "", "", 0x1fe))
-    assert room.parse_signatures("") == ()
+    assert qdisk.parse_signatures("") == ()
 
 
 @pytest.mark.parametrize("line", ["no signature", "0x1fe", "0x1fe,,,", "1fe,,,dos"])
 def test_what_wipefs_never_printed_is_no_empty_device(line):
-    with pytest.raises(room.QdiskError, match="unexpected"):
-        room.parse_signatures(line)
+    with pytest.raises(qdisk.QdiskError, match="unexpected"):
+        qdisk.parse_signatures(line)
 
 
 @pytest.mark.parametrize("size, area, expected", [
     (SIZE, BLANK, ((0, SIZE),)), (form.SMALLEST, BLANK, ((0, form.SMALLEST),)),
-    (room.HEAD + room.TAIL + 512, BLANK, ((0, room.HEAD), (room.HEAD, room.HEAD + room.TAIL + 512))),
-    (1 << 40, BLANK, ((0, room.HEAD), ((1 << 40) - room.TAIL, 1 << 40))),
+    (qdisk.HEAD + qdisk.TAIL + 512, BLANK, ((0, qdisk.HEAD), (qdisk.HEAD, qdisk.HEAD + qdisk.TAIL + 512))),
+    (1 << 40, BLANK, ((0, qdisk.HEAD), ((1 << 40) - qdisk.TAIL, 1 << 40))),
     (SIZE, bytes(4096) + area_of("x")[4096:], ((form.AREA, SIZE),)), (SIZE, area_of("x"), ((0, SIZE),)),
     (SIZE, bytes(4096) + area_of("x", state="running")[4096:], ((0, SIZE),))])
 def test_the_beginning_and_the_end_are_looked_at(size, area, expected):
-    assert room.parts_to_look_at(size, area) == expected
+    assert qdisk.parts_to_look_at(size, area) == expected
 
 
 @pytest.mark.parametrize("area, sector, expected", [
     (area_of("x"), 512, True), (area_of("x"), 4096, False), (area_of("x", sector=4096), 4096, True),
     (BLANK, 512, False)])
 def test_qdiskd_accepts_a_disk_whose_sectors_are_those_that_were_recorded(area, sector, expected):
-    assert room.is_usable(disk_of(area, sector=sector)) is expected
+    assert qdisk.is_usable(disk_of(area, sector=sector)) is expected
 
 
 def test_version_1_has_no_sectors_and_is_accepted():
     quorum = form.QuorumDisk(form.Label("x", "h", 0, None), ())
-    disk = room.Disk("/dev/sdb", quorum=quorum, sector=4096)
-    assert room.is_usable(disk) and room.facts_of(disk)["version"] == "V1"
+    disk = qdisk.Disk("/dev/sdb", quorum=quorum, sector=4096)
+    assert qdisk.is_usable(disk) and qdisk.facts_of(disk)["version"] == "V1"
 
 
 @pytest.mark.parametrize("target, wanted, expected", [
@@ -143,7 +143,7 @@ def test_version_1_has_no_sectors_and_is_accepted():
     (target_of(area_of("other")), ABSENT, False), (target_of(b"\x1e\xbb\xde\0"), ABSENT, True),
     (target_of(fault="is a file"), PRESENT, False), (target_of(users=("mounted on /",)), PRESENT, False)])
 def test_a_device_is_watched_only_when_it_may_be_written_to(target, wanted, expected):
-    assert room.needs_look(target, wanted) is expected
+    assert qdisk.needs_look(target, wanted) is expected
 
 
 # --- making ---------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_device_is_watched_only_when_it_may_be_written_to(target, wanted, expe
 @pytest.mark.parametrize("sector", form.SECTORS)
 def test_a_blank_device_becomes_a_quorum_disk(sector):
     target = target_of(sector=sector, names=("/dev/disk/by-id/x",))
-    plan = room.plan_disk(state_of(target), PRESENT)
+    plan = qdisk.plan_disk(state_of(target), PRESENT)
     area = written(plan)
     assert form.parse_area(area).label == form.Label("magi_qdisk", "balthasar", NOW, sector)
     assert {node.state for node in form.parse_area(area).nodes} == {"none"}
@@ -160,16 +160,16 @@ def test_a_blank_device_becomes_a_quorum_disk(sector):
     assert [action.sentence for action in plan.actions] == [
         "write 16 empty status blocks to /dev/sdb", "write the label 'magi_qdisk' to /dev/sdb"]
     assert all(action.expected is not None for action in plan.actions)
-    assert room.plan_disk(plan.predicted, PRESENT).actions == ()
+    assert qdisk.plan_disk(plan.predicted, PRESENT).actions == ()
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable() and text == text.strip()),
        st.sampled_from(form.SECTORS), st.sampled_from(["present", "absent"]))
 def test_what_was_planned_needs_no_second_plan(label, sector, wanted_state):
-    wanted = room.parse_wanted(dict(PARAMS, label=label, state=wanted_state), "balthasar", NOW)
+    wanted = qdisk.parse_wanted(dict(PARAMS, label=label, state=wanted_state), "balthasar", NOW)
     for before in (target_of(sector=sector), target_of(area_of(label, sector), sector=sector)):
-        plan = room.plan_disk(state_of(before), wanted)
-        assert room.plan_disk(plan.predicted, wanted) == room.Plan((), plan.predicted)
+        plan = qdisk.plan_disk(state_of(before), wanted)
+        assert qdisk.plan_disk(plan.predicted, wanted) == qdisk.Plan((), plan.predicted)
         assert bool(plan.actions) == ((wanted_state == "present") != bool(before.disk.quorum))
 
 
@@ -178,14 +178,14 @@ def test_the_right_label_is_left_alone_with_everything_beside_it_and_while_it_is
     for target in (target_of(area), target_of(area, signatures=(EXT4,), changed=(2,))):
         state = state_of(target)
         wanted = PRESENT._replace(replaces="magi_qdisk", destroy=("/dev/sdb",))
-        assert room.plan_disk(state, wanted) == room.Plan((), state)
+        assert qdisk.plan_disk(state, wanted) == qdisk.Plan((), state)
 
 
 def test_what_a_killed_run_has_left_is_finished():
     area = bytes(4096) + area_of("x")[4096:]
     target = target_of(area, watched=6)
-    assert "unfinished" in room.describe(state_of(target))
-    plan = room.plan_disk(state_of(target), PRESENT)
+    assert "unfinished" in qdisk.describe(state_of(target))
+    plan = qdisk.plan_disk(state_of(target), PRESENT)
     assert form.parse_area(written(plan, area)).label.name == "magi_qdisk"
 
 
@@ -205,7 +205,7 @@ def test_anything_else_is_refused_by_name_unless_the_device_is_named(target, wor
     message = refused(state_of(target), PRESENT)
     assert words in message and "set destroy: ['/dev/sdb']" in message
     refused(state_of(target), PRESENT._replace(destroy=("/dev/sdc",)))
-    plan = room.plan_disk(state_of(target), PRESENT._replace(destroy=("/dev/sdc", "/dev/sdb")))
+    plan = qdisk.plan_disk(state_of(target), PRESENT._replace(destroy=("/dev/sdc", "/dev/sdb")))
     assert words.replace("holds ", "") in plan.actions[0].sentence          # check mode says what is given up
     area = written(plan, target.area)
     assert form.parse_area(area).label.name == "magi_qdisk"
@@ -213,11 +213,11 @@ def test_anything_else_is_refused_by_name_unless_the_device_is_named(target, wor
 
 def test_a_device_may_be_named_by_any_of_its_names():
     target = target_of(first_byte=0, names=("/dev/disk/by-id/x",), path="/dev/disk/by-path/y")
-    assert room.plan_disk(state_of(target), PRESENT._replace(destroy=("/dev/disk/by-id/x",))).actions
+    assert qdisk.plan_disk(state_of(target), PRESENT._replace(destroy=("/dev/disk/by-id/x",))).actions
 
 
 def test_signatures_are_erased_before_anything_is_written():
-    plan = room.plan_disk(state_of(target_of(signatures=(EXT4,))), PRESENT._replace(destroy=("/dev/sdb",)))
+    plan = qdisk.plan_disk(state_of(target_of(signatures=(EXT4,))), PRESENT._replace(destroy=("/dev/sdb",)))
     assert plan.actions[0] == Command(
         "destroy what /dev/sdb holds: a filesystem (type ext4, label 'web, data', UUID 0-1, at byte 1080)",
         ("wipefs", "--all", "/dev/sdb"))
@@ -228,7 +228,7 @@ def test_signatures_are_erased_before_anything_is_written():
 def test_what_a_quorum_disk_was_made_over_is_refused_too(wanted):
     state = state_of(target_of(area_of("other"), signatures=(EXT4,)))
     assert "beside a quorum disk it holds a filesystem" in refused(state, wanted)
-    assert len(room.plan_disk(state, wanted._replace(destroy=("/dev/sdb",))).actions) == 3
+    assert len(qdisk.plan_disk(state, wanted._replace(destroy=("/dev/sdb",))).actions) == 3
 
 
 @pytest.mark.parametrize("more, words", [
@@ -238,7 +238,8 @@ def test_what_a_quorum_disk_was_made_over_is_refused_too(wanted):
 @pytest.mark.parametrize("wanted", [PRESENT, ABSENT])
 def test_a_device_that_is_missing_or_in_use_is_refused_whatever_is_said(more, words, area, wanted):
     with pytest.raises(DeviceError, match=words):
-        room.plan_disk(state_of(target_of(area, **more)), wanted._replace(destroy=("/dev/sdb",), replaces="magi_qdisk"))
+        qdisk.plan_disk(state_of(target_of(area, **more)),
+                        wanted._replace(destroy=("/dev/sdb",), replaces="magi_qdisk"))
 
 
 @pytest.mark.parametrize("target, words", [
@@ -258,7 +259,7 @@ def test_a_label_that_another_device_has_is_refused():
         assert "/dev/sdc already has the label 'magi_qdisk'" in message
     assert "two ways to one and the same disk" in message
     assert "two ways" not in refused(state_of(target_of(area_of("nerv")), other), PRESENT)
-    assert room.plan_disk(state_of(target_of(), disk_of(area_of("nerv"), "/dev/sdc")), PRESENT).actions
+    assert qdisk.plan_disk(state_of(target_of(), disk_of(area_of("nerv"), "/dev/sdc")), PRESENT).actions
 
 
 def test_another_label_is_replaced_only_when_it_is_named():
@@ -267,7 +268,7 @@ def test_another_label_is_replaced_only_when_it_is_named():
         message = refused(state, wanted)
         assert "it is the quorum disk 'other' (created on casper at 2027-01-15T07:00:00Z)" in message
         assert "set replaces: 'other'" in message
-    plan = room.plan_disk(state, PRESENT._replace(replaces="other"))
+    plan = qdisk.plan_disk(state, PRESENT._replace(replaces="other"))
     assert plan.actions[-1].sentence == "write the label 'magi_qdisk' to /dev/sdb, which was the quorum disk 'other'"
     assert [disk.quorum.label.name for disk in plan.predicted.disks] == ["third", "magi_qdisk"]
     assert form.parse_area(written(plan, area_of("other"))).label.name == "magi_qdisk"
@@ -276,15 +277,15 @@ def test_another_label_is_replaced_only_when_it_is_named():
 def test_a_disk_whose_sector_size_has_changed_is_made_anew_only_when_that_is_said():
     state = state_of(target_of(area_of("magi_qdisk"), sector=4096))
     assert "created for sectors of 512 bytes and has sectors of 4096" in refused(state, PRESENT)
-    plan = room.plan_disk(state, PRESENT._replace(replaces="magi_qdisk"))
+    plan = qdisk.plan_disk(state, PRESENT._replace(replaces="magi_qdisk"))
     assert form.parse_area(written(plan, area_of("magi_qdisk"))).label.sector == 4096
 
 
 def test_a_label_that_is_not_utf_8_can_be_shown():
     area = area_of("caf\udce9")
     assert "the quorum disk 'caf\\xe9'" in refused(state_of(target_of(area)), PRESENT)
-    assert room.facts_of(disk_of(area))["label"] == "caf\\xe9"
-    assert "caf\\xe9" in room.describe(state_of(target_of(area)))
+    assert qdisk.facts_of(disk_of(area))["label"] == "caf\\xe9"
+    assert "caf\\xe9" in qdisk.describe(state_of(target_of(area)))
 
 
 # --- a qdiskd that runs ---------------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ EVERYTHING = {"replaces": "other", "destroy": ("/dev/sdb",)}
 def test_a_disk_that_was_written_to_while_it_was_watched_is_never_touched(area, told, wanted):
     target = target_of(area, changed=(0, 2), watched=6)
     if wanted.state == "absent" and not target.disk.quorum and not target.disk.fault:
-        assert not room.plan_disk(state_of(target), wanted).actions     # nothing to do, so nothing is done
+        assert not qdisk.plan_disk(state_of(target), wanted).actions     # nothing to do, so nothing is done
         return
     message = refused(state_of(target), wanted)
     assert "written to while it was watched for 6 s (the label, the block of node 2" in message and told in message
@@ -315,14 +316,14 @@ def test_a_node_that_said_just_now_that_it_runs_counts_as_running(state, age, bu
     if busy:
         assert f"less than 60 s ago a qdiskd used it (node 2 {state})" in refused(state_of(target), wanted)
     else:
-        assert room.plan_disk(state_of(target), wanted).actions
+        assert qdisk.plan_disk(state_of(target), wanted).actions
 
 
 # --- removing -------------------------------------------------------------------------------------------------------
 
 def test_a_quorum_disk_is_removed_with_its_status_blocks_and_its_label_last():
     target, other = target_of(area_of("magi_qdisk")), disk_of(area_of("nerv"), "/dev/sdc")
-    plan = room.plan_disk(state_of(target, other), ABSENT)
+    plan = qdisk.plan_disk(state_of(target, other), ABSENT)
     assert [action.offset for action in plan.actions] == [4096, 0]
     assert written(plan, area_of("magi_qdisk")) == BLANK
     assert plan.predicted == state_of(target_of(), other)
@@ -330,7 +331,7 @@ def test_a_quorum_disk_is_removed_with_its_status_blocks_and_its_label_last():
 
 @pytest.mark.parametrize("target", [target_of(), target_of(signatures=(EXT4,)), target_of(size=512)])
 def test_where_there_is_no_quorum_disk_nothing_is_removed(target):
-    assert room.plan_disk(state_of(target), ABSENT) == room.Plan((), state_of(target))
+    assert qdisk.plan_disk(state_of(target), ABSENT) == qdisk.Plan((), state_of(target))
 
 
 def test_another_quorum_disk_is_not_removed():
@@ -342,21 +343,21 @@ def test_a_damaged_quorum_disk_is_removed_only_when_the_device_is_named():
     area = b"\x1e\xbb\xde\0" + area_of("magi_qdisk")[4:8] + bytes(4) + area_of("magi_qdisk")[12:]
     target = target_of(area)
     assert "a quorum disk that cannot be read (damaged" in refused(state_of(target), ABSENT)
-    plan = room.plan_disk(state_of(target), ABSENT._replace(destroy=("/dev/sdb",)))
+    plan = qdisk.plan_disk(state_of(target), ABSENT._replace(destroy=("/dev/sdb",)))
     assert written(plan, area) == BLANK and plan.predicted.disks == ()
 
 
 # --- looking and telling --------------------------------------------------------------------------------------------
 
 def test_looking_plans_nothing_but_wants_a_device():
-    assert room.plan_disk(room.State(), LISTED) == room.Plan((), room.State())
+    assert qdisk.plan_disk(qdisk.State(), LISTED) == qdisk.Plan((), qdisk.State())
     state = state_of(target_of(area_of("x"), users=("held by dm-0",)))
-    assert room.plan_disk(state, LISTED) == room.Plan((), state)
+    assert qdisk.plan_disk(state, LISTED) == qdisk.Plan((), state)
     with pytest.raises(DeviceError, match="does not exist on this host; it is to be looked at"):
-        room.plan_disk(state_of(target_of(fault="does not exist on this host")), LISTED)
+        qdisk.plan_disk(state_of(target_of(fault="does not exist on this host")), LISTED)
 
 
-DISKS = room.State((disk_of(area_of("a"), "/dev/sda"), disk_of(area_of("b"), "/dev/sdb"),
+DISKS = qdisk.State((disk_of(area_of("a"), "/dev/sda"), disk_of(area_of("b"), "/dev/sdb"),
                     disk_of(b"\x1e\xbb\xde\0", "/dev/sdc")))
 
 
@@ -366,7 +367,7 @@ DISKS = room.State((disk_of(area_of("a"), "/dev/sda"), disk_of(area_of("b"), "/d
     (LISTED, True, ["b"], 0), (LISTED._replace(label="a"), True, [], 0), (PRESENT, True, ["a", "b"], 1)])
 def test_those_are_told_that_were_asked_for(wanted, device, labels, faulty):
     state = DISKS._replace(target=target_of(area_of("b")) if device else None)
-    told = room.report(state, wanted)
+    told = qdisk.report(state, wanted)
     assert [disk["label"] for disk in told["disks"]] == labels and len(told["faulty"]) == faulty
     assert (told["disk"] or {}).get("label") == ("b" if device else None)
 
@@ -374,7 +375,7 @@ def test_those_are_told_that_were_asked_for(wanted, device, labels, faulty):
 def test_everything_is_told_of_a_quorum_disk():
     area = area_of("magi", state="master", updated=NOW, updated_by=2, score=1, score_max=3)
     damaged = area[:4096 * 3 + 8] + bytes(4) + area[4096 * 3 + 12:]
-    facts = room.facts_of(disk_of(damaged, names=("/dev/disk/by-id/x",), sector=4096))
+    facts = qdisk.facts_of(disk_of(damaged, names=("/dev/disk/by-id/x",), sector=4096))
     nodes = facts.pop("nodes")
     assert facts == {
         "path": "/dev/sdb", "paths": ["/dev/disk/by-id/x", "/dev/sdb"], "size": SIZE, "label": "magi", "host": "casper",
@@ -383,7 +384,8 @@ def test_everything_is_told_of_a_quorum_disk():
     assert nodes[1] == {"id": 2, "state": "master", "updated": "2027-01-15T08:00:00Z", "updated_by": 2, "score": 1,
                         "score_max": 3}
     assert (nodes[2]["state"], nodes[15]["state"]) == ("damaged", "none") and "CRC" in nodes[2]["fault"]
-    told = room.report(room.State((room.disk_from(room.Disk("/dev/sdc", ("/dev/sdc",)), b"\x1e\xbb\xde\0"),)), LISTED)
+    short = qdisk.disk_from(qdisk.Disk("/dev/sdc", ("/dev/sdc",)), b"\x1e\xbb\xde\0")
+    told = qdisk.report(qdisk.State((short,)), LISTED)
     assert told == {"disks": [], "disk": None, "faulty": [{
         "path": "/dev/sdc", "paths": ["/dev/sdc"], "fault": "cut short: 4 bytes, expected at least 304"}]}
 
@@ -391,10 +393,10 @@ def test_everything_is_told_of_a_quorum_disk():
 def test_the_difference_is_shown():
     area = area_of("magi", state="running", updated=NOW)
     damaged = area[:4096 * 3 + 8] + bytes(4) + area[4096 * 3 + 12:]
-    text = room.describe(state_of(target_of(damaged, signatures=(EXT4,))))
+    text = qdisk.describe(state_of(target_of(damaged, signatures=(EXT4,))))
     assert text.startswith("/dev/sdb: quorum disk\n  label: magi\n  host: casper\n  created: 2027-01-15T07:00:00Z\n"
                            "  sector size: 512\n  beside it: a filesystem")
     assert "  node 2: running at 2027-01-15T08:00:00Z\n  node 3: damaged" in text and "node 1:" not in text
-    assert room.describe(state_of(target_of())) == "/dev/sdb: no quorum disk\n"
-    assert "a filesystem" in room.describe(state_of(target_of(signatures=(EXT4,))))
-    assert room.describe(room.State()) == ""
+    assert qdisk.describe(state_of(target_of())) == "/dev/sdb: no quorum disk\n"
+    assert "a filesystem" in qdisk.describe(state_of(target_of(signatures=(EXT4,))))
+    assert qdisk.describe(qdisk.State()) == ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._cman import state as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import state as cman
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as shape
 from hypothesis import given, strategies as st
 
@@ -21,8 +21,8 @@ def text(name: str) -> str:
 
 
 def state(listing: str, status: str = "cman_tool_status_el6_qdisk.txt", rows: str = "") -> shape.Clustat:
-    said = room.parse_clustat(text(listing))
-    return room.combine(said, room.parse_status(text(status)), room.parse_members(rows), [])
+    said = cman.parse_clustat(text(listing))
+    return cman.combine(said, cman.parse_status(text(status)), cman.parse_members(rows), [])
 
 
 # as `cman_tool nodes -F id,type,name,votes` prints them on EL6
@@ -73,7 +73,7 @@ def test_old_builds_print_no_flags() -> None:
         '<groups><group name="service:a" state="112" state_str="started"  owner="b" last_owner="none" restarts="1"'
         ' last_transition="1" last_transition_str="x"/></groups></clustat>'
     )
-    group = (room.combine(room.parse_clustat(output), {}, (), []).groups or ())[0]
+    group = (cman.combine(cman.parse_clustat(output), {}, (), []).groups or ())[0]
     assert (group.state, group.frozen, group.partial, group.last_owner) == ("started", False, False, None)
 
 
@@ -82,8 +82,8 @@ def test_no_list_of_services_is_not_an_empty_list() -> None:
     assert (found.groups, found.running) == (None, shape.Running(True, False))
     assert found.cluster.quorate is False
     assert "rgmanager does not run on this host" in found.warnings[0]
-    empty = room.parse_clustat(HEAD + "<nodes></nodes>\n<groups>\n</groups>\n</clustat>\n")
-    assert room.combine(empty, {}, (), []).groups == ()
+    empty = cman.parse_clustat(HEAD + "<nodes></nodes>\n<groups>\n</groups>\n</clustat>\n")
+    assert cman.combine(empty, {}, (), []).groups == ()
 
 
 def test_text_before_the_xml_is_kept_as_a_warning() -> None:
@@ -101,27 +101,27 @@ def test_the_master_and_an_estranged_node_are_seen() -> None:
 
 def test_the_quorum_disk_is_known_by_its_id_too() -> None:
     output = text("clustat_x_all_states.xml").replace('qdisk="1"', 'qdisk="0"')
-    found = room.combine(room.parse_clustat(output), {}, (), [])
+    found = cman.combine(cman.parse_clustat(output), {}, (), [])
     assert [device.name for device in found.quorum_devices or ()] == [DISK]
     assert DISK not in [node.name for node in found.nodes or ()]
 
 
 def test_a_dead_quorum_disk_has_no_votes() -> None:
     output = text("clustat_x_all_states.xml").replace(f'"{DISK}" state="1"', f'"{DISK}" state="0"')
-    status = room.parse_status(text("cman_tool_status_el6_inquorate.txt"))
-    found = room.combine(room.parse_clustat(output), status, (), [])
+    status = cman.parse_status(text("cman_tool_status_el6_inquorate.txt"))
+    found = cman.combine(cman.parse_clustat(output), status, (), [])
     assert found.quorum_devices == (shape.QuorumDevice("qdisk", DISK, False, 0),)
 
 
 def test_quorum_disk_rows_have_no_votes_of_their_own() -> None:
-    assert [member.votes for member in room.parse_members("NOTE: There are 1 disallowed nodes,\n" + ROWS)] == [
+    assert [member.votes for member in cman.parse_members("NOTE: There are 1 disallowed nodes,\n" + ROWS)] == [
         None, 1, 1, 1,
     ]  # fmt: skip
 
 
 def test_cman_speaks_where_clustat_does_not() -> None:
-    found = room.combine(
-        None, room.parse_status(text("cman_tool_status_el6_inquorate.txt")), room.parse_members(ROWS), ["Timed out"]
+    found = cman.combine(
+        None, cman.parse_status(text("cman_tool_status_el6_inquorate.txt")), cman.parse_members(ROWS), ["Timed out"]
     )
     assert [(node.name, node.online, node.local) for node in found.nodes or ()] == [
         ("balthasar.localdomain", True, True),
@@ -131,36 +131,36 @@ def test_cman_speaks_where_clustat_does_not() -> None:
     assert (found.groups, found.running, found.warnings) == (None, shape.Running(True, None), ("Timed out",))
     assert found.cluster == shape.Cluster("magi", 1571, False, shape.Votes(3, 1, 2), None)
     assert [device.kind for device in found.quorum_devices or ()] == ["qdisk"]
-    assert room.combine(None, {}, (), []).cluster.quorate is None
+    assert cman.combine(None, {}, (), []).cluster.quorate is None
 
 
 def test_el5_knows_no_votes_of_nodes() -> None:
-    assert [member.votes for member in room.parse_members("1 M a \n2 X b \n")] == [None, None]
+    assert [member.votes for member in cman.parse_members("1 M a \n2 X b \n")] == [None, None]
 
 
 @pytest.mark.parametrize("length", [62, 63])
 def test_names_that_may_be_cut_are_told(length: int) -> None:
     name = "service:" + "x" * (length - 8)
     output = HEAD + f'<groups>\n<group name="{name}" state="112"/>\n</groups>\n</clustat>\n'
-    assert bool(room.combine(room.parse_clustat(output), {}, (), []).warnings) is (length == 63)
+    assert bool(cman.combine(cman.parse_clustat(output), {}, (), []).warnings) is (length == 63)
 
 
 def test_an_unknown_state_is_unknown() -> None:
     output = HEAD + '<groups>\n<group name="a" state="199" owner="unknown"/>\n</groups>\n</clustat>\n'
-    group = (room.combine(room.parse_clustat(output), {}, (), []).groups or ())[0]
+    group = (cman.combine(cman.parse_clustat(output), {}, (), []).groups or ())[0]
     assert (group.state, group.owner, group.kind, group.name) == ("unknown", None, "service", "a")
 
 
 def test_nothing_is_nothing() -> None:
-    assert room.parse_clustat("") is None
+    assert cman.parse_clustat("") is None
 
 
 @pytest.mark.parametrize(
     ("output", "said"), [("Member states unavailable", "printed no XML"), (HEAD + "<nodes>", "stopped in the middle")]
 )
 def test_what_is_no_listing_is_refused(output: str, said: str) -> None:
-    with pytest.raises(room.RgmanagerError, match=said):
-        room.parse_clustat(output)
+    with pytest.raises(cman.RgmanagerError, match=said):
+        cman.parse_clustat(output)
 
 
 # clustat escapes nothing: whatever cluster.conf may hold as a name comes out as it is
@@ -169,10 +169,10 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_
 )
 
 
-@given(st.lists(st.tuples(NAMES, st.sampled_from(sorted(room._CODES)), st.integers(0, 3)), max_size=5), NAMES)
+@given(st.lists(st.tuples(NAMES, st.sampled_from(sorted(cman._CODES)), st.integers(0, 3)), max_size=5), NAMES)
 def test_any_name_comes_out_as_it_went_in(groups: list[tuple[str, int, int]], node: str) -> None:
     rows = "".join(
-        f'    <group name="service:{name}" state="{code}" state_str="{room._CODES[code]}" flags="{flags}" flags_str=""'
+        f'    <group name="service:{name}" state="{code}" state_str="{cman._CODES[code]}" flags="{flags}" flags_str=""'
         f' owner="{node}" last_owner="none" restarts="0" last_transition="0" last_transition_str=""/>\n'
         for name, code, flags in groups
     )
@@ -181,9 +181,9 @@ def test_any_name_comes_out_as_it_went_in(groups: list[tuple[str, int, int]], no
         f' estranged="0" rgmanager="1" rgmanager_master="0" qdisk="0" nodeid="0x0000000a"/>\n  </nodes>\n'
         f"  <groups>\n{rows}  </groups>\n</clustat>\n"
     )
-    found = room.combine(room.parse_clustat(output), {}, (), [])
+    found = cman.combine(cman.parse_clustat(output), {}, (), [])
     assert [(each.name, each.state, each.frozen, each.partial) for each in found.groups or ()] == [
-        (name, room._CODES[code], bool(flags & 1), bool(flags & 2)) for name, code, flags in groups
+        (name, cman._CODES[code], bool(flags & 1), bool(flags & 2)) for name, code, flags in groups
     ]
     assert [(each.name, each.id) for each in found.nodes or ()] == [(node, 10)]
     assert found.cluster.quorate is False

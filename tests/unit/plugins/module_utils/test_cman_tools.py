@@ -7,26 +7,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._cman import tools as cman_look
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import tools
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/rhcs"
 QDISK = (FIXTURES / "cman_tool_status_el6_qdisk.txt").read_text(encoding="utf-8")
 
 
 def test_a_cluster_with_its_disk():
-    status = cman_look.parse_status(0, QDISK, "")
-    assert status == cman_look.Status(
+    status = tools.parse_status(0, QDISK, "")
+    assert status == tools.Status(
         "magi", True, True, 1, 3, 3, 5, 2, "balthasar.localdomain", ("239.192.6.41",), ("HaveState",)
     )
 
 
 def test_a_cluster_without_quorum():
-    status = cman_look.parse_status(0, (FIXTURES / "cman_tool_status_el6_inquorate.txt").read_text(), "")
+    status = tools.parse_status(0, (FIXTURES / "cman_tool_status_el6_inquorate.txt").read_text(), "")
     assert not status.quorate and status.disk_votes == 0
 
 
 def test_where_cman_does_not_run():
-    assert cman_look.parse_status(1, "", "cman_tool: Cannot open connection to cman, is it running ?\n") is None
+    assert tools.parse_status(1, "", "cman_tool: Cannot open connection to cman, is it running ?\n") is None
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_where_cman_does_not_run():
     ],
 )
 def test_what_it_does_not_print_is_an_error(code, out, err, message):
-    with pytest.raises(cman_look.CmanError, match=message):
-        cman_look.parse_status(code, out, err)
+    with pytest.raises(tools.CmanError, match=message):
+        tools.parse_status(code, out, err)
 
 
 def test_members_without_the_disk():
     out = "0 /dev/disk/by-id/scsi-3600 M \n1 balthasar.localdomain M \n3 melchior.localdomain X \n"
-    assert cman_look.parse_members(out) == {"balthasar.localdomain": True, "melchior.localdomain": False}
-    with pytest.raises(cman_look.CmanError, match="'Node  Sts' is not valid"):
-        cman_look.parse_members("Node  Sts")
+    assert tools.parse_members(out) == {"balthasar.localdomain": True, "melchior.localdomain": False}
+    with pytest.raises(tools.CmanError, match="'Node  Sts' is not valid"):
+        tools.parse_members("Node  Sts")
 
 
 def test_what_starts_at_boot():
@@ -58,7 +58,7 @@ def test_what_starts_at_boot():
         "cman           \t0:off\t1:off\t2:on\t3:on\t4:on\t5:on\t6:off\n"
         "acpid          \t0:off\t1:off\t2:on\t3:on\t4:on\t5:off\t6:off\n\nxinetd based services:\n\ttime-dgram: \toff\n"
     )
-    assert cman_look.parse_chkconfig(out) == {"cman": True, "acpid": False}
+    assert tools.parse_chkconfig(out) == {"cman": True, "acpid": False}
 
 
 def test_the_hosts_own_addresses():
@@ -66,7 +66,7 @@ def test_the_hosts_own_addresses():
         "1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet 192.168.0.201/24 brd 192.168.0.255 scope global\n"
         "2: eth0    inet6 fe80::1/64 scope link \n2: eth0: <UP> mtu 1500\nx\n"
     )
-    assert cman_look.parse_interfaces(out) == ["192.168.0.201", "fe80::1"]
+    assert tools.parse_interfaces(out) == ["192.168.0.201", "fe80::1"]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_the_hosts_own_addresses():
     ],
 )
 def test_addresses_of_names(code, out, found):
-    assert cman_look.parse_hosts(["a", "b"], code, out) == found
+    assert tools.parse_hosts(["a", "b"], code, out) == found
 
 
 def test_loopback():
-    assert cman_look.is_loopback("127.0.1.1") and cman_look.is_loopback("::1")
-    assert not cman_look.is_loopback("192.168.0.1")
+    assert tools.is_loopback("127.0.1.1") and tools.is_loopback("::1")
+    assert not tools.is_loopback("192.168.0.1")

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core import block_devices as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import block_devices as core
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "drbd"
 
@@ -12,11 +12,11 @@ def recorded(name):
 
 
 def on(name):
-    return room.parse_wipefs(recorded("util-linux2.38-wipefs-" + name))
+    return core.parse_wipefs(recorded("util-linux2.38-wipefs-" + name))
 
 
 def test_a_blank_device_has_no_signature_whatever_wipefs_prints_then():
-    assert on("blank") == () == room.parse_wipefs("\n")
+    assert on("blank") == () == core.parse_wipefs("\n")
 
 
 @pytest.mark.parametrize("name, types", [
@@ -26,21 +26,21 @@ def test_every_signature_is_read(name, types):
 
 
 def test_drbds_own_signature_is_not_part_of_the_data():
-    assert [signature.type for signature in room.part_of(on("ext4-beneath-drbd"))] == ["ext4"]
+    assert [signature.type for signature in core.part_of(on("ext4-beneath-drbd"))] == ["ext4"]
 
 
 @pytest.mark.parametrize("text", ["no json", "{}", '{"signatures": [{"type": "ext4"}]}', '{"signatures": null}'])
 def test_something_else_than_signatures_is_an_error_and_not_an_empty_device(text):
-    with pytest.raises(room.DeviceError, match="unexpected"):
-        room.parse_wipefs(text)
+    with pytest.raises(core.DeviceError, match="unexpected"):
+        core.parse_wipefs(text)
 
 
 @pytest.mark.parametrize("name, words", [
     ("ext4", ["type ext4", "label 'web data'", "UUID"]), ("swap", ["swap space", "UUID"]),
     ("drbd", ["DRBD metadata", "at byte 16773180"])])
 def test_a_refusal_names_the_device_and_what_is_on_it(name, words):
-    with pytest.raises(room.DeviceError) as caught:
-        room.check_empty(room.Device("/dev/sdb", signatures=on(name)), "used by the DRBD resource repl", "Hint.")
+    with pytest.raises(core.DeviceError) as caught:
+        core.check_empty(core.Device("/dev/sdb", signatures=on(name)), "used by the DRBD resource repl", "Hint.")
     for word in words + ["/dev/sdb", "repl", "Nothing was changed", "Hint."]:
         assert word in str(caught.value)
 
@@ -48,25 +48,25 @@ def test_a_refusal_names_the_device_and_what_is_on_it(name, words):
 @pytest.mark.parametrize("kind, words", [
     ("LVM2_member", "LVM"), ("linux_raid_member", "RAID"), ("crypto_LUKS", "LUKS"), ("gpt", "partition table")])
 def test_kinds_of_content_have_a_name_that_people_know(kind, words):
-    device = room.Device("/dev/sdb", signatures=(room.Signature(kind, "", "", 0),))
-    assert words in room.contents(device)[0]
+    device = core.Device("/dev/sdb", signatures=(core.Signature(kind, "", "", 0),))
+    assert words in core.contents(device)[0]
 
 
 def test_data_without_a_signature_is_refused_too():
-    with pytest.raises(room.DeviceError, match="byte 512 is not zero"):
-        room.check_empty(room.Device("/dev/sdb", first_byte=512), "used", "")
+    with pytest.raises(core.DeviceError, match="byte 512 is not zero"):
+        core.check_empty(core.Device("/dev/sdb", first_byte=512), "used", "")
 
 
 def test_an_empty_device_is_accepted():
-    room.check_empty(room.Device("/dev/sdb", size=4096), "used", "")
+    core.check_empty(core.Device("/dev/sdb", size=4096), "used", "")
 
 
 @pytest.mark.parametrize("device, words", [
-    (room.Device("/dev/sdb", fault="does not exist on this host"), "/dev/sdb does not exist"),
-    (room.Device("/dev/sdb", users=("mounted on /srv", "held by dm-0")), "mounted on /srv, held by dm-0")])
+    (core.Device("/dev/sdb", fault="does not exist on this host"), "/dev/sdb does not exist"),
+    (core.Device("/dev/sdb", users=("mounted on /srv", "held by dm-0")), "mounted on /srv, held by dm-0")])
 def test_a_device_that_is_missing_or_in_use_is_refused(device, words):
-    with pytest.raises(room.DeviceError, match=words):
-        room.check_usable(device, "used")
+    with pytest.raises(core.DeviceError, match=words):
+        core.check_usable(device, "used")
 
 
 MOUNTINFO = """\
@@ -79,11 +79,11 @@ MOUNTINFO = """\
 @pytest.mark.parametrize("number, paths, expected", [
     ("98:16", (), ("/srv/my data",)), ("98:99", ("/dev/ubdc",), ("/pool",)), ("98:99", ("/dev/ubdd",), ())])
 def test_mounts_are_found_by_number_and_by_source(number, paths, expected):
-    assert room.parse_mounts(MOUNTINFO, number, paths) == expected
+    assert core.parse_mounts(MOUNTINFO, number, paths) == expected
 
 
 def test_swap_devices_are_read():
-    assert room.parse_swaps("Filename Type Size Used Priority\n/dev/sdb2 partition 1 0 -2\n") == ("/dev/sdb2",)
+    assert core.parse_swaps("Filename Type Size Used Priority\n/dev/sdb2 partition 1 0 -2\n") == ("/dev/sdb2",)
 
 
 @pytest.mark.parametrize("line, expected", [
@@ -91,7 +91,7 @@ def test_swap_devices_are_read():
     ("/dev/drbd0 /mnt ext4 rw,noauto 0 0", False), ("#/dev/drbd0 /mnt ext4 defaults", False),
     ("/dev/sda1 / ext4 defaults 0 0", False), ("", False)])
 def test_only_a_line_without_noauto_mounts_at_boot(line, expected):
-    assert room.mounted_at_boot(line + "\n", "/dev/drbd0") is expected
+    assert core.mounted_at_boot(line + "\n", "/dev/drbd0") is expected
 
 
 @pytest.mark.parametrize("device, number, holders, expected", [
@@ -101,4 +101,4 @@ def test_only_a_line_without_noauto_mounts_at_boot(line, expected):
      ("held by the kernel: a mount of one of its partitions, multipath or another DRBD resource",))])
 def test_whoever_uses_a_device_is_named(device, number, holders, expected):
     swaps = "Filename Type Size Used Priority\n/dev/sdb2 partition 1 0 -2\n"
-    assert room.users_of("/dev/disk/by-id/x", device, number, MOUNTINFO, swaps, holders) == expected
+    assert core.users_of("/dev/disk/by-id/x", device, number, MOUNTINFO, swaps, holders) == expected

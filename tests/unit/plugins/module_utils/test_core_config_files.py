@@ -1,13 +1,13 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The room of configuration files: what differs, what is told to the daemon, what is shown."""
+"""Configuration files: what differs, whether the daemon is reloaded, what is shown."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core import config_files as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import config_files as core
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import (
     Command,
     HaError,
@@ -17,16 +17,16 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import 
 )
 from hypothesis import given, strategies as st
 
-SITE = room.File("/etc/apache/site", "new\n", 0o644, "root", "root")
-OLD = room.Found("file", "old\n", 0o644, "root", "root")
+SITE = core.File("/etc/apache/site", "new\n", 0o644, "root", "root")
+OLD = core.Found("file", "old\n", 0o644, "root", "root")
 NEW = OLD._replace(content="new\n")
-RELOAD = room.TakeOver(("systemctl", "reload", "apache"))
-NOTE = "/var/run/linuxha/pending/apache"
+RELOAD = core.TakeOver(("systemctl", "reload", "apache"))
+STATE_FILE = "/var/run/linuxha/pending/apache"
 
 
-def plan(file: room.File, found: room.Found, note: str = "", running: bool = True, **asked: Any) -> Any:
-    wanted = room.Wanted(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
-    return room.plan_files(room.State({file.path: found}, note, running), wanted)
+def plan(file: core.File, found: core.Found, pending: str = "", running: bool = True, **asked: Any) -> Any:
+    desired = core.DesiredFiles(**{"files": (file,), "daemon": "apache", "take_over": RELOAD, **asked})
+    return core.plan_files(core.State({file.path: found}, pending, running), desired)
 
 
 def kinds(made: Any) -> list[type]:
@@ -37,64 +37,64 @@ def sentences(made: Any) -> list[str]:
     return [action.sentence for action in made.actions]
 
 
-def test_the_note_is_made_before_the_file_and_goes_after_the_take_over():
+def test_the_state_file_is_written_before_the_file_and_removed_after_the_reload():
     made = plan(SITE, OLD)
     assert kinds(made) == [WriteFile, WriteFile, Command, RemoveFile]
-    assert [made.actions[place].path for place in (0, 1, 3)] == [NOTE, SITE.path, NOTE]
+    assert [made.actions[place].path for place in (0, 1, 3)] == [STATE_FILE, SITE.path, STATE_FILE]
     assert (made.actions[0].content, made.actions[0].mode) == (SITE.path + "\n", 0o600)
-    assert made.predicted == room.State({SITE.path: NEW}, "", True, "systemctl reload apache")
+    assert made.predicted == core.State({SITE.path: NEW}, "", True, "systemctl reload apache")
 
 
-def test_nothing_is_done_where_all_is_right():
-    assert plan(SITE, NEW) == room.Plan((), room.State({SITE.path: NEW}))
+def test_an_up_to_date_file_needs_no_action():
+    assert plan(SITE, NEW) == core.Plan((), core.State({SITE.path: NEW}))
 
 
-def test_a_note_that_was_left_makes_the_daemon_take_over_though_no_file_differs():
-    made = plan(SITE, NEW, note=SITE.path + "\n")
-    assert sentences(made) == ["have apache take changed files over", "remove the note, apache has the files"]
+def test_a_state_file_that_was_left_reloads_the_daemon_though_no_file_differs():
+    made = plan(SITE, NEW, pending=SITE.path + "\n")
+    assert sentences(made) == ["reload apache", "remove the state file: apache is reloaded"]
 
 
-def test_a_note_that_was_left_is_not_made_again():
-    assert kinds(plan(SITE, OLD, note=SITE.path + "\n")) == [WriteFile, Command, RemoveFile]
+def test_a_state_file_that_was_left_is_not_written_again():
+    assert kinds(plan(SITE, OLD, pending=SITE.path + "\n")) == [WriteFile, Command, RemoveFile]
 
 
-def test_further_files_are_added_to_a_note_that_was_left():
-    made = plan(SITE, OLD, note="/etc/other\n", take_over=None)
-    assert (made.actions[0].content, made.predicted.note) == ("/etc/other\n/etc/apache/site\n",) * 2
+def test_further_files_are_added_to_a_state_file_that_was_left():
+    made = plan(SITE, OLD, pending="/etc/other\n", take_over=None)
+    assert (made.actions[0].content, made.predicted.pending) == ("/etc/other\n/etc/apache/site\n",) * 2
 
 
-def test_after_other_tasks_have_told_the_daemon_only_the_note_goes():
-    made = plan(SITE, NEW, note=SITE.path + "\n", take_over=room.TakeOver(()))
-    assert (kinds(made), made.predicted.taken) == ([RemoveFile], "")
+def test_after_other_tasks_have_reloaded_the_daemon_only_the_state_file_is_removed():
+    made = plan(SITE, NEW, pending=SITE.path + "\n", take_over=core.TakeOver(()))
+    assert (kinds(made), made.predicted.reloaded) == ([RemoveFile], "")
 
 
-def test_a_daemon_that_does_not_run_is_told_nothing():
+def test_a_daemon_that_does_not_run_is_not_reloaded():
     made = plan(SITE, OLD, running=False)
     assert kinds(made) == [WriteFile, WriteFile, RemoveFile]
-    assert made.actions[-1].sentence == "remove the note, apache does not run and will read the files when it starts"
-    assert (made.predicted.note, made.predicted.taken) == ("", "")
+    assert made.actions[-1].sentence == "remove the state file: apache does not run, it reads its files when it starts"
+    assert (made.predicted.pending, made.predicted.reloaded) == ("", "")
 
 
-def test_without_a_command_the_note_stays_for_a_later_task():
+def test_without_a_command_the_state_file_stays_for_a_later_task():
     made = plan(SITE, OLD, take_over=None)
     assert kinds(made) == [WriteFile, WriteFile]
-    assert made.predicted.note == SITE.path + "\n"
-    assert plan(SITE, NEW, note=SITE.path + "\n", take_over=None).actions == ()
+    assert made.predicted.pending == SITE.path + "\n"
+    assert plan(SITE, NEW, pending=SITE.path + "\n", take_over=None).actions == ()
 
 
-def test_the_later_task_takes_over_what_check_mode_only_predicted():
-    made = room.plan_files(room.State({}), room.Wanted((), (), "apache", RELOAD, due=True))
+def test_the_later_task_reloads_after_what_check_mode_only_predicted():
+    made = core.plan_files(core.State({}), core.DesiredFiles((), (), "apache", RELOAD, due=True))
     assert kinds(made) == [Command, RemoveFile]
 
 
-def test_without_a_daemon_there_is_no_note():
+def test_without_a_daemon_there_is_no_state_file():
     assert sentences(plan(SITE, OLD, daemon="", take_over=None)) == ["replace /etc/apache/site"]
 
 
 @pytest.mark.parametrize(
     ("change", "found", "sentence"),
     [
-        ({}, room.Found(), "write /etc/apache/site"),
+        ({}, core.Found(), "write /etc/apache/site"),
         ({}, NEW._replace(mode=0o600), "set owner and mode of /etc/apache/site"),
         ({}, NEW._replace(group="adm"), "set owner and mode of /etc/apache/site"),
         ({"content": None}, OLD, "remove /etc/apache/site"),
@@ -109,8 +109,8 @@ def test_what_differs_is_named(change, found, sentence):
     [
         ({"owner": "", "group": ""}, NEW._replace(owner="www", group="adm")),
         ({"once": True}, OLD),
-        ({"mount": "/mnt"}, room.Found("unmounted")),
-        ({"content": None}, room.Found()),
+        ({"mount": "/mnt"}, core.Found("unmounted")),
+        ({"content": None}, core.Found()),
     ],
 )
 def test_what_may_stay_stays(change, found):
@@ -125,149 +125,149 @@ def test_only_another_text_is_worth_a_copy(found, kept):
 @pytest.mark.parametrize(
     ("folder", "found", "after"),
     [
-        (room.Folder("/d"), room.Found(), room.Found("folder", "", 0o755)),
-        (room.Folder("/d", 0o700, "a", "b"), room.Found("folder", "", 0o755, "root", "root"),
-         room.Found("folder", "", 0o700, "a", "b")),
-        (room.Folder("/d", None, "a"), room.Found("folder", "", 0o711, "root", "root"),
-         room.Found("folder", "", 0o711, "a", "root")),
+        (core.Folder("/d"), core.Found(), core.Found("folder", "", 0o755)),
+        (core.Folder("/d", 0o700, "a", "b"), core.Found("folder", "", 0o755, "root", "root"),
+         core.Found("folder", "", 0o700, "a", "b")),
+        (core.Folder("/d", None, "a"), core.Found("folder", "", 0o711, "root", "root"),
+         core.Found("folder", "", 0o711, "a", "root")),
     ],
 )
-def test_folders_are_made_and_given_what_is_asked(folder, found, after):
-    made = room.plan_files(room.State({"/d": found}), room.Wanted((), (folder,)))
-    verb = "change" if found.kind else "make"
-    assert made.actions == (MakeFolder(verb + " the folder /d", "/d", folder.mode, folder.owner, folder.group),)
+def test_directories_are_created_with_the_desired_attributes(folder, found, after):
+    made = core.plan_files(core.State({"/d": found}), core.DesiredFiles((), (folder,)))
+    verb = "change" if found.kind else "create"
+    assert made.actions == (MakeFolder(verb + " the directory /d", "/d", folder.mode, folder.owner, folder.group),)
     assert made.predicted.found["/d"] == after
 
 
-def test_a_folder_without_wishes_keeps_what_it_has():
-    state = room.State({"/d": room.Found("folder", "", 0o711, "a", "b")})
-    assert room.plan_files(state, room.Wanted((), (room.Folder("/d"),))).actions == ()
+def test_a_directory_without_desired_attributes_is_kept():
+    state = core.State({"/d": core.Found("folder", "", 0o711, "a", "b")})
+    assert core.plan_files(state, core.DesiredFiles((), (core.Folder("/d"),))).actions == ()
 
 
-@pytest.mark.parametrize(("kind", "word"), [("folder", "folder"), ("other", "device, socket or pipe")])
-def test_what_is_no_file_is_refused(kind, word):
-    with pytest.raises(HaError, match="^/etc/apache/site is no file but a %s; it was left as it is$" % word):
-        plan(SITE, room.Found(kind))
+@pytest.mark.parametrize(("kind", "word"), [("folder", "directory"), ("other", "device, socket or pipe")])
+def test_what_is_not_a_file_is_refused(kind, word):
+    with pytest.raises(HaError, match="^/etc/apache/site is a %s; expected a file. Nothing was changed.$" % word):
+        plan(SITE, core.Found(kind))
 
 
-def test_what_is_no_folder_is_refused():
-    with pytest.raises(HaError, match="^/d is no folder; it was left as it is$"):
-        room.plan_files(room.State({"/d": OLD}), room.Wanted((), (room.Folder("/d"),)))
+def test_what_is_not_a_directory_is_refused():
+    with pytest.raises(HaError, match="^/d is a file or device; expected a directory. Nothing was changed.$"):
+        core.plan_files(core.State({"/d": OLD}), core.DesiredFiles((), (core.Folder("/d"),)))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"),
+    ("desired", "words"),
     [
-        (room.Wanted((SITE, SITE)), "/etc/apache/site is named more than once"),
-        (room.Wanted((SITE._replace(path="site"),)), "site is not an absolute path"),
-        (room.Wanted(take_over=RELOAD), "need daemon"),
-        (room.Wanted(due=True), "need daemon"),
+        (core.DesiredFiles((SITE, SITE)), "^files: /etc/apache/site is not valid; expected each path once$"),
+        (core.DesiredFiles((SITE._replace(path="site"),)), "^files: site is not valid; expected an absolute path$"),
+        (core.DesiredFiles(take_over=RELOAD), "^daemon: '' is not valid; expected the name of the daemon"),
+        (core.DesiredFiles(due=True), "^daemon: '' is not valid; expected the name of the daemon"),
     ],
 )
-def test_senseless_wishes_are_refused(wanted, words):
+def test_arguments_are_validated(desired, words):
     with pytest.raises(HaError, match=words):
-        room.check_wanted(wanted)
-    room.check_wanted(room.Wanted((SITE,), (), "apache", RELOAD))
+        core.check_desired(desired)
+    core.check_desired(core.DesiredFiles((SITE,), (), "apache", RELOAD))
 
 
 def test_modes_and_names_are_read():
-    assert [room.parse_mode(text, "x") for text in ("0644", "600", "1777")] == [0o644, 0o600, 0o1777]
+    assert [core.parse_mode(text, "x") for text in ("0644", "600", "1777")] == [0o644, 0o600, 0o1777]
     for wrong in ("u=rw", "0o644", "9", "420000"):
-        with pytest.raises(HaError, match="^x is "):
-            room.parse_mode(wrong, "x")
+        with pytest.raises(HaError, match="^x: .* is not valid; expected an octal number"):
+            core.parse_mode(wrong, "x")
     for wrong in ("", "../../etc/passwd", "a b", ".."):
-        with pytest.raises(HaError, match="^daemon is "):
-            room.note_of(wrong)
+        with pytest.raises(HaError, match="^daemon: .* is not valid; expected a name"):
+            core.state_file_of(wrong)
 
 
 def test_the_difference_shows_texts_attributes_and_the_command():
-    wanted = room.Wanted((SITE,), (), "apache", RELOAD)
-    state = room.State({SITE.path: OLD._replace(mode=0o600)})
-    made = room.plan_files(state, wanted)
-    attributes, told = SITE.path + " (kind, mode, owner, group)", "what apache is told"
-    assert room.describe(state, wanted) == {SITE.path: "old\n", attributes: "file 0600 root root\n", told: ""}
-    assert room.describe(made.predicted, wanted) == {
-        SITE.path: "new\n", attributes: "file 0644 root root\n", told: "systemctl reload apache\n"}
+    desired = core.DesiredFiles((SITE,), (), "apache", RELOAD)
+    state = core.State({SITE.path: OLD._replace(mode=0o600)})
+    made = core.plan_files(state, desired)
+    attributes, reload = SITE.path + " (kind, mode, owner, group)", "reload of apache"
+    assert core.describe(state, desired) == {SITE.path: "old\n", attributes: "file 0600 root root\n", reload: ""}
+    assert core.describe(made.predicted, desired) == {
+        SITE.path: "new\n", attributes: "file 0644 root root\n", reload: "systemctl reload apache\n"}
 
 
 def test_a_secret_is_never_shown_but_its_change_is():
     secret = SITE._replace(content="1 sha1 hush\n", secret=True)
-    wanted = room.Wanted((secret,))
-    state = room.State({secret.path: OLD._replace(content="1 sha1 shush\n")})
-    before, after = room.describe(state, wanted), room.describe(room.plan_files(state, wanted).predicted, wanted)
+    desired = core.DesiredFiles((secret,))
+    state = core.State({secret.path: OLD._replace(content="1 sha1 shush\n")})
+    before, after = core.describe(state, desired), core.describe(core.plan_files(state, desired).predicted, desired)
     assert before[secret.path] != after[secret.path]
     assert "hush" not in str(before) + str(after)
 
 
 def test_what_is_not_there_is_not_shown():
-    assert room.describe(room.State({SITE.path: room.Found()}), room.Wanted((SITE,))) == {}
+    assert core.describe(core.State({SITE.path: core.Found()}), core.DesiredFiles((SITE,))) == {}
 
 
 NAMES = st.sampled_from(["", "root", "adm"])
 FOUND = st.one_of(
-    st.just(room.Found()), st.just(room.Found("unmounted")),
-    st.builds(room.Found, st.just("file"), st.sampled_from(["a", "b"]), st.sampled_from([0o600, 0o644]), NAMES, NAMES))
+    st.just(core.Found()), st.just(core.Found("unmounted")),
+    st.builds(core.Found, st.just("file"), st.sampled_from(["a", "b"]), st.sampled_from([0o600, 0o644]), NAMES, NAMES))
 FILES = st.builds(
-    room.File, st.sampled_from(["/a", "/b"]), st.sampled_from([None, "a", "b"]), st.sampled_from([0o600, 0o644]),
-    NAMES, NAMES, once=st.booleans(), secret=st.booleans())
+    core.File, st.sampled_from(["/a", "/b"]), st.sampled_from([None, "a", "b"]), st.sampled_from([0o600, 0o644]),
+    NAMES, NAMES, once=st.booleans(), secret=st.booleans(), mount=st.just(""))
 
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]), st.booleans(), st.booleans())
-def test_what_was_reached_needs_nothing_more(file, found, note, running, told):
-    wanted = room.Wanted((file,), (), "d", RELOAD if told else None)
-    made = room.plan_files(room.State({file.path: found}, note, running), wanted)
-    again = room.plan_files(made.predicted._replace(taken=""), wanted)
+def test_a_second_plan_is_empty(file, found, pending, running, reload):
+    desired = core.DesiredFiles((file,), (), "d", RELOAD if reload else None)
+    made = core.plan_files(core.State({file.path: found}, pending, running), desired)
+    again = core.plan_files(made.predicted._replace(reloaded=""), desired)
     assert again.actions == ()
-    assert bool(made.predicted.note) == (not told and bool(note or made.actions))
+    assert bool(made.predicted.pending) == (not reload and bool(pending or made.actions))
 
 
 @given(FILES, FOUND, st.sampled_from(["", "/a\n"]))
-def test_there_is_a_difference_to_show_whenever_a_file_is_changed(file, found, note):
-    wanted = room.Wanted((file,))
-    state = room.State({file.path: found}, note)
-    made = room.plan_files(state, wanted)
-    same = room.describe(state, wanted) == room.describe(made.predicted, wanted)
+def test_there_is_a_difference_to_show_whenever_a_file_is_changed(file, found, pending):
+    desired = core.DesiredFiles((file,))
+    state = core.State({file.path: found}, pending)
+    made = core.plan_files(state, desired)
+    same = core.describe(state, desired) == core.describe(made.predicted, desired)
     assert same == (not made.actions)
 
 
-FOLDERS = st.builds(room.Folder, st.just("/d"), st.sampled_from([None, 0o700, 0o755]), NAMES, NAMES)
-PLACES = st.one_of(st.just(room.Found()), st.builds(room.Found, st.sampled_from(["folder", "other"]), st.just(""),
+FOLDERS = st.builds(core.Folder, st.just("/d"), st.sampled_from([None, 0o700, 0o755]), NAMES, NAMES)
+PLACES = st.one_of(st.just(core.Found()), st.builds(core.Found, st.sampled_from(["folder", "other"]), st.just(""),
                                                     st.sampled_from([0o700, 0o755]), NAMES, NAMES))
 
 
-def seen(found: dict[str, room.Found], note: str = "") -> dict[str, Any]:
-    """What host_facts tells of them."""
-    files = {path: room.seen_from(each) for path, each in found.items()}
-    return {"files": files, "pending": {"d": note} if note else {}}
+def facts_of(found: dict[str, core.Found], pending: str = "") -> dict[str, Any]:
+    """What host_facts returns of them."""
+    files = {path: core.seen_from(each) for path, each in found.items()}
+    return {"files": files, "pending": {"d": pending} if pending else {}}
 
 
 @given(FILES, FOLDERS, st.one_of(FOUND, PLACES), st.one_of(FOUND, PLACES), st.sampled_from(["", "/a\n"]), st.booleans())
-def test_an_earlier_look_shows_whether_there_is_anything_to_do(file, folder, found, place, note, told):
-    wanted = room.Wanted((file,), (folder,), "d", RELOAD if told else None)
-    state = room.State({file.path: found, folder.path: place}, note)
+def test_the_facts_show_whether_anything_has_to_change(file, folder, found, place, pending, reload):
+    desired = core.DesiredFiles((file,), (folder,), "d", RELOAD if reload else None)
+    state = core.State({file.path: found, folder.path: place}, pending)
     try:
-        idle = not room.plan_files(state, wanted).actions and not note
+        idle = not core.plan_files(state, desired).actions and not pending
     except HaError:
         idle = False
-    assert room.is_settled(seen(state.found, note), wanted) == idle
+    assert core.is_up_to_date(facts_of(state.found, pending), desired) == idle
 
 
 @pytest.mark.parametrize("content", [None, "", "text"])
-def test_texts_are_told_apart_without_being_told(content):
+def test_the_facts_distinguish_texts_without_holding_them(content):
     file = SITE._replace(content=content)
     for there in ("", "text", "text\n# other", "\n# other"):
         found = NEW._replace(content=there)
-        assert room.is_settled(seen({SITE.path: found}), room.Wanted((file,))) == (content == there)
-        assert not there or there not in str(seen({SITE.path: found}))
-    assert room.is_settled(seen({SITE.path: room.Found()}), room.Wanted((file,))) == (content is None)
+        assert core.is_up_to_date(facts_of({SITE.path: found}), core.DesiredFiles((file,))) == (content == there)
+        assert not there or there not in str(facts_of({SITE.path: found}))
+    assert core.is_up_to_date(facts_of({SITE.path: core.Found()}), core.DesiredFiles((file,))) == (content is None)
 
 
-def test_what_was_not_looked_at_or_is_due_is_not_settled():
-    wanted = room.Wanted((SITE,), (room.Folder("/d"),), "d", RELOAD)
-    all_right = {SITE.path: NEW, "/d": room.Found("folder")}
-    assert room.is_settled(seen(all_right), wanted)
-    assert not room.is_settled(seen({SITE.path: NEW}), wanted)
-    assert not room.is_settled(seen({"/d": all_right["/d"]}), wanted)
-    assert not room.is_settled(seen(all_right), wanted._replace(due=True))
-    assert not room.is_settled(seen(all_right), wanted._replace(files=(SITE._replace(mount="/mnt"),)))
-    assert not room.is_settled(seen(dict(all_right, **{"/d": room.Found("other")})), wanted)
+def test_what_was_not_gathered_or_is_due_is_not_up_to_date():
+    desired = core.DesiredFiles((SITE,), (core.Folder("/d"),), "d", RELOAD)
+    all_right = {SITE.path: NEW, "/d": core.Found("folder")}
+    assert core.is_up_to_date(facts_of(all_right), desired)
+    assert not core.is_up_to_date(facts_of({SITE.path: NEW}), desired)
+    assert not core.is_up_to_date(facts_of({"/d": all_right["/d"]}), desired)
+    assert not core.is_up_to_date(facts_of(all_right), desired._replace(due=True))
+    assert not core.is_up_to_date(facts_of(all_right), desired._replace(files=(SITE._replace(mount="/mnt"),)))
+    assert not core.is_up_to_date(facts_of(dict(all_right, **{"/d": core.Found("other")})), desired)

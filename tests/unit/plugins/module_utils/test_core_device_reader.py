@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._core import device_reader
-from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import LOOKED_AT, Device, Signature
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import SEARCHED, Device, Signature
 
 WIPEFS = '{"signatures": [{"type": "ext4", "label": "data", "uuid": null, "offset": "0x438"}]}'
 
@@ -52,7 +52,7 @@ def test_a_device_is_read_past_the_page_cache():
     host = Host()
     assert device_reader.read_device(host, "/dev/sdb", 4096) == Device(
         "/dev/sdb", size=2 << 20, signatures=(Signature("ext4", "data", "", 0x438),), first_byte=4096)
-    assert host.calls == ["forget", (4096, 4096 + LOOKED_AT)]
+    assert host.calls == ["forget", (4096, 4096 + SEARCHED)]
 
 
 def test_no_data_is_searched_behind_the_end():

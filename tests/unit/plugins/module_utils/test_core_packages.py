@@ -1,10 +1,10 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Newer packages come, none goes, configuration files stay, and a host is told to boot only for a reason."""
+"""Newer packages come, none goes, configuration files stay, and a reboot is reported only for a reason."""
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._core import packages as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._core import packages as core
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError, RemoveFile, WriteFile
 
 SIMULATED = """\
@@ -31,103 +31,103 @@ Configuration file '/etc/ha.d/new'
 """
 DPKG = ("heartbeat\t1:3.0.6-13\tinstall\tinstalled\nold\t1\tdeinstall\tconfig-files\nodd line\n"
         "drbd-utils\t9.22\thold\tinstalled\n")
-PACKAGES = room.parse_installed(DPKG)
-NEWER = (room.Upgrade("heartbeat", "1:3.0.6-13", "1:3.0.6-14"),)
-STATE = room.State(PACKAGES, NEWER, (), False, None, ())
-ALL, HEARTBEAT = room.Desired(()), room.Desired(("heartbeat",))
+PACKAGES = core.parse_installed(DPKG)
+NEWER = (core.Upgrade("heartbeat", "1:3.0.6-13", "1:3.0.6-14"),)
+STATE = core.State(PACKAGES, NEWER, (), False, None, ())
+ALL, HEARTBEAT = core.Desired(()), core.Desired(("heartbeat",))
 LIBRARY = "7f00-7f01 r-xp 00000000 08:01 77 /usr/lib/libc.so.6"
 
 
-def words(plan: room.Plan) -> list[str]:
+def words(plan: core.Plan) -> list[str]:
     return [action.sentence for action in plan.actions]
 
 
 def test_what_apt_would_do_is_read():
-    upgrades, removals = room.parse_simulation(SIMULATED)
-    assert [room.render_upgrade(upgrade) for upgrade in upgrades] == [
+    upgrades, removals = core.parse_simulation(SIMULATED)
+    assert [core.render_upgrade(upgrade) for upgrade in upgrades] == [
         "heartbeat 1:3.0.6-13+b2 -> 1:3.0.6-13+b2+lab1", "libplumb2 1.0-1 -> 1.0-2",
         "linux-image-6.1.0-22-amd64 6.1.94-1 (new)"]
     assert removals == ("pacemaker",)
 
 
 def test_files_that_stay_are_named_and_others_are_not():
-    assert room.kept_files(SAID) == ["/etc/ha.d/README.config"]
-    assert room.kept_files(SAID.replace("\n", "\r\n")) == ["/etc/ha.d/README.config"]
+    assert core.kept_files(SAID) == ["/etc/ha.d/README.config"]
+    assert core.kept_files(SAID.replace("\n", "\r\n")) == ["/etc/ha.d/README.config"]
 
 
 def test_what_is_installed_is_known():
-    assert sorted(PACKAGES.items()) == [("drbd-utils", room.Package("9.22", "hold", "installed")),
-                                        ("heartbeat", room.Package("1:3.0.6-13", "install", "installed"))]
-    assert room.asked_of(room.Desired(("heartbeat", "gone")), PACKAGES).names == ("heartbeat",)
+    assert sorted(PACKAGES.items()) == [("drbd-utils", core.Package("9.22", "hold", "installed")),
+                                        ("heartbeat", core.Package("1:3.0.6-13", "install", "installed"))]
+    assert core.asked_of(core.Desired(("heartbeat", "gone")), PACKAGES).names == ("heartbeat",)
 
 
 def test_newer_packages_come_and_configuration_files_stay():
-    plan = room.plan_upgrade(STATE, HEARTBEAT)
+    plan = core.plan_upgrade(STATE, HEARTBEAT)
     assert words(plan) == ["ask for the lists of packages", "upgrade heartbeat 1:3.0.6-13 -> 1:3.0.6-14"]
     argv = plan.actions[-1].argv
     assert argv[-4:] == ("--no-remove", "--only-upgrade", "install", "heartbeat")
     assert "Dpkg::Options::=--force-confold" in argv and "DEBIAN_FRONTEND=noninteractive" in argv
-    assert room.plan_upgrade(plan.predicted, HEARTBEAT).actions == ()
-    assert room.describe(plan.predicted) == "drbd-utils 9.22\nheartbeat 1:3.0.6-14\n"
-    assert room.plan_upgrade(STATE, ALL).actions[-1].argv[-3:] == ("--no-remove", "--with-new-pkgs", "upgrade")
+    assert core.plan_upgrade(plan.predicted, HEARTBEAT).actions == ()
+    assert core.describe(plan.predicted) == "drbd-utils 9.22\nheartbeat 1:3.0.6-14\n"
+    assert core.plan_upgrade(STATE, ALL).actions[-1].argv[-3:] == ("--no-remove", "--with-new-pkgs", "upgrade")
 
 
 def test_what_was_begun_is_ended_first():
-    packages = {**PACKAGES, "heartbeat": room.Package("1:3.0.6-14", "install", "half-configured")}
+    packages = {**PACKAGES, "heartbeat": core.Package("1:3.0.6-14", "install", "half-configured")}
     half = STATE._replace(packages=packages, journal=True)
-    assert room.unfinished(half) == ["heartbeat", "dpkg's own records"]
-    assert "heartbeat 1:3.0.6-14 half-configured\n" in room.describe(half)
-    desired = room.asked_of(room.Desired((), finish_only=True), packages)
+    assert core.unfinished(half) == ["heartbeat", "dpkg's own records"]
+    assert "heartbeat 1:3.0.6-14 half-configured\n" in core.describe(half)
+    desired = core.asked_of(core.Desired((), finish_only=True), packages)
     assert desired.names == ("heartbeat",)
-    plan = room.plan_upgrade(half._replace(upgrades=()), desired)
+    plan = core.plan_upgrade(half._replace(upgrades=()), desired)
     assert words(plan) == ["finish what dpkg had begun: heartbeat, dpkg's own records", "mend what is still broken"]
     assert plan.actions[1].accepted == (0,)
-    assert room.unfinished(plan.predicted) == []
+    assert core.unfinished(plan.predicted) == []
 
 
 def test_a_newer_version_may_end_what_the_broken_one_cannot():
-    packages = {**PACKAGES, "heartbeat": room.Package("1:3.0.6-14", "install", "half-configured")}
+    packages = {**PACKAGES, "heartbeat": core.Package("1:3.0.6-14", "install", "half-configured")}
     half = STATE._replace(packages=packages)
-    desired = room.asked_of(room.Desired(("drbd-utils",), finish_only=True), packages)
-    _configure, mend, _lists, upgrade = room.plan_upgrade(half, desired).actions
+    desired = core.asked_of(core.Desired(("drbd-utils",), finish_only=True), packages)
+    _configure, mend, _lists, upgrade = core.plan_upgrade(half, desired).actions
     assert mend.accepted == (0, 100) and upgrade.argv[-2:] == ("install", "heartbeat")
 
 
 def test_packages_restart_nothing_where_they_must_not():
-    plan = room.plan_upgrade(STATE, room.Desired((), restart=False))
+    plan = core.plan_upgrade(STATE, core.Desired((), restart=False))
     first, last = plan.actions[0], plan.actions[-1]
-    assert isinstance(first, WriteFile) and (first.path, first.mode) == (room.POLICY, 0o755)
+    assert isinstance(first, WriteFile) and (first.path, first.mode) == (core.POLICY, 0o755)
     assert "exit 101" in first.content and isinstance(last, RemoveFile)
     assert plan.predicted.policy is None
 
 
 def test_a_policy_that_a_killed_run_left_goes_and_that_of_others_stays():
-    left = STATE._replace(upgrades=(), policy=room.POLICY_TEXT)
-    plan = room.plan_upgrade(left, ALL)
+    left = STATE._replace(upgrades=(), policy=core.POLICY_TEXT)
+    plan = core.plan_upgrade(left, ALL)
     assert words(plan) == ["let packages restart their services again"]
-    assert room.plan_upgrade(plan.predicted, ALL).actions == ()
+    assert core.plan_upgrade(plan.predicted, ALL).actions == ()
     others = STATE._replace(policy="#!/bin/sh\nexit 0\n")
-    plan = room.plan_upgrade(others, room.Desired((), restart=False))
+    plan = core.plan_upgrade(others, core.Desired((), restart=False))
     assert not [action for action in plan.actions if isinstance(action, (WriteFile, RemoveFile))]
 
 
-def test_what_cannot_be_meant_is_refused():
+def test_arguments_are_validated():
     with pytest.raises(HaError, match=r"names: 'Heart beat'; expected names of Debian packages"):
-        room.check_desired(room.Desired(("heartbeat", "Heart beat")))
-    room.check_desired(HEARTBEAT)
+        core.check_desired(core.Desired(("heartbeat", "Heart beat")))
+    core.check_desired(HEARTBEAT)
     with pytest.raises(HaError, match="would remove pacemaker; expected to keep every package"):
-        room.plan_upgrade(STATE._replace(removals=("pacemaker",)), ALL)
+        core.plan_upgrade(STATE._replace(removals=("pacemaker",)), ALL)
     with pytest.raises(HaError, match="drbd-utils is held at its version; .*apt-mark unhold drbd-utils"):
-        room.plan_upgrade(STATE, room.Desired(("drbd-utils",)))
+        core.plan_upgrade(STATE, core.Desired(("drbd-utils",)))
 
 
-def test_what_is_held_is_told():
-    assert room.report(STATE, ALL) == {"installed": [], "held": ["drbd-utils"], "unfinished": [], "reboot": []}
-    assert room.report(STATE, HEARTBEAT)["held"] == [] and room.report(STATE, HEARTBEAT)["installed"] == ["heartbeat"]
+def test_what_is_held_is_reported():
+    assert core.report(STATE, ALL) == {"installed": [], "held": ["drbd-utils"], "unfinished": [], "reboot": []}
+    assert core.report(STATE, HEARTBEAT)["held"] == [] and core.report(STATE, HEARTBEAT)["installed"] == ["heartbeat"]
 
 
-def installed(*names: str, version: str = "6.1.94-1") -> dict[str, room.Package]:
-    return {name: room.Package(version, "install", "installed") for name in names}
+def installed(*names: str, version: str = "6.1.94-1") -> dict[str, core.Package]:
+    return {name: core.Package(version, "install", "installed") for name in names}
 
 
 @pytest.mark.parametrize(("release", "banner", "packages", "told"), [
@@ -144,20 +144,20 @@ def installed(*names: str, version: str = "6.1.94-1") -> dict[str, room.Package]
     ("6.1.0-23-amd64", "", installed("linux-image-6.1.0-22-amd64"), []),
 ])
 def test_a_newer_kernel_is_a_reason_to_boot(release, banner, packages, told):
-    assert list(room.reboot_reasons(None, release, banner, packages, (), 1)) == told
+    assert list(core.reboot_reasons(None, release, banner, packages, (), 1)) == told
 
 
 def test_a_package_that_asks_for_it_is_a_reason_to_boot():
-    assert room.reboot_reasons("", "x", "", {}, (), 1) == ("/run/reboot-required is there",)
-    assert room.reboot_reasons("libc6\ndbus\nlibc6\n", "x", "", {}, (), 1) == (
+    assert core.reboot_reasons("", "x", "", {}, (), 1) == ("/run/reboot-required is there",)
+    assert core.reboot_reasons("libc6\ndbus\nlibc6\n", "x", "", {}, (), 1) == (
         "/run/reboot-required is there, for dbus, libc6",)
 
 
 def test_who_uses_replaced_files_is_a_reason_to_boot_but_not_this_session():
     gone = LIBRARY + " (deleted)\n"
     processes = [
-        room.Process(10, 1, "corosync", LIBRARY.replace("libc", "libqb") + " (deleted)\n" + gone),
-        room.Process(11, 1, "chronyd", LIBRARY + "\n"),
-        room.Process(12, 1, "tgtd", "7f00-7f01 rw-s 00000000 00:01 1 /dev/zero (deleted)\n"),
-        room.Process(20, 1, "sshd", gone), room.Process(21, 20, "sh", gone), room.Process(22, 21, "python3", gone)]
-    assert room.reboot_reasons(None, "x", "", {}, processes, 22) == ("corosync still uses the old /usr/lib/libqb.so.6",)
+        core.Process(10, 1, "corosync", LIBRARY.replace("libc", "libqb") + " (deleted)\n" + gone),
+        core.Process(11, 1, "chronyd", LIBRARY + "\n"),
+        core.Process(12, 1, "tgtd", "7f00-7f01 rw-s 00000000 00:01 1 /dev/zero (deleted)\n"),
+        core.Process(20, 1, "sshd", gone), core.Process(21, 20, "sh", gone), core.Process(22, 21, "python3", gone)]
+    assert core.reboot_reasons(None, "x", "", {}, processes, 22) == ("corosync still uses the old /usr/lib/libqb.so.6",)

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hallway: both modes say the same, only one of them does it."""
+"""The reconcile loop: both modes report the same, only one of them applies it."""
 from __future__ import annotations
 
 import pytest
@@ -42,9 +42,9 @@ class Shelf:
         self.state.append(action.argv[1])
 
 
-def run(shelf, wanted, check_mode=False, settle=None):
+def run(shelf, desired, check_mode=False, settle=None):
     def plan(current):
-        missing = [letter for letter in wanted if letter not in current]
+        missing = [letter for letter in desired if letter not in current]
         actions = tuple(Command("put %s on the shelf" % letter, ("put", letter)) for letter in missing)
         return Plan(actions, current + missing)
     with pytest.raises(Left) as left:
@@ -68,17 +68,17 @@ def test_missing_things_are_done_in_order_and_the_result_is_read_again():
 
 
 @given(st.lists(st.sampled_from("abcd"), unique=True), st.lists(st.sampled_from("abcd"), unique=True))
-def test_check_mode_says_what_real_mode_does_and_touches_nothing(before, wanted):
-    looked_at, changed = Shelf(before), Shelf(before)
-    assert run(looked_at, wanted, check_mode=True) == run(changed, wanted)
-    assert looked_at.state == before
+def test_check_mode_predicts_what_real_mode_does_and_changes_nothing(before, desired):
+    predicted, changed = Shelf(before), Shelf(before)
+    assert run(predicted, desired, check_mode=True) == run(changed, desired)
+    assert predicted.state == before
 
 
 @given(st.lists(st.sampled_from("abcd"), unique=True), st.lists(st.sampled_from("abcd"), unique=True))
-def test_second_run_changes_nothing(before, wanted):
+def test_second_run_changes_nothing(before, desired):
     shelf = Shelf(before)
-    run(shelf, wanted)
-    assert run(shelf, wanted)[1]["changed"] is False
+    run(shelf, desired)
+    assert run(shelf, desired)[1]["changed"] is False
 
 
 def test_failure_names_what_had_been_done_and_stops():

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The workshop, with real programs and real files."""
+"""The command runner, with real programs and real files."""
 from __future__ import annotations
 
 import errno
@@ -132,7 +132,7 @@ def test_file_is_written_with_its_mode_and_folder(runner, module, tmp_path):
 
 
 @pytest.mark.parametrize("backup", [True, False])
-def test_old_file_is_kept_if_wanted(runner, module, tmp_path, backup):
+def test_old_file_is_kept_where_a_backup_is_desired(runner, module, tmp_path, backup):
     path = tmp_path / "file"
     path.write_text("old")
     runner.perform(WriteFile("write it", str(path), "new", backup=backup))
@@ -203,7 +203,7 @@ def refuse_direct(really_open):
     return opener
 
 
-def test_bytes_outside_the_range_are_not_looked_at(tmp_path):
+def test_bytes_outside_the_range_are_not_searched(tmp_path):
     disk = tmp_path / "disk"
     disk.write_bytes(b"x" + bytes(8191) + b"x" + bytes(4095))
     assert _runner.Runner.first_nonzero(str(disk), 4096, 8192) is None

@@ -157,10 +157,10 @@ def converged(wanted: dict[str, Any], version: str = "8.4.11\n", **system: str) 
 def test_a_bare_node_gets_everything():
     plan = role.plan(settings(), pair(settings()), "one")
     assert plan["changes"] == [
-        "install drbd-utils", "load the kernel module drbd, now and at boot", "make the folder /mnt/repl",
-        "note that drbd is to take changed files over", "write /etc/drbd.d/global_common.conf", "write " + RES,
+        "install drbd-utils", "load the kernel module drbd, now and at boot", "create the directory /mnt/repl",
+        "write the state file: drbd has to be reloaded", "write /etc/drbd.d/global_common.conf", "write " + RES,
         "write /etc/systemd/system/drbd@.service.d/linuxha.conf", "write " + DISKS,
-        "have drbd take changed files over", "remove the note, drbd has the files", "bring repl up",
+        "reload drbd", "remove the state file: drbd is reloaded", "bring repl up",
         "start drbd@repl.target and enable it at boot"]
     assert plan["resources"] == [{
         "name": "repl", "disk": "/dev/ubdb", "peer": "two", "destroy": [],
@@ -196,8 +196,8 @@ DAMAGES = [
     (lambda facts: facts["files"][RES].update(content="other"), "replace " + RES),
     (lambda facts: facts["files"][RES].update(content="other"), "apply " + RES + " to the running repl"),
     (lambda facts: facts["files"].update({DISKS: NOTHING}), "write " + DISKS),
-    (lambda facts: facts["files"].update({"/mnt/repl": NOTHING}), "make the folder /mnt/repl"),
-    (lambda facts: facts["pending"].update(drbd=DISKS + "\n"), "have drbd take changed files over"),
+    (lambda facts: facts["files"].update({"/mnt/repl": NOTHING}), "create the directory /mnt/repl"),
+    (lambda facts: facts["pending"].update(drbd=DISKS + "\n"), "reload drbd"),
     (lambda facts: facts["drbd"].update(repl=dict(SETTLED, changes=["apply"])), "apply"),
     (lambda facts: facts["drbd"].update(repl=dict(SETTLED, settled=False)),
      "wait until repl is UpToDate on both nodes"),
@@ -230,8 +230,8 @@ def test_a_host_without_resources_gets_the_driver_only():
     facts = {**converged(wanted), "three": bare(wanted, "debian3")}
     assert role.plan(wanted, facts, "three")["changes"] == [
         "install drbd-utils", "load the kernel module drbd, now and at boot",
-        "note that drbd is to take changed files over", "write /etc/drbd.d/global_common.conf",
-        "have drbd take changed files over", "remove the note, drbd has the files"]
+        "write the state file: drbd has to be reloaded", "write /etc/drbd.d/global_common.conf",
+        "reload drbd", "remove the state file: drbd is reloaded"]
     assert role.plan(wanted, facts, "one")["changes"] == []
 
 
@@ -277,6 +277,8 @@ def test_a_host_without_systemd_is_refused(manager, shown):
 
 @pytest.mark.parametrize("section, option, value, version", [
     ("net", "rr_conflict", "retry-connect", "8.4.11\n"), ("net", "transport", "tcp", "8.4.11\n"),
+    ("net", "tls", True, "8.4.11\n"), ("net", "load_balance_paths", "yes", "8.4.11\n"),
+    ("disk", "bitmap", False, "8.4.11\n"),
     ("options", "quorum", "majority", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
     ("handlers", "quorum_lost", "/bin/true", "8.4.11\n"), ("disk", "max_bio_bvecs", 1, "9.2.1\n")])
 def test_options_that_the_driver_does_not_know_are_refused(section, option, value, version):
@@ -306,6 +308,14 @@ def test_files_are_rendered_as_before():
     assert role.render_resource(RICH, None) == RENDERED == role.render_resource(RICH, "\n")
     assert role.render_resource(RICH, "9.2.1\n") == RENDERED.replace("    fencing resource-only;\n", "").replace(
         "after-sb-2pri disconnect;\n", "after-sb-2pri disconnect;\n    fencing resource-only;\n")
+
+
+def test_paths_that_the_parser_of_drbd_would_split_are_quoted():
+    first = dict(REPL["nodes"][0], disk="/dev/disk/by-path/pci-0000:00:1f.2-ata-1", meta_disk="/dev/disk/by-id/a@b[3]")
+    nodes = [first, REPL["nodes"][1]]
+    text = role.render_resource(dict(REPL, nodes=nodes), "9.2.1")
+    assert '    disk "/dev/disk/by-path/pci-0000:00:1f.2-ata-1";\n' in text
+    assert '    meta-disk "/dev/disk/by-id/a@b"[3];\n' in text
 
 
 @pytest.mark.parametrize("name", ["shared_secret", "shared-secret"])

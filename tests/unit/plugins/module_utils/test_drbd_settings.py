@@ -42,7 +42,8 @@ def test_the_articles_resource_is_accepted():
 def test_everything_that_may_be_said_is_accepted():
     assert found(resource(
         meta_disk="/dev/sdc1[0]", fencing="resource-only", protocol="B", options={"on_no_data_accessible": "io-error"},
-        net={"shared_secret": "secret", "cram_hmac_alg": "sha1", "sndbuf_size": "512k", "after_sb_0pri": "disconnect"},
+        net={"shared_secret": "secret", "tcp_cork": False, "use_rle": "yes",
+             "cram_hmac_alg": "sha1", "sndbuf_size": "512k", "after_sb_0pri": "disconnect"},
         handlers={"fence_peer": "/usr/lib/drbd/outdate-peer.sh -t 5"}),
         drbd_failover_destroy=["debian1:/dev/ubdb", "/dev/ubdb", "/dev/sdc1"], drbd_failover_sync_timeout=10) == []
 
@@ -86,6 +87,8 @@ CASES = [
      "[0].disk.verify_alg: there is no such option; expected it in drbd_failover_resources[0].net"),
     (resource(disk={"on_error": "detach"}), "[0].disk.on_error: there is no such option"),
     (resource(disk={"fencing": "dont-care"}), "expected it beside the sections, as drbd_failover_resources[0].fencing"),
+    (resource(disk={"md_flushes": "off"}), "[0].disk.md_flushes: 'off' is not valid; expected yes or no"),
+    (resource(net={"tcp_cork": 1}), "expected yes or no"),
     (resource(disk={"c_max_rate": "100MB"}), "a number with K, M or G"),
     (resource(startup={"wfc_timeout": "soon"}),
      "[0].startup.wfc_timeout: 'soon' is not valid; expected a whole number"),

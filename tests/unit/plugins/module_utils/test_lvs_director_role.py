@@ -11,6 +11,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import (
     director_files,
     director_role as role,
@@ -168,7 +169,7 @@ def test_a_bare_director_gets_everything_in_one_plan():
     assert plan["disable"] == [role.PACKAGED_UNIT]  # the package enables it
     assert plan["changes"] == [
         "install ipvsadm", "install ldirectord", "disable ldirectord.service at boot",
-        "note that ldirectord is to take changed files over", "write /etc/modules-load.d/lvs-director.conf",
+        "write the state file: ldirectord has to be reloaded", "write /etc/modules-load.d/lvs-director.conf",
         "write /etc/sysctl.d/60-lvs-director.conf", "write /etc/systemd/system/ipvs-sync.service",
         "write /etc/lvs-director.rules", "write /etc/systemd/system/lvs-table.service", "write /etc/ha.d/www.cf",
         "write /etc/systemd/system/lvs-ldirectord@.service", "write /etc/ha.d/resource.d/ldirectord",
@@ -317,11 +318,11 @@ def test_a_file_without_one_is_kept_as_a_backup():
 
 
 def test_an_address_outside_the_networks_is_refused():
-    plan = Director().plan(change(services=[{**WWW, "virtual": "10.9.9.9:80"}]))
-    assert plan["refusals"] == [
+    with pytest.raises(HaError) as caught:
+        Director().plan(change(services=[{**WWW, "virtual": "10.9.9.9:80"}]))
+    assert str(caught.value) == (
         "lvs_director_services[0].virtual: '10.9.9.9:80' is not valid; expected an address of a network of this host "
-        "(192.168.0.0/24)"]
-    assert plan["changes"][0] == plan["refusals"][0]
+        "(192.168.0.0/24)")
 
 
 def test_the_query():
@@ -335,6 +336,15 @@ def test_the_query():
 
 def test_without_services_no_file_is_searched():
     assert "servers" not in role.query(change(services=[]))["commands"]
+
+
+@pytest.mark.parametrize(("changes", "needed"), [({}, True), ({"monitor": "static", "boot": True}, True),
+                                                 ({"boot": True}, False), ({"services": []}, False)])
+def test_the_kernels_table_is_gathered_where_the_role_fills_it(changes, needed):
+    assert role.query(change(**changes))["ipvs"] is needed
+    facts = Director().facts(change(**changes))
+    del facts["ipvs"]
+    assert role.plan(change(**changes), {"a": facts}, "a")["changes"] != []
 
 
 STATIC = [
@@ -465,15 +475,29 @@ def test_files_that_a_killed_run_wrote_count_as_changed():
     assert (plan["pending"], plan["files"], plan["reload"], plan["start"]) == (True, [], ["www"], [role.SYNC_UNIT])
 
 
+def removal_of(director: Director, settings: dict[str, Any]) -> dict[str, Any]:
+    return role.plan_remove(settings, {"a": director.facts(settings)}, "a")
+
+
 def test_the_removal_stops_what_is_there_and_removes_all_files():
-    removal = Director(units={}).plan(GOOD)["removal"]
-    assert (removal["units"], removal["table"]) == ([], False)
-    director = Director().apply(change(boot=True))
+    removal = removal_of(Director(units={}), GOOD)
+    assert (removal["units"], removal["table"], removal["changes"]) == ([], False, [])
+    settings = change(boot=True)
+    director = Director().apply(settings)
     director.files[role.KERNEL_TABLE] = dict(NOTHING, kind="file")
-    removal = director.plan(change(boot=True))["removal"]
+    removal = removal_of(director, settings)
     assert removal["units"] == [role.SYNC_UNIT, "lvs-ldirectord@www.service"]
     assert {file["dest"] for file in removal["files"]} >= set(paths(Director().plan(GOOD)["files"]))
     assert removal["table"]
+    assert removal["changes"] == [
+        "stop and disable ipvs-sync.service", "stop and disable lvs-ldirectord@www.service",
+        "remove /etc/modules-load.d/lvs-director.conf", "remove /etc/sysctl.d/60-lvs-director.conf",
+        "remove /etc/systemd/system/ipvs-sync.service", "remove /etc/systemd/system/lvs-ldirectord@.service",
+        "remove /etc/ha.d/www.cf"]
+
+
+def test_the_removal_clears_the_table():
+    assert removal_of(Director().apply(GOOD), GOOD)["changes"][-1] == "remove service tcp 192.168.0.3:80"
 
 
 # --- one model ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.host_output import Address
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import realserver_files, realserver_role as role
 from hypothesis import given, strategies as st
 
@@ -244,14 +245,14 @@ def test_redirections_name_address_and_port():
 ])
 def test_the_active_director_is_refused(table, addresses):
     director = host({role.VIRTUAL_SERVICES: table}, addresses=addresses)
-    assert "it is the active director" in role.plan_steps(desired(), director).refusals[0]
-    assert role.plan_steps(desired(localnode=True), director).refusals == ()
-    assert role.plan_steps(desired(state="absent"), director).refusals == ()
+    assert "it is the active director" in role.check_director(desired(), director)[0]
+    assert role.check_director(desired(localnode=True), director) == []
+    assert role.check_director(desired(state="absent"), director) == []
 
 
 def test_a_director_of_another_farm_is_not_refused():
     table = "TCP  C0A80063:0050 wlc  \n  -> C0A80003:0050      Route   1      0          0\n"
-    assert role.plan_steps(desired(), host({role.VIRTUAL_SERVICES: table})).refusals == ()
+    assert role.check_director(desired(), host({role.VIRTUAL_SERVICES: table})) == []
 
 
 # --- the role -------------------------------------------------------------------------------------------------------
@@ -317,10 +318,10 @@ def test_the_firewall_program_is_installed_where_it_is_missing(firewall, path):
     assert "firewall" not in role.query(GOOD)["commands"]
 
 
-def test_the_active_director_is_a_change_that_is_refused():
+def test_nothing_is_planned_on_the_active_director():
     settings = {**GOOD, "lvs_realserver_vips": ["192.168.0.3"]}
-    plan = role.plan(settings, facts(settings, {role.VIRTUAL_SERVICES: "TCP  C0A80003:0050 wlc  \n"}), "reel1")
-    assert plan["changes"][0] == plan["refusals"][0]
+    with pytest.raises(HaError, match="192.168.0.3' is not valid; this host balances connections to it"):
+        role.plan(settings, facts(settings, {role.VIRTUAL_SERVICES: "TCP  C0A80003:0050 wlc  \n"}), "reel1")
 
 
 def test_a_unit_of_another_method_is_a_change():

@@ -8,16 +8,16 @@ import json
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as model
 from hypothesis import given, strategies as st
 
 
-def engines(**states: str) -> list[room.Engine]:
-    return [room.Engine(name, name in states, states.get(name) == "runs") for name in room.ENGINES]
+def engines(**states: str) -> list[model.Engine]:
+    return [model.Engine(name, name in states, states.get(name) == "runs") for name in model.ENGINES]
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "chosen", "told"),
+    ("found", "name", "chosen", "words"),
     [
         (engines(), "auto", None, "no cluster engine is installed"),
         (engines(heartbeat="installed"), "auto", "heartbeat", ""),
@@ -28,37 +28,39 @@ def engines(**states: str) -> list[room.Engine]:
         (engines(), "rgmanager", "rgmanager", "rgmanager is not installed"),
     ],
 )
-def test_the_engine_that_runs_is_believed(found: list[room.Engine], wanted: str, chosen: str, told: str) -> None:
-    engine, warnings = room.choose_engine(found, wanted)
+def test_the_engine_that_runs_is_believed(found: list[model.Engine], name: str, chosen: str, words: str) -> None:
+    engine, warnings = model.choose_engine(found, name)
     assert engine == chosen
-    assert told in "\n".join(warnings)
-    assert bool(warnings) is bool(told)
+    assert words in "\n".join(warnings)
+    assert bool(warnings) is bool(words)
 
 
 @given(st.integers(min_value=1, max_value=4_000_000_000))
 def test_moments_are_written_in_utc(epoch: int) -> None:
-    assert datetime.strptime(room.iso(epoch) or "", "%Y-%m-%dT%H:%M:%SZ").replace(
+    assert datetime.strptime(model.iso(epoch) or "", "%Y-%m-%dT%H:%M:%SZ").replace(
         tzinfo=timezone.utc
     ) == datetime.fromtimestamp(epoch, timezone.utc)
 
 
 def test_never_is_no_moment() -> None:
-    assert [room.iso(epoch) for epoch in (None, 0, 10**30)] == [None, None, None]
+    assert [model.iso(epoch) for epoch in (None, 0, 10**30)] == [None, None, None]
 
 
 def test_numbers_are_read_in_both_ways_in_which_they_are_printed() -> None:
-    assert [room.number(text) for text in ("12", " 0x0000000A ", "", "x", None)] == [12, 10, None, None, None]
+    assert [model.number(text) for text in ("12", " 0x0000000A ", "", "x", None)] == [12, 10, None, None, None]
 
 
 def test_the_shape_is_the_same_whether_anything_runs_or_not() -> None:
-    group = room.Group(
+    group = model.Group(
         "test", "service:test", "service", "started", "a", ("a",), frozen=True, partial=True, last_transition=1285939190
     )
-    full = room.Clustat(
-        "rgmanager", room.Running(True, True), room.Cluster("magi", 7), (room.Node("b"), room.Node("a", local=True)),
-        (room.QuorumDevice("qdisk", "/dev/sda", True, 2),), (group,), ("careful",),
+    full = model.Clustat(
+        "rgmanager", model.Running(True, True), model.Cluster("magi", 7),
+        (model.Node("b"), model.Node("a", local=True)),
+        (model.QuorumDevice("qdisk", "/dev/sda", True, 2),), (group,), ("careful",),
     )  # fmt: skip
-    facts, empty = room.to_facts(full, engines(rgmanager="runs")), room.to_facts(room.nothing(None, ["nothing here"]))
+    facts = model.to_facts(full, engines(rgmanager="runs"))
+    empty = model.to_facts(model.nothing(None, ["nothing here"]))
     assert set(facts) == set(empty)
     assert set(facts["cluster"]) == set(empty["cluster"])
     assert (empty["groups"], empty["nodes"], empty["quorum_devices"]) == (None, None, None)

@@ -189,7 +189,7 @@ def test_a_bad_group_is_named(groups: Any, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_all_faults_are_told_at_once_under_the_users_name_of_the_list() -> None:
+def test_all_faults_are_reported_at_once_under_the_users_name_of_the_list() -> None:
     bad = copy.deepcopy(WEB)
     bad["resources"][0] = {"ip": {"address": "x"}}
     bad["resources"][4] = {"service": {}}

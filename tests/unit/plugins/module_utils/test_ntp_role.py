@@ -62,8 +62,8 @@ def content(plan: dict[str, Any], number: int = 0) -> str:
 def test_a_bare_host_gets_chrony():
     plan = role.plan(settings(servers=[{"host": "192.168.69.254"}]), {"a": bare()}, "a")
     assert plan["changes"] == [
-        "install chrony", "note that chrony is to take changed files over", "write /etc/chrony/chrony.conf",
-        "have chrony take changed files over", "remove the note, chrony has the files",
+        "install chrony", "write the state file: chrony has to be reloaded", "write /etc/chrony/chrony.conf",
+        "reload chrony", "remove the state file: chrony is reloaded",
         "start chrony and enable it at boot", "wait until chrony follows a source"]
     assert (plan["package"], plan["start"], plan["installed"], plan["synchronised"]) == ("chrony", True, False, False)
     assert "server 192.168.69.254 iburst\n" in content(plan)
@@ -81,7 +81,7 @@ def test_a_converged_host_has_no_changes(system, wanted):
     (lambda facts: facts["units"][UNIT].update(UnitFileState="disabled"), "start chrony and enable it at boot"),
     (lambda facts: facts["files"][CONFIG].update(content="other"), "replace " + CONFIG),
     (lambda facts: facts["files"][CONFIG].update(mode=0o600), "set owner and mode of " + CONFIG),
-    (lambda facts: facts["pending"].update(chrony="/etc/chrony/chrony.conf\n"), "have chrony take changed files over"),
+    (lambda facts: facts["pending"].update(chrony="/etc/chrony/chrony.conf\n"), "reload chrony"),
     (lambda facts: facts["commands"].update(chrony=""), "wait until chrony follows a source"),
     (lambda facts: facts["units"]["systemd-timesyncd.service"].update(RUNNING), "stop and disable systemd-timesyncd"),
 ])

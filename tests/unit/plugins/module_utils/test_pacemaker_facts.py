@@ -31,8 +31,8 @@ class Host:
 
 def ask(host, **changes):
     empty = {"devices": [], "nodes": []}
-    return facts.gather(host, {"nodes": NODES, "groups": [], "fencing": {"Debian": empty, "RedHat": empty},
-                               "properties": {}, "restart": False, **changes})
+    return facts.compare(facts.read(host), {"nodes": NODES, "groups": [], "fencing": {"Debian": empty, "RedHat": empty},
+                                             "properties": {}, "restart": False, **changes})
 
 
 def cluster(**changes):

@@ -7,37 +7,37 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
-from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import sbd as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import sbd
 from hypothesis import given, strategies as st
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/sbd"
 DUMP, LIST = ((FIXTURES / name).read_text() for name in ("1.5.2-dump.txt", "1.5.2-list.txt"))
 TIMES = {"watchdog": 10, "msgwait": 20, "allocate": 2, "loop": 1}
-HEADER = room.Header("99838071-e4d4-49bc-afe0-27ef2cea8a25", TIMES, 255)
+HEADER = sbd.Header("99838071-e4d4-49bc-afe0-27ef2cea8a25", TIMES, 255)
 NODES = ("balthasar", "casper", "melchior")
 SDA = "/dev/sda"
 
 
 def disk(header=HEADER, slots=NODES, path=SDA, **device):
-    return room.Disk(path, header, tuple(room.Slot(number, node, "clear") for number, node in enumerate(slots)),
+    return sbd.Disk(path, header, tuple(sbd.Slot(number, node, "clear") for number, node in enumerate(slots)),
                      Device(path, size=64 << 20, **device))
 
 
 def plan(*disks, nodes=NODES, given=None, **more):
-    return room.plan_disks(room.State(disks), nodes, given or TIMES, **more)
+    return sbd.plan_disks(sbd.State(disks), nodes, given or TIMES, **more)
 
 
 def test_what_sbd_prints_is_read():
-    assert room.parse_dump(DUMP) == HEADER
-    assert room.parse_list(LIST) == (room.Slot(0, "balthasar", "clear"), room.Slot(1, "casper", "clear"),
-                                     room.Slot(2, "melchior", "test"))
+    assert sbd.parse_dump(DUMP) == HEADER
+    assert sbd.parse_list(LIST) == (sbd.Slot(0, "balthasar", "clear"), sbd.Slot(1, "casper", "clear"),
+                                     sbd.Slot(2, "melchior", "test"))
 
 
 @pytest.mark.parametrize("text", ["", "sbd failed; please check the logs.\n",
                                   DUMP.replace("(msgwait)  : 20", "(msgwait)  : x"),
                                   DUMP.replace("Number of slots    : 255\n", "")])
 def test_without_a_whole_header_there_is_none(text):
-    assert room.parse_dump(text) is None
+    assert sbd.parse_dump(text) is None
 
 
 def test_an_empty_disk_gets_header_and_slots_one_after_the_other():
@@ -65,7 +65,7 @@ def test_a_disk_that_holds_anything_else_is_refused(device, says, recreate):
 
 
 def test_other_timeouts_are_refused_unless_nobody_can_run():
-    with pytest.raises(room.SbdError, match="watchdog 10 s.*expected watchdog 15 s.*msgwait 30 s"):
+    with pytest.raises(sbd.SbdError, match="watchdog 10 s.*expected watchdog 15 s.*msgwait 30 s"):
         plan(disk(), given={"watchdog": 15})
     found = plan(disk(), given={"watchdog": 15}, recreate=True)
     assert found.actions[0].argv[-1] == "create"
@@ -74,7 +74,7 @@ def test_other_timeouts_are_refused_unless_nobody_can_run():
 
 
 def test_a_disk_that_others_have_slots_on_is_never_initialised_again():
-    with pytest.raises(room.SbdError, match="slots of web1 too"):
+    with pytest.raises(sbd.SbdError, match="slots of web1 too"):
         plan(disk(slots=(*NODES, "web1")), given={"watchdog": 15}, recreate=True)
     assert plan(disk(slots=(*NODES, "web1"))).actions == ()  # sharing it is fine
 
@@ -87,7 +87,7 @@ def test_each_of_several_disks_is_looked_at():
 def test_after_the_plan_nothing_is_left_to_do(header, slots, watchdog):
     times = {"watchdog": watchdog}
     reached = plan(disk(header, slots if header else ()), given=times, recreate=True).predicted
-    assert room.plan_disks(reached, NODES, times).actions == ()
+    assert sbd.plan_disks(reached, NODES, times).actions == ()
 
 
 @pytest.mark.parametrize(("times", "says"), [
@@ -95,16 +95,16 @@ def test_after_the_plan_nothing_is_left_to_do(header, slots, watchdog):
     ({"watchdog": 3}, "watchdog: 3 is not valid; expected 5 s or more"),
     ({"watchdog": 5, "loop": 2}, "loop: 2 is not valid; expected at most a third")])
 def test_timeouts_that_do_not_fence_are_refused(times, says):
-    assert [fault for fault in room.check_timeouts(times, "t") if says in fault]
+    assert [fault for fault in sbd.check_timeouts(times, "t") if says in fault]
 
 
 def test_timeouts_follow_from_the_watchdog():
-    assert room.check_timeouts({}, "t") == []
-    assert room.full_timeouts({"watchdog": 20}) == {"watchdog": 20, "allocate": 2, "loop": 1, "msgwait": 40}
+    assert sbd.check_timeouts({}, "t") == []
+    assert sbd.full_timeouts({"watchdog": 20}) == {"watchdog": 20, "allocate": 2, "loop": 1, "msgwait": 40}
 
 
 def test_disks_are_shown_without_their_messages():
-    shown = room.render_state(room.State((disk(), disk(None, (), path="/dev/sdb"))))
+    shown = sbd.render_state(sbd.State((disk(), disk(None, (), path="/dev/sdb"))))
     assert "slot melchior" in shown
     assert "/dev/sdb: not of sbd" in shown
     assert "clear" not in shown

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as shape
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
     corosync_state as corosync,
-    state as room,
+    state as crm,
 )
 from hypothesis import given, strategies as st
 
@@ -28,7 +28,7 @@ def members(name: str = "healthy") -> corosync.Corosync:
 
 def state(name: str, release: str = "2.1.5", quorum: str = "healthy") -> shape.Clustat:
     text = (FIXTURES / f"pacemaker/{release}-{name}.xml").read_text(encoding="utf-8")
-    return room.combine(room.parse_monitor(text), members(quorum), [])
+    return crm.combine(crm.parse_monitor(text), members(quorum), [])
 
 
 def groups(found: shape.Clustat) -> dict[str, shape.Group]:
@@ -121,7 +121,7 @@ def test_failures_are_counted_where_they_happened() -> None:
 
 def test_what_no_node_can_start_has_failed() -> None:
     bad = groups(state("start_failed"))["bad"]
-    assert (bad.state, bad.partial, bad.owner, bad.failures) == ("failed", True, "debian2", room.INFINITY)
+    assert (bad.state, bad.partial, bad.owner, bad.failures) == ("failed", True, "debian2", crm.INFINITY)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -178,16 +178,16 @@ def test_where_nobody_decides_the_groups_are_not_known(name: str, said: str) -> 
 
 
 def test_nothing_at_all_is_nothing() -> None:
-    off = room.combine(room.Monitor(None, ()), corosync.Corosync(None), [])
+    off = crm.combine(crm.Monitor(None, ()), corosync.Corosync(None), [])
     assert (off.running, off.nodes, off.groups, off.quorum_devices) == (shape.Running(False, False), None, None, None)
-    mute = room.combine(None, members(), ["no rights"])
+    mute = crm.combine(None, members(), ["no rights"])
     assert (mute.running, mute.groups, mute.warnings[0]) == (shape.Running(True, None), None, "no rights")
     assert "crm_mon printed nothing" in mute.warnings[1]
 
 
 def test_without_corosyncs_tools_pacemakers_word_counts() -> None:
     text = (FIXTURES / "pacemaker/2.1.5-healthy.xml").read_text(encoding="utf-8")
-    found = room.combine(room.parse_monitor(text), corosync.Corosync(None), [])
+    found = crm.combine(crm.parse_monitor(text), corosync.Corosync(None), [])
     assert (found.running, found.cluster.quorate) == (shape.Running(True, True), True)
     assert [(node.name, node.member, node.online) for node in found.nodes or ()] == [
         ("debian1", None, True),
@@ -215,7 +215,7 @@ def resource(name: str, active: bool = True, **attributes: str) -> str:
 
 
 def one(resources: str, history: str = "") -> shape.Group:
-    found = room.combine(room.parse_monitor(result(resources, history)), corosync.Corosync(None), [])
+    found = crm.combine(crm.parse_monitor(result(resources, history)), corosync.Corosync(None), [])
     assert found.groups is not None
     return found.groups[0]
 
@@ -273,13 +273,13 @@ def test_bundles_and_fence_devices_have_their_kinds() -> None:
 
 
 def test_what_a_later_release_may_add_is_passed_over() -> None:
-    found = room.combine(room.parse_monitor(result("<novelty/>")), corosync.Corosync(None), [])
+    found = crm.combine(crm.parse_monitor(result("<novelty/>")), corosync.Corosync(None), [])
     assert found.groups == ()
 
 
 def test_a_group_that_runs_twice_is_told() -> None:
     twice = UP.replace("</resource>", '<node name="b" id="2" cached="true"/></resource>')
-    found = room.combine(room.parse_monitor(result(twice)), corosync.Corosync(None), [])
+    found = crm.combine(crm.parse_monitor(result(twice)), corosync.Corosync(None), [])
     assert found.warnings == ("x runs on more than one node: a, b",)
     assert [(group.owner, group.owners, group.state) for group in found.groups or ()] == [
         (None, ("a", "b"), "recovering")
@@ -288,22 +288,22 @@ def test_a_group_that_runs_twice_is_told() -> None:
 
 
 def test_remote_nodes_have_no_membership() -> None:
-    monitor = room.parse_monitor(result("", node='type="remote"').replace('id="1" online', 'id="a" online'))
-    node = (room.combine(monitor, members(), []).nodes or ())[-1]
+    monitor = crm.parse_monitor(result("", node='type="remote"').replace('id="1" online', 'id="a" online'))
+    node = (crm.combine(monitor, members(), []).nodes or ())[-1]
     assert (node.name, node.id, node.kind, node.member, node.local, node.online) == (
         "a", None, "remote", None, False, True,
     )  # fmt: skip
 
 
 def test_a_node_that_joins_is_pending() -> None:
-    monitor = room.parse_monitor(result("").replace('online="true" pending="false"', 'online="false" pending="true"'))
-    node = (room.combine(monitor, corosync.Corosync(None), []).nodes or ())[0]
+    monitor = crm.parse_monitor(result("").replace('online="true" pending="false"', 'online="false" pending="true"'))
+    node = (crm.combine(monitor, corosync.Corosync(None), []).nodes or ())[0]
     assert (node.online, node.pending, node.resource_manager) == (False, True, True)
 
 
 def test_infinity_is_a_number_in_all_its_spellings() -> None:
     history = GAVE_UP.replace('fail-count="3"', 'fail-count="INFINITY"') + GAVE_UP.replace("3", "1000000")
-    assert one(resource("y"), history).failures == room.INFINITY
+    assert one(resource("y"), history).failures == crm.INFINITY
 
 
 @pytest.mark.parametrize(
@@ -318,11 +318,11 @@ def test_infinity_is_a_number_in_all_its_spellings() -> None:
     ],
 )
 def test_moments_are_read_in_utc_or_not_at_all(text: str, epoch: int | None) -> None:
-    assert room.parse_time(text) == epoch
+    assert crm.parse_time(text) == epoch
 
 
 def test_text_before_the_xml_does_no_harm() -> None:
-    assert room.parse_monitor("warning: something\n" + result("")).root is not None
+    assert crm.parse_monitor("warning: something\n" + result("")).root is not None
 
 
 def test_newer_releases_name_the_lost_connection() -> None:
@@ -330,7 +330,7 @@ def test_newer_releases_name_the_lost_connection() -> None:
         '<pacemaker-result api-version="2.30" request="crm_mon"><crm-mon-disconnected pacemakerd-state="init"/>'
         '<status code="0" message="OK"/></pacemaker-result>'
     )
-    assert room.parse_monitor(text).root is None
+    assert crm.parse_monitor(text).root is None
 
 
 @pytest.mark.parametrize(
@@ -344,8 +344,8 @@ def test_newer_releases_name_the_lost_connection() -> None:
     ],
 )
 def test_what_cannot_be_believed_is_refused(text: str, said: str) -> None:
-    with pytest.raises(room.PacemakerError) as caught:
-        room.parse_monitor(text)
+    with pytest.raises(crm.PacemakerError) as caught:
+        crm.parse_monitor(text)
     assert said in str(caught.value)
 
 
@@ -366,7 +366,7 @@ def test_any_name_comes_out_as_it_went_in(rows: list[tuple[str, str, bool]]) -> 
         member = ET.SubElement(group, "resource", {"id": name + "-ip", "active": str(up).lower(), "role": "Started"})
         if up:
             ET.SubElement(member, "node", {"name": owner})
-    found = room.combine(room.parse_monitor(ET.tostring(root, "unicode")), corosync.Corosync(None), [])
+    found = crm.combine(crm.parse_monitor(ET.tostring(root, "unicode")), corosync.Corosync(None), [])
     assert [(group.name, group.owner, group.state) for group in found.groups or ()] == [
         (name, owner if up else None, "started" if up else "stopped") for name, owner, up in rows
     ]

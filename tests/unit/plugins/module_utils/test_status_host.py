@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import fake_hosts as fake
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._status import host as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import host
 
 
 def test_drbd_is_known_by_its_peer():
@@ -19,8 +19,8 @@ def test_drbd_is_known_by_its_peer():
 
 def test_drbd_without_a_configuration_has_the_kernels_word():
     events = fake.text("drbd/kernel9.2-events2-uptodate.txt")
-    assert room.drbd_facts("9.2", events, "", "debian1")["resources"][0]["peer"] == "debian2"
-    assert room.drbd_facts("8.4", fake.text("drbd/kernel8.4-events2-standalone.txt"), "", "debian1")[
+    assert host.drbd_facts("9.2", events, "", "debian1")["resources"][0]["peer"] == "debian2"
+    assert host.drbd_facts("8.4", fake.text("drbd/kernel8.4-events2-standalone.txt"), "", "debian1")[
         "resources"][0]["peer"] is None
 
 
@@ -44,34 +44,34 @@ def test_a_resource_of_other_hosts_is_none_of_ours():
 )
 def test_real_servers_that_ldirectord_watches(real, expected):
     text = f"quiescent = no\nvirtual = 192.168.0.3:80\n\treal = {real}\n\tscheduler = wrr\n"
-    assert room.expected_of([text]) == {"tcp 192.168.0.3:80": expected}
+    assert host.expected_of([text]) == {"tcp 192.168.0.3:80": expected}
 
 
 def test_services_are_told_apart():
     text = "virtual=192.168.0.3:80\n real=10.0.0.1:80 gate\nvirtual=1\n real=10.0.0.2:0 gate\nvirtual = name:80\n"
-    assert room.expected_of([text, "# nothing\n"]) == {
+    assert host.expected_of([text, "# nothing\n"]) == {
         "tcp 192.168.0.3:80": ["10.0.0.1:80"], "fwmark 1": ["10.0.0.2:0"]}
 
 
 def test_addresses_of_the_loopback_do_not_count():
-    found = room.address_facts(fake.text("heartbeat/iproute2-6.1-addr.txt"))
+    found = host.address_facts(fake.text("heartbeat/iproute2-6.1-addr.txt"))
     assert found
     assert not [each for each in found if each["interface"] == "lo"]
 
 
 def test_services_that_heartbeat_starts_are_looked_at():
     haresources = "debian1 192.168.0.3 fancy-daemon Filesystem::a::b odd;name\n"
-    units = room.list_units(fake.heartbeat("debian1", "all", haresources))
+    units = host.list_units(fake.heartbeat("debian1", "all", haresources))
     assert "fancy-daemon.service" in units
     assert not [unit for unit in units if "Filesystem" in unit or ";" in unit]
-    assert "lvs-ldirectord@www.service" in room.list_units(fake.heartbeat("frontal1", "none", fake.FARM))
-    assert "fancy-daemon.service" not in room.list_units(None)
-    assert room.list_units(fake.pacemaker()) == room.list_units(None)
+    assert "lvs-ldirectord@www.service" in host.list_units(fake.heartbeat("frontal1", "none", fake.FARM))
+    assert "fancy-daemon.service" not in host.list_units(None)
+    assert host.list_units(fake.pacemaker()) == host.list_units(None)
 
 
 def test_a_daemon_has_to_run_where_it_is_enabled():
     block = "Id={}.service\nLoadState={}\nActiveState={}\nUnitFileState={}\n"
-    found = room.unit_facts("\n".join([
+    found = host.unit_facts("\n".join([
         block.format("sbd", "loaded", "inactive", "enabled"), block.format("httpd", "loaded", "inactive", "disabled"),
         block.format("drbd", "loaded", "inactive", "enabled"), block.format("iscsid", "loaded", "failed", "disabled"),
         block.format("dlm", "not-found", "inactive", "")]))

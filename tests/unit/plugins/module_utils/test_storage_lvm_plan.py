@@ -2,7 +2,7 @@
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.block_devices import Device, DeviceError, Signature
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command
-from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm, lvm_plan as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm, lvm_plan
 from hypothesis import assume, given, strategies as st
 
 MIB = 1 << 20
@@ -25,12 +25,12 @@ def group(size=100 * MIB, filesystem=EXT4, devices=(A,), **more):
 
 
 def wish(*groups, **more):
-    return lvm.Wanted(groups or (group(),), **dict({"creator": True, "elsewhere": ()}, **more))
+    return lvm.Desired(groups or (group(),), **dict({"creator": True, "elsewhere": ()}, **more))
 
 
-def done(state, wanted):
+def done(state, desired):
     return [" ".join(action.argv) if isinstance(action, Command) else "[%s]" % action.what
-            for action in room.plan_groups(state, wanted).actions]
+            for action in lvm_plan.plan_groups(state, desired).actions]
 
 
 CREATE = "vgcreate --shared --setautoactivation n magi_vg " + A
@@ -58,8 +58,8 @@ def test_a_boot_is_followed_by_no_change():
 def test_locks_are_started_where_something_is_changed():
     grown = wish(group(200 * MIB))
     assert done(DONE._replace(started=()), grown) == ["[locking]", START, *done(DONE, grown)]
-    plan = room.plan_groups(DONE._replace(started=()), grown)
-    assert (plan.predicted.started, room.plan_groups(plan.predicted, grown).actions) == (("magi_vg",), ())
+    plan = lvm_plan.plan_groups(DONE._replace(started=()), grown)
+    assert (plan.predicted.started, lvm_plan.plan_groups(plan.predicted, grown).actions) == (("magi_vg",), ())
 
 
 def test_nothing_is_done_when_all_is_as_declared():
@@ -83,7 +83,7 @@ def test_a_gfs2_gets_its_lock_table_and_journals():
     assert "mkfs.gfs2 -O -p lock_dlm -t magi:test -j 3 /dev/magi_vg/test_lv" in done(BARE, wish(group(filesystem=GFS2)))
 
 
-def test_before_the_cluster_runs_groups_are_only_looked_at():
+def test_before_the_cluster_runs_groups_are_only_validated():
     assert done(BARE, wish(setup_only=True)) == []
     with pytest.raises(DeviceError):
         done(holding("ext4"), wish(setup_only=True))
@@ -106,7 +106,7 @@ def test_a_device_that_holds_anything_is_refused_on_every_host(kind, creator):
     (Device(A, size=1, first_byte=77), "byte 77 is not zero"),
     (Device(A, size=1, users=("held by dm-0",)), "is in use .held by dm-0"),
     (Device(A, fault="does not exist on this host"), "does not exist on this host"),
-    (None, "was not looked at")])
+    (None, "was not read")])
 def test_a_device_that_cannot_be_proven_empty_is_refused(device, words):
     with pytest.raises(DeviceError, match=words):
         done(BARE._replace(devices={A: device} if device else {}), wish())
@@ -122,8 +122,8 @@ def test_devices_that_come_with_an_earlier_step_may_be_missing_in_check_mode():
 @pytest.mark.parametrize("pv, device, words", [
     (lvm.Pv("/dev/sdb", "other", False, MIB), Device(A, size=1), "is a physical volume of the volume group other"),
     (lvm.Pv("/dev/sdb", "", True, MIB), Device(A, size=1), "whose metadata LVM does not find"),
-    (lvm.Pv("/dev/sdb", "", False, MIB), Device(A, size=1, first_byte=MIB), "of no group, but with data on it"),
-    (lvm.Pv("/dev/sdb", "", False, MIB), Device(A, size=1, signatures=(Signature("ext4", "", "", 1),)), "with data")])
+    (lvm.Pv("/dev/sdb", "", False, MIB), Device(A, size=1, first_byte=MIB), "of no group that holds data"),
+    (lvm.Pv("/dev/sdb", "", False, MIB), Device(A, size=1, signatures=(Signature("ext4", "", "", 1),)), "holds data")])
 def test_a_physical_volume_of_something_else_is_refused(pv, device, words):
     with pytest.raises(lvm.LvmError, match=words):
         done(BARE._replace(pvs=(pv,), devices={A: device}), wish())
@@ -145,32 +145,32 @@ def test_a_member_that_lvm_does_not_show_is_refused_with_a_hint():
 # --- groups that are there --------------------------------------------------------------------------------------------
 
 def test_a_group_of_that_name_on_other_devices_is_refused():
-    with pytest.raises(lvm.LvmError, match=r"magi_vg on /dev/sdx, which is not among the declared devices \(%s\)" % A):
+    with pytest.raises(lvm.LvmError, match=r"magi_vg: it exists on /dev/sdx, expected the declared devices \(%s\)" % A):
         done(DONE._replace(pvs=(PV, PV._replace(path="/dev/sdx"))), wish())
 
 
 def test_a_group_that_misses_a_device_is_refused():
-    with pytest.raises(lvm.LvmError, match="does not see all physical volumes of the group magi_vg"):
+    with pytest.raises(lvm.LvmError, match="group magi_vg: LVM on this host does not see all its physical volumes"):
         done(DONE._replace(pvs=(PV, PV._replace(path="[unknown]"))), wish())
 
 
 @pytest.mark.parametrize("kind, locking", [("local", "lvmlockd"), ("clustered", "lvmlockd"), ("shared", "clvmd"),
                                            ("shared", "none")])
 def test_a_group_that_is_shared_otherwise_is_refused(kind, locking):
-    with pytest.raises(lvm.LvmError, match="is there, but %s and not" % kind):
+    with pytest.raises(lvm.LvmError, match="it is %s, expected" % kind):
         done(DONE._replace(vgs=(VG._replace(kind=kind),)), wish(locking=locking))
 
 
 def test_a_further_device_extends_the_group():
-    wanted = wish(group(300 * MIB, devices=(A, B)))
-    assert done(DONE, wanted) == ["[devices]", "vgextend magi_vg " + B, "lvextend -l 75 magi_vg/test_lv", ON, CHECK,
+    desired = wish(group(300 * MIB, devices=(A, B)))
+    assert done(DONE, desired) == ["[devices]", "vgextend magi_vg " + B, "lvextend -l 75 magi_vg/test_lv", ON, CHECK,
                                   RESIZE, OFF]
-    assert done(DONE._replace(started=()), wanted)[:3] == ["[locking]", START, "[devices]"]
+    assert done(DONE._replace(started=()), desired)[:3] == ["[locking]", START, "[devices]"]
 
 
 def test_a_host_that_is_not_the_creator_counts_on_the_extension():
-    wanted = wish(group(300 * MIB, devices=(A, B)), creator=False)
-    assert done(RUNNING, wanted) == ["lvextend -l 75 magi_vg/test_lv", RESIZE]
+    desired = wish(group(300 * MIB, devices=(A, B)), creator=False)
+    assert done(RUNNING, desired) == ["lvextend -l 75 magi_vg/test_lv", RESIZE]
 
 
 def test_locks_are_no_matter_of_clvmd():
@@ -185,9 +185,9 @@ def test_a_volume_grows_where_it_is_mounted():
 
 
 def test_a_volume_that_is_active_nowhere_is_grown_by_the_creator_alone():
-    wanted = wish(group(200 * MIB))
-    assert done(DONE, wanted) == ["lvextend -l 50 magi_vg/test_lv", ON, CHECK, RESIZE, OFF]
-    assert done(DONE, wanted._replace(creator=False)) == []
+    desired = wish(group(200 * MIB))
+    assert done(DONE, desired) == ["lvextend -l 50 magi_vg/test_lv", ON, CHECK, RESIZE, OFF]
+    assert done(DONE, desired._replace(creator=False)) == []
 
 
 def test_a_volume_that_is_active_elsewhere_is_left_alone():
@@ -196,26 +196,26 @@ def test_a_volume_that_is_active_elsewhere_is_left_alone():
 
 
 def test_a_volume_that_several_hosts_have_is_not_grown_under_them():
-    with pytest.raises(lvm.LvmError, match="several hosts at once .*lvextend -l 50 magi_vg/test_lv"):
+    with pytest.raises(lvm.LvmError, match="several hosts, .*lvextend -l 50 magi_vg/test_lv"):
         done(RUNNING, wish(group(200 * MIB), elsewhere=(LV.path,)))
 
 
 def test_without_word_from_the_others_the_creator_waits():
-    wanted = wish(group(200 * MIB), elsewhere=None)
-    assert done(DONE, wanted) == []
-    assert room.waiting(DONE, wanted) == [LV.path]
-    assert room.waiting(DONE, wish(elsewhere=None)) == []
-    assert room.waiting(DONE, wish(group(200 * MIB))) == [] == room.waiting(RUNNING, wanted)
-    assert room.waiting(DONE, wish(group(200 * MIB), elsewhere=None, creator=False)) == []
-    assert room.waiting(BARE, wanted) == []
+    desired = wish(group(200 * MIB), elsewhere=None)
+    assert done(DONE, desired) == []
+    assert lvm_plan.waiting(DONE, desired) == [LV.path]
+    assert lvm_plan.waiting(DONE, wish(elsewhere=None)) == []
+    assert lvm_plan.waiting(DONE, wish(group(200 * MIB))) == [] == lvm_plan.waiting(RUNNING, desired)
+    assert lvm_plan.waiting(DONE, wish(group(200 * MIB), elsewhere=None, creator=False)) == []
+    assert lvm_plan.waiting(BARE, desired) == []
 
 
 def test_what_a_mounted_volume_would_refuse_is_left_to_those_who_know():
     state = DONE._replace(contents={LV.path: lvm.Content("xfs")})
-    wanted = wish(group(200 * MIB, XFS), elsewhere=None)
-    assert room.waiting(state, wanted) == [LV.path]
-    with pytest.raises(lvm.LvmError, match="xfs on magi_vg/test_lv only grows while it is mounted"):
-        done(state, wanted._replace(elsewhere=()))
+    desired = wish(group(200 * MIB, XFS), elsewhere=None)
+    assert lvm_plan.waiting(state, desired) == [LV.path]
+    with pytest.raises(lvm.LvmError, match="xfs on magi_vg/test_lv: it only grows while it is mounted"):
+        done(state, desired._replace(elsewhere=()))
 
 
 @pytest.mark.parametrize("filesystem, program", [(XFS, "xfs_growfs"), (GFS2, "gfs2_grow")])
@@ -245,20 +245,20 @@ def test_a_volume_in_use_that_is_not_mounted_is_refused():
 
 def test_a_filesystem_that_is_not_known_to_grow_is_refused():
     state = RUNNING._replace(contents={LV.path: lvm.Content("jfs", False, 0, "/mnt")})
-    with pytest.raises(lvm.LvmError, match="jfs, which is not known to grow"):
+    with pytest.raises(lvm.LvmError, match="jfs is not supported"):
         done(state, wish(group(200 * MIB, lvm.Filesystem("jfs"))))
 
 
 @pytest.mark.parametrize("state", [DONE, RUNNING])
 @pytest.mark.parametrize("creator", [True, False])
 def test_a_volume_never_shrinks(state, creator):
-    with pytest.raises(lvm.LvmError, match="is 100 MiB, but 50 MiB are declared: a volume is never made smaller"):
+    with pytest.raises(lvm.LvmError, match="^size: 50 MiB is not valid; expected at least the 100 MiB that .* has, a"):
         done(state, wish(group(50 * MIB), creator=creator))
 
 
 def test_a_group_that_is_too_small_is_refused_before_anything_is_made():
     for state in (BARE, DONE):
-        with pytest.raises(lvm.LvmError, match="needs .* but the volume group magi_vg has only .* free"):
+        with pytest.raises(lvm.LvmError, match="needs .* more, the volume group magi_vg has .* free"):
             done(state, wish(group(300 * MIB)))
 
 
@@ -268,7 +268,7 @@ def test_all_that_is_free_is_a_size():
     assert done(DONE, wish(group(0)))[0] == "lvextend -l 63 magi_vg/test_lv"
     full = DONE._replace(vgs=(VG._replace(free=0),))
     assert done(full, wish(group(0))) == []
-    with pytest.raises(lvm.LvmError, match="was to be all that is free, but magi_vg is full"):
+    with pytest.raises(lvm.LvmError, match="the volume group magi_vg has nothing free"):
         done(full._replace(lvs=()), wish(group(0)))
 
 
@@ -300,9 +300,9 @@ def test_a_volume_that_a_killed_run_left_active_is_deactivated():
 
 
 def test_a_volume_that_holds_something_else_is_refused():
-    with pytest.raises(lvm.LvmError, match="holds xfs, but ext4 is declared"):
+    with pytest.raises(lvm.LvmError, match="holds xfs, expected ext4 or nothing"):
         done(with_content(lvm.Content("xfs")), wish())
-    with pytest.raises(lvm.LvmError, match="not empty either, and it was not made here"):
+    with pytest.raises(lvm.LvmError, match="not empty and was not created by this module"):
         done(with_content(lvm.Content("", False)), wish())
     assert done(with_content(lvm.Content("?")), wish()) == []
 
@@ -312,15 +312,15 @@ def test_a_volume_that_holds_something_else_is_refused():
     (LV._replace(active=True, open=True), lvm.Content("", True), "is in use"),
     (LV._replace(active=True), lvm.Content("", True, 0, "/mnt"), "is in use"),
     (LV._replace(active=True), lvm.Content("ext4"), "holds ext4"),
-    (LV._replace(active=True), lvm.Content(""), "holds data of no known kind")])
+    (LV._replace(active=True), lvm.Content(""), "holds unknown data")])
 def test_just_before_the_filesystem_is_made_the_volume_is_proven_again(lv, content, words):
     with pytest.raises(lvm.LvmError, match=words):
-        room.check_bare(lv, content, LV.path)
+        lvm_plan.check_bare(lv, content, LV.path)
 
 
 def test_a_volume_that_holds_nothing_passes():
-    room.check_bare(LV._replace(active=True), lvm.Content("", True), LV.path)
-    room.check_bare(LV._replace(active=True, tags=(lvm.TAG,)), lvm.Content(""), LV.path)
+    lvm_plan.check_bare(LV._replace(active=True), lvm.Content("", True), LV.path)
+    lvm_plan.check_bare(LV._replace(active=True, tags=(lvm.TAG,)), lvm.Content(""), LV.path)
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
@@ -341,23 +341,23 @@ WISHES = st.builds(
     st.sampled_from([(A,), (A, B)]), st.booleans(), st.sampled_from([None, (), (LV.path,)]))
 
 
-def planned(state, wanted):
+def planned(state, desired):
     try:
-        return room.plan_groups(state, wanted)
+        return lvm_plan.plan_groups(state, desired)
     except lvm.LvmError:
         return None
 
 
 @given(STATES, WISHES)
-def test_after_a_plan_there_is_nothing_left_to_do(state, wanted):
-    plan = planned(state, wanted)
+def test_after_a_plan_there_is_nothing_left_to_do(state, desired):
+    plan = planned(state, desired)
     assume(plan)
-    assert room.plan_groups(plan.predicted, wanted).actions == ()
+    assert lvm_plan.plan_groups(plan.predicted, desired).actions == ()
 
 
 @given(STATES, WISHES)
-def test_nothing_is_ever_removed_made_smaller_or_made_over_something(state, wanted):
-    plan = planned(state, wanted)
+def test_nothing_is_ever_removed_made_smaller_or_made_over_something(state, desired):
+    plan = planned(state, desired)
     assume(plan)
     words = [" ".join(action.argv) if isinstance(action, Command) else "[%s]" % action.what for action in plan.actions]
     for number, line in enumerate(words):

@@ -70,7 +70,7 @@ def test_a_bare_host_gets_everything():
     assert plan["packages"] == ["open-iscsi", "lvm2", "lvm2-lockd", "dlm-controld", "xfsprogs"]
     assert plan["changes"] == [
         *("install " + name for name in plan["packages"]),
-        f"make the folder {DROP_IN}", f"write {DROP_IN}/linuxha.conf", "enable open-iscsi.service at boot",
+        f"create the directory {DROP_IN}", f"write {DROP_IN}/linuxha.conf", "enable open-iscsi.service at boot",
         "start iscsid.service", "configure and log in to the iSCSI targets",
         "configure LVM, create or extend volume groups and volumes", "run dlm and lvmlockd on every node"]
     assert (plan["enable"], plan["start_iscsid"], plan["cluster_runs"]) == (True, True, False)

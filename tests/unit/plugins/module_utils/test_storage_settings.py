@@ -3,7 +3,7 @@ import copy
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
-from ansible_collections.linuxha.cluster.plugins.module_utils._storage import settings as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import settings as storage_settings
 
 HOSTS = ["balthasar", "casper", "melchior"]
 IQN = "iqn.2010-09.localdomain:iscsi.cluster.c3fa22"
@@ -41,7 +41,7 @@ def targets(*given):
 
 def test_the_articles_storage_is_accepted():
     assert found(dict(targets(target()), **groups(group()))) == []
-    assert found({}) == [] == room.check_settings({}, HOSTS)
+    assert found({}) == [] == storage_settings.check_settings({}, HOSTS)
 
 
 def test_everything_that_may_be_said_is_accepted():

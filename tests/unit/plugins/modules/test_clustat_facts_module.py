@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door clustat_facts, with a host made of what its programs print."""
+"""The module clustat_facts, with a host made of what its programs print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import cluster_reader as reader
-from ansible_collections.linuxha.cluster.plugins.modules import clustat_facts as door
+from ansible_collections.linuxha.cluster.plugins.modules import clustat_facts as entry
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 QUORUM, CMAP, QDEVICE = "corosync-quorumtool -s -p", "corosync-cmapctl", "corosync-qdevice-tool -s"
@@ -53,7 +53,7 @@ class Host:
         return self.said[line]
 
     def facts(self, engine: str = "auto") -> dict[str, Any]:
-        return reader.look(self, engine, 60)
+        return reader.read_cluster(self, engine, 60)
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_rgmanager() -> None:
     assert not [line for line in host.ran if "-f" in line.split() or "-s" in line.split()]
 
 
-def test_an_rgmanager_that_hangs_is_told() -> None:
+def test_an_rgmanager_that_hangs_is_reported() -> None:
     hung = Output(0, text("rhcs/clustat_x_inquorate_norg.xml"), "Timed out waiting for a response")
     facts = Host(cman(hung)).facts()
     assert facts["warnings"][0].startswith("Timed out waiting")
@@ -118,7 +118,7 @@ def test_a_host_with_cman_alone_is_read() -> None:
     assert (facts["groups"], facts["cluster"]["quorate"]) == (None, True)
 
 
-def test_a_stopped_cluster_manager_is_told_and_not_asked() -> None:
+def test_a_stopped_cluster_manager_is_reported_and_not_read() -> None:
     off = Output(1, "", "cman_tool: Cannot open connection to cman, is it running ?\n")
     host = Host(cman(Output(1, "", "Could not connect to CMAN: Connection refused\n"), off))
     facts = host.facts()
@@ -139,7 +139,7 @@ def test_pacemaker_is_asked_for_universal_time() -> None:
     assert reader.CRM_MON[:3] == ("env", "TZ=UTC0", "crm_mon")
 
 
-def test_corosync_alone_is_told_from_pacemaker() -> None:
+def test_corosync_alone_is_distinguished_from_pacemaker() -> None:
     off = Output(102, text("pacemaker/2.1.5-not-running.xml"), "")
     said = pacemaker(off, "corosync_alone")
     said["corosync-quorumtool -s"] = Output(2, "", "")  # no quorum
@@ -155,7 +155,7 @@ def test_the_corosync_inside_cman_is_not_taken_for_pacemakers() -> None:
     assert (facts["engine"], facts["warnings"]) == ("rgmanager", [])
 
 
-def test_a_crm_mon_that_says_nothing_is_told() -> None:
+def test_a_crm_mon_that_says_nothing_is_reported() -> None:
     facts = Host(pacemaker(Output(4, "", "crm_mon: Permission denied\n"))).facts()
     assert facts["warnings"][0] == "crm_mon: Permission denied"
     assert facts["running"]["resource_manager"] is None
@@ -206,7 +206,7 @@ def test_heartbeat() -> None:
     ]
 
 
-def test_a_heartbeat_that_leaves_resources_to_others_is_told() -> None:
+def test_a_heartbeat_that_leaves_resources_to_others_is_reported() -> None:
     said = {**HEARTBEAT, "cl_status rscstatus": Output(1, "", "Cannot get cluster resource status\n")}
     facts = Host(said, HARESOURCES).facts()
     assert (facts["groups"], facts["warnings"]) == (None, ["Cannot get cluster resource status"])
@@ -226,7 +226,7 @@ def test_an_engine_can_be_named() -> None:
     assert Host(both, HARESOURCES).facts("heartbeat")["engine"] == "heartbeat"
 
 
-def test_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_is_not_root_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader.os, "geteuid", lambda: 1000)
     assert "use become" in Host({}).facts()["warnings"][1]
 
@@ -253,7 +253,7 @@ def keys_of(value: Any, shape: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("host", ALL)
 def test_the_facts_are_what_the_documentation_says(host: Host) -> None:
-    documented = yaml.safe_load(door.RETURN)["ansible_facts"]["contains"]["clustat"]
+    documented = yaml.safe_load(entry.RETURN)["ansible_facts"]["contains"]["clustat"]
     keys_of(host.facts(), described(documented["contains"]))
 
 
@@ -278,10 +278,10 @@ class Module:
 
 
 def go(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", Module)
-    monkeypatch.setattr(door, "Runner", lambda module: host)
+    monkeypatch.setattr(entry, "AnsibleModule", Module)
+    monkeypatch.setattr(entry, "Runner", lambda module: host)
     with pytest.raises(Left) as left:
-        door.main()
+        entry.main()
     values: dict[str, Any] = left.value.args[0]
     return values
 

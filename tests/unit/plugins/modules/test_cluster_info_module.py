@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door cluster_info, with a host made of what its programs print."""
+"""The module cluster_info, with a host made of what its programs print."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 import yaml
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import CommandError, Output
-from ansible_collections.linuxha.cluster.plugins.modules import cluster_info as door
+from ansible_collections.linuxha.cluster.plugins.modules import cluster_info as entry
 
 EVENTS, DUMP = "drbdsetup events2 --now --statistics", "drbdadm dump-xml"
-CHRONY, NTP = (" ".join(argv) for _daemon, argv in door.CLOCKS)
+CHRONY, NTP = (" ".join(argv) for _daemon, argv in entry.CLOCKS)
 SAID = {
     EVENTS: fake.text("drbd/kernel8.4-events2-uptodate.txt"),
     DUMP: fake.text("drbd/utils9.22-kernel8.4-dump-xml-internal.txt"),
@@ -27,7 +27,7 @@ SAID = {
 }
 # two folders of one filesystem are two lines; btrfs counts no inodes
 DISKS = "Mounted on Use% IUse%\n/            42%    7%\n/            42%    7%\n/var log    100%     -\n\n"
-FILES = {door.DRIVER: "8.4.11\n", door.KERNEL_TABLE: fake.TABLE}
+FILES = {entry.DRIVER: "8.4.11\n", entry.KERNEL_TABLE: fake.TABLE}
 
 
 class Host:
@@ -54,12 +54,12 @@ class Host:
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     uname = SimpleNamespace(nodename="debian1")
-    monkeypatch.setattr(door, "os", SimpleNamespace(geteuid=lambda: 0, uname=lambda: uname, path=door.os.path))
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: [])
+    monkeypatch.setattr(entry, "os", SimpleNamespace(geteuid=lambda: 0, uname=lambda: uname, path=entry.os.path))
+    monkeypatch.setattr(entry.glob, "glob", lambda pattern: [])
 
 
 def read(said: dict[str, str | None], files: dict[str, str] | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = door.Host(Host(said, files), 30).read()
+    found: dict[str, Any] = entry.Host(Host(said, files), 30).read()
     assert json.loads(json.dumps(found)) == found
     return found
 
@@ -86,33 +86,33 @@ def test_all_that_is_there_is_read():
 
 def test_drbd_without_its_driver_is_configured_and_not_up():
     host = Host({DUMP: SAID[DUMP]})
-    found = door.Host(host, 30).read()["drbd"]
+    found = entry.Host(host, 30).read()["drbd"]
     assert (found["driver"], found["resources"][0]["up"]) == (None, False)
     assert host.ran == [DUMP]
 
 
 def test_ipvsadm_is_not_asked_while_ip_vs_is_not_loaded():
     host = Host(SAID)
-    assert door.Host(host, 30).read()["ipvs"] is None
+    assert entry.Host(host, 30).read()["ipvs"] is None
     assert not [line for line in host.ran if line.startswith("ipvsadm")]
 
 
 def test_the_files_of_ldirectord_tell_what_is_expected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "www.cf").write_text("", encoding="utf-8")
     path = str(tmp_path / "www.cf")
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: [path, str(tmp_path)])
+    monkeypatch.setattr(entry.glob, "glob", lambda pattern: [path, str(tmp_path)])
     found = read(SAID, {**FILES, path: fake.LDIRECTORD})
     assert found["ipvs"]["services"][0]["expected"] == ["192.168.0.4:80", "192.168.0.5:80"]
     unloaded = read(SAID, {path: fake.LDIRECTORD})["ipvs"]
     assert (unloaded["services"], list(unloaded["expected"])) == ([], ["tcp 192.168.0.3:80"])
 
 
-def test_what_killed_runs_left_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_what_killed_runs_left_is_reported(monkeypatch: pytest.MonkeyPatch):
     left = {
         "/etc/corosync/authkey.next": ["/etc/corosync/authkey.next"],
         "/var/run/linuxha/pending/*": ["/var/run/linuxha/pending/ntp", "/var/run/linuxha/pending/heartbeat"],
     }
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: left.get(pattern, []))
+    monkeypatch.setattr(entry.glob, "glob", lambda pattern: left.get(pattern, []))
     assert read({})["unfinished"] == [
         {"file": "/etc/corosync/authkey.next", "playbook": "playbooks/rotate_secrets.yml"},
         {"file": "/var/run/linuxha/pending/heartbeat", "playbook": "site.yml"},
@@ -135,7 +135,7 @@ def test_what_hangs_does_not_hide_the_rest():
 
 
 def test_the_documentation_names_all():
-    assert set(read({})) == set(yaml.safe_load(door.RETURN))
+    assert set(read({})) == set(yaml.safe_load(entry.RETURN))
 
 
 def test_the_module_changes_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -147,8 +147,8 @@ def test_the_module_changes_nothing(monkeypatch: pytest.MonkeyPatch):
         def exit_json(self, **values: Any) -> None:
             raise HaError(values)
 
-    monkeypatch.setattr(door, "AnsibleModule", Module)
-    monkeypatch.setattr(door, "Runner", lambda module: Host({}))
+    monkeypatch.setattr(entry, "AnsibleModule", Module)
+    monkeypatch.setattr(entry, "Runner", lambda module: Host({}))
     with pytest.raises(HaError) as left:
-        door.main()
+        entry.main()
     assert left.value.args[0]["changed"] is False

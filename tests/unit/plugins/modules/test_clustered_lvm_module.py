@@ -278,13 +278,13 @@ def test_an_empty_physical_volume_is_taken_and_one_with_data_is_not(go):
     host.disk.pv, host.disk.first_byte = True, 512
     assert "failed" not in go(host, check_mode=True)
     host.disk.first_byte = 2 * MIB
-    assert "but with data on it" in go(host, check_mode=True)["msg"]
+    assert "that holds data" in go(host, check_mode=True)["msg"]
 
 
 def test_without_lvmlockd_nothing_is_made(go):
     host = Host(Disk())
     host.lvmlockd = False
-    assert "lvmlockd does not run on this host, also not after 0 s" in go(host, timeout=0)["msg"]
+    assert "lvmlockd did not start within 0 s" in go(host, timeout=0)["msg"]
     assert host.ran == []
     waits = []
     host.others = lambda: waits.append(1) or setattr(host, "lvmlockd", len(waits) > 3)
@@ -293,10 +293,10 @@ def test_without_lvmlockd_nothing_is_made(go):
 
 def test_clvmd_is_asked_where_it_keeps_the_hosts_apart(go):
     host = Host(Disk())
-    assert "clvmd does not run" in go(host, locking="clvmd", timeout=0)["msg"]
+    assert "clvmd did not start" in go(host, locking="clvmd", timeout=0)["msg"]
     host.clvmd = True
     assert go(host, check_mode=True, locking="clvmd", settings={"global/locking_type": 3})["actions"][3] == (
-        "let clvmd read it, on all nodes")
+        "reload clvmd on all nodes")
     assert "failed" not in go(host, check_mode=True, locking="none")
 
 
@@ -313,7 +313,7 @@ def test_a_volume_grows_where_it_is_mounted_and_the_creator_leaves_it(go):
     assert active == ["vg/lv"]
     assert go(one, volume_groups=grown("160M"), elsewhere=active)["changed"] is False
     assert go(two, volume_groups=grown("160M"), creator=False)["actions"] == [
-        "make sure that lvmlockd answers", "start the locks of vg", "grow vg/lv from 100 MiB to 160 MiB",
+        "verify that lvmlockd answers", "start the locks of vg", "grow vg/lv from 100 MiB to 160 MiB",
         "grow the ext4 on vg/lv"]
     assert disk.filesystem == 160 * MIB
     assert go(two, volume_groups=grown("160M"), creator=False)["changed"] is False
@@ -339,11 +339,11 @@ def test_the_size_of_an_xfs_is_only_known_where_it_is_mounted(go):
     assert go(host, check_mode=True, volume_groups=xfs)["actions"] == ["grow the xfs on vg/lv"]
 
 
-def test_a_volume_whose_place_is_not_known_is_not_looked_at(go, monkeypatch):
+def test_a_volume_whose_place_is_not_known_is_not_read(go, monkeypatch):
     host = Host(Disk())
     go(host)
     monkeypatch.setattr(lvm_host.lvm, "place_of", lambda *found: None)
-    assert "not looked at" in go(host)["diff"]["after"]
+    assert "not read" in go(host)["diff"]["after"]
 
 
 def test_lvm_conf_is_set_before_the_cluster_runs(go):
@@ -382,7 +382,7 @@ def test_a_host_whose_filter_hides_what_another_one_made_is_set_right_and_not_re
     assert go(two, creator=False)["changed"] is False
 
 
-def test_a_volume_on_two_devices_is_looked_at_where_it_begins(go):
+def test_a_volume_on_two_devices_is_read_where_it_begins(go):
     host = Host(Disk())
     go(host)
     probes = []
@@ -403,8 +403,8 @@ def test_on_a_bare_host_everything_is_predicted(go):
     host.programs, host.there, host.lvmlockd = set(), set(), False
     del host.files[lvm_setup.CONF]
     told = go(host, check_mode=True, missing_devices="ignore", settings={"global/use_lvmlockd": 1})
-    assert told["changed"] and "make the volume group vg with " + DISK in told["actions"]
+    assert told["changed"] and "create the volume group vg with " + DISK in told["actions"]
 
 
 def test_a_size_that_is_none_is_refused(go):
-    assert "expected one such as 512M" in go(Host(Disk()), volume_groups=grown("big"))["msg"]
+    assert "expected a size such as 512M" in go(Host(Disk()), volume_groups=grown("big"))["msg"]

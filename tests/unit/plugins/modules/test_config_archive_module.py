@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door config_archive, with a folder in the place of /etc."""
+"""The module config_archive, with a temporary directory in the place of /etc."""
 from __future__ import annotations
 
 from collections import namedtuple
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.modules import config_archive as door
+from ansible_collections.linuxha.cluster.plugins.modules import config_archive as entry
 
 Output = namedtuple("Output", "code out err")
 
@@ -44,10 +44,10 @@ class Host:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: host)
-    monkeypatch.setattr(door, "Runner", lambda _: host)
+    monkeypatch.setattr(entry, "AnsibleModule", lambda **_: host)
+    monkeypatch.setattr(entry, "Runner", lambda _: host)
     with pytest.raises(Left) as left:
-        door.main()
+        entry.main()
     return left.value.args[0]
 
 
@@ -58,22 +58,22 @@ def fixture_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_archive_is_foretold_made_once_and_read(monkeypatch, folder):
-    foretold = run(monkeypatch, Host(folder, check_mode=True))
-    assert foretold["changed"] and not (folder / "a.tar.gz").exists()
+def test_an_archive_is_predicted_written_once_and_read(monkeypatch, folder):
+    predicted = run(monkeypatch, Host(folder, check_mode=True))
+    assert predicted["changed"] and not (folder / "a.tar.gz").exists()
     made = run(monkeypatch, Host(folder))
-    assert made["actions"] == foretold["actions"] and made["outputs"] == ["table"]
+    assert made["actions"] == predicted["actions"] and made["outputs"] == ["table"]
     assert "failed" not in made  # Ansible's own word
-    assert "is there already; expected a new name" in run(monkeypatch, Host(folder))["msg"]
-    told = run(monkeypatch, Host(folder, state="read"))
-    assert not told["changed"] and "files" not in told
-    assert told["manifest"]["not_there"] == {"cib": "not installed", "rest": "exit code 20"}
+    assert "expected the name of a new file, this one exists" in run(monkeypatch, Host(folder))["msg"]
+    left = run(monkeypatch, Host(folder, state="read"))
+    assert not left["changed"] and "files" not in left
+    assert left["manifest"]["not_there"] == {"cib": "not installed", "rest": "exit code 20"}
     read = run(monkeypatch, Host(folder, state="read", contents=True))
     assert [(file["dest"], file["content"]) for file in read["files"]] == [(f"{folder}/etc/ha.cf", "keepalive 1\n")]
 
 
-def test_what_cannot_be_is_refused(monkeypatch, folder):
-    assert run(monkeypatch, Host(folder, node="a/b"))["msg"].startswith("node: 'a/b'; expected")
+def test_arguments_and_archives_are_validated(monkeypatch, folder):
+    assert run(monkeypatch, Host(folder, node="a/b"))["msg"].startswith("node: 'a/b' is not valid; expected")
     assert "cannot be read" in run(monkeypatch, Host(folder, state="read"))["msg"]
     run(monkeypatch, Host(folder))
     assert "expected one of debian2" in run(monkeypatch, Host(folder, state="read", node="debian2"))["msg"]

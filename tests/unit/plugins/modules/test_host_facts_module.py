@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as drbd_host
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engine_heartbeat
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import facts as pacemaker_facts
 from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts
 from ansible_collections.linuxha.cluster.plugins.module_utils._storage import iscsi_host, lvm_host
 from ansible_collections.linuxha.cluster.plugins.modules import host_facts as module
@@ -59,7 +60,7 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "apache").write_text("/etc/site\n")
-    monkeypatch.setattr(host_facts, "NOTES", str(notes))
+    monkeypatch.setattr(host_facts, "STATE_FILES", str(notes))
     told = run(monkeypatch, f"{tmp_path}/authkeys", f"{tmp_path}//none")["answers"]["files"]
     assert told["pending"] == {"apache": "/etc/site\n"}
     assert {path: found["kind"] for path, found in told["files"].items()} == {
@@ -237,3 +238,26 @@ def test_whether_storage_modules_would_do_nothing_is_gathered(monkeypatch, idle)
 def test_an_unknown_part_of_a_query_is_refused():
     with pytest.raises(module.HaError, match="queries: filez is not valid; expected some of files, "):
         host_facts.gather_for_roles(Host(), {"a": {"filez": []}})
+
+
+def test_the_outputs_of_pacemaker_are_read_once_for_all_roles(monkeypatch):
+    read = []
+    monkeypatch.setattr(pacemaker_facts, "read", lambda runner: read.append(runner) or "outputs")
+    monkeypatch.setattr(pacemaker_facts, "compare", lambda outputs, asked: (outputs, asked["groups"]))
+    found = host_facts.gather_for_roles(Host(), {
+        "clvm": {"pacemaker": {"groups": ["locking"]}}, "pacemaker": {"pacemaker": {"groups": ["web"]}}, "ntp": {}})
+    assert len(read) == 1
+    assert (found["clvm"]["pacemaker"], found["pacemaker"]["pacemaker"]) == (
+        ("outputs", ["locking"]), ("outputs", ["web"]))
+    assert "pacemaker" not in found["ntp"]
+
+
+def test_exit_codes_and_both_outputs_may_be_asked_for():
+    class Failing(Host):
+        def run(self, argv, accepted=(0,)):
+            return SimpleNamespace(code=3, out="no\n", err="why\n")
+
+    found = host_facts.gather_for_roles(Failing(service=""), {
+        "rhcs_cman": {"results": {"acpid": ["service", "acpid", "status"], "status": ["cman_tool", "status"]}}})
+    assert found["rhcs_cman"]["results"] == {
+        "acpid": {"rc": 3, "stdout": "no\n", "stderr": "why\n"}, "status": {"rc": 127, "stdout": "", "stderr": ""}}

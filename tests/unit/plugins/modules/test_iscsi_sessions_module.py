@@ -128,8 +128,8 @@ def test_check_mode_predicts_the_same_and_changes_nothing(go):
 def test_a_target_that_is_not_offered_is_refused_before_anything_is_done(go):
     host = Initiator()
     host.offered = [OTHER]
-    told = go(host)
-    assert told["failed"] and "does not offer %s" % IQN in told["msg"] and host.ran == []
+    left = go(host)
+    assert left["failed"] and "does not offer %s" % IQN in left["msg"] and host.ran == []
 
 
 def test_on_a_bare_host_everything_is_predicted_and_asked_later(go):
@@ -137,8 +137,8 @@ def test_on_a_bare_host_everything_is_predicted_and_asked_later(go):
     host.installed, host.sessions = False, {}
     assert go(host, check_mode=True)["changed"]
     host.installed = True
-    told = go(host, initiator_name="iqn.2010-09.x:new")
-    assert told["changed"] and told["initiator"] == "iqn.2010-09.x:new" and IQN in host.records
+    left = go(host, initiator_name="iqn.2010-09.x:new")
+    assert left["changed"] and left["initiator"] == "iqn.2010-09.x:new" and IQN in host.records
     assert go(host, initiator_name="iqn.2010-09.x:new")["changed"] is False
 
 
@@ -147,15 +147,15 @@ def test_a_running_session_takes_its_timeout_at_once_and_the_rest_later(go):
     go(host)
     host.ran.clear()
     wish = dict(TARGET, timeouts={"replacement_timeout": 600, "login_timeout": 9})
-    told = go(host, targets=[wish])
+    left = go(host, targets=[wish])
     assert host.recovery[8] == "600\n" and not any("--login" in line or "--logout" in line for line in host.ran)
-    assert told["pending"] == ["%s at 192.168.0.10:3260: node.conn[0].timeo.login_timeout" % IQN]
+    assert left["pending"] == ["%s at 192.168.0.10:3260: node.conn[0].timeo.login_timeout" % IQN]
 
 
 def test_devices_that_do_not_come_are_named(go):
-    told = go(Initiator(), devices=["/dev/disk/by-id/a", "/dev/disk/by-id/b"], timeout=0)
-    assert told["failed"] and told["msg"].startswith("/dev/disk/by-id/b did not come within 0 s")
-    assert told["changed"]
+    left = go(Initiator(), devices=["/dev/disk/by-id/a", "/dev/disk/by-id/b"], timeout=0)
+    assert left["failed"] and left["msg"].startswith("cannot use /dev/disk/by-id/b: no such device appeared within 0 s")
+    assert left["changed"]
 
 
 def test_devices_are_waited_for(go, monkeypatch):

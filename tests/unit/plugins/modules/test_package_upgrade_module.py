@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door package_upgrade, with a host that has an apt of our own."""
+"""The module package_upgrade, with a host that has a fake apt."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
-from ansible_collections.linuxha.cluster.plugins.modules import package_upgrade as door
+from ansible_collections.linuxha.cluster.plugins.modules import package_upgrade as entry
 
 CONFIG = "Configuration file '/etc/ha.d/harc'\n ==> Modified.\n ==> Using current old file as you requested.\n"
 
@@ -60,24 +60,24 @@ class Host:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, host: Host) -> dict[str, Any]:
-    monkeypatch.setattr(door, "AnsibleModule", lambda **_: host)
-    monkeypatch.setattr(door, "Runner", lambda _: host)
-    monkeypatch.setattr(door.glob, "glob", lambda pattern: ["/proc/1", "/proc/none"] if "proc" in pattern else [])
+    monkeypatch.setattr(entry, "AnsibleModule", lambda **_: host)
+    monkeypatch.setattr(entry, "Runner", lambda _: host)
+    monkeypatch.setattr(entry.glob, "glob", lambda pattern: ["/proc/1", "/proc/none"] if "proc" in pattern else [])
     with pytest.raises(Left) as left:
-        door.main()
+        entry.main()
     return left.value.args[0]
 
 
-def test_the_forecast_is_what_then_happens_and_touches_nothing(monkeypatch, tmp_path):
+def test_check_mode_predicts_the_run_and_changes_nothing(monkeypatch, tmp_path):
     host = Host(tmp_path / "one", check_mode=True)
-    foretold = run(monkeypatch, host)
-    assert foretold["changed"] and foretold["words"] == ["heartbeat 1 -> 2"]
+    predicted = run(monkeypatch, host)
+    assert predicted["changed"] and predicted["words"] == ["heartbeat 1 -> 2"]
     asked = [line for line in host.ran if line.startswith("apt-get") and not line.endswith(" check")]
     assert host.changing() == [] and len(asked) == 2 and all(str(tmp_path) in line for line in asked)
     host = Host(tmp_path / "two")
     done = run(monkeypatch, host)
     assert done["changed"] and done["upgrades"] == [{"name": "heartbeat", "old": "1", "new": "2"}]
-    assert (done["diff"], done["words"]) == (foretold["diff"], foretold["words"])
+    assert (done["diff"], done["words"]) == (predicted["diff"], predicted["words"])
     assert done["kept_files"] == ["/etc/ha.d/harc"]
     assert not run(monkeypatch, host)["changed"]
 
@@ -94,8 +94,8 @@ def test_what_was_begun_is_ended(monkeypatch, tmp_path):
     assert host.performed == ["/usr/sbin/policy-rc.d"] * 2
 
 
-def test_what_cannot_be_is_refused(monkeypatch, tmp_path):
+def test_arguments_and_hosts_are_validated(monkeypatch, tmp_path):
     assert run(monkeypatch, Host(tmp_path, names=["A b"]))["msg"].startswith("names: 'A b'; expected")
     host = Host(tmp_path)
     host.apt = False
-    assert "expected one of the Debian family" in run(monkeypatch, host)["msg"]
+    assert "expected a host of the Debian family" in run(monkeypatch, host)["msg"]
