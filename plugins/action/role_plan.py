@@ -20,11 +20,11 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"roles"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return the plan of a single role, and publish which roles have no changes."""
+        """Return the plan of a single role, of several only their changes; publish which roles have no changes."""
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
-        unchanged = set(cached.get("unchanged", ()))
+        unchanged, plans = set(cached.get("unchanged", ())), []
         for role in self._task.args["roles"]:
             facts = _facts_of_hosts(role, task_vars)
             if host not in facts:
@@ -38,7 +38,11 @@ class ActionModule(ActionBase):
             except HaError as error:
                 raise AnsibleActionFail(str(error))
             unchanged = unchanged - {role} if plan["changes"] else unchanged | {role}
-            result.update(plan)
+            plans.append(plan)
+        if len(plans) != 1:  # a plan may contain secrets, and nobody applies several at once
+            plans = [{part: [each for plan in plans for each in plan.get(part, [])]
+                      for part in ("changes", "warnings")}]
+        result.update(plans[0])
         return dict(result, changed=False,
                     ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
 

@@ -19,7 +19,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
 ROLES = {"apache": "_apache.settings", "clvm": "_storage.settings", "drbd_failover": "_drbd.settings",
-         "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
+         "heartbeat": "_heartbeat.role", "lvs_director": "_lvs.director", "lvs_realserver": "_lvs.realserver",
          "ntp": "_ntp.role", "rhcs_cman": "_cman.role_settings"}
 
 

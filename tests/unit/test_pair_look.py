@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = {
     "drbd_failover": ["/etc/drbd.d/repl.res", "/mnt/repl"],
     "apache": ["/etc/apache2/sites-enabled/000-cluster.conf"],
-    "heartbeat": ["/etc/ha.d/ha.cf", "/etc/ha.d/authkeys"],
 }
 
 

@@ -7,10 +7,10 @@ Private to linuxha.cluster; nothing outside may import it.
 import ipaddress
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .._model import resource_groups as _groups
-from . import resources as heartbeat_words
+from .resources import Cluster, check_groups
 
 TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?\Z")
 PATH = re.compile(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]\Z")
@@ -55,18 +55,16 @@ def _check_times(settings: Settings) -> List[str]:
             for holds, name, right, other in rules if not holds]
 
 
-def _check_nodes(settings: Settings, hosts: Sequence[str]) -> List[str]:
+def _check_nodes(settings: Settings) -> List[str]:
     nodes = settings["heartbeat_nodes"]
-    faults = ["heartbeat_nodes[%d]: %r is not in the play; expected one of its hosts (%s)"
-              % (index, node, ", ".join(hosts)) for index, node in enumerate(nodes) if node not in hosts]
-    if len(set(nodes)) != len(nodes) or len(nodes) not in (1, 2):
-        faults.append("heartbeat_nodes: %s; heartbeat moves groups between two nodes, expected two (or one, alone)"
-                      % (", ".join(nodes) or "empty"))
-    return faults
+    if len({node.lower() for node in nodes}) == len(nodes) and len(nodes) in (1, 2):
+        return []
+    return ["heartbeat_nodes: %s; heartbeat moves groups between two nodes, expected two (or one, alone)"
+            % (", ".join(nodes) or "empty")]
 
 
 def _address(text: Any, multicast: bool = False) -> bool:
-    """Say whether a text is an IPv4 address that can be sent to."""
+    """Return whether a text is an IPv4 address that can be sent to."""
     try:
         address = ipaddress.IPv4Address(str(text))
     except ValueError:
@@ -172,7 +170,7 @@ def _check_logs(settings: Settings) -> List[str]:
 
 
 def _check_secret(settings: Settings) -> List[str]:
-    """Look at the secret without ever saying it."""
+    """Check the secret; messages never contain it."""
     secret, path = settings.get("heartbeat_secret"), settings.get("heartbeat_secret_file")
     right = "at least 8 printable characters without blanks"
     if secret and path:
@@ -184,10 +182,17 @@ def _check_secret(settings: Settings) -> List[str]:
     full = os.path.expanduser(path)
     if not os.path.isabs(full) or not os.path.isfile(full):
         return ["heartbeat_secret_file: %s is not a file on the controller; expected one, with its full path" % path]
-    with open(full, encoding="utf-8", errors="replace") as file:
-        if not SECRET.match(file.read().strip()):
-            return ["heartbeat_secret_file: %s does not hold a secret; expected %s" % (path, right)]
+    if not SECRET.match(given_secret(settings)):
+        return ["heartbeat_secret_file: %s does not hold a secret; expected %s" % (path, right)]
     return []
+
+
+def given_secret(settings: Mapping[str, Any]) -> str:
+    """Return the secret of the inventory, or of its file on the controller; "" when there is none."""
+    if not settings.get("heartbeat_secret_file"):
+        return settings.get("heartbeat_secret") or ""
+    with open(os.path.expanduser(settings["heartbeat_secret_file"]), encoding="utf-8", errors="replace") as file:
+        return file.read().strip()
 
 
 def _check_groups(settings: Settings) -> List[str]:
@@ -196,11 +201,14 @@ def _check_groups(settings: Settings) -> List[str]:
         groups = _groups.parse_groups(settings[name], name)
     except _groups.GroupError as error:
         return str(error).split("\n")
-    cluster = heartbeat_words.Cluster(tuple(settings["heartbeat_nodes"]), settings["heartbeat_auto_failback"])
-    return heartbeat_words.check_groups(groups, cluster, name)
+    cluster = Cluster(tuple(settings["heartbeat_nodes"]), settings["heartbeat_auto_failback"])
+    return check_groups(groups, cluster, name)
 
 
-def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
-    """Return one sentence for each variable of the role that breaks a rule of heartbeat; names and types are right."""
-    return (_check_nodes(settings, hosts) + _check_times(settings) + _check_media(settings) + _check_pings(settings)
+def check_settings(settings: Settings, _hosts: Sequence[str]) -> List[str]:
+    """Return one sentence for each variable of the role that breaks a rule of heartbeat; names and types are right.
+
+    Whether the nodes are hosts of the play is known when their facts are: see _heartbeat.role.
+    """
+    return (_check_nodes(settings) + _check_times(settings) + _check_media(settings) + _check_pings(settings)
             + _check_programs(settings) + _check_logs(settings) + _check_secret(settings) + _check_groups(settings))

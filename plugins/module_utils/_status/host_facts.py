@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import socket
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping
 
 from .._core.config_files import NOTES, seen_from
 from .._core.file_state import look
@@ -41,15 +41,12 @@ def look_at(paths: List[str]) -> Dict[str, Any]:
             "pending": {daemon: look(os.path.join(NOTES, daemon)).content for daemon in notes}}
 
 
-def idle(runner: Any, drbd: List[Any], heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
+def idle(runner: Any, drbd: List[Any]) -> Dict[str, bool]:
     """Return whether the modules of these would have nothing to do. Only what is asked for is read and loaded."""
     found: Dict[str, bool] = {}
     if drbd:
         from .._drbd import host as drbd_host  # noqa: PLC0415 (loads slowly)
         found["drbd"] = all(drbd_host.is_idle(runner, resource) for resource in drbd)
-    if heartbeat:
-        from .._heartbeat import engine as engine_heartbeat  # noqa: PLC0415
-        found["heartbeat"] = engine_heartbeat.is_idle(runner, heartbeat)
     return found
 
 
@@ -84,7 +81,10 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "packages": {name: packages.get(name, "") for name in query.get("packages", ())},
             "commands": ask(runner, query.get("commands", {})),
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
-            "idle": idle(runner, query.get("drbd", []), query.get("heartbeat"))}
+            "idle": idle(runner, query.get("drbd", []))}
+        if "heartbeat" in query:
+            from .._heartbeat import engine  # noqa: PLC0415 (loads slowly)
+            found[role]["heartbeat"] = engine.gather(runner, query["heartbeat"])
     return found
 
 
@@ -128,17 +128,12 @@ def argument_spec() -> Dict[str, Any]:
                 "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
             "filesystem": {"type": "dict", "options": {
                 "type": {"type": "str", "required": True}, "options": dict(strings, default=[])}}}},
-        # The host's log, written before anything else, does not get the groups: there may be passwords in them.
-        "heartbeat": {"type": "dict", "options": {
-            "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
-            "nodes": strings,
-            "auto_failback": {"type": "bool"}}},
     }
 
 
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"], asked["heartbeat"]))
+    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["drbd"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}

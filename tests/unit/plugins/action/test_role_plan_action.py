@@ -12,7 +12,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.linuxha.cluster.plugins.action import host_facts, role_plan
 from ansible_collections.linuxha.cluster.plugins.filter.no_changes import FilterModule
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import role as heartbeat
 from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import role as ntp
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 no_changes = FilterModule().filters()["no_changes"]
 OS = {"ansible_service_mgr": "systemd", "ansible_distribution": "Debian"}
@@ -101,6 +103,17 @@ def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
     hosts = {"a": facts(ntp={}), "b": facts(ntp={}), "c": {}, "d": facts()}
     done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
     assert (done.result["changes"], done.result["node"]) == (["a", "b"], "a")
+
+
+def test_of_several_roles_only_the_changes_are_returned(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda *_arguments: {"changes": ["install chrony"], "files": "long"})
+    monkeypatch.setattr(heartbeat, "plan", lambda *_arguments: {
+        "changes": ["write ha.cf"], "warnings": ["weak"], "files": "hush"})
+    own = {"heartbeat_nodes": ["a"], "heartbeat_bcast": ["eth1"], **facts(ntp={}, heartbeat={})}
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, _hosts: (settings, []))
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "heartbeat"])
+    assert {name: value for name, value in done.result.items() if name != "ansible_facts"} == {
+        "changed": False, "changes": ["install chrony", "write ha.cf"], "warnings": ["weak"]}
 
 
 def test_a_plan_without_facts_is_refused(act):

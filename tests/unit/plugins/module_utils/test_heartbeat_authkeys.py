@@ -6,12 +6,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.filter.authkeys_key import FilterModule as KeyFilter
+from ansible_collections.linuxha.cluster.plugins.filter.authkeys_choice import FilterModule as ChoiceFilter
 from ansible_collections.linuxha.cluster.plugins.filter.authkeys_rotation import FilterModule as RotationFilter
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import authkeys as room
 
 OLD, NEW, NEWER = (room.Key("sha1", secret) for secret in ("old-secret", "new-secret", "newer-secret"))
-key_of = KeyFilter().filters()["authkeys_key"]
+choice_of = ChoiceFilter().filters()["authkeys_choice"]
 rotation_of = RotationFilter().filters()["authkeys_rotation"]
 START = {node: room.Keys(1, ((1, OLD),)) for node in "ab"}
 
@@ -31,7 +31,12 @@ START = {node: room.Keys(1, ((1, OLD),)) for node in "ab"}
 def test_the_key_in_use_is_read_as_heartbeat_reads_it(text: str, number: int, key: room.Key | None) -> None:
     keys = room.parse_keys(text)
     assert (keys.used, room.signing_key(keys)) == (number, key)
-    assert key_of(text) == {"number": number, "secret": key.secret if key else ""}
+    chosen = room.choose_keys(keys, "sha1", "", "fresh-one")
+    secret = (key.secret if key else "") or "fresh-one"
+    assert chosen == room.Keys(number or 1, ((number or 1, room.Key("sha1", secret)),))
+    assert choice_of(text, "sha1", "", "fresh-one") == room.render_keys(chosen)
+    assert room.signing_key(room.choose_keys(keys, "md5", "given-one", "fresh-one")) == room.Key("md5", "given-one")
+    assert room.signing_key(room.choose_keys(keys, "crc", "given-one", "fresh-one")) == room.Key("crc", "")
 
 
 @pytest.mark.parametrize("text", ["auth 2\n1 md5 s3cret\n", "s3cret\n", "auth\n", "auth s3cret\n"])
@@ -40,7 +45,7 @@ def test_a_broken_authkeys_is_refused_without_saying_what_is_in_it(text: str) ->
         room.parse_keys(text)
     assert "s3cret" not in str(caught.value)
     with pytest.raises(Exception, match="authkeys"):
-        key_of(text)
+        choice_of(text, "sha1", "", "fresh")
     told = rotation_of({"a": text}, "sha1", "", "fresh")["problem"]
     assert "authkeys" in told and "s3cret" not in told
 

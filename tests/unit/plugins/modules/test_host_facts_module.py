@@ -23,7 +23,7 @@ class Module:
     """What the facts' collectors and the runner need of an AnsibleModule."""
 
     def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
-        self.params = {"questions": questions, "files": files, "drbd": [], "heartbeat": None, "queries": {}}
+        self.params = {"questions": questions, "files": files, "drbd": [], "queries": {}}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -68,17 +68,19 @@ def test_files_are_told_by_their_digest_and_notes_by_their_text(monkeypatch, tmp
 
 def test_drbd_and_heartbeat_are_asked_for_by_those_who_have_them(monkeypatch):
     monkeypatch.setattr(drbd_host, "is_idle", lambda _runner, resource: resource["name"] == "repl")
-    monkeypatch.setattr(engine_heartbeat, "is_idle", lambda _runner, asked: asked["groups"] == ["web"])
-    assert host_facts.idle(None, [{"name": "repl"}, {"name": "other"}], {"groups": ["web"]}) == {
-        "drbd": False, "heartbeat": True}
-    assert host_facts.idle(None, [{"name": "repl"}], None) == {"drbd": True}
+    monkeypatch.setattr(engine_heartbeat, "gather", lambda _runner, asked: asked["groups"])
+    found = host_facts.gather_for_roles(Host(), {
+        "both": {"drbd": [{"name": "repl"}, {"name": "other"}], "heartbeat": {"groups": ["web"]}}, "none": {}})
+    assert (found["both"]["idle"], found["both"]["heartbeat"]) == ({"drbd": False}, ["web"])
+    assert (found["none"]["idle"], "heartbeat" in found["none"]) == ({}, False)
+    assert host_facts.idle(None, [{"name": "repl"}]) == {"drbd": True}
 
 
 def test_nothing_of_the_groups_is_told(monkeypatch):
     class WithGroups(Module):
         def __init__(self) -> None:
             super().__init__({}, [])
-            self.params["heartbeat"] = {"groups": [{"password": "hush"}]}
+            self.params["queries"] = {"heartbeat": {"heartbeat": {"groups": [{"password": "hush"}]}}}
 
         def exit_json(self, **values: Any) -> None:
             super().exit_json(invocation=self.params, **values)
@@ -86,7 +88,7 @@ def test_nothing_of_the_groups_is_told(monkeypatch):
     monkeypatch.setattr(module, "AnsibleModule", lambda **_: WithGroups())
     with pytest.raises(Left) as left:
         module.main()
-    assert left.value.args[0]["answers"]["idle"] == {"heartbeat": False}
+    assert left.value.args[0]["roles"]["heartbeat"]["heartbeat"]["up_to_date"] is False
     assert "hush" not in str(left.value)
 
 
