@@ -147,108 +147,13 @@ pending:
   elements: str
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._storage import iscsi
-
-MOMENT = 0.5  # seconds between two looks for a device
-
-
-def argument_spec():
-    number = {"type": "int"}
-    return {
-        "targets": {"type": "list", "elements": "dict", "required": True, "options": {
-            "portal": {"type": "str", "required": True},
-            "iqn": {"type": "str", "required": True},
-            "startup": {"type": "str", "choices": ["automatic", "manual", "onboot"]},
-            "chap": {"type": "dict", "options": {
-                "user": {"type": "str"}, "password": {"type": "str", "no_log": True},
-                "user_in": {"type": "str"}, "password_in": {"type": "str", "no_log": True}}},
-            "timeouts": {"type": "dict", "options": {key: dict(number) for key in iscsi.TIMEOUTS}},
-            "options": {"type": "dict"},
-            "discovery": {"type": "bool", "default": True},
-            "login": {"type": "bool", "default": True}}},
-        "initiator_name": {"type": "str"},
-        "devices": {"type": "list", "elements": "path", "default": []},
-        "timeout": {"type": "int", "default": 60},
-    }
-
-
-def wanted_from(params):
-    """Turn the module's parameters into what is wanted."""
-    try:
-        targets = tuple(iscsi.parse_target(raw) for raw in params["targets"])
-    except ValueError as error:
-        raise iscsi.IscsiError("targets: %s; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
-    return iscsi.Wanted(targets, params["initiator_name"] or "")
-
-
-class Host:
-    """This host: reads records and sessions, and waits for devices."""
-
-    def __init__(self, runner, wanted, devices, timeout):
-        self.runner = runner
-        self.wanted = wanted
-        self.devices = devices
-        self.timeout = timeout
-        self.pending = None                     # settled by the first state that is read
-
-    def read(self):
-        """Read everything that is known of the declared targets."""
-        state = iscsi.State(
-            self.runner.has("iscsiadm"), iscsi.parse_initiator(self.runner.read_file(iscsi.NAME_FILE)),
-            systemd=self.runner.has("systemctl"))
-        if not state.tools:
-            return state
-        records = {}
-        for target in self.wanted.targets:
-            shown = self.runner.run(iscsi.record_of(target), accepted=(0, iscsi.NONE_FOUND)).out
-            records[target.name] = iscsi.parse_records(shown)
-        state = state._replace(records=records, sessions=self._sessions())
-        offered = {target.portal: self.ask(target.portal) for target in self.wanted.targets
-                   if iscsi.asks_first(state, self.wanted, target)}
-        state = state._replace(offered=offered)
-        if self.pending is None:
-            self.pending = iscsi.pending(state, self.wanted)
-        return state
-
-    def ask(self, portal):
-        """Ask a portal for its targets; nothing is stored."""
-        return iscsi.parse_offered(self.runner.run(iscsi.discovery_of(portal), seconds=60).out)
-
-    def _sessions(self):
-        shown = self.runner.run(("iscsiadm", "-m", "session"), accepted=(0, iscsi.NONE_FOUND))
-        sessions = iscsi.parse_sessions("" if shown.code else shown.out)
-        return tuple(each._replace(recovery=self._recovery(each.number)) for each in sessions)
-
-    def _recovery(self, number):
-        text = (self.runner.read_file(iscsi.RECOVERY % number) or "").strip()
-        return int(text) if text.isdigit() else None
-
-    def perform(self, action):
-        """Carry out one action of a plan."""
-        if isinstance(action, iscsi.Discover):
-            action = iscsi.new_record(action.target, self.ask(action.target.portal))
-        self.runner.perform(action)
-
-    def settle(self, state):
-        """Wait until the devices are there: the kernel finds them some time after the login."""
-        end = time.monotonic() + self.timeout
-        while True:
-            missing = [path for path in self.devices if not self.runner.is_block_device(path)]
-            if not missing:
-                return state
-            if time.monotonic() >= end:
-                raise iscsi.IscsiError(
-                    "%s did not come within %d s. Does a declared target serve it to this initiator (%s)? The names of "
-                    "what is there: ls -l /dev/disk/by-id" % (
-                        ", ".join(missing), self.timeout, state.initiator or "unnamed"))
-            time.sleep(MOMENT)
+from ..module_utils._storage.iscsi_host import Host, argument_spec, wanted_from
 
 
 def main():

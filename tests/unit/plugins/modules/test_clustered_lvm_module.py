@@ -1,12 +1,12 @@
-"""The front door clustered_lvm, on pretended hosts that share one disk: from nothing to running, killed anywhere."""
+"""The module clustered_lvm, on pretended hosts that share one disk: from nothing to running, killed anywhere."""
 import contextlib
 import json
 from collections import namedtuple
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import WriteFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm_setup
-from ansible_collections.linuxha.cluster.plugins.modules import clustered_lvm as door
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import lvm_host, lvm_setup
+from ansible_collections.linuxha.cluster.plugins.modules import clustered_lvm as module_under_test
 
 Output = namedtuple("Output", "code out err")
 MIB = 1 << 20
@@ -151,15 +151,15 @@ class Host:
 
 @pytest.fixture(name="go")
 def fixture_go(monkeypatch):
-    monkeypatch.setattr(door.os.path, "realpath", lambda path: path)
-    monkeypatch.setattr(door.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(lvm_host.os.path, "realpath", lambda path: path)
+    monkeypatch.setattr(lvm_host.time, "sleep", lambda seconds: None)
 
     def go(host, check_mode=False, **params):
         class Module:
             _diff = True  # as with --diff
 
             def __init__(self):
-                self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
+                self.params = {key: entry.get("default") for key, entry in module_under_test.argument_spec().items()}
                 self.params.update({"volume_groups": GROUPS, "creator": True, "elsewhere": []}, **params)
                 self.check_mode = check_mode
 
@@ -169,10 +169,10 @@ def fixture_go(monkeypatch):
             def fail_json(self, **results):
                 raise Ended(dict(results, failed=True))
 
-        monkeypatch.setattr(door, "AnsibleModule", lambda **kwargs: Module())
-        monkeypatch.setattr(door, "Runner", lambda module: host)
+        monkeypatch.setattr(module_under_test, "AnsibleModule", lambda **kwargs: Module())
+        monkeypatch.setattr(module_under_test, "Runner", lambda module: host)
         with pytest.raises(Ended) as ended:
-            door.main()
+            module_under_test.main()
         return ended.value.args[0]
     return go
 
@@ -253,7 +253,7 @@ def test_a_device_that_is_not_there_is_refused(go, monkeypatch):
     host = Host(Disk())
     host.there = set()
     assert "does not exist on this host" in go(host)["msg"]
-    monkeypatch.setattr(door.os.path, "exists", lambda path: True)
+    monkeypatch.setattr(lvm_host.os.path, "exists", lambda path: True)
     assert "is not a block device" in go(host)["msg"]
     assert "failed" not in go(host, check_mode=True, missing_devices="ignore")
 
@@ -327,7 +327,7 @@ def test_the_size_of_an_xfs_is_only_known_where_it_is_mounted(go):
 def test_a_volume_whose_place_is_not_known_is_not_looked_at(go, monkeypatch):
     host = Host(Disk())
     go(host)
-    monkeypatch.setattr(door.lvm, "place_of", lambda *found: None)
+    monkeypatch.setattr(lvm_host.lvm, "place_of", lambda *found: None)
     assert "not looked at" in go(host)["diff"]["after"]
 
 
@@ -379,7 +379,7 @@ def test_a_volume_on_two_devices_is_looked_at_where_it_begins(go):
 
 def test_a_devices_file_is_read_where_there_is_one(go):
     host = Host(Disk())
-    host.files[door.DEVICES_FILE] = "VERSION=1\n"
+    host.files[lvm_host.DEVICES_FILE] = "VERSION=1\n"
     assert go(host, check_mode=True, device_selection="auto", creator=False, setup_only=True)["changed"] is False
 
 

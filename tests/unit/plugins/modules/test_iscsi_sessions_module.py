@@ -1,10 +1,10 @@
-"""The front door iscsi_sessions, on a pretended initiator."""
+"""The module iscsi_sessions, on a pretended initiator."""
 from collections import namedtuple
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import WriteFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._storage import iscsi
-from ansible_collections.linuxha.cluster.plugins.modules import iscsi_sessions as door
+from ansible_collections.linuxha.cluster.plugins.module_utils._storage import iscsi, iscsi_host
+from ansible_collections.linuxha.cluster.plugins.modules import iscsi_sessions as module_under_test
 
 Output = namedtuple("Output", "code out err")
 IQN, OTHER = "iqn.2010-09.localdomain:disks", "iqn.2010-09.localdomain:other"
@@ -72,14 +72,14 @@ class Initiator:
 
 @pytest.fixture(name="go")
 def fixture_go(monkeypatch):
-    monkeypatch.setattr(door.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(iscsi_host.time, "sleep", lambda seconds: None)
 
     def go(host, check_mode=False, **params):
         class Module:
             _diff = True  # as with --diff
 
             def __init__(self):
-                self.params = {key: entry.get("default") for key, entry in door.argument_spec().items()}
+                self.params = {key: entry.get("default") for key, entry in module_under_test.argument_spec().items()}
                 self.params.update({"targets": [TARGET]}, **params)
                 self.check_mode = check_mode
 
@@ -89,10 +89,10 @@ def fixture_go(monkeypatch):
             def fail_json(self, **results):
                 raise Ended(dict(results, failed=True))
 
-        monkeypatch.setattr(door, "AnsibleModule", lambda **kwargs: Module())
-        monkeypatch.setattr(door, "Runner", lambda module: host)
+        monkeypatch.setattr(module_under_test, "AnsibleModule", lambda **kwargs: Module())
+        monkeypatch.setattr(module_under_test, "Runner", lambda module: host)
         with pytest.raises(Ended) as ended:
-            door.main()
+            module_under_test.main()
         return ended.value.args[0]
     return go
 
@@ -149,7 +149,7 @@ def test_devices_that_do_not_come_are_named(go):
 
 def test_devices_are_waited_for(go, monkeypatch):
     host = Initiator()
-    monkeypatch.setattr(door.time, "sleep", lambda seconds: host.devices.add("/dev/disk/by-id/b"))
+    monkeypatch.setattr(iscsi_host.time, "sleep", lambda seconds: host.devices.add("/dev/disk/by-id/b"))
     assert "failed" not in go(host, devices=["/dev/disk/by-id/b"])
 
 
