@@ -140,3 +140,20 @@ def test_all_that_heartbeat_keeps_running_is_started_so():
     lines = [line for line in ha_cf._programs(value, "/y") if line.startswith("respawn ")]
     assert len(lines) == 2
     assert all(ha_cf.PDEATHSIG in line for line in lines)
+
+
+# --- what the role waits for ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("started, restarted", [(-1, False), (0, False), (1, True)])
+def test_the_role_waits_until_heartbeat_has_started_after_ha_cf_was_written(tmp_path, started, restarted):
+    tasks = yaml.safe_load((ROOT / "roles/heartbeat/tasks/service.yml").read_text(encoding="utf-8"))
+    task = next(task for task in tasks if "has restarted" in task["name"])
+    written, created = tmp_path / "ha.cf", tmp_path / "register"
+    for path, when in ((written, 0), (created, started)):
+        path.touch()
+        os.utime(path, (1000 + when, 1000 + when))
+    argv = [word.replace("/etc/ha.d", str(tmp_path)).replace("/run/heartbeat", str(tmp_path))
+            for word in task["ansible.builtin.command"]["argv"]]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert (printed != "") == restarted
+    assert task["until"] == "__heartbeat_socket.stdout != ''"
