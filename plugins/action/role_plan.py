@@ -20,11 +20,11 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"roles", "private"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return the plan of a single role, and publish which roles have no changes."""
+        """Return the plan of a single role, of several only their changes; publish which roles have no changes."""
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
-        unchanged = set(cached.get("unchanged", ()))
+        unchanged, plans = set(cached.get("unchanged", ())), []
         for name in self._task.args["roles"]:
             role, _slash, entry_point = name.partition("/")
             facts = _facts_of_hosts(role, task_vars, self._task.args.get("private", ""))
@@ -43,10 +43,13 @@ class ActionModule(ActionBase):
                 unchanged.discard(name)
             elif self._task._role is None:  # what a role finds counts only for the variables that it was given
                 unchanged.add(name)
-            packages = sorted({*result.get("packages", ()), *plan.get("packages", ())})
-            result.update(plan if len(self._task.args["roles"]) == 1 else {}, packages=packages)
+            plans.append(plan)
+        if len(plans) != 1:  # a plan may contain secrets, and nobody applies several at once
+            plans = [{part: [each for plan in plans for each in plan.get(part, [])] for part in ("changes", "warnings")}
+                     | {"packages": sorted({each for plan in plans for each in plan.get("packages", [])})}]
+        result.update(plans[0])
         return dict(result, changed=False,
-                    ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged))})
+                    ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged), run=_roles.run_id())})
 
 
 def _facts_of_hosts(role: str, task_vars: dict[str, Any], private: str) -> dict[str, Any]:

@@ -1,39 +1,39 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say how the nodes of heartbeat go over to another secret while they hear each other."""
+"""Plan the change of the shared secret of a heartbeat cluster."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: authkeys_rotation
 author: The linuxha.cluster maintainers
 version_added: "0.1.0"
-short_description: Say how the nodes of heartbeat go over to another secret while they hear each other
+short_description: Plan the change of the shared secret of a heartbeat cluster
 description:
-  - Returns the text of each node's authkeys after each of three steps. All nodes must have taken over one step before
-    the first of them begins with the next.
-  - C(problem) says what is wrong with the files, and never what is in them. It is empty when all is well.
-  - A rotation that was killed goes on to the key that it had begun with, which is the last one in the files.
+  - Returns the text of each node's authkeys after each of three steps. All nodes must have applied one step before the
+    first of them begins with the next, so that they hear each other all the time.
+  - C(problem) names what is wrong with the files, never their content. It is empty when the rotation is possible.
+  - A rotation that was killed continues to the key that it had begun with, which is the last one in the files.
 options:
   _input:
     description: The text of C(/etc/ha.d/authkeys) of each node, by node.
     type: dict
     required: true
   method:
-    description: How messages are signed.
+    description: How packets are signed.
     type: str
     required: true
   given:
-    description: The secret that is to be in use. Empty for a new one.
+    description: The desired secret. Empty for a new one.
     type: str
     required: true
   fresh:
-    description: A secret nobody knows yet, for when none is given and no rotation has begun.
+    description: A new secret, used where none is given and no rotation has begun.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Plan the way to a new secret
+- name: Plan the keys of all nodes
   ansible.builtin.set_fact:
     steps: "{{ texts | linuxha.cluster.authkeys_rotation('sha1', '', new) }}"
   no_log: true
@@ -61,7 +61,7 @@ def authkeys_rotation(texts: dict, method: str, given: str, fresh: str) -> dict:
 
 
 class FilterModule:
-    """Front door for Jinja."""
+    """Entry point for Jinja."""
 
     def filters(self) -> dict:
         return {"authkeys_rotation": authkeys_rotation}

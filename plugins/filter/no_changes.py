@@ -40,11 +40,16 @@ _value:
 
 from typing import Any
 
+from ..plugin_utils import _roles
+
 
 def no_changes(hostvars: Any, role: str, hosts: list[str]) -> bool:
-    """Return whether the last plan of the role was empty on each of the hosts."""
-    return all(role in ((hostvars[host].get("ansible_facts") or {}).get("linuxha") or {}).get("unchanged", ())
-               for host in hosts)
+    """Return whether the last plan of the role in this run of Ansible was empty on each of the hosts."""
+    for host in hosts:
+        cached = (hostvars[host].get("ansible_facts") or {}).get("linuxha") or {}
+        if cached.get("run") != _roles.run_id() or role not in cached.get("unchanged", ()):
+            return False
+    return True
 
 
 class FilterModule:

@@ -133,10 +133,6 @@ options:
     description: Whether a reload is due even without a state file, since an earlier task writes none in check mode.
     type: bool
     default: false
-  seen:
-    description: The facts C(files) of M(linuxha.cluster.host_facts). Where they show that nothing has to change, the
-      module does not run on the host.
-    type: dict
 attributes:
   check_mode:
     support: full

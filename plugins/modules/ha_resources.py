@@ -251,11 +251,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._cman.engine import Rgmanager
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
-from ..module_utils._heartbeat.engine import Heartbeat
+from ..module_utils._heartbeat import engine as heartbeat
 from ..module_utils._pacemaker.cib_text import secrets_in
 from ..module_utils._pacemaker.engine import Pacemaker
 
-ENGINES = {"heartbeat": Heartbeat.of_module, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
+ENGINES = {"heartbeat": heartbeat.from_module, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
 
 
 def main():

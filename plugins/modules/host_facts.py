@@ -39,14 +39,6 @@ options:
     type: list
     elements: path
     default: []
-  heartbeat:
-    description:
-      - The groups of heartbeat, with what M(linuxha.cluster.ha_resources) would be given. Nothing is done to them.
-    type: dict
-    suboptions:
-      groups: {description: The groups., type: list, elements: dict, default: []}
-      nodes: {description: The nodes of the cluster., type: list, elements: str}
-      auto_failback: {description: Whether groups go back to their first node., type: bool}
 extends_documentation_fragment: [linuxha.cluster.attributes.facts]
 """
 
@@ -72,7 +64,7 @@ answers:
       be reloaded.
   returned: success
   type: dict
-  sample: {apache: "/usr/sbin/apache2ctl\n", idle: {heartbeat: true}}
+  sample: {apache: "/usr/sbin/apache2ctl\n"}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -86,7 +78,7 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     asked = dict(module.params)
     # Nothing of them is returned, so no answer needs to be censored.
-    del module.params["heartbeat"], module.params["queries"]
+    del module.params["queries"]
     module.no_log_values = set()
     try:
         module.exit_json(**answer(Runner(module), asked))

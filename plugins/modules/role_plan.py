@@ -14,6 +14,7 @@ description:
     that M(linuxha.cluster.host_facts) has gathered on the hosts of the batch. Nothing is sent to the host.
   - The roles of this collection run it themselves. A playbook runs it for several roles at once, after
     M(linuxha.cluster.host_facts); roles without changes then cost one skipped task each.
+  - For one role the whole plan is returned, for several only the changes and warnings of all of them.
 options:
   roles:
     description:

@@ -6,6 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..module_utils._core.argument_spec import schema_of
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
 ROLES = {"apache": "_apache.role", "clvm": "_storage.role", "drbd_failover": "_drbd.role",
-         "heartbeat": "_heartbeat.settings", "lvs_director": "_lvs.director_role",
+         "heartbeat": "_heartbeat.role", "lvs_director": "_lvs.director_role",
          "lvs_realserver": "_lvs.realserver_role", "ntp": "_ntp.role", "pacemaker": "_pacemaker.role",
          "rhcs_cman": "_cman.role"}
 MULTILINE = ("apache_directives", "apache_first_page")  # variables whose text may have several lines
@@ -90,6 +91,11 @@ def options_of(role: str) -> dict[str, Any]:
     file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
     return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+
+
+def run_id() -> int:
+    """Return what tells this run of Ansible from others: facts may come from a cache that an older run has filled."""
+    return os.getppid()  # plugins run in workers, children of one process for the whole run
 
 
 def plain(value: Any) -> Any:

@@ -47,8 +47,7 @@ UTILS = sorted(str(path.relative_to(MODULE_UTILS).with_suffix("")) for path in M
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 MANAGED_NODE = sorted(MODULE_UTILS.rglob("*.py")) + sorted((ROOT / "plugins/modules").glob("*.py"))
 TASK_FILES = sorted(path for part in ("tasks", "handlers") for path in ROOT.glob(f"roles/*/{part}/*.yml"))
-# A role that plans in Python keeps a few one-line values in Jinja, and no more. Those still to be converted:
-JINJA_PLANNERS = {"heartbeat"}
+# Roles decide in Python and keep a few one-line values in Jinja.
 MOST_PRIVATE_VARIABLES = 10
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml")) + sorted(ROOT.glob("site.yml"))
 
@@ -218,7 +217,7 @@ def test_variables_carry_the_roles_name(role):
     assert [name for name in sorted(internal) if not name.startswith(f"__{role}_")] == []
 
 
-@pytest.mark.parametrize("role", sorted(set(ROLES) - JINJA_PLANNERS))
+@pytest.mark.parametrize("role", ROLES)
 def test_roles_decide_in_python(role):
     files = sorted((ROOT / "roles" / role / "vars").glob("*.yml"))
     private = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()

@@ -131,7 +131,6 @@ def argument_spec() -> Dict[str, Any]:
             "accepted": {"type": "list", "elements": "int", "default": [0]},
             "running": strings, "timeout": {"type": "int", "default": 120}}},
         "due": {"type": "bool", "default": False},
-        "seen": {"type": "dict"},
     }
 
 
@@ -203,22 +202,6 @@ def predict_changes(facts: Mapping[str, Any], desired: DesiredFiles) -> List[str
             found[place.path] = there._replace(content=text if same else text + "\n# other")
     state = State(found, pending=facts["pending"].get(desired.daemon, ""))
     return [action.sentence for action in plan_files(state, desired).actions]
-
-
-def is_up_to_date(seen: Mapping[str, Any], desired: DesiredFiles) -> bool:
-    """Return whether the facts of a host (``files`` by path, ``pending`` state files) need no change."""
-    unseen = {place.path for place in desired.files + desired.folders}.difference(seen["files"])
-    if unseen or seen["pending"].get(desired.daemon) or any(file.mount for file in desired.files):
-        return False
-    found = {folder.path: Found(**seen["files"][folder.path]) for folder in desired.folders}
-    for file in desired.files:
-        there = Found(**seen["files"][file.path])
-        text = file.content or ""
-        found[file.path] = there._replace(content=text if there.content == _digest(text) else text + "\n# other")
-    try:
-        return not plan_files(State(found), desired).actions
-    except HaError:
-        return False
 
 
 def _digest(text: str) -> str:

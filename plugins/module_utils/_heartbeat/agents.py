@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What heartbeat's resource agents need on a host, and whether virtual addresses fit its networks.
 
-An agent that cannot start makes heartbeat give up its whole group on both nodes, so it is looked for beforehand.
+An agent that cannot start makes heartbeat give up its whole group on both nodes, so it is checked beforehand.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -37,11 +37,11 @@ class Address(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """One service as systemd knows it."""
+    """One service of systemd."""
 
     name: str
     known: bool
-    at_boot: str  # systemd's word: enabled, disabled, generated, static, ...
+    at_boot: str  # UnitFileState: enabled, disabled, generated, static, ...
     active: bool
 
 
@@ -91,7 +91,7 @@ def parse_addresses(output: str) -> Tuple[Address, ...]:
 
 
 def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: bool) -> Tuple[List[str], List[str]]:
-    """Look at virtual addresses (``address[/prefix[/nic]]``) that are new to a host. Returns faults and doubts.
+    """Check virtual addresses (``address[/prefix[/nic]]``) that are new to a host. Returns faults and doubts.
 
     ``holder``: the host may hold them already, left by an earlier run that did not come to its end.
     """

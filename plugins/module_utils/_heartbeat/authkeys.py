@@ -1,9 +1,10 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Thinking room for heartbeat's authkeys: the keys of a node, and how a cluster goes over to another one.
+"""heartbeat's authkeys: the keys of a node, which key a cluster shares, and how it changes to another one.
 
-heartbeat signs with one of its keys and takes what is signed with any of them. A message carries the key's number. So a
-new key has a number of its own, and it is first known everywhere, then used everywhere, and then the old one goes.
+heartbeat signs with one of its keys and accepts what is signed with any of them. A packet carries the key's number. So
+a new key gets a number of its own; all nodes get it beside the old one, then sign with it, and then the old one is
+removed.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -13,7 +14,7 @@ from .._core.plan import HaError
 
 
 class SecretError(HaError):
-    """The authkeys file of a node is not to be understood. Its text never says what is in it."""
+    """The authkeys file of a node cannot be read. The message never contains a secret."""
 
 
 class Key(NamedTuple):
@@ -33,9 +34,9 @@ class Keys(NamedTuple):
 class Rotation(NamedTuple):
     """The keys of each node, after each step."""
 
-    add: Dict[str, Keys]   # all know the new key
-    sign: Dict[str, Keys]  # all use it
-    drop: Dict[str, Keys]  # all know nothing else
+    add: Dict[str, Keys]   # all have the new key
+    sign: Dict[str, Keys]  # all sign with it
+    drop: Dict[str, Keys]  # all have only the new key
 
 
 def parse_keys(text: str) -> Keys:
@@ -57,14 +58,25 @@ def parse_keys(text: str) -> Keys:
 
 
 def signing_key(keys: Keys) -> Optional[Key]:
-    """Return the key in use; None when the file says nothing."""
+    """Return the key in use; None when the file has none."""
     return dict(keys.known).get(keys.used)
 
 
 def render_keys(keys: Keys) -> str:
-    """Write authkeys. The key that is to stay is the last one: a rotation that was killed goes on from there."""
+    """Return the text of authkeys. The key that stays is the last one: a killed rotation continues from there."""
     lines = ["%d %s %s" % (number, key.method, key.secret) for number, key in keys.known]
     return "\n".join(["auth %d" % keys.used] + lines) + "\n"
+
+
+def choose_keys(kept: Keys, method: str, given: str, fresh: str) -> Keys:
+    """Return the one key that a cluster shares: with the secret that is given, else the kept one, else a fresh one.
+
+    The number is kept: packets carry it.
+    """
+    old = signing_key(kept)
+    secret = given or (old.secret if old else "") or fresh
+    number = kept.used or 1
+    return Keys(number, ((number, Key(method, "" if method == "crc" else secret)),))
 
 
 def plan_rotation(nodes: Dict[str, Keys], given: Optional[Key], fresh: Key) -> Rotation:

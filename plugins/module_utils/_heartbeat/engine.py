@@ -1,21 +1,25 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The engine heartbeat of ha_resources: how the host is read. What changes is decided in haresources.
+"""The engine heartbeat of ha_resources, and what the role heartbeat gathers: how the host is read.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
 import glob
+import hashlib
 import os
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .._core.file_state import read_state
 from .._core.plan import HaError, Plan
 from .._model import resource_groups as groups
-from . import agents, haresources, resources as heartbeat_words
-from .resources import Token
+from . import agents, haresources
+from .authkeys import SecretError, parse_keys
+from .resources import Cluster, Token, check_groups, parse_cluster, token_of, without_no_peer
 
 CONFIGURATION = "/etc/ha.d/ha.cf"
 HARESOURCES = "/etc/ha.d/haresources"
+AUTHKEYS = "/etc/ha.d/authkeys"
 
 
 def locate(agent: str) -> Optional[str]:
@@ -28,19 +32,20 @@ def locate(agent: str) -> Optional[str]:
 
 
 def starts_at_boot(unit: agents.Unit) -> bool:
-    """Say whether the system starts a service; one that has only an init script has its links in /etc/rc?.d."""
+    """Return whether the system starts a service; one that has only an init script has its links in /etc/rc?.d."""
     if unit.at_boot == "generated":
         return bool(glob.glob("/etc/rc[2-5].d/S[0-9][0-9]" + unit.name))
     return unit.at_boot in ("enabled", "enabled-runtime")
 
 
 class Heartbeat:
-    """The parameters of the module, and how to read the host.
+    """The groups that are asked for, and how to read the host.
 
-    ``warn`` gets each warning. ``lenient``: what is missing on the host is a warning, not an error.
+    ``warn`` is called with each doubt; ``lenient``: what the host lacks is such a doubt, it may come yet.
     """
 
-    def __init__(self, params: Mapping[str, Any], runner: Any, warn: Callable[[str], None], lenient: bool) -> None:
+    def __init__(self, params: Mapping[str, Any], runner: Any, warn: Callable[[str], Any],
+                 lenient: bool = False) -> None:
         self.params, self.runner, self.warn, self.lenient = params, runner, warn, lenient
         self.here = os.uname().nodename
         self.groups: Tuple[groups.Group, ...] = ()
@@ -62,7 +67,7 @@ class Heartbeat:
         return haresources.State(text, self.holding() if running else "")
 
     def holding(self) -> str:
-        """Return which groups heartbeat runs here; wait for a move that is under way."""
+        """Return what heartbeat holds; wait for a move of groups to end."""
         until = time.time() + self.params["wait"]
         while True:
             word = haresources.parse_holding(self.runner.run(["cl_status", "rscstatus"]).out)
@@ -72,16 +77,16 @@ class Heartbeat:
 
     def check_cluster(self, running: bool) -> None:
         """Compare the groups with the cluster that runs, is configured, or is about to be."""
-        known = heartbeat_words.parse_cluster(self.runner.read_file(CONFIGURATION) or "")
+        known = parse_cluster(self.runner.read_file(CONFIGURATION) or "")
         nodes = tuple(self.params["nodes"] or known.nodes)
         failback = known.auto_failback if self.params["auto_failback"] is None else self.params["auto_failback"]
         if running:
-            live = heartbeat_words.without_no_peer(self.runner.run(["cl_status", "listnodes", "-n"]).out.split())
+            live = without_no_peer(self.runner.run(["cl_status", "listnodes", "-n"]).out.split())
             if nodes and sorted(live) != sorted(node.lower() for node in nodes):
                 raise HaError("nodes: %s; heartbeat runs here with %s, expected these. To change them, stop heartbeat "
                               "on all of them and remove /var/lib/heartbeat/hostcache"
                               % (", ".join(nodes), ", ".join(live)))
-        faults = heartbeat_words.check_groups(self.groups, heartbeat_words.Cluster(nodes, failback))
+        faults = check_groups(self.groups, Cluster(nodes, failback))
         if nodes and self.here.lower() not in [node.lower() for node in nodes]:
             faults.append("nodes: %s; this host is %s (uname -n), expected it among them"
                           % (", ".join(nodes), self.here))
@@ -89,8 +94,8 @@ class Heartbeat:
             raise HaError("\n".join(faults))
 
     def plan(self, current: haresources.State) -> Plan:
-        """Plan the change, and check that this host has what it needs."""
-        tokens = [heartbeat_words.token_of(resource) for group in self.groups if group.state == "present"
+        """Plan the change, after a check that this host could run the groups."""
+        tokens = [token_of(resource) for group in self.groups if group.state == "present"
                   for resource in group.resources]
         lines = haresources.parse_haresources(current.text or "")
         known = [token for line in lines for token in line.tokens]
@@ -107,7 +112,7 @@ class Heartbeat:
         return wanted
 
     def is_there(self, need: agents.Need) -> bool:
-        """Say whether the host has what an agent needs."""
+        """Return whether the host has what an agent needs."""
         checks: Dict[str, Callable[[str], Any]] = {
             "agent": locate, "tool": self.runner.has, "directory": os.path.isdir, "file": os.path.exists,
             "device": self.runner.is_block_device}
@@ -150,12 +155,23 @@ class Heartbeat:
         return {"running": bool(state.holding), "holding": state.holding, "services": services}
 
 
-def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
-    """Whether ha_resources would find heartbeat running and its groups up to date, and change nothing."""
-    warnings: List[str] = []
-    params = {"groups": asked["groups"], "nodes": asked.get("nodes"), "auto_failback": asked.get("auto_failback"),
-              "path": None, "restart": False, "wait": 0}
-    engine = Heartbeat(params, runner, warnings.append, lenient=False)
+def from_module(module: Any, runner: Any) -> Heartbeat:
+    """Return the engine for the module ha_resources."""
+    missing = module.params["missing"]
+    return Heartbeat(module.params, runner, module.warn,
+                     missing == "warn" or (missing is None and module.check_mode))
+
+
+def gather(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what the role heartbeat plans with: whether the groups are up to date, and the keys, by digest."""
+    return {"up_to_date": is_up_to_date(runner, asked), "authkeys": digest_keys(read_state(AUTHKEYS).content)}
+
+
+def is_up_to_date(runner: Any, asked: Mapping[str, Any]) -> bool:
+    """Return whether heartbeat runs, and ha_resources would change nothing and warn of nothing."""
+    doubts: List[str] = []
+    engine = Heartbeat({"groups": asked["groups"], "nodes": asked.get("nodes"), "path": None, "restart": False,
+                        "auto_failback": asked.get("auto_failback"), "wait": 0}, runner, doubts.append)
     try:
         state = engine.read()
         plan = engine.plan(state)
@@ -163,4 +179,14 @@ def is_idle(runner: Any, asked: Mapping[str, Any]) -> bool:
     except HaError:  # the module reports what is wrong
         return False
     steady = state.holding not in ("", "transition")
-    return steady and not plan.actions and not warnings and not any(each["at_boot"] for each in services)
+    return steady and not plan.actions and not doubts and not any(each["at_boot"] for each in services)
+
+
+def digest_keys(text: str) -> Dict[str, Any]:
+    """Return the keys of authkeys with the digest of each secret, or why they cannot be read."""
+    try:
+        keys = parse_keys(text)
+    except SecretError as error:
+        return {"problem": str(error), "used": 0, "known": []}
+    return {"problem": "", "used": keys.used, "known": [
+        [number, key.method, hashlib.sha256(key.secret.encode()).hexdigest()] for number, key in keys.known]}

@@ -24,11 +24,11 @@ _BARE_ADDRESS = re.compile(r"[0-9][^\s]*\.[0-9][^\s]*\.[0-9][^\s]*\.[0-9][^\s]*\
 _MARKER = re.compile(r"[ \t]*#[ \t]*group:[ \t]*(\S+)[ \t]*\r?\n?\Z")
 _ADDRESS_AGENTS = ("IPaddr", "IPaddr2", "IPv6addr")
 _ANYWHERE = ("MailTo", "Delay", "AudibleAlarm", "WinPopup")  # may be in several groups
-_APART = _ADDRESS_AGENTS + _ANYWHERE  # what starts after these does not lean on them
+_APART = _ADDRESS_AGENTS + _ANYWHERE  # what starts after these does not depend on them
 
 
 class HaresourcesError(HaError):
-    """The file, or a group, cannot be what is asked for."""
+    """The file, or a group, cannot be as desired."""
 
 
 class Line(NamedTuple):
@@ -114,7 +114,7 @@ def identity(token: Token) -> Optional[Tuple[str, str]]:
 
 
 def same_resource(old: Token, new: Token) -> bool:
-    """Say whether ``new``, once running, is what ``old`` started: an address may change its agent and gain details."""
+    """Return whether ``new`` is the same resource as ``old``: an address may change its agent and gain details."""
     if old == new:
         return True
     if old.agent not in _ADDRESS_AGENTS or identity(old) != identity(new):
@@ -186,8 +186,8 @@ def _check_unique(lines: Sequence[Line], names: Sequence[str]) -> None:
                                        % (line.group, key))
 
 
-def _leans(token: Token) -> bool:
-    """Say whether what starts after this may stand on it: storage, and agents of which nothing is known."""
+def _may_be_needed(token: Token) -> bool:
+    """Return whether what starts later may depend on this: storage, and agents of which nothing is known."""
     return bool(token.arguments) and token.agent not in _APART + ("ldirectord",)
 
 
@@ -200,19 +200,19 @@ def _check_order(name: str, old: Sequence[Token], new: Sequence[Token]) -> None:
     for tokens, others in ((old, new), (new, old)):
         for place, token in enumerate(tokens):
             staying = [each for each in tokens[place + 1:] if each.agent not in _APART and _has(others, each)]
-            if staying and _leans(token) and not _has(others, token):
+            if staying and _may_be_needed(token) and not _has(others, token):
                 raise _refusal(name, token, staying[0])
     kept = [token for token in new if _has(old, token) and token.agent not in _APART]
     before = [token for token in old if _has(new, token) and token.agent not in _APART]
     for place, token in enumerate(kept):
         for later in kept[place + 1:]:
-            if before.index(later) < before.index(token) and (_leans(token) or _leans(later)):
+            if before.index(later) < before.index(token) and (_may_be_needed(token) or _may_be_needed(later)):
                 raise _refusal(name, token, later)
 
 
 def _refusal(group: str, token: Token, staying: Token) -> HaresourcesError:
     return HaresourcesError(
-        "group %s: %s cannot be changed or moved without restarting %s, which may lean on it and does not change; "
+        "group %s: %s cannot be changed or moved without restarting %s, which may depend on it and does not change; "
         "nothing was done. Once the group may be down for a while, allow it (restart: true, the role's "
         "heartbeat_allow_outage)"
         % (group, render_token(token), render_token(staying)))
@@ -231,7 +231,7 @@ def _command(group: str, token: Token, verb: str, scripts: Dict[str, str]) -> Co
 
 
 class Item(NamedTuple):
-    """One resource that a group loses or gets. ``again``: of a group that starts again from there on."""
+    """One resource that a group loses or gets. ``again``: of a group that restarts from there on."""
 
     group: str
     token: Token
@@ -266,7 +266,7 @@ def plan_live(changes: Sequence[Change], here: str, holding: str, scripts: Dict[
     """Plan what this node starts and stops: heartbeat's own account says which groups it holds, by preferred node.
 
     A new group starts on the node that holds the groups of its preferred node: another one would be outside of
-    heartbeat's account. The other node only gets the file. With ``restart``, what leans on a change starts again.
+    heartbeat's account. The other node only gets the file. With ``restart``, what depends on a change restarts.
     """
     lost: Dict[bool, List[Item]] = {True: [], False: []}
     gained: Dict[bool, List[Item]] = {True: [], False: []}

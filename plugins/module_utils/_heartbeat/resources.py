@@ -1,8 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Resource groups in heartbeat's words, and what heartbeat cannot say of them.
-
-A lower room: shared by the room of haresources and by the one that checks a role's variables.
+"""Resource groups as heartbeat writes them in haresources, and what heartbeat cannot express.
 
 Private to linuxha.cluster; nothing outside may import it.
 """
@@ -12,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 from .._model import resource_groups as _groups
 
 # heartbeat starts nothing before it has heard of another node or has given it up, even where there is none. The role
-# gives a node that is alone this one beside it, which never lives and is not told of.
+# adds this name to a node that is alone. No machine has it, and no report names it.
 NO_PEER = "no-second-node"
 TRANSITION = "heartbeat is moving groups between the nodes at this moment"
 LONGEST_LINE = 4000  # heartbeat reads lines into a buffer of 5120 bytes
@@ -27,7 +25,7 @@ class Token(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """What ha.cf says of the cluster. ``auto_failback`` is None when it is not said or is ``legacy``."""
+    """The cluster in ha.cf. ``auto_failback`` is None when it is not set or is ``legacy``."""
 
     nodes: Tuple[str, ...]
     auto_failback: Optional[bool]
@@ -44,7 +42,7 @@ def render_token(token: Token) -> str:
 
 
 def token_of(resource: _groups.Resource) -> Token:
-    """Say a resource in heartbeat's words."""
+    """Return the agent and arguments of a resource."""
     if isinstance(resource, _groups.Ip):
         word = resource.address + ("" if resource.prefix is None else "/%d" % resource.prefix)
         return Token("IPaddr2", (word + ("/" + resource.nic if resource.nic else ""),))
@@ -93,8 +91,8 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
             if not _WORD.match(word) or "::" in word]
 
 
-def _strange_words(where: str, group: _groups.Group) -> List[str]:
-    """List what only other cluster managers know: heartbeat has lines, and no more to say of them."""
+def _unsupported(where: str, group: _groups.Group) -> List[str]:
+    """List what only other cluster managers support: a line of haresources has no options."""
     faults = ["%s.%s: %s; heartbeat has no such thing, expected none" % (where, key, value) for key, value in (
         ("everywhere", group.everywhere), ("after", ", ".join(group.after)), ("restarts", group.restarts),
         ("restart_window", group.restart_window), ("running_on", group.running_on), ("frozen", group.frozen)) if value]
@@ -107,7 +105,7 @@ def _strange_words(where: str, group: _groups.Group) -> List[str]:
 
 
 def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = "groups") -> List[str]:
-    """List what heartbeat cannot do of what the groups ask for. ``name`` is what the user calls the list."""
+    """List what heartbeat cannot do of what the groups ask for. ``name`` is the variable's name."""
     faults: List[str] = []
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
@@ -126,7 +124,7 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
         if None not in (group.failback, cluster.auto_failback) and group.failback != cluster.auto_failback:
             faults.append("%s.failback: %s; heartbeat has one auto_failback for all, expected %s like that"
                           % (where, group.failback, cluster.auto_failback))
-        faults += _strange_words(where, group)
+        faults += _unsupported(where, group)
         for number, resource in enumerate(group.resources):
             faults += _resource_faults("%s.resources[%d]" % (where, number), resource)
         length = sum(len(render_token(token_of(resource))) + 1 for resource in group.resources)

@@ -116,12 +116,9 @@ VARIABLES = Mapping({
 
 # --- rules between them ---------------------------------------------------------------------------------------------
 
-def _check_nodes(found: Settings, hosts: Sequence[str]) -> Iterator[str]:
+def _check_nodes(found: Settings) -> Iterator[str]:
     if len({node.lower() for node in found["heartbeat_nodes"]}) < len(found["heartbeat_nodes"]):
         yield fault("heartbeat_nodes[1]", found["heartbeat_nodes"][1], TAKEN)
-    for index, node in enumerate(found["heartbeat_nodes"]):
-        if node not in hosts:
-            yield fault("heartbeat_nodes[%d]" % index, node, "a host of this play and batch (%s)" % ", ".join(hosts))
 
 
 def _check_times(found: Settings, settings: Settings) -> Iterator[str]:
@@ -183,10 +180,10 @@ def _check_secret(settings: Settings) -> Iterator[str]:
         yield fault("heartbeat_secret_file", path, "a file that holds " + SECRET_EXPECTED)
 
 
-def given_secret(settings: Settings) -> str:
+def given_secret(settings: Any) -> str:
     """Return the secret of the inventory, or of its file on the controller; "" when there is none."""
     if not settings.get("heartbeat_secret_file"):
-        return settings.get("heartbeat_secret") or ""
+        return str(settings.get("heartbeat_secret") or "")
     with open(os.path.expanduser(settings["heartbeat_secret_file"]), encoding="utf-8", errors="replace") as file:
         return file.read().strip()
 
@@ -201,10 +198,13 @@ def _check_groups(settings: Settings) -> List[str]:
     return heartbeat_words.check_groups(groups, cluster, name)
 
 
-def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
-    """Return one message for each variable of the role that breaks a rule of heartbeat; names and types are right."""
+def check_settings(settings: Settings, _hosts: Sequence[str]) -> List[str]:
+    """Return one message for each variable of the role that breaks a rule of heartbeat; names and types are right.
+
+    Whether the nodes are hosts of the play is known when their facts are: see _heartbeat.role.
+    """
     found, faults = read(VARIABLES, settings)
     if not faults:
-        faults += [*_check_nodes(found, hosts), *_check_times(found, settings), *_check_media(found),
+        faults += [*_check_nodes(found), *_check_times(found, settings), *_check_media(found),
                    *_check_pings(found, settings), *_check_programs(found)]
     return faults + list(_check_secret(settings)) + _check_groups(settings)

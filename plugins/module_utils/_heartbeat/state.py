@@ -1,9 +1,9 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What heartbeat says of itself through ``cl_status``, and the groups of its haresources.
+"""What heartbeat reports through ``cl_status``, and the groups of its haresources.
 
-heartbeat knows of a node only which share of the groups it holds itself: local (its own), foreign (the other node's),
-all or none. So a group is either started here, or this node does not know.
+heartbeat reports of a node only which share of the groups it holds itself: local (its own), foreign (the other node's),
+all or none. So a group is either started here, or its state is unknown to this node.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -18,10 +18,10 @@ _MEMBERS = ("active", "up")  # "up" is a node that heartbeat has just seen and d
 
 
 class Heartbeat(NamedTuple):
-    """What was read. ``holding`` is None when heartbeat did not say, ``text`` when there is no haresources."""
+    """What was read. ``holding`` is None when heartbeat did not report it, ``text`` without haresources."""
 
     here: str
-    statuses: Tuple[Tuple[str, str], ...]  # node and the word of cl_status nodestatus
+    statuses: Tuple[Tuple[str, str], ...]  # node and what cl_status nodestatus prints
     holding: Optional[str]
     text: Optional[str]
 
@@ -55,13 +55,13 @@ def _groups(found: Heartbeat, holding: str) -> Tuple[Group, ...]:
 
 
 def combine(found: Heartbeat, warnings: Sequence[str]) -> Clustat:
-    """Put together what a heartbeat that runs says. It knows no quorum and no votes."""
-    told = list(warnings)
+    """Return the state of a running heartbeat. It has no quorum and no votes."""
+    messages = list(warnings)
     groups = None if found.holding is None or found.text is None else _groups(found, found.holding)
     if found.text is None:
-        told.append("there is no haresources on this host; what heartbeat would run is not known")
+        messages.append("there is no haresources on this host; what heartbeat would run is not known")
     if found.holding == "transition":
-        told.append(TRANSITION)
+        messages.append(TRANSITION)
     nodes = tuple(_node(name, status, found.here) for name, status in found.statuses)
     return Clustat("heartbeat", Running(True, None if found.holding is None else True), Cluster(), nodes, (), groups,
-                   tuple(told))
+                   tuple(messages))

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from .._core import host_output, units as systemd
 from .._drbd import resource as drbd
-from .._heartbeat import resources as heartbeat_words
+from .._heartbeat.resources import unit_of
 from .._lvs import ipvs, ldirectord, proc_ip_vs as ipvs_kernel
 from .._ntp import clock as ntp
 
@@ -128,7 +128,7 @@ def disk_facts(output: str) -> List[Dict[str, Any]]:
 def list_units(clustat: Optional[Dict[str, Any]]) -> List[str]:
     """Return the units to read: the known services, and those that heartbeat starts by their name."""
     groups = clustat["groups"] if clustat and clustat["engine"] == "heartbeat" else None
-    names = [heartbeat_words.unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
+    names = [unit_of(resource) for group in groups or () for resource in group["resources"] or ()]
     return ["%s.service" % name for name in dict.fromkeys(DAEMONS + OTHERS + tuple(names))
             if re.match(r"[\w@.-]+\Z", name)]
 

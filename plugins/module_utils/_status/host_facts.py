@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import socket
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping
 
 from .._core import units as systemd
 from .._core.config_files import STATE_FILES, seen_from
@@ -62,15 +62,6 @@ def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
             for resource in resources if node in resource["nodes"]}
 
 
-def idle(runner: Any, heartbeat: Optional[Mapping[str, Any]]) -> Dict[str, bool]:
-    """Return whether the module ha_resources would have nothing to do. Only what is asked for is read and loaded."""
-    found: Dict[str, bool] = {}
-    if heartbeat:
-        from .._heartbeat import engine as engine_heartbeat  # noqa: PLC0415
-        found["heartbeat"] = engine_heartbeat.is_idle(runner, heartbeat)
-    return found
-
-
 QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
          "declared", "iscsi", "lvm", "ipvs")
 KERNEL_TABLE = "/proc/net/ip_vs"
@@ -110,7 +101,10 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             "mounts": {path: os.path.ismount(path) for path in query.get("mounts", ())},
             "declared": query.get("declared", {}),
             "drbd": read_drbd(runner, query.get("drbd", [])),
-            "idle": dict(idle(runner, query.get("heartbeat")), **_idle_storage(runner, query))}
+            "idle": _idle_storage(runner, query)}
+        if "heartbeat" in query:
+            from .._heartbeat import engine  # noqa: PLC0415 (loads slowly)
+            found[role]["heartbeat"] = engine.gather(runner, query["heartbeat"])
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
             outputs = outputs or pacemaker_facts.read(runner)
@@ -168,23 +162,17 @@ def read_table(runner: Any) -> str:
 
 def argument_spec() -> Dict[str, Any]:
     """Return the options of the module."""
-    strings: Dict[str, Any] = {"type": "list", "elements": "str"}
     return {
         # The host's log, written before anything else, does not get the queries: there may be passwords in them.
         "queries": {"type": "dict", "default": {}, "no_log": True},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
-        # The host's log, written before anything else, does not get the groups: there may be passwords in them.
-        "heartbeat": {"type": "dict", "options": {
-            "groups": {"type": "list", "elements": "dict", "default": [], "no_log": True},
-            "nodes": strings,
-            "auto_failback": {"type": "bool"}}},
     }
 
 
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]), idle=idle(runner, asked["heartbeat"]))
+    answers.update(files=look_at(asked["files"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}

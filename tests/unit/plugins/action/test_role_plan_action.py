@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.linuxha.cluster.plugins.action import host_facts, role_plan
 from ansible_collections.linuxha.cluster.plugins.filter.no_changes import FilterModule
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import role as heartbeat
 from ansible_collections.linuxha.cluster.plugins.module_utils._ntp import role as ntp
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import role as pacemaker
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
@@ -45,7 +46,7 @@ def act(monkeypatch):
 
 
 def facts(*unchanged: str, **roles: Any) -> dict[str, Any]:
-    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged)}}}
+    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged), "run": _roles.run_id()}}}
 
 
 def test_facts_are_gathered_once_for_all_roles_and_kept(act):
@@ -130,7 +131,8 @@ def test_another_entry_point_may_change_some_nodes_only(act, planner, monkeypatc
 
 def test_plans_of_several_roles_are_not_mixed(act, planner):
     own = facts(ntp={"todo": ["chrony"]})
-    assert "changes" not in act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "ntp/remove"]).result
+    result = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "ntp/remove"]).result
+    assert set(result) == {"changed", "ansible_facts", "changes", "warnings", "packages"}
 
 
 def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
@@ -157,6 +159,17 @@ def test_the_packages_of_several_roles_are_put_together(act, monkeypatch):
                  "pacemaker_without_fencing": True}
     done = act(role_plan, {**own, **variables, "hostvars": {"a": own}}, roles=["ntp", "pacemaker"])
     assert done.result["packages"] == ["chrony", "corosync", "lvm2"]
+
+
+def test_of_several_roles_only_the_changes_are_returned(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda *_arguments: {"changes": ["install chrony"], "files": "long"})
+    monkeypatch.setattr(heartbeat, "plan", lambda *_arguments: {
+        "changes": ["write ha.cf"], "warnings": ["weak"], "files": "hush"})
+    own = {"heartbeat_nodes": ["a"], "heartbeat_bcast": ["eth1"], **facts(ntp={}, heartbeat={})}
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, _hosts: (settings, []))
+    done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "heartbeat"])
+    assert {name: value for name, value in done.result.items() if name != "ansible_facts"} == {
+        "changed": False, "changes": ["install chrony", "write ha.cf"], "packages": [], "warnings": ["weak"]}
 
 
 def test_a_plan_without_facts_is_refused(act):
@@ -194,6 +207,8 @@ def test_wrong_variables_are_refused_by_the_plan_too(act):
 
 @pytest.mark.parametrize("hosts, answer", [
     ({"a": facts("ntp"), "b": facts("ntp")}, True), ({"a": facts("ntp"), "b": facts()}, False),
-    ({"a": facts("ntp"), "b": {}}, False), ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
+    ({"a": facts("ntp"), "b": {}}, False),
+    ({"a": {"ansible_facts": {"linuxha": {"unchanged": ["ntp"], "run": "older, from a cache"}}}}, False),
+    ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
 def test_no_changes_means_none_on_any_host(hosts, answer):
     assert no_changes(hosts, "ntp", list(hosts)) is answer

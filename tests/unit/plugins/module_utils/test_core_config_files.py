@@ -238,7 +238,8 @@ PLACES = st.one_of(st.just(core.Found()), st.builds(core.Found, st.sampled_from(
 def facts_of(found: dict[str, core.Found], pending: str = "") -> dict[str, Any]:
     """What host_facts returns of them."""
     files = {path: core.seen_from(each) for path, each in found.items()}
-    return {"files": files, "pending": {"d": pending} if pending else {}}
+    mounts = {"/mnt": not any(each.kind == "unmounted" for each in found.values())}
+    return {"files": files, "pending": {"d": pending} if pending else {}, "mounts": mounts}
 
 
 @given(FILES, FOLDERS, st.one_of(FOUND, PLACES), st.one_of(FOUND, PLACES), st.sampled_from(["", "/a\n"]), st.booleans())
@@ -246,10 +247,12 @@ def test_the_facts_show_whether_anything_has_to_change(file, folder, found, plac
     desired = core.DesiredFiles((file,), (folder,), "d", RELOAD if reload else None)
     state = core.State({file.path: found, folder.path: place}, pending)
     try:
-        idle = not core.plan_files(state, desired).actions and not pending
+        expected = [action.sentence for action in core.plan_files(state, desired).actions]
     except HaError:
-        idle = False
-    assert core.is_up_to_date(facts_of(state.found, pending), desired) == idle
+        with pytest.raises(HaError):
+            core.predict_changes(facts_of(state.found, pending), desired)
+        return
+    assert core.predict_changes(facts_of(state.found, pending), desired) == expected
 
 
 @pytest.mark.parametrize("content", [None, "", "text"])
@@ -257,17 +260,20 @@ def test_the_facts_distinguish_texts_without_holding_them(content):
     file = SITE._replace(content=content)
     for there in ("", "text", "text\n# other", "\n# other"):
         found = NEW._replace(content=there)
-        assert core.is_up_to_date(facts_of({SITE.path: found}), core.DesiredFiles((file,))) == (content == there)
+        made = core.predict_changes(facts_of({SITE.path: found}), core.DesiredFiles((file,)))
+        assert (not made) == (content == there)
         assert not there or there not in str(facts_of({SITE.path: found}))
-    assert core.is_up_to_date(facts_of({SITE.path: core.Found()}), core.DesiredFiles((file,))) == (content is None)
+    made = core.predict_changes(facts_of({SITE.path: core.Found()}), core.DesiredFiles((file,)))
+    assert (not made) == (content is None)
 
 
-def test_what_was_not_gathered_or_is_due_is_not_up_to_date():
+def test_what_is_due_is_a_change_and_what_is_unmounted_is_none():
     desired = core.DesiredFiles((SITE,), (core.Folder("/d"),), "d", RELOAD)
-    all_right = {SITE.path: NEW, "/d": core.Found("folder")}
-    assert core.is_up_to_date(facts_of(all_right), desired)
-    assert not core.is_up_to_date(facts_of({SITE.path: NEW}), desired)
-    assert not core.is_up_to_date(facts_of({"/d": all_right["/d"]}), desired)
-    assert not core.is_up_to_date(facts_of(all_right), desired._replace(due=True))
-    assert not core.is_up_to_date(facts_of(all_right), desired._replace(files=(SITE._replace(mount="/mnt"),)))
-    assert not core.is_up_to_date(facts_of(dict(all_right, **{"/d": core.Found("other")})), desired)
+    all_right = facts_of({SITE.path: NEW, "/d": core.Found("folder")})
+    assert core.predict_changes(all_right, desired) == []
+    assert core.predict_changes(all_right, desired._replace(due=True))[0] == "reload d"
+    other = core.DesiredFiles((SITE._replace(content="other", mount="/mnt"),))
+    assert core.predict_changes(dict(all_right, mounts={"/mnt": False}), other) == []
+    assert core.predict_changes(dict(all_right, mounts={"/mnt": True}), other) == ["replace " + SITE.path]
+    with pytest.raises(HaError):
+        core.predict_changes(facts_of({SITE.path: NEW, "/d": core.Found("other")}), desired)

@@ -7,14 +7,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import agents as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import agents
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/heartbeat"
-HOST = room.parse_addresses((FIXTURES / "iproute2-6.1-addr.txt").read_text(encoding="utf-8"))
+HOST = agents.parse_addresses((FIXTURES / "iproute2-6.1-addr.txt").read_text(encoding="utf-8"))
 
 
 def test_each_need_is_listed_once() -> None:
-    needs = room.list_needs([("IPaddr2", ("10.0.0.1",)), ("IPaddr2", ("10.0.0.2",)), ("apache2", ())])
+    needs = agents.list_needs([("IPaddr2", ("10.0.0.1",)), ("IPaddr2", ("10.0.0.2",)), ("apache2", ())])
     assert [(need.kind, need.name) for need in needs] == [
         ("agent", "IPaddr2"),
         ("file", "/usr/lib/ocf/resource.d/heartbeat/IPaddr2"),
@@ -29,22 +29,22 @@ def test_each_need_is_listed_once() -> None:
     [("/dev/drbd0", ["directory"]), ("/dev/sda1", ["directory", "device"]), ("UUID=1234", ["directory"])],
 )
 def test_a_filesystem_needs_its_mount_point_and_a_device_that_is_not_drbds(device: str, kinds: list[str]) -> None:
-    needs = room.list_needs([("Filesystem", (device, "/mnt/repl"))])
+    needs = agents.list_needs([("Filesystem", (device, "/mnt/repl"))])
     assert [need.kind for need in needs if need.kind not in ("agent", "file")] == kinds
 
 
 def test_addresses_are_read() -> None:
     assert (
-        room.Address("lo", "127.0.0.1", 8),
-        room.Address("eth0", "192.168.69.14", 24),
-        room.Address("eth1", "10.0.0.1", 8),
+        agents.Address("lo", "127.0.0.1", 8),
+        agents.Address("eth0", "192.168.69.14", 24),
+        agents.Address("eth1", "10.0.0.1", 8),
     ) == HOST
-    assert room.parse_addresses("") == ()
+    assert agents.parse_addresses("") == ()
 
 
 def test_text_instead_of_json_is_refused() -> None:
-    with pytest.raises(room.AgentsError, match="expected iproute2"):
-        room.parse_addresses("Option -json is unknown")
+    with pytest.raises(agents.AgentsError, match="expected iproute2"):
+        agents.parse_addresses("Option -json is unknown")
 
 
 ADDRESSES = [
@@ -64,20 +64,20 @@ ADDRESSES = [
 
 @pytest.mark.parametrize(("word", "holder", "fault", "doubt"), ADDRESSES)
 def test_an_address_must_fit_the_host(word: str, holder: bool, fault: str | None, doubt: str | None) -> None:
-    faults, doubts = room.check_addresses([word], HOST, holder)
+    faults, doubts = agents.check_addresses([word], HOST, holder)
     for found, said in ((faults, fault), (doubts, doubt)):
         assert len(found) == (1 if said else 0)
         assert (said or "") in "".join(found)
 
 
 def test_a_host_without_networks_is_told_so() -> None:
-    assert "(it has none)" in room.check_addresses(["10.0.0.1"], (), False)[0][0]
+    assert "(it has none)" in agents.check_addresses(["10.0.0.1"], (), False)[0][0]
 
 
 def test_units_are_read() -> None:
-    assert room.parse_units((FIXTURES / "systemctl-252-show.txt").read_text(encoding="utf-8")) == (
-        room.Unit("apache2", True, "enabled", True),
-        room.Unit("nosuch", False, "", False),
-        room.Unit("heartbeat", True, "generated", False),
+    assert agents.parse_units((FIXTURES / "systemctl-252-show.txt").read_text(encoding="utf-8")) == (
+        agents.Unit("apache2", True, "enabled", True),
+        agents.Unit("nosuch", False, "", False),
+        agents.Unit("heartbeat", True, "generated", False),
     )
-    assert room.parse_units("\n\nLoadState=loaded\n\nId=a.socket") == (room.Unit("a.socket", False, "", False),)
+    assert agents.parse_units("\n\nLoadState=loaded\n\nId=a.socket") == (agents.Unit("a.socket", False, "", False),)

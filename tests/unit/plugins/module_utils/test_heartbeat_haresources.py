@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, WriteFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import haresources as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import haresources
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat.resources import Token
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import resource_groups as _groups
 from hypothesis import given, strategies as st
@@ -35,10 +35,11 @@ def group(name: str = "web", resources: Any = None, nodes: Any = ("debian1", "de
     return {"name": name, "nodes": list(nodes), "resources": RESOURCES if resources is None else resources, **more}
 
 
-def plan(text: str | None, groups: list[Any], holding: str = "", here: str = "debian1", **more: bool) -> room.Plan:
+def plan(text: str | None, groups: list[Any], holding: str = "", here: str = "debian1",
+         **more: bool) -> haresources.Plan:
     scripts = {"apache2": "/etc/init.d/apache2"}
-    return room.plan_haresources(
-        room.State(text, holding), _groups.parse_groups(groups), here, PATH, scripts, **more
+    return haresources.plan_haresources(
+        haresources.State(text, holding), _groups.parse_groups(groups), here, PATH, scripts, **more
     )
 
 
@@ -53,7 +54,7 @@ def with_resources(*resources: Any) -> list[Any]:
 
 
 def test_a_line_is_read_as_heartbeat_reads_it() -> None:
-    (comment, line) = room.parse_haresources(ARTICLE)
+    (comment, line) = haresources.parse_haresources(ARTICLE)
     assert comment.node == ""
     assert line.node == "debian1"
     assert line.tokens == (
@@ -67,7 +68,8 @@ def test_a_line_is_read_as_heartbeat_reads_it() -> None:
 
 
 def test_continued_lines_and_comments_behind_resources_are_read() -> None:
-    lines = room.parse_haresources("\ndebian1\tapache2 \\\n  Delay::3\nnode2 x # apache2\n# a \\\nlast 10.0.0.1/8/eth1")
+    lines = haresources.parse_haresources(
+        "\ndebian1\tapache2 \\\n  Delay::3\nnode2 x # apache2\n# a \\\nlast 10.0.0.1/8/eth1")
     assert [(line.node, line.tokens) for line in lines if line.node] == [
         ("debian1", (Token("apache2", ()), Token("Delay", ("3",)))),
         ("node2", (Token("x", ()),)),
@@ -76,12 +78,12 @@ def test_continued_lines_and_comments_behind_resources_are_read() -> None:
 
 
 def test_a_backslash_at_the_end_of_the_file_continues_nothing() -> None:
-    assert room.parse_haresources("debian1 apache2 \\")[0].tokens == (Token("apache2", ()),)
+    assert haresources.parse_haresources("debian1 apache2 \\")[0].tokens == (Token("apache2", ()),)
 
 
 @given(st.text(alphabet="ab# \t\\\n:.1/\r", max_size=200))
 def test_reading_and_rendering_any_text_gives_it_back(text: str) -> None:
-    assert room.render_haresources(room.parse_haresources(text)) == text
+    assert haresources.render_haresources(haresources.parse_haresources(text)) == text
 
 
 NAMES = st.from_regex(r"\A[a-z][a-z0-9]{0,8}\Z")
@@ -108,20 +110,20 @@ def several_groups(draw: Any) -> list[Any]:
     ]
 
 
-@given(several_groups(), st.sampled_from(room.HOLDINGS + ("",)))
+@given(several_groups(), st.sampled_from(haresources.HOLDINGS + ("",)))
 def test_planning_what_is_there_gives_no_action(groups: list[Any], holding: str) -> None:
     there = plan(None, groups).predicted.text
     assert plan(there, groups, holding).actions == ()
-    read = [line for line in room.parse_haresources(there) if line.node]
+    read = [line for line in haresources.parse_haresources(there) if line.node]
     assert [(line.group, line.tokens) for line in read] == [
-        (each.name, room.render_line(each).tokens) for each in _groups.parse_groups(groups)
+        (each.name, haresources.render_line(each).tokens) for each in _groups.parse_groups(groups)
     ]
 
 
 def test_a_missing_file_is_made() -> None:
     (action,) = plan(None, [group()]).actions
-    assert action == WriteFile("write " + PATH, PATH, room.HEADER + WEB_LINE)
-    assert plan(None, []).predicted.text == room.HEADER
+    assert action == WriteFile("write " + PATH, PATH, haresources.HEADER + WEB_LINE)
+    assert plan(None, []).predicted.text == haresources.HEADER
 
 
 def test_a_line_written_by_hand_is_adopted_not_doubled() -> None:
@@ -166,24 +168,24 @@ def test_a_file_that_heartbeat_would_mix_up_is_refused(text: str, groups: list[A
     if said is None:
         assert plan(text, groups).actions
         return
-    with pytest.raises(room.HaresourcesError) as caught:
+    with pytest.raises(haresources.HaresourcesError) as caught:
         plan(text, groups)
     assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(("word", "agent"), [("10.0.0.1", "IPaddr"), ("10.0.0.1/8/eth0", "IPaddr"), ("a.b.c.d", None)])
 def test_only_what_looks_like_an_address_is_one(word: str, agent: str | None) -> None:
-    assert room.parse_token(word).agent == (agent or word)
+    assert haresources.parse_token(word).agent == (agent or word)
 
 
-@pytest.mark.parametrize("word", room.HOLDINGS)
+@pytest.mark.parametrize("word", haresources.HOLDINGS)
 def test_heartbeats_words_are_read(word: str) -> None:
-    assert room.parse_holding(word + "\n") == word
+    assert haresources.parse_holding(word + "\n") == word
 
 
 def test_another_word_is_refused() -> None:
-    with pytest.raises(room.HaresourcesError, match="expected one of none, local"):
-        room.parse_holding("This node is holding all resources.")
+    with pytest.raises(haresources.HaresourcesError, match="expected one of none, local"):
+        haresources.parse_holding("This node is holding all resources.")
 
 
 LIVE = [
@@ -286,7 +288,7 @@ REFUSED_LIVE = [
 
 @pytest.mark.parametrize(("groups", "holding", "said"), REFUSED_LIVE)
 def test_what_would_disturb_the_rest_is_refused(groups: list[Any], holding: str, said: str) -> None:
-    with pytest.raises(room.HaresourcesError) as caught:
+    with pytest.raises(haresources.HaresourcesError) as caught:
         plan(WEB_LINE, groups, holding)
     assert said in str(caught.value)
     assert plan(WEB_LINE, groups, "").actions
@@ -346,5 +348,5 @@ def test_after_any_change_that_may_restart_what_runs_is_what_is_declared(order: 
         else:
             assert name not in names
             names.append(name)
-    lines = [line for line in room.parse_haresources(result.predicted.text) if line.node]
-    assert sorted(names) == sorted(room.render_token(token) for token in lines[0].tokens)
+    lines = [line for line in haresources.parse_haresources(result.predicted.text) if line.node]
+    assert sorted(names) == sorted(haresources.render_token(token) for token in lines[0].tokens)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import state as room
+from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import state as heartbeat_state
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster_state as shape
 from hypothesis import given, strategies as st
 
@@ -17,7 +17,7 @@ NODES = (("debian1", "active"), ("debian2", "dead"))
 
 
 def state(holding: str | None = "local", text: str | None = TEXT, here: str = "debian1") -> shape.Clustat:
-    return room.combine(room.Heartbeat(here, NODES, holding, text), [])
+    return heartbeat_state.combine(heartbeat_state.Heartbeat(here, NODES, holding, text), [])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_article_is_read() -> None:
 
 
 def test_nodes_are_what_heartbeat_says() -> None:
-    found = room.combine(room.Heartbeat("Debian1", (*NODES, ("debian3", "up")), "all", ""), [])
+    found = heartbeat_state.combine(heartbeat_state.Heartbeat("Debian1", (*NODES, ("debian3", "up")), "all", ""), [])
     assert [(node.local, node.member, node.online, node.pending) for node in found.nodes or ()] == [
         (True, True, True, False),
         (False, False, False, False),
@@ -75,8 +75,8 @@ def test_what_heartbeat_does_not_say_is_not_known() -> None:
 
 
 def test_node_names_come_one_a_line() -> None:
-    assert room.parse_nodes("debian1\ndebian2\n") == ("debian1", "debian2")
-    assert room.parse_nodes("lb\nno-second-node\n") == ("lb",)
+    assert heartbeat_state.parse_nodes("debian1\ndebian2\n") == ("debian1", "debian2")
+    assert heartbeat_state.parse_nodes("lb\nno-second-node\n") == ("lb",)
 
 
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True), max_size=5))

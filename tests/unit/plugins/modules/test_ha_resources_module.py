@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -145,26 +146,49 @@ def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> 
     assert Host(groups=[]).go()["services"] == []
 
 
-def test_a_look_says_whether_there_is_anything_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def idle(words: list[str], text: str = LINE, **changes: Any) -> bool:
+def test_the_role_gathers_whether_the_groups_are_up_to_date(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def up_to_date(words: list[str], text: str = LINE, **changes: Any) -> bool:
         host = Host(words, {PATH: text})
         asked = {name: host.params[name] for name in ("groups", "nodes", "auto_failback")}
-        said = engines.is_idle(host, {**asked, **changes})
+        found = engines.gather(host, {**asked, **changes})
         assert (host.done, host.files[PATH]) == ([], text)
-        return said
+        digest = hashlib.sha256(b"hush").hexdigest()
+        assert found["authkeys"] == {"problem": "", "used": 1, "known": [[1, "sha1", digest]]}
+        return found["up_to_date"]
 
+    (tmp_path / "authkeys").write_text("auth 1\n1 sha1 hush\n")
+    monkeypatch.setattr(engines, "AUTHKEYS", str(tmp_path / "authkeys"))
     monkeypatch.setattr(engines.glob, "glob", lambda pattern: [])
     own = [dict(WEB, resources=WEB["resources"][:1])]
     monkeypatch.setattr(engines, "HARESOURCES", PATH)
     monkeypatch.setattr(engines, "starts_at_boot", lambda unit: False)
-    assert idle(["all"]) and idle(["foreign"])
-    assert not idle(["stopped"])                                 # it is to be started
-    assert not idle(["transition"])                              # it is not known yet what will be
-    assert not idle(["all"], "")                                 # the groups are to be written
-    assert not idle(["all"], groups=own)
-    assert not idle(["all"], nodes=["debian1", "debian3"])       # and this the module has to explain
+    assert up_to_date(["all"]) and up_to_date(["foreign"])
+    assert not up_to_date(["stopped"])                                 # it is to be started
+    assert not up_to_date(["transition"])                              # it is not known yet what will be
+    assert not up_to_date(["all"], "")                                 # the groups are to be written
+    assert not up_to_date(["all"], groups=own)
+    assert not up_to_date(["all"], nodes=["debian1", "debian3"])       # and this the module has to explain
     monkeypatch.setattr(engines, "starts_at_boot", lambda unit: True)
-    assert not idle(["all"])                                     # a service is to be taken out of boot
+    assert not up_to_date(["all"])                                     # a service is to be taken out of boot
+
+
+def test_a_doubt_of_the_engine_is_for_the_module_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "HARESOURCES", PATH)
+    monkeypatch.setattr(engines, "starts_at_boot", lambda unit: False)
+    host = Host(["all"], {PATH: LINE})
+    asked = {name: host.params[name] for name in ("groups", "nodes", "auto_failback")}
+    assert engines.is_up_to_date(host, asked)
+    monkeypatch.setattr(engines.Heartbeat, "check_new_addresses", lambda self, *_words: self.warn("a doubt") or [])
+    assert not engines.is_up_to_date(host, asked)
+
+
+@pytest.mark.parametrize("text", ["s3cret\n", "auth 2\n1 sha1 s3cret\n"])
+def test_the_keys_of_a_broken_authkeys_are_not_gathered(text: str) -> None:
+    found = engines.digest_keys(text)
+    assert (found["used"], found["known"]) == (0, []) and found["problem"].startswith("authkeys: ")
+    assert "s3cret" not in str(found)
+
 
 
 def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ class Module:
     """What the facts' collectors and the runner need of an AnsibleModule."""
 
     def __init__(self, questions: dict[str, Any], files: list[str]) -> None:
-        self.params = {"questions": questions, "files": files, "heartbeat": None, "queries": {}}
+        self.params = {"questions": questions, "files": files, "queries": {}}
 
     def get_bin_path(self, name: str, **_more: Any) -> str | None:
         return shutil.which(name)
@@ -52,7 +52,7 @@ def test_all_questions_are_answered_whatever_their_exit_code(monkeypatch):
                n=["echo", 1])
     answers = {"words": "a\nb", "fails": "", "absent": "", "n": "1\n"}
     assert (seen["changed"], seen["answers"]) == (
-        False, {**answers, "idle": {}, "files": {"files": {}, "pending": {}}})
+        False, {**answers, "files": {"files": {}, "pending": {}}})
 
 
 def test_files_are_returned_by_their_digest_and_state_files_by_their_text(monkeypatch, tmp_path):
@@ -68,10 +68,10 @@ def test_files_are_returned_by_their_digest_and_state_files_by_their_text(monkey
     assert "hush" not in str(told)
 
 
-def test_heartbeat_is_asked_for_by_those_who_have_it(monkeypatch):
-    monkeypatch.setattr(engine_heartbeat, "is_idle", lambda _runner, asked: asked["groups"] == ["web"])
-    assert host_facts.idle(None, {"groups": ["web"]}) == {"heartbeat": True}
-    assert host_facts.idle(None, None) == {}
+def test_heartbeat_is_read_for_those_who_have_it(monkeypatch):
+    monkeypatch.setattr(engine_heartbeat, "gather", lambda _runner, asked: asked["groups"])
+    found = host_facts.gather_for_roles(Host(), {"one": {"heartbeat": {"groups": ["web"]}}, "none": {}})
+    assert (found["one"]["heartbeat"], "heartbeat" in found["none"]) == (["web"], False)
 
 
 def test_drbd_is_read_of_the_resources_that_name_this_host(monkeypatch):
@@ -86,7 +86,7 @@ def test_nothing_of_the_groups_is_returned(monkeypatch):
     class WithGroups(Module):
         def __init__(self) -> None:
             super().__init__({}, [])
-            self.params["heartbeat"] = {"groups": [{"password": "hush"}]}
+            self.params["queries"] = {"heartbeat": {"heartbeat": {"groups": [{"password": "hush"}]}}}
 
         def exit_json(self, **values: Any) -> None:
             super().exit_json(invocation=self.params, **values)
@@ -94,7 +94,7 @@ def test_nothing_of_the_groups_is_returned(monkeypatch):
     monkeypatch.setattr(module, "AnsibleModule", lambda **_: WithGroups())
     with pytest.raises(Left) as left:
         module.main()
-    assert left.value.args[0]["answers"]["idle"] == {"heartbeat": False}
+    assert left.value.args[0]["roles"]["heartbeat"]["heartbeat"]["up_to_date"] is False
     assert "hush" not in str(left.value)
 
 
