@@ -1,13 +1,14 @@
-# Everything starts here: `make lab` shows the web pair at work, `make test` checks all that CI checks.
-# Both set up what they need; the work itself is in lab/ (Python, standard library only) and in the playbooks.
+# Everything starts here: `make lab` builds and shows the web pair, `make test` runs all that CI runs.
+# Both install what they need; the work itself is in lab/ (Python, standard library only) and in the playbooks.
 
 PYTHON ?= python3
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment lab test lint units sanity molecule clusters chaos kills bench clean
+.PHONY: help environment test-environment host test-time lab test lint units sanity molecule clusters chaos kills bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -18,10 +19,16 @@ environment: ## Install what is missing: Debian packages and the Python environm
 test-environment:
 	@$(PYTHON) -m lab.environment requirements.txt requirements-test.txt
 
-lab: environment ## Boot the lab, run site.yml on it and show how to pull the plug
-	@$(PYTHON) -m lab.demonstrate
+host: environment
+	@$(PYTHON) -m lab check
 
-test: test-environment lint units sanity molecule ## Everything that CI runs
+lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
+	@$(PYTHON) -m lab.demo
+
+test: test-time host lint units sanity molecule ## Everything that CI runs
+
+test-time:
+	@echo "make test takes about 33 minutes on two idle CPUs"
 
 lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
@@ -29,7 +36,7 @@ lint: test-environment ## Check style, types, YAML and playbooks
 	mypy
 	ANSIBLE_HOME=$(CURDIR)/.cache/lint ansible-lint --offline
 
-units: test-environment ## Test parsing, planning and the lab's own code; no machine needed
+units: test-environment ## Run the unit tests; no machine needed
 	coverage erase
 	coverage run -m pytest tests/unit
 	coverage report --skip-covered
@@ -39,11 +46,11 @@ units: test-environment ## Test parsing, planning and the lab's own code; no mac
 sanity: test-environment ## Build the collection and run ansible-test sanity on what was built
 	$(VENV)/python tests/run_sanity.py
 
-molecule: test-environment ## Build clusters from bare machines in a lab of their own and break them
+molecule: host test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
 
-clusters: test-environment ## The farm and the magi, built and broken too: more than an hour, so not a part of test
+clusters: host test-environment ## The same for the farm, the magi and long operations: more than an hour, so not in test
 	molecule test --scenario-name lvs_farm
 	molecule test --scenario-name magi
 	molecule test --scenario-name magi_cman
@@ -52,15 +59,15 @@ clusters: test-environment ## The farm and the magi, built and broken too: more 
 KIND ?= web_pair
 COUNT ?= 20
 
-chaos: environment ## Break a cluster at random: make chaos KIND=magi COUNT=20 SEED=7 ONLY=12 (of a run to be repeated)
-	@$(PYTHON) -m lab.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+chaos: host ## Inject random faults: make chaos KIND=magi COUNT=20 SEED=7 ONLY=12 (of a run to be repeated)
+	@$(PYTHON) -m lab.harness.chaos $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-kills: environment ## Kill runs that edit a cluster at random moments: make kills COUNT=20 SEED=7
-	@$(PYTHON) -m lab.kills $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
+kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT=20 SEED=7
+	@$(PYTHON) -m lab.harness.killed_runs $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
-bench: environment ## Measure what it costs beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
+bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
 	@PYTHONPATH=$(CURDIR) $(VENV)/python tests/bench/bench.py $(PARTS)
 
-clean: ## End the lab and remove what make made in this checkout (the cache of images stays)
+clean: ## End the lab and remove what make created in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy
 	rm -rf .venv .lab .cache

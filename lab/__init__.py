@@ -8,6 +8,11 @@ The machines are described in an Ansible inventory; ``python3 -m lab --help`` dr
     lab.power_off("debian1")
 """
 
+import sys
+
+if sys.version_info < (3, 10):  # before the imports: the modules need it to be read at all
+    sys.exit(f"lab: Python {sys.version.split()[0]} is not supported; expected 3.10 or newer")
+
 from lab.api import Lab
 from lab.errors import LabError
 

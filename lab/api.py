@@ -11,28 +11,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import connect, host, kernel, machines
-from lab.client import NOT_RUNNING, KeeperClient
+from lab import host, kernel, machines, ssh_proxy
 from lab.errors import LabError
 from lab.hardware import Hardware
 from lab.image import Image
 from lab.machines import Inventory, Machine
 from lab.paths import CHECKOUT, Paths, paths_of
 from lab.progress import step
+from lab.supervisor_client import NOT_RUNNING, SupervisorClient
 
-BOOT_LIMIT = 180.0  # seconds; a slow host in ptrace mode with many machines needs the most
-HALT_LIMIT = 60.0
+BOOT_TIMEOUT = 180.0  # seconds; a slow host in ptrace mode with many machines needs the most
+SHUTDOWN_TIMEOUT = 60.0
 HOST_KEY_ALIAS = "linuxha-lab-guest"
 
 
 class Lab:
-    """One lab. Its machines come from an inventory; what it makes is in ``paths``."""
+    """One lab. Its machines come from an inventory; what it creates is in ``paths``."""
 
     def __init__(self, paths: Paths, inventory: Path, release: str | None = None) -> None:
         self.paths = paths
         self._inventory_path = inventory
         self._release = release
-        self._keeper = KeeperClient(paths)
+        self._supervisor = SupervisorClient(paths)
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -47,7 +47,7 @@ class Lab:
     def open(cls, state: str | None = None, inventory: str | None = None, release: str | None = None) -> "Lab":
         """Open the lab in ``state`` (default: $LINUXHA_LAB or .lab) with ``inventory`` (default: inventories/lab).
 
-        ``release`` (default: $LINUXHA_LAB_RELEASE) takes the place of the inventory's ``lab_release`` on every machine.
+        ``release`` (default: $LINUXHA_LAB_RELEASE) replaces the inventory's ``lab_release`` on every machine.
         """
         chosen = inventory or os.environ.get("LINUXHA_LAB_INVENTORY") or str(CHECKOUT / "inventories/lab")
         return cls(paths_of(state), Path(chosen).absolute(), release or os.environ.get("LINUXHA_LAB_RELEASE"))
@@ -57,37 +57,37 @@ class Lab:
     def up(self, names: Iterable[str] = (), wait: bool = True) -> list[str]:
         """Start the named machines or groups (default: all with lab_autostart); return those that were off."""
         chosen = self._named(names) or [m.name for m in self.inventory.machines.values() if m.autostart]
-        wanted = [self.machine(name) for name in chosen]
-        if not wanted:
-            raise LabError(f"{self._inventory_path} describes no machine: no host has lab_nics")
+        desired = [self.machine(name) for name in chosen]
+        if not desired:
+            raise LabError(f"{self._inventory_path} describes no machine; expected hosts with lab_nics")
         status = self.status()["machines"]
-        missing = [m for m in wanted if status[m.name]["state"] == "off"]
+        missing = [m for m in desired if status[m.name]["state"] == "off"]
         if not missing:
             return []
         host.check()
         core = kernel.get(self.paths.cache)
         images = {m.name: self._hardware.image_of(m) for m in missing}
         self._prepare(images.values())
-        self._keeper.start()
-        self._keeper.ask("segments", bridges=self._hardware.bridges())
+        self._supervisor.start()
+        self._supervisor.request("segments", bridges=self._hardware.bridges())
         for machine in missing:
-            self._keeper.ask("power-on", **self._hardware.assemble(machine, core, images[machine.name]))
+            self._supervisor.request("power-on", **self._hardware.assemble(machine, core, images[machine.name]))
         if wait:
             with step(f"boot {', '.join(m.name for m in missing)}") as now:
                 for machine in missing:
-                    now.say(f"waiting for {machine.name}")
+                    now.detail(f"waiting for {machine.name}")
                     self.wait_for_ssh(machine.name)
         return [m.name for m in missing]
 
     def down(self, names: Iterable[str] = ()) -> list[str]:
-        """Shut the named machines (default: all) down in an orderly way; return those that ran."""
+        """Shut down the named machines (default: all); return those that ran."""
         status = self.status()["machines"]
         chosen = [n for n in (self._named(names) or sorted(status)) if status[self.machine(n).name]["state"] != "off"]
         for name in chosen:
             if status[name]["state"] == "paused":
                 self.resume(name)
             self.ssh(name, "systemctl", "poweroff", check=False)
-        deadline = time.monotonic() + HALT_LIMIT
+        deadline = time.monotonic() + SHUTDOWN_TIMEOUT
         while chosen and time.monotonic() < deadline and any(self.state(n) != "off" for n in chosen):
             time.sleep(0.2)
         for name in chosen:
@@ -99,69 +99,71 @@ class Lab:
         self.up([name])
 
     def power_off(self, name: str) -> None:
-        """Take the power away at once, as pulling the plug does. The disks keep what was written."""
-        self._keeper.ask("power-off", name=self.machine(name).name)
-        self._hang_up(name)
+        """Switch the power off at once, as pulling the plug does. The disks keep what was written."""
+        self._supervisor.request("power-off", name=self.machine(name).name)
+        self._disconnect(name)
 
     def boot_bare(self, name: str) -> None:
-        """Boot a bare machine in the place of one, which loses its power and all its disks; wait for its sshd."""
+        """Replace a machine by a bare one: it loses its power and all its disks, and is booted; wait for its sshd."""
         machine = self.machine(name)
         if self.state(name) != "off":
             self.power_off(name)
         system = self.paths.disk(machine.name, "ubda")
         others = (self.paths.disk(machine.name, disk) for disk in machine.disks)
-        for path in (system, system.with_suffix(".made-of"), *others):
+        for path in (system, system.with_suffix(".image"), *others):
             path.unlink(missing_ok=True)
         self.power_on(name)
 
     def pause(self, name: str) -> None:
-        """Stop the machine in its tracks."""
-        self._keeper.ask("pause", name=self.machine(name).name)
+        """Freeze the machine."""
+        self._supervisor.request("pause", name=self.machine(name).name)
 
     def resume(self, name: str) -> None:
-        """Let a paused machine go on."""
-        self._keeper.ask("resume", name=self.machine(name).name)
+        """Let a frozen machine continue."""
+        self._supervisor.request("resume", name=self.machine(name).name)
 
     def cut(self, name: str, nic: str, only: str = "") -> None:
-        """Pull the cable of ``nic``; with ``only``, to_guest or from_guest, what goes that way is lost and no more."""
+        """Pull the cable of ``nic``; with ``only``, to_guest or from_guest, lose the frames of that direction only."""
         if only not in ("", "to_guest", "from_guest"):
-            raise LabError(f"cut: only is '{only}'; expected to_guest or from_guest")
+            raise LabError(f"only: {only} is not valid; expected to_guest or from_guest")
         if not only:
-            self._keeper.ask("cut", name=self.machine(name).name, nic=nic)
+            self._supervisor.request("cut", name=self.machine(name).name, nic=nic)
             return
         ways = {way: [float(way == only), 0.0] for way in ("to_guest", "from_guest")}
-        self._keeper.ask("degrade", name=self.machine(name).name, nic=nic, **ways)
+        self._supervisor.request("degrade", name=self.machine(name).name, nic=nic, **ways)
 
     def mend(self, name: str, nic: str) -> None:
-        """Put the cable of ``nic`` back in, and a good one."""
-        self._keeper.ask("mend", name=self.machine(name).name, nic=nic)
+        """Plug a good cable into ``nic``."""
+        self._supervisor.request("mend", name=self.machine(name).name, nic=nic)
 
     def grow(self, name: str, disk: str, size: str) -> None:
-        """Put a larger disk in the place of one of a machine that is off, with the same content at its beginning."""
+        """Enlarge a disk of a machine that is off; it keeps its content."""
         machine = self.machine(name)
-        path, wanted = self.paths.disk(name, disk), machines.size_of(f"{name}: {disk}", size)
+        path, bytes_ = self.paths.disk(name, disk), machines.size_of(f"{name}: {disk}", size)
         if disk not in machine.disks or not path.exists():
-            raise LabError(f"{name} has no disk '{disk}'; it has: {', '.join(machine.disks) or 'none'}")
+            raise LabError(f"disk: {disk} is not valid; expected one of {name}: {', '.join(machine.disks) or 'none'}")
         if self.state(name) != "off":
-            raise LabError(f"{name} is {self.state(name)}; it sees its disks' sizes when it starts, `power-off` it")
-        if wanted < path.stat().st_size:
-            raise LabError(f"{name}: {disk} has {path.stat().st_size} bytes; expected more, not {size}")
-        os.truncate(path, wanted)
+            raise LabError(
+                f"cannot grow {disk} on {name}: it is {self.state(name)}. To continue: python3 -m lab power-off {name}"
+            )
+        if bytes_ < path.stat().st_size:
+            raise LabError(f"size: {size} is not valid; expected more than {path.stat().st_size} bytes")
+        os.truncate(path, bytes_)
 
     def degrade(self, name: str, nic: str, loss: float = 0.0, delay: float = 0.0) -> None:
         """Make the cable of ``nic`` lose a share (0 to 1) of the frames and delay the rest, in both directions."""
-        self._keeper.ask(
+        self._supervisor.request(
             "degrade", name=self.machine(name).name, nic=nic, to_guest=[loss, delay], from_guest=[loss, delay]
         )
 
     def destroy(self) -> None:
-        """End the lab and remove all that it made, except what all labs share (the cache)."""
-        self._keeper.end()
-        for line in self.paths.run.glob("ssh-*"):
-            self._hang_up(line.name.partition("-")[2])
+        """End the lab and remove all that it created, except what all labs share (the cache)."""
+        self._supervisor.end()
+        for connection in self.paths.run.glob("ssh-*"):
+            self._disconnect(connection.name.partition("-")[2])
         for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
             shutil.rmtree(folder, ignore_errors=True)
-        for name in ("ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "keeper.log", "inventory.json"):
+        for name in ("ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "supervisor.log", "inventory.json"):
             (self.paths.state / name).unlink(missing_ok=True)
         if self.paths.state.is_dir() and not any(self.paths.state.iterdir()):
             self.paths.state.rmdir()
@@ -174,17 +176,17 @@ class Lab:
         """Return the description of a machine; LabError when there is none of that name."""
         if name not in self.inventory.machines:
             known = ", ".join(self.inventory.machines) or "none"
-            raise LabError(f"'{name}' is not a machine of {self._inventory_path}; it has: {known}")
+            raise LabError(f"machine: {name} is not valid; expected one of {self._inventory_path}: {known}")
         return self.inventory.machines[name]
 
     def state(self, name: str) -> str:
         """Return running, paused or off."""
-        described = self._keeper.ask("status")["machines"] if self._keeper.alive() else {}
+        described = self._supervisor.request("status")["machines"] if self._supervisor.alive() else {}
         return str(described.get(self.machine(name).name, {"state": "off"})["state"])
 
     def status(self) -> dict[str, Any]:
-        """Return what the lab is: its kernel, its folders and the state of every machine."""
-        seen = self._keeper.ask("status")["machines"] if self._keeper.alive() else {}
+        """Return the lab's folders and the state of every machine."""
+        seen = self._supervisor.request("status")["machines"] if self._supervisor.alive() else {}
         off = {"state": "off", "seconds": 0, "cut": [], "degraded": []}
         described = {}
         for machine in self.inventory.machines.values():
@@ -200,7 +202,7 @@ class Lab:
         return {
             "state": str(self.paths.state),
             "inventory": str(self._inventory_path),
-            "keeper": self._keeper.alive(),
+            "supervisor": self._supervisor.alive(),
             "segments": self.inventory.segments,
             "machines": described,
         }
@@ -218,21 +220,22 @@ class Lab:
         mode = "seccomp" if "seccomp filters can be installed...OK" in checks else "ptrace"
         return f"{boot.split()[2]} ({mode})"
 
-    # --- ways in -------------------------------------------------------------------------------------------------
+    # --- connections ----------------------------------------------------------------------------------------------
 
     def ssh_argv(self, name: str, *command: str) -> list[str]:
         """Return the command line of an ssh to the machine."""
-        if not self._keeper.alive():
+        if not self._supervisor.alive():
             raise LabError(NOT_RUNNING)
         return ["ssh", "-F", str(self.paths.ssh_config), self.machine(name).name, *command]
 
     def ssh(self, name: str, *command: str, check: bool = True, seconds: float = 120) -> str:
-        """Run a command on the machine and return what it printed; one that does not end in time has failed.
+        """Run a command on the machine and return its output; LabError when it fails or does not end in time.
 
         All commands share one connection: a new one costs the machine more than most commands do.
         """
         program, *rest = self.ssh_argv(name, *command)
-        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={self._line(name)}"]
+        socket_option = f"ControlPath={self._control_socket(name)}"
+        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", socket_option]
         try:
             done = subprocess.run(
                 [program, *shared, *rest],
@@ -243,7 +246,7 @@ class Lab:
                 stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:  # such as when the machine was reset meanwhile, and the connection is dead
-            self._hang_up(name)
+            self._disconnect(name)
             if check:
                 raise LabError(f"on {name}, '{' '.join(command)}' did not end within {seconds:.0f} s") from None
             return ""
@@ -251,31 +254,31 @@ class Lab:
             raise LabError(f"on {name}, '{' '.join(command)}' ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def _line(self, name: str) -> Path:
-        """Return the socket of the ssh whose connection to a machine all commands share."""
+    def _control_socket(self, name: str) -> Path:
+        """Return the socket of the ssh connection to a machine that all commands share."""
         return self.paths.run / f"ssh-{name}"
 
-    def _hang_up(self, name: str) -> None:
-        """End the shared connection to a machine, if there is one; the next command makes another."""
-        if self._line(name).exists():
-            argv = ["ssh", "-F", "none", "-o", f"ControlPath={self._line(name)}", "-O", "exit", name]
+    def _disconnect(self, name: str) -> None:
+        """End the shared connection to a machine, if there is one; the next command opens another."""
+        if self._control_socket(name).exists():
+            argv = ["ssh", "-F", "none", "-o", f"ControlPath={self._control_socket(name)}", "-O", "exit", name]
             subprocess.run(argv, capture_output=True, check=False, timeout=10)  # it may have ended by itself
-            self._line(name).unlink(missing_ok=True)
+            self._control_socket(name).unlink(missing_ok=True)
 
     def exec_argv(self, *command: str) -> list[str]:
         """Return the command line that runs ``command`` on this host, but in the lab's network."""
-        keeper = self._keeper.pid()
-        if keeper is None:
+        supervisor = self._supervisor.pid()
+        if supervisor is None:
             raise LabError(NOT_RUNNING)
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        return ["nsenter", "--target", str(keeper), "--net", *user, "--", *command]
+        return ["nsenter", "--target", str(supervisor), "--net", *user, "--", *command]
 
-    def connect(self, address: str, port: int, limit: float = 30.0) -> socket.socket:
-        """Open a TCP connection from the lab's own address (a client's point of view) within ``limit`` seconds."""
-        return connect.open_connection(str(self.paths.socket), address, port, limit)
+    def connect(self, address: str, port: int, timeout: float = 30.0) -> socket.socket:
+        """Open a TCP connection from the lab's own address, as a client of the machines does."""
+        return ssh_proxy.open_connection(str(self.paths.socket), address, port, timeout)
 
-    def wait_for_ssh(self, name: str, seconds: float = BOOT_LIMIT) -> None:
-        """Wait until the machine's sshd says who it is."""
+    def wait_for_ssh(self, name: str, seconds: float = BOOT_TIMEOUT) -> None:
+        """Wait until the machine's sshd sends its banner."""
         deadline = time.monotonic() + seconds
         address = self.machine(name).management
         while True:
@@ -287,14 +290,16 @@ class Lab:
             except OSError:
                 time.sleep(0.1)  # not there yet
             if self.state(name) == "off":
-                raise LabError(f"{name} ended while it booted; see `console {name}`")
+                raise LabError(f"cannot boot {name}: it has ended. To continue: python3 -m lab console {name}")
             if time.monotonic() > deadline:
-                raise LabError(f"{name} did not answer on ssh within {seconds:.0f} s; see `console {name}`")
+                raise LabError(
+                    f"cannot reach {name}: no ssh within {seconds:.0f} s. To continue: python3 -m lab console {name}"
+                )
 
-    # --- how it is built ------------------------------------------------------------------------------------------
+    # --- preparation ----------------------------------------------------------------------------------------------
 
     def _prepare(self, guests: Iterable[Image]) -> None:
-        """Make folders, keys and the ssh configuration."""
+        """Create folders, keys and the ssh configuration."""
         for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
             folder.mkdir(parents=True, exist_ok=True)
         self.paths.run.chmod(0o700)
@@ -305,13 +310,13 @@ class Lab:
             )
         known = self.paths.state / "known_hosts"
         known.write_text("".join(f"{HOST_KEY_ALIAS} {guest.host_key}\n" for guest in guests))
-        proxy = f'"{sys.executable}" -I -S "{CHECKOUT}/lab/connect.py" "{self.paths.socket}" %h %p'
+        proxy = f'"{sys.executable}" -I -S "{CHECKOUT}/lab/ssh_proxy.py" "{self.paths.socket}" %h %p'
         blocks = [f"Host {m.name} {m.name}.*\n  HostName {m.management}\n" for m in self.inventory.machines.values()]
         self.paths.ssh_config.write_text(
             "# Written by `python3 -m lab up`.\n" + "\n".join(blocks) + "\nHost *\n  User root\n"
             f'  IdentityFile "{key}"\n  IdentitiesOnly yes\n  UserKnownHostsFile "{known}"\n'
             f"  HostKeyAlias {HOST_KEY_ALIAS}\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n"
-            # A machine without power says no farewell; nor does one that lost it before it said who it is.
+            # A machine that loses its power does not close its connections.
             "  ServerAliveInterval 10\n  ServerAliveCountMax 3\n  ConnectTimeout 60\n"
             f"  ProxyCommand {proxy}\n  ProxyUseFdpass yes\n"
         )

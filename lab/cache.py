@@ -1,4 +1,4 @@
-"""Things that are made once and used by every lab on the host, each in a folder named after what it is made of."""
+"""Folders that are built once and used by every lab on the host, each named after its recipe."""
 
 import fcntl
 import hashlib
@@ -18,11 +18,11 @@ def key_of(recipe: Any) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def made(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return ``folder``, made by ``make`` if it is not there yet.
+def built(folder: Path, build: Callable[[Path], None]) -> Path:
+    """Return ``folder``, built by ``build`` if it is not there yet.
 
-    ``make`` fills a folder beside it which gets the name in one step at the end, so a build that was killed leaves
-    nothing that could be mistaken for a whole one. Two labs that want the same thing build it once.
+    ``build`` fills a folder beside it which gets the name in one step at the end, so a build that was killed leaves
+    nothing that could be taken for a complete one. Two labs that need the same folder build it once.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.parent / f".{folder.name}.lock", "w", encoding="utf-8") as lock:
@@ -31,8 +31,8 @@ def made(folder: Path, make: Callable[[Path], None]) -> Path:
             partial = folder.parent / f".{folder.name}.partial"
             subprocess.run(shell.as_root(["rm", "-rf", "--one-file-system", str(partial)]), check=True)
             partial.mkdir()
-            make(partial)
+            build(partial)
             partial.rename(folder)
     now = time.time()
-    os.utime(folder, (now, now))  # so that one can see what is still in use
+    os.utime(folder, (now, now))  # shows what is still in use
     return folder

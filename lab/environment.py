@@ -14,56 +14,54 @@ from lab.errors import LabError
 from lab.paths import CHECKOUT
 from lab.progress import step
 
-OLDEST_PYTHON = (3, 10)
 COLLECTION = ("linuxha", "cluster")
 
 
 def main(requirements: list[str]) -> None:
-    """Bring packages and environment up to date; both cost nothing when they are."""
+    """Bring the packages and the environment up to date; a second run does nothing."""
     try:
-        if sys.version_info < OLDEST_PYTHON:
-            raise LabError(f"Python {sys.version.split()[0]} is too old; ansible-core wants 3.10 or newer")
         install_packages()
-        make_environment([CHECKOUT / name for name in requirements])
-        host.check()
+        create_environment([CHECKOUT / name for name in requirements])
     except LabError as error:
         sys.exit(f"lab: {error}")
 
 
 def install_packages() -> None:
-    """Install the Debian packages that are missing, after saying which."""
+    """Print and install the Debian packages that are missing."""
     packages = host.missing_packages() + ([] if _has_venv() else ["python3-venv"])
     if not packages:
         return
     print("Debian packages to be installed on this host: " + " ".join(packages), flush=True)
     if shutil.which("apt-get") is None:
-        raise LabError("this host has no apt-get; install the programs of these packages by its own means")
+        raise LabError(
+            "cannot install packages: there is no apt-get. To continue: install the programs of these packages"
+        )
     become = [] if os.geteuid() == 0 else ["sudo"]
     if become and shutil.which("sudo") is None:
-        raise LabError(f"only root can install them: apt-get install {' '.join(packages)}")
+        raise LabError(f"cannot install packages: not root. To continue, as root: apt-get install {' '.join(packages)}")
     log = CHECKOUT / ".lab" / "environment.log"
     log.parent.mkdir(exist_ok=True)
     with step("install Debian packages") as now:
-        shell.run([*become, "apt-get", "update", "-q"], log, lambda line: now.say(line[:50]))
+        shell.run([*become, "apt-get", "update", "-q"], log, lambda line: now.detail(line[:50]))
         shell.run(
             [*become, "apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
             log,
-            lambda line: now.say(line[:50]),
+            lambda line: now.detail(line[:50]),
             DEBIAN_FRONTEND="noninteractive",
         )
 
 
-def make_environment(requirements: list[Path]) -> None:
-    """Make .venv with what the files list, and link this checkout into it as the collection."""
+def create_environment(requirements: list[Path]) -> None:
+    """Create .venv with what the files list, and link this checkout into it as the collection."""
     folder = CHECKOUT / ".venv"
-    stamp = folder / "made-of"
-    wanted = cache.key_of([[path.read_text() for path in requirements], sys.version])
+    stamp = folder / "requirements"
+    desired = cache.key_of([[path.read_text() for path in requirements], sys.version])
     have = stamp.read_text().split() if stamp.exists() else []
-    if wanted in have:
+    if desired in have:
         return
     log = CHECKOUT / ".lab" / "environment.log"
     log.parent.mkdir(exist_ok=True)
-    with step("make the Python environment .venv") as now:
+    with step("create the Python environment .venv") as now:
         if not (folder / "bin/pip").exists() or sys.version.encode() not in _version_file(folder):
             shell.run([sys.executable, "-m", "venv", "--clear", str(folder)], log)
             (folder / "python-version").write_text(sys.version)
@@ -71,14 +69,14 @@ def make_environment(requirements: list[Path]) -> None:
         shell.run(
             [str(folder / "bin/pip"), "install", "--disable-pip-version-check", *listed],
             log,
-            lambda line: now.say(line[:60]),
+            lambda line: now.detail(line[:60]),
         )
         link_collection(folder)
-    stamp.write_text("\n".join([*have, wanted]) + "\n")
+    stamp.write_text("\n".join([*have, desired]) + "\n")
 
 
 def link_collection(folder: Path) -> None:
-    """Let ``linuxha.cluster`` be this checkout for whatever runs in the environment."""
+    """Link this checkout as the collection ``linuxha.cluster`` for all programs of the environment."""
     site = next((folder / "lib").glob("python3*/site-packages"))
     for root in (site, folder / "collections"):  # for Python's imports, and for Ansible (see ansible.cfg)
         link = root / "ansible_collections" / COLLECTION[0] / COLLECTION[1]

@@ -1,5 +1,5 @@
-"""What the lab tells its user when it cannot go on."""
+"""The error of the lab and of the test harness."""
 
 
 class LabError(Exception):
-    """Its text says what is missing or wrong and what would be right."""
+    """Its text says what is wrong and what was expected."""

@@ -1,4 +1,4 @@
-"""What a machine is made of on this host: disks, network cards, the folder it sees, the kernel's command line."""
+"""The hardware of a machine: disks, network cards, the folder shared with the host, the kernel's command line."""
 
 import os
 from pathlib import Path
@@ -25,8 +25,8 @@ class Hardware:
         return {bridge_of(s): a for s, a in self._inventory.segments.items()} | {bridge_of(MANAGEMENT_SEGMENT): lab_own}
 
     def assemble(self, machine: Machine, core: Kernel, guest: Image) -> dict[str, Any]:
-        """Make the machine's disks and folder; return what the keeper needs to start it."""
-        self._make_disks(machine, guest)
+        """Create the machine's disks and folder; return what the supervisor needs to start it."""
+        self._create_disks(machine, guest)
         share = self._write_share(machine)
         nics = _all_nics(machine)
         return {
@@ -40,7 +40,7 @@ class Hardware:
 
     def _command_line(self, machine: Machine, core: Kernel, guest: Image, share: Path) -> list[str]:
         cpus = sorted(os.sched_getaffinity(0))
-        # A machine stays on one CPU: its kernel and its processes take turns, and waking another CPU is dear.
+        # A machine stays on one CPU: its kernel and its processes take turns, and waking another CPU is slow.
         pinned = ["taskset", "-c", str(cpus[_number(machine) % len(cpus)])]
         disks = [f"{name}={self.paths.disk(machine.name, name)}" for name in machine.disks]
         cards = [
@@ -70,20 +70,20 @@ class Hardware:
         ]
 
     def image_of(self, machine: Machine) -> Image:
-        """Return the image that the machine's system disk was made of, or the newest for one without disks."""
-        note = self.paths.disk(machine.name, "ubda").with_suffix(".made-of")
-        if not note.exists():
+        """Return the image of the machine's system disk, or the newest for a machine without disks."""
+        record = self.paths.disk(machine.name, "ubda").with_suffix(".image")
+        if not record.exists():
             return image.get(self.paths.cache, machine.release)
-        folder = Path(note.read_text())
+        folder = Path(record.read_text())
         if not folder.is_dir() or not folder.name.startswith(f"guest-{machine.release}-"):
             raise LabError(
-                f"{machine.name}'s system disk was made of {folder}, which is gone or not {machine.release}; "
-                "`destroy` the lab first"
+                f"cannot start {machine.name}: {folder}, the image of its system disk, is missing or not "
+                f"{machine.release}. To continue: python3 -m lab destroy"
             )
         return image.read(folder)
 
-    def _make_disks(self, machine: Machine, guest: Image) -> None:
-        self.paths.disk(machine.name, "ubda").with_suffix(".made-of").write_text(str(guest.disk.parent))
+    def _create_disks(self, machine: Machine, guest: Image) -> None:
+        self.paths.disk(machine.name, "ubda").with_suffix(".image").write_text(str(guest.disk.parent))
         for name, size in machine.disks.items():
             path = self.paths.disk(machine.name, name)
             if not path.exists():
@@ -97,15 +97,15 @@ class Hardware:
         (share / "this-is-a-lab").touch()
         key = (self.paths.state / "id_ed25519.pub").read_text()
         names = [
-            f"{nic.address.split('/')[0]} {m.name}"
+            f"{nic.address.split('/')[0]} {m.hostname}"
             for m in self._inventory.machines.values()
             for nic in m.nics[:1]
             if nic.address
         ]
         lines = [
             "# Written by the lab at every start of the machine.",
-            f"hostname {machine.name}",
-            f"echo {machine.name} > /etc/hostname",
+            f"hostname {machine.hostname}",
+            f"echo {machine.hostname} > /etc/hostname",
             "cat > /etc/hosts <<'END'",
             "127.0.0.1 localhost",
             "::1 localhost",
@@ -140,11 +140,11 @@ def _tap(machine: Machine, index: int) -> str:
 
 
 def bridge_of(segment: str) -> str:
-    """Return the device that stands for a segment in the lab's own network."""
+    """Return the bridge of a segment in the lab's own network."""
     return f"b-{segment}"
 
 
 def _memory_folder() -> str:
-    """Return a folder for the machines' memory: in RAM where the host has such a folder that allows to run code."""
+    """Return a folder for the machines' memory: in RAM where the host has such a folder that allows execution."""
     shm = "/dev/shm"
     return shm if os.access(shm, os.W_OK) and not os.statvfs(shm).f_flag & os.ST_NOEXEC else "/tmp"

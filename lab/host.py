@@ -1,4 +1,4 @@
-"""What the lab needs of the host, and what to tell when it is not there."""
+"""What the lab needs of the host. `python3 -m lab check` prints what is missing."""
 
 import getpass
 import os
@@ -25,16 +25,16 @@ PROGRAMS = {
 
 
 def missing_packages() -> list[str]:
-    """Return the Debian packages whose programs are not there."""
-    wanted = PROGRAMS if os.geteuid() == 0 else PROGRAMS | {"newuidmap": "uidmap"}
-    packages = {package for program, package in wanted.items() if shutil.which(program, path=_path()) is None}
+    """Return the Debian packages whose programs are missing."""
+    needed = PROGRAMS if os.geteuid() == 0 else PROGRAMS | {"newuidmap": "uidmap"}
+    packages = {package for program, package in needed.items() if shutil.which(program, path=_path()) is None}
     if not Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists():
         packages.add("debian-archive-keyring")
     return sorted(packages)
 
 
 def problems() -> list[str]:
-    """Return what stops a lab on this host, one sentence each; empty when all is well."""
+    """Return what prevents a lab on this host, one sentence each; empty when nothing does."""
     found = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         found.append(f"this is {platform.system()} on {platform.machine()}; User Mode Linux runs on Linux x86_64 only")
@@ -62,7 +62,7 @@ def check() -> None:
     """Raise LabError with everything that is missing."""
     found = problems()
     if found:
-        raise LabError("this host cannot run the lab yet:\n" + "\n".join(f"  - {text}" for text in found))
+        raise LabError("cannot run the lab on this host:\n" + "\n".join(f"  - {text}" for text in found))
 
 
 def _has_subordinate_ids() -> bool:

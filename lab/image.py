@@ -42,7 +42,7 @@ POOL = (
     ("fence-agents",),
 )
 
-NEVER_STARTED = (
+MASKED_UNITS = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "dpkg-db-backup.timer",
@@ -63,11 +63,11 @@ OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=force-unsafe-io",  # the lab's machines can be made again; a package installs faster without fsync
+    "--dpkgopt=force-unsafe-io",  # the lab's machines are disposable; a package installs faster without fsync
 )
 
 
-# What mmdebstrap prints when a phase begins, and how much of the whole is done by then (measured).
+# What mmdebstrap prints when a phase begins, and the share of the build that is done by then (measured).
 PHASES = (
     ("I: running apt-get update", 0.02),
     ("I: downloading packages", 0.08),
@@ -81,7 +81,7 @@ PHASES = (
 
 
 class Image(NamedTuple):
-    """A guest image: a read-only system disk, the pool beside it and the public key that its sshd shows."""
+    """A guest image: a read-only system disk, the pool beside it and the public key of its sshd."""
 
     disk: Path
     pool: Path
@@ -92,13 +92,13 @@ def get(folder: Path, release: str) -> Image:
     """Return the image of ``release`` from the cache in ``folder``, built if it is not there."""
     files = {path.name: path.read_text() for path in sorted(GUEST.iterdir())}
     recipe = [release, BARE, OPTIONS, _hooks("INTO", "FILES"), SYSTEM_DISK, files]
-    made = cache.made(folder / f"guest-{release}-{cache.key_of(recipe)}", lambda into: _build(into, release))
-    return read(made)
+    built = cache.built(folder / f"guest-{release}-{cache.key_of(recipe)}", lambda into: _build(into, release))
+    return read(built)
 
 
-def read(made: Path) -> Image:
-    """Return the image in a folder that ``get`` has made."""
-    return Image(made / "system.img", made / "pool", (made / "ssh_host_key.pub").read_text().strip())
+def read(folder: Path) -> Image:
+    """Return the image in a folder that ``get`` has built."""
+    return Image(folder / "system.img", folder / "pool", (folder / "ssh_host_key.pub").read_text().strip())
 
 
 def _build(into: Path, release: str) -> None:
@@ -148,7 +148,7 @@ def _hooks(into: str, files: str) -> list[str]:
         f'cp "$1"/pool/*.deb {json.dumps(into)}/pool/ && rm -r "$1/pool"',
         f'install -m 755 {json.dumps(files)}/lab-boot "$1/usr/sbin/lab-boot"',
         f'install -m 644 {json.dumps(files)}/lab-boot.service "$1/etc/systemd/system/lab-boot.service"',
-        f'chroot "$1" systemctl mask -q {" ".join(NEVER_STARTED)}',
+        f'chroot "$1" systemctl mask -q {" ".join(MASKED_UNITS)}',
         'chroot "$1" systemctl enable -q lab-boot.service',
         f'cp "$1/etc/ssh/ssh_host_ed25519_key.pub" {json.dumps(into)}/ssh_host_key.pub',
         'echo "deb [trusted=yes] file:/run/lab/pool ./" > "$1/etc/apt/sources.list"',

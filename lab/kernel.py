@@ -1,8 +1,8 @@
-"""Get a User Mode Linux kernel: the newest that a Debian suite offers, several times faster than older ones.
+"""Get a User Mode Linux kernel: the newest of a Debian suite, several times faster than older ones.
 
-Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that wants a
+Nothing of a foreign suite is installed on the host: its packages are unpacked into the cache. A kernel that needs a
 newer C library than the host's gets that library beside it; interpreter and search path are set in the binary itself,
-because User Mode Linux starts itself again through /proc/self/exe and would lose a wrapper.
+because User Mode Linux executes itself through /proc/self/exe and would lose a wrapper.
 """
 
 import functools
@@ -15,7 +15,7 @@ from lab import cache, shell
 from lab.errors import LabError
 from lab.progress import step
 
-SUITES = ("forky", "trixie", "bookworm")  # newest first; the last ones are there when a mirror lacks the first
+SUITES = ("forky", "trixie", "bookworm")  # newest first; the others are for mirrors that lack the first
 RECIPE = 1  # raise when the steps below change
 
 
@@ -28,19 +28,21 @@ class Kernel(NamedTuple):
     suite: str
 
     def supports_seccomp(self) -> bool:
-        """Tell whether it can run its processes under seccomp (6.16 and newer), which is far faster than ptrace."""
+        """Return whether it can run its processes under seccomp (6.16 and newer), which is far faster than ptrace."""
         return tuple(int(part) for part in self.release.split(".")[:2]) >= (6, 16)
 
 
 def get(folder: Path) -> Kernel:
-    """Return the best kernel to be had, from the cache in ``folder`` or freshly fetched."""
+    """Return the newest available kernel, from the cache in ``folder`` or downloaded."""
     reasons = []
     for suite in SUITES:
         try:
-            return _read(cache.made(folder / f"kernel-{suite}-{RECIPE}", functools.partial(_fetch, suite=suite)), suite)
+            return _read(
+                cache.built(folder / f"kernel-{suite}-{RECIPE}", functools.partial(_fetch, suite=suite)), suite
+            )
         except LabError as error:
             reasons.append(f"{suite}: {error}")
-    raise LabError("no kernel for the lab could be had:\n" + "\n".join(reasons))
+    raise LabError("cannot get a kernel for the lab:\n" + "\n".join(reasons))
 
 
 def _read(folder: Path, suite: str) -> Kernel:
@@ -61,11 +63,11 @@ def _fetch(into: Path, suite: str) -> None:
                 str(root),
             ],
             log,
-            lambda line: now.say(line[3:60]),
+            lambda line: now.detail(line[3:60]),
         )
         program = root / "usr/bin/linux.uml"
         if not _starts(program):
-            # The folder will get its final name only when it is whole, and the binary must know its final place.
+            # The folder gets its final name only when it is complete, and the binary must have the final path.
             libraries = str(root / "usr/lib/x86_64-linux-gnu").replace(f".{_final(into)}.partial", _final(into))
             shell.run(
                 [

@@ -7,6 +7,7 @@ A host that has ``lab_nics`` is a machine of the lab:
     lab_disks: {ubdb: 256M}         # raw disks beside the system disk ubda
     lab_memory: 384M
     lab_release: bookworm
+    lab_hostname: mx1               # what `uname -n` prints, where it is not the inventory name
     lab_autostart: true             # false: `up` starts it only when it is named
 
 ``lab_segments`` (for all hosts) gives the lab's own address in each segment, from which clients reach the machines:
@@ -54,6 +55,7 @@ class Machine(NamedTuple):
     release: str
     autostart: bool
     management: str
+    hostname: str
 
 
 class Inventory(NamedTuple):
@@ -65,7 +67,7 @@ class Inventory(NamedTuple):
 
 
 def load(inventory: Path, cache: Path, release: str | None = None) -> Inventory:
-    """Read the inventory through ansible-inventory; its answer is kept in ``cache`` until a file of it changes."""
+    """Read the inventory through ansible-inventory; the result is kept in ``cache`` until a file of it changes."""
     stamp = _stamp(inventory)
     try:
         kept = json.loads(cache.read_text())
@@ -84,7 +86,7 @@ def load(inventory: Path, cache: Path, release: str | None = None) -> Inventory:
 
 def _stamp(inventory: Path) -> list[list[Any]]:
     if not inventory.exists():
-        raise LabError(f"there is no inventory at {inventory}; name one with --inventory")
+        raise LabError(f"--inventory: {inventory} is not valid; expected an inventory")
     files = [inventory] if inventory.is_file() else sorted(p for p in inventory.rglob("*") if p.is_file())
     return [[str(p), p.stat().st_mtime_ns, p.stat().st_size] for p in files]
 
@@ -94,10 +96,10 @@ def _ansible_inventory(inventory: Path) -> dict[str, Any]:
     candidates = [str(beside), str(CHECKOUT / ".venv/bin/ansible-inventory"), shutil.which("ansible-inventory")]
     program = next((c for c in candidates if c and os.access(c, os.X_OK)), None)
     if program is None:
-        raise LabError("ansible-inventory is not installed; `make environment` installs it")
+        raise LabError("cannot read the inventory: ansible-inventory is not installed. To continue: make environment")
     done = subprocess.run([program, "-i", str(inventory), "--list"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(f"ansible-inventory cannot read {inventory}: {done.stderr.strip()}")
+        raise LabError(f"cannot read {inventory}: {done.stderr.strip()}")
     listed: dict[str, Any] = json.loads(done.stdout)
     return listed
 
@@ -107,7 +109,7 @@ def parse(listed: dict[str, Any], release: str | None = None) -> Inventory:
     hostvars = listed.get("_meta", {}).get("hostvars", {})
     described = {name: v for name, v in hostvars.items() if "lab_nics" in v}
     if len(described) > MOST_MACHINES:
-        raise LabError(f"the inventory describes {len(described)} machines; a lab has {MOST_MACHINES} at most")
+        raise LabError(f"the inventory describes {len(described)} machines; expected at most {MOST_MACHINES}")
     machines: dict[str, Machine] = {}
     segments: dict[str, str] = {}
     for index, (name, variables) in enumerate(sorted(described.items())):
@@ -118,7 +120,7 @@ def parse(listed: dict[str, Any], release: str | None = None) -> Inventory:
     for machine in machines.values():
         for nic in machine.nics:
             segments.setdefault(nic.segment, "")
-    _refuse_twins(machines)
+    _refuse_duplicates(machines)
     groups = {group: [n for n in _members(listed, group) if n in machines] for group in listed if group != "_meta"}
     return Inventory(machines, segments, groups)
 
@@ -133,43 +135,46 @@ def _members(listed: dict[str, Any], group: str) -> list[str]:
 def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
     release = variables.get("lab_release", RELEASES[0])
     if release not in RELEASES:
-        raise LabError(f"{name}: lab_release is '{release}'; expected one of {', '.join(RELEASES)}")
+        raise LabError(f"{name}: lab_release: {release} is not valid; expected one of {', '.join(RELEASES)}")
     nics = []
     for nic, value in variables["lab_nics"].items():
         where = f"{name}: lab_nics.{nic}"
         if not isinstance(value, dict) or not {"segment", "mac"} <= set(value) <= {"segment", "mac", "address"}:
-            raise LabError(f"{where} is {value!r}; expected segment, mac and (optional) address")
+            raise LabError(f"{where}: {value!r} is not valid; expected segment, mac and (optional) address")
         if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value["mac"]) or int(value["mac"][1], 16) & 1:
-            raise LabError(f"{where}.mac is '{value['mac']}'; expected a unicast address such as 52:54:00:00:00:01")
-        nics.append(Nic(nic, value["segment"], value["mac"], _address(where, value.get("address", ""))))
+            raise LabError(
+                f"{where}.mac: {value['mac']} is not valid; expected a unicast MAC such as 52:54:00:00:00:01"
+            )
+        nics.append(Nic(nic, value["segment"], value["mac"], _address(f"{where}.address", value.get("address", ""))))
     disks = {disk: size_of(f"{name}: lab_disks.{disk}", size) for disk, size in variables.get("lab_disks", {}).items()}
     for disk in disks:
         if not re.fullmatch(r"ubd[b-h]", disk):
-            raise LabError(f"{name}: lab_disks has '{disk}'; expected names from ubdb to ubdh")
+            raise LabError(f"{name}: lab_disks: {disk} is not valid; expected names from ubdb to ubdh")
     memory = size_of(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
-    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management)
+    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management,
+                   variables.get("lab_hostname", name))
 
 
 def _address(where: str, value: str) -> str:
     try:
         return str(ipaddress.ip_interface(value)) if value else ""
     except ValueError:
-        raise LabError(f"{where}: address is '{value}'; expected something like 192.168.69.14/24") from None
+        raise LabError(f"{where}: {value} is not valid; expected an address such as 192.168.69.14/24") from None
 
 
 def size_of(where: str, value: str) -> int:
     """Return the bytes of a size such as 256M."""
     found = re.fullmatch(r"(\d+)([KMG])", str(value))
     if not found or int(found[1]) == 0:
-        raise LabError(f"{where} is '{value}'; expected a size such as 256M")
+        raise LabError(f"{where}: {value} is not valid; expected a size such as 256M")
     return int(found[1]) * UNITS[found[2]]
 
 
-def _refuse_twins(machines: dict[str, Machine]) -> None:
+def _refuse_duplicates(machines: dict[str, Machine]) -> None:
     seen: dict[str, str] = {}
     for machine in machines.values():
         for nic in machine.nics:
             for thing in (nic.mac, nic.address.split("/")[0]):
                 if thing and thing in seen:
-                    raise LabError(f"{thing} belongs to both {seen[thing]} and {machine.name} {nic.name}")
+                    raise LabError(f"{thing} is used by both {seen[thing]} and {machine.name} {nic.name}")
                 seen[thing] = f"{machine.name} {nic.name}"

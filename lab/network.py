@@ -1,6 +1,6 @@
-"""The wires of a lab: one bridge per segment and one tap per network card, all inside the keeper's own namespace.
+"""The network of a lab: one bridge per segment and one tap per network card, all in the supervisor's own namespace.
 
-Every function runs ``ip`` in the current network namespace; only the keeper calls them.
+Every function runs ``ip`` in the current network namespace; only the supervisor calls them.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from lab.errors import LabError
 
 
 def run(*argv: str) -> None:
-    """Run a program; LabError with what it said when it fails."""
+    """Run a program; LabError with its message when it fails."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"'{' '.join(argv)}' failed: {done.stderr.strip()}")
@@ -22,7 +22,7 @@ def _ip(*arguments: str) -> None:
 
 
 def exists(device: str) -> bool:
-    """Tell whether the namespace has ``device``."""
+    """Return whether the namespace has ``device``."""
     return subprocess.run(["ip", "link", "show", device], capture_output=True, check=False).returncode == 0
 
 
@@ -31,12 +31,12 @@ def start_loopback() -> None:
     _ip("link", "set", "lo", "up")
 
 
-def make_bridge(device: str, address: str) -> None:
-    """Make a segment. ``address`` is the lab's own in it, "192.168.69.254/24" or ""."""
+def create_bridge(device: str, address: str) -> None:
+    """Create a segment. ``address`` is the lab's own in it, "192.168.69.254/24" or ""."""
     if not exists(device):
         # No multicast snooping: without a querier it would lose cluster multicast and IPVS sync.
-        # An address of its own: else a bridge takes over the lowest of its ports', and the lab would change its address
-        # for all machines when the cable of one of them is pulled.
+        # A MAC address of its own: else a bridge uses the lowest of its ports, and the lab would change its address for
+        # all machines when the cable of one of them is pulled.
         mac = ":".join(f"{byte:02x}" for byte in [2, *hashlib.sha256(device.encode()).digest()[:5]])
         _ip("link", "add", device, "address", mac, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
         _ip("link", "set", device, "up")
@@ -45,11 +45,11 @@ def make_bridge(device: str, address: str) -> None:
         _ip("address", "add", address, "dev", device)
 
 
-def make_tap(device: str) -> None:
-    """Make the lab's end of a network card, not plugged in anywhere."""
+def create_tap(device: str) -> None:
+    """Create the lab's end of a network card, not yet in a bridge."""
     if not exists(device):
         _ip("tuntap", "add", "dev", device, "mode", "tap")
-    # Out of its bridge it is an interface of the lab's host: that must not answer in the place of the segment.
+    # Out of its bridge it is an interface of the lab's host, which must not reply for the segment.
     Path(f"/proc/sys/net/ipv4/conf/{device}/arp_ignore").write_text("8")
     ipv6 = Path(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6")
     if ipv6.exists():

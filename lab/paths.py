@@ -1,4 +1,4 @@
-"""Where a lab keeps its things.
+"""The folders of a lab.
 
 state  one folder per lab (default: .lab in the checkout): disks, keys, console logs. Survives a reboot of the host.
 run    one short-named folder per lab for sockets (their names may have 107 bytes at most). Lost with the host's power.
@@ -22,20 +22,20 @@ class Paths(NamedTuple):
 
     @property
     def socket(self) -> Path:
-        """The keeper listens here."""
-        return self.run / "keeper.sock"
+        """Return the supervisor's socket."""
+        return self.run / "supervisor.sock"
 
     @property
     def ssh_config(self) -> Path:
-        """For ``ssh -F``: how to reach every machine of this lab."""
+        """Return the file for ``ssh -F`` that has every machine of this lab."""
         return self.state / "ssh_config"
 
     def console(self, host: str) -> Path:
-        """What the machine printed on its console."""
+        """Return the log of a machine's console."""
         return self.state / "console" / f"{host}.log"
 
     def disk(self, host: str, name: str) -> Path:
-        """A disk's image. The system disk holds only what differs from the guest image."""
+        """Return a disk's image. The system disk holds only what differs from the guest image."""
         return self.state / "disks" / f"{host}-{name}.img"
 
 

@@ -8,12 +8,12 @@ from http.client import HTTPResponse
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-LIMIT = 1.0  # seconds that one fetch may take before it counts as failed
-PATIENCE = 3.0  # the same where nobody is to notice anything: on a busy host a page may come late, but it comes
+FETCH_TIMEOUT = 1.0  # seconds
+RELAXED_FETCH_TIMEOUT = 3.0  # where no fetch may fail: on a busy host a page may come late, but it comes
 
 
 class Fetch(NamedTuple):
-    """One fetch: when it began (time.monotonic()), its status (0: no answer) and the page's text or the fault."""
+    """One fetch: when it began (time.monotonic()), its status (0: no reply) and the page's text or the error."""
 
     began: float
     status: int
@@ -32,7 +32,7 @@ class Probe:
     """Fetches ``url`` until stopped.
 
     connect: opens a TCP connection to (address, port); ``Lab.connect`` does it from inside the lab.
-    tell: called with a line of text whenever the answer changes.
+    report: called with a line of text whenever the reply changes.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Probe:
         connect: Callable[[str, int, float], socket.socket],
         url: str,
         rate: float = 10.0,
-        tell: Callable[[str], None] | None = None,
-        limit: float = LIMIT,
+        report: Callable[[str], None] | None = None,
+        timeout: float = FETCH_TIMEOUT,
     ) -> None:
         parts = urlsplit(url)
         self._address, self._port, self._path = parts.hostname or "", parts.port or 80, parts.path or "/"
-        self._connect, self._pause, self._tell, self._limit = connect, 1.0 / rate, tell, limit
+        self._connect, self._pause, self._report, self._timeout = connect, 1.0 / rate, report, timeout
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self.run, args=(float("inf"),), daemon=True)
         self.fetches: list[Fetch] = []
@@ -59,7 +59,7 @@ class Probe:
         self.stop()
 
     def stop(self) -> None:
-        """Fetch no more, and wait for what is under way; nothing is when it has not begun."""
+        """Stop, and wait for the fetches that are under way; none are when it has not started."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -80,9 +80,9 @@ class Probe:
     def _fetch(self) -> None:
         began = time.monotonic()
         try:
-            wire = self._connect(self._address, self._port, self._limit)
+            wire = self._connect(self._address, self._port, self._timeout)
             with wire:
-                wire.settimeout(self._limit)
+                wire.settimeout(self._timeout)
                 wire.sendall(f"GET {self._path} HTTP/1.0\r\nHost: {self._address}\r\n\r\n".encode())
                 response = HTTPResponse(wire)
                 response.begin()
@@ -92,8 +92,8 @@ class Probe:
         with self._lock:
             previous = max(self.fetches, key=lambda f: f.began, default=None)
             self.fetches.append(result)
-        if self._tell and (previous is None or previous[1:] != result[1:]):
-            self._tell(f"{time.strftime('%H:%M:%S')}  {result.status or 'no answer'}  {result.text[:70]}")
+        if self._report and (previous is None or previous[1:] != result[1:]):
+            self._report(f"{time.strftime('%H:%M:%S')}  {result.status or 'no reply'}  {result.text[:70]}")
 
     def good(self) -> list[Fetch]:
         """Return the fetches that got the page, in order of their beginnings."""
@@ -122,17 +122,17 @@ class Probe:
         return f"{len(self.fetches)} fetches, {failed} failed; outages: {times}"
 
 
-def fetches_from(visits: Sequence[tuple[float, float]], rate: float, limit: float = LIMIT) -> list[Fetch]:
-    """Return visits of which only the good ones are known (began, done) as fetches, with those that failed between.
+def fetches_from(visits: Sequence[tuple[float, float]], rate: float, timeout: float = FETCH_TIMEOUT) -> list[Fetch]:
+    """Return visits of which only the good ones are known (began, ended) as fetches, with those that failed between.
 
-    A visit may take ``limit`` seconds; so a time without any, in which nobody was slow, is as long or shorter.
+    A visit may take ``timeout`` seconds; so a time without any, in which none was slow, is as long or shorter.
     """
     found: list[Fetch] = []
     last = None
-    for began in sorted(began for began, done in visits if done - began <= limit):
-        if last is not None and began - last > limit + 1 / rate:
+    for began in sorted(began for began, ended in visits if ended - began <= timeout):
+        if last is not None and began - last > timeout + 1 / rate:
             missed = int((began - last) * rate) - 1
-            found += [Fetch(last + number / rate, 0, "nobody there") for number in range(1, missed + 1)]
+            found += [Fetch(last + number / rate, 0, "no visit") for number in range(1, missed + 1)]
         found.append(Fetch(began, 200, ""))
         last = began
     return found

@@ -1,4 +1,4 @@
-"""Show what is going on: one line a step with its elapsed time, and a bar where the end is known."""
+"""Show the progress: one line for each step with its elapsed time, and a bar where the end is known."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ BAR_WIDTH = 24
 
 
 class Step:
-    """A running step. Call ``progress`` with a share from 0 to 1, or ``say`` with what it is doing."""
+    """A running step. Call ``progress`` with a share from 0 to 1, or ``detail`` with what it is doing."""
 
     def __init__(self, title: str) -> None:
         self._title, self._started = title, time.monotonic()
@@ -23,8 +23,8 @@ class Step:
         """Move the bar to ``share``."""
         self._share, self._detail = max(0.0, min(1.0, share)), detail
 
-    def say(self, detail: str) -> None:
-        """Show a few words behind the step."""
+    def detail(self, detail: str) -> None:
+        """Show a short text behind the step."""
         self._detail = detail
 
     def _line(self) -> str:
@@ -35,7 +35,7 @@ class Step:
         return f"{time.monotonic() - self._started:6.1f} s  {self._title}{bar} {self._detail}"
 
     def _draw(self) -> None:
-        pause = 0.2 if self._live else 15.0  # a log gets a sign of life now and then, a terminal a moving line
+        pause = 0.2 if self._live else 15.0  # a log gets a line now and then, a terminal a line that moves
         while not self._drawing.wait(pause):
             if self._live:
                 print("\r\x1b[K" + self._line()[:110], end="", file=sys.stderr, flush=True)
@@ -47,16 +47,16 @@ class Step:
         """Draw the step while the block runs."""
         drawer = threading.Thread(target=self._draw, daemon=True)
         drawer.start()
-        verdict = "failed"
+        outcome = "failed"
         try:
             yield self
-            verdict = "done"
+            outcome = "done"
         finally:
             self._drawing.set()
             drawer.join()
             start = "\r\x1b[K" if self._live else ""
             print(
-                f"{start}{time.monotonic() - self._started:6.1f} s  {self._title}: {verdict}",
+                f"{start}{time.monotonic() - self._started:6.1f} s  {self._title}: {outcome}",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,6 +1,6 @@
-"""A bad wire: a relay between one network card and its segment that loses and delays frames in each direction.
+"""A degraded cable: a relay between a network card and its segment that loses and delays frames in each direction.
 
-Written by hand because the usual tool, the netem queueing discipline, is a module that many hosts' kernels lack.
+The usual tool, the netem queueing discipline, is a module that many hosts' kernels lack.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ LARGEST_FRAME = 65536 + 64  # segmentation is left to the receiver, so frames ca
 
 
 class Quality(NamedTuple):
-    """One direction of a wire: ``loss`` from 0 to 1, ``delay`` in seconds."""
+    """One direction of a cable: ``loss`` from 0 to 1, ``delay`` in seconds."""
 
     loss: float = 0.0
     delay: float = 0.0
@@ -47,22 +47,22 @@ class Relay:
         self._segment = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
         fcntl.ioctl(self._segment, TUNSETIFF, struct.pack("16sH22x", self._plug.encode(), flags))
-        network.make_tap(self._plug)
+        network.create_tap(self._plug)
         network.attach(self._plug, bridge)
         self._thread = threading.Thread(target=self._carry, name=f"relay {tap}", daemon=True)
         self._thread.start()
 
     @property
     def plug(self) -> str:
-        """The device that stands for the card in the segment's bridge."""
+        """Return the device that connects the card to the segment's bridge."""
         return self._plug
 
     def close(self) -> None:
-        """Stop, and plug the card straight into its segment again. Frames still waiting are lost."""
+        """Stop, and plug the card directly into its segment again. Waiting frames are lost."""
         os.close(self._wake_write)
         self._thread.join()
         self._guest.close()
-        os.close(self._segment)  # the tap was made by this file descriptor and goes with it
+        os.close(self._segment)  # the tap belongs to this file descriptor and is removed with it
         os.close(self._wake_read)
         network.attach(self._tap, self._bridge)
 
@@ -84,5 +84,5 @@ class Relay:
                         heapq.heappush(waiting, (due, next(order), direction, frame))
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, direction, frame = heapq.heappop(waiting)
-                with suppress(OSError):  # a full queue or a closed card drops the frame, as a wire does
+                with suppress(OSError):  # a full queue or a closed card drops the frame, as a cable does
                     os.write(segment if direction == "from_guest" else guest, frame)

@@ -10,9 +10,9 @@ from lab.errors import LabError
 
 
 def as_root(argv: list[str]) -> list[str]:
-    """Return the command line that runs ``argv`` as root; of a user namespace where the caller is not root.
+    """Return the command line that runs ``argv`` as root: in a user namespace where the caller is not root.
 
-    Files that it makes for root then belong to the caller, those of other users to the caller's subordinate ids.
+    Files that it creates as root then belong to the caller, those of other users to the caller's subordinate ids.
     """
     if os.geteuid() == 0:
         return argv
@@ -31,7 +31,7 @@ def run(argv: list[str], log: Path, follow: Callable[[str], None] | None = None,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=os.environ | _surroundings() | environment,
+            env=os.environ | _environment() | environment,
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -44,6 +44,6 @@ def run(argv: list[str], log: Path, follow: Callable[[str], None] | None = None,
         raise LabError(f"'{' '.join(argv[:3])} ...' failed ({process.returncode}); the end of {log}:\n  {end}")
 
 
-def _surroundings() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """Return the C locale and a path that has the system's programs, which a user's often lacks."""
     return {"LC_ALL": "C", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}

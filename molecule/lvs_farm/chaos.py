@@ -1,78 +1,72 @@
-"""What a campaign of random faults (lab.chaos) has to know of the farm."""
+"""The LVS farm for campaigns of random faults (lab.harness.chaos)."""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import faults
+from farm import (
+    DIRECTORS,
+    ONE,
+    REALS,
+    TWO,
+    VIP,
+    WEIGHTS,
+    Visitors,
+    active,
+    copy_visitors,
+    established,
+    farm,
+    healthy,
+    hold,
+    lab,
+    other,
+    owners,
+    served,
+    services,
+    table,
+)
 
-from lab import chaos, damage, witnesses
+from lab.harness import chaos, faults, observers
 
-lab, farm, DIRECTORS = faults.lab, faults.farm, faults.DIRECTORS
-WEIGHTS = {"192.168.0.4": 1, "192.168.0.5": 2}  # as in the inventory
-DEADTIME = 10.0  # seconds; as in the inventory
-BOOT = 65.0  # seconds from the beginning of a boot until heartbeat has waited and heard nothing for long enough
 CONNECTIONS = 30
-MOST = 6.0  # seconds for which the directors may not hear each other: the deadtime is 10, and they have one way only
+LONGEST = 6.0  # seconds for which the directors may not hear each other: less than the deadtime of 10
 
 
-moves: list[float] = []  # the outages of bare moves
-
-
-def takeover() -> float:
-    """Return the seconds that a takeover may take: until it begins, and twice a bare move, which releases too."""
-    return DEADTIME + 5.0 + 2 * max(moves)
-
-
-def boot() -> float:
-    """Return the seconds that both directors may need from the beginning of a boot."""
-    return BOOT + takeover()
-
-
-def meeting() -> float:
-    """Return the seconds that directors may need who were both active and hear each other again.
-
-    heartbeat starts anew on both: it gives everything up, waits the deadtime, and once more until it takes something.
-    """
-    return 2 * DEADTIME + takeover()
+def bare_switchover() -> float:
+    """Switch over by heartbeat's own program; return the outage."""
+    director = active()
+    with farm.visitors() as probe:
+        lab.ssh(director, "/usr/share/heartbeat/hb_standby", "all")
+        farm.wait_until("the other director is active", lambda: owners() == [other(director)])
+        farm.wait_until("the farm is healthy", ready)
+    return probe.longest()
 
 
 def prepare() -> None:
-    """Give the client machine its program, and measure a bare move on this host, beside all else that it does now."""
-    faults.put("visitors.py", (faults.HERE / "visitors.py").read_text())
-    (director,) = active()
-    with farm.visitors() as probe:
-        lab.ssh(director, "/usr/share/heartbeat/hb_standby", "all")
-        farm.wait_until("the other director is active", lambda: active() == [faults.other(director)])
-        farm.wait_until("the farm is whole", whole)
-    moves.append(probe.longest())
-    print(f"a bare switchover: {moves[-1]:.1f} s without the page", flush=True)
-
-
-def active() -> list[str]:
-    """Return the directors that have the virtual address."""
-    return [node for node in DIRECTORS if f" {faults.VIP}/" in faults.addresses(node)]
+    """Copy the visitors' program, which a client machine loses with its disks, and measure a bare switchover."""
+    copy_visitors()
+    bounds.measure()
 
 
 def works(director: str) -> bool:
-    """Tell whether a director does what the active one has to: heartbeat at rest, ldirectord at work."""
-    settled = lab.ssh(director, "cl_status", "rscstatus", check=False).strip() not in ("", "none", "transition")
-    return settled and "is running" in lab.ssh(director, "ldirectord", "www.cf", "status", "2>&1", check=False)
+    """Return whether a director does what the active one has to: heartbeat in no transition, ldirectord running."""
+    stable = lab.ssh(director, "cl_status", "rscstatus", check=False).strip() not in ("", "none", "transition")
+    return stable and "is running" in lab.ssh(director, "ldirectord", "www.cf", "status", "2>&1", check=False)
 
 
-def whole() -> bool:
-    """Tell whether both tables are as declared, one director is active and works, and a real server gives the page."""
-    if not faults.whole() or any(faults.table(node) != WEIGHTS for node in DIRECTORS):
+def ready() -> bool:
+    """Return whether both tables are as declared, one director is active and works, and a real server serves."""
+    if not healthy() or any(table(node) != WEIGHTS for node in DIRECTORS):
         return False
-    found = active()
-    return len(found) == 1 and works(found[0]) and "Served by" in farm.page()
+    found = owners()
+    return len(found) == 1 and works(found[0]) and served()
 
 
-class Connections(witnesses.Witness):
-    """Connections that are open before each fault; those that the standby director knows must outlive it."""
+class Connections(observers.Observer):
+    """Connections that are open before each fault; those that are synchronised to the standby must outlive it."""
 
     def __init__(self) -> None:
-        self._held: faults.Visitors | None = None
+        self._held: Visitors | None = None
         self._known: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
@@ -81,87 +75,76 @@ class Connections(witnesses.Witness):
 
     def begin(self) -> None:
         """Open them."""
-        self._held = faults.Visitors("hold", faults.VIP, str(CONNECTIONS)).wait_until_open()
-        time.sleep(5)  # the third packet of a connection makes it known, and messages go out in bundles
-        self._known = faults.established(faults.other(faults.active()))
+        self._held = hold(CONNECTIONS)
+        time.sleep(5)  # a connection is synchronised from its third packet on, and messages are sent in bundles
+        self._known = established(other(active()))
         self._began = time.monotonic()
 
-    def end(self, fault: witnesses.Fault, active: str) -> witnesses.Seen:
+    def end(self, fault: observers.Fault, active: str) -> observers.Observation:
         """Count those that live."""
         assert self._held is not None
         time.sleep(min(time.monotonic() - self._began, 20.0))  # the one that was silent for longest has tried again
         seen, self._held = self._held.end(), None
         opened, alive = set(seen["opened"]), set(map(str, seen["alive"]))
         lost = sorted((self._known & opened) - alive)
-        words = f"{len(alive)} of {len(opened)} connections live"
-        how = {port: seen["broken"].get(port, "") for port in lost}
-        return witnesses.Seen(words, [] if fault.breaks or not lost else [f"{len(lost)} connections broke: {how}"])
+        text = f"{len(alive)} of {len(opened)} connections live"
+        reasons = {port: seen["broken"].get(port, "") for port in lost}
+        violated = lost and not fault.breaks_connections
+        return observers.Observation(text, [f"{len(lost)} connections broke: {reasons}"] if violated else [])
 
 
-def real_server_lost() -> witnesses.Fault:
+def real_server_lost() -> observers.Fault:
     """Return the fault of a real server without power, which takes its connections with it."""
-    cut = damage.power_cut(lab, 10.0)
-    return cut._replace(name="power cut of a real server", on=lambda: list(faults.REALS), breaks=True)
+    cut = faults.power_cut(lab, 10.0)
+    return cut._replace(name="power cut of a real server", nodes=lambda: list(REALS), breaks_connections=True)
 
 
-def apart() -> witnesses.Fault:
+def partition() -> observers.Fault:
     """Return the fault of a director that is cut off for longer than the deadtime: both are active for a while."""
-    pulled, *_ = damage.cable_cuts(lab, "eth0", meeting, 60.0)
-    return pulled._replace(name="long cut of eth0", seconds=(15.0, 60.0), lasts=False, apart=True, breaks=True)
+    cut, *_ = faults.cable_cuts(lab, "eth0", bounds.merge)
+    long = cut._replace(name="long cut of eth0", seconds=(15.0, 60.0), lasts=False)
+    return long._replace(partitions=True, breaks_connections=True)
 
 
-def on_active() -> list[str]:
+def active_or_all() -> list[str]:
     """Return the director that is active; both while it is not one."""
-    found = active()
+    found = owners()
     return found if len(found) == 1 else list(DIRECTORS)
 
 
 def changes() -> Sequence[dict[str, Any]]:
-    """Return the variables of changes that a running farm takes over."""
-    one, two = ({"address": address, "forward": "gate", "weight": weight} for address, weight in WEIGHTS.items())
+    """Return the variables of edits that change a running farm without breaking a connection."""
     return [
-        faults.services(real=[{**one, "weight": 3}, two]),
-        faults.services(real=[one, two], scheduler="wlc"),
+        services(real=[{**ONE, "weight": 3}, TWO]),
+        services(real=[ONE, TWO], scheduler="wlc"),
         {"heartbeat_deadtime": 12, "heartbeat_initdead": 24},
     ]
 
 
-def look_on() -> Sequence[witnesses.Witness]:
-    """Return visitors, held connections and one who asks for the address."""
-    macs = {node: faults.mac_of(node) for node in DIRECTORS}
-    return [witnesses.Visitors(farm), witnesses.OneOwner(lab, "lan", faults.VIP, macs), Connections()]
+def watch() -> Sequence[observers.Observer]:
+    """Return visitors, one that asks for the owner of the address, and held connections."""
+    return [observers.Visitors(farm), observers.AddressOwner(lab, "lan", VIP, DIRECTORS), Connections()]
 
 
+bounds = faults.HeartbeatBounds(bare_switchover)
+APACHE = "systemctl show -P MainPID apache2"
 CLUSTER = chaos.Cluster(
     scenario=farm,
     machines=["lvs_farm"],
     nodes=DIRECTORS,
     playbooks=["site.yml --limit lvs_farm"],
-    active=active,
-    whole=whole,
-    witnesses=look_on,
+    active=owners,
+    healthy=ready,
+    observers=watch,
     prepare=prepare,
     standby=2.0,  # a page may come late on a busy host
     faults=[
-        damage.power_cut(lab, takeover),
-        # It may be back before the other one has noticed.
-        damage.power_cut(lab, takeover, 1.0)._replace(name="short power cut"),
+        *bounds.faults(lab, DIRECTORS),
         real_server_lost(),
-        damage.freeze(lab, MOST, 5.0),
-        *damage.cable_cuts(lab, "eth0", 5.0, MOST),
-        apart(),
-        damage.bad_cable(lab, "eth0", 5.0),
-        damage.all_lose_power(lab, DIRECTORS, boot),
-        damage.reboot(lab, "reboot", [], takeover),
-        damage.reboot(lab, "reboot of all", DIRECTORS, boot),
-        damage.killed(lab, "heartbeat's first process", "systemctl show -P MainPID heartbeat | grep -vx 0", takeover),
-        damage.killed(lab, "a child of heartbeat", "pgrep -P $(systemctl show -P MainPID heartbeat)", takeover),
-        damage.killed(lab, "ldirectord", "pgrep -o -f ldirectord.*www.cf", takeover, on=on_active),
-        damage.killed(lab, "apache2", "systemctl show -P MainPID apache2", 10.0, lambda: list(faults.REALS))._replace(
-            breaks=True
-        ),
-        damage.clock_jump(lab, "chrony", 5.0),
-        damage.full(lab, "/var", 5.0),
-        damage.killed_run(farm, "site.yml", changes, 5.0),
+        *faults.cable_cuts(lab, "eth0", 5.0, LONGEST),
+        partition(),
+        faults.killed(lab, "ldirectord", "pgrep -o -f ldirectord.*www.cf", bounds.takeover, active_or_all),
+        faults.killed(lab, "apache2", APACHE, 10.0, lambda: list(REALS))._replace(breaks_connections=True),
+        faults.killed_run(farm, "site.yml", changes, 5.0),
     ],
 )

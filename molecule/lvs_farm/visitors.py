@@ -3,7 +3,7 @@
 count ADDRESS N: N fetches, one after the other, each on a connection of its own.
 hold ADDRESS N: N connections that stay open, with a fetch on each every two seconds,
     until a line comes on standard input.
-surge ADDRESS N TIMES: N connections that stay open, on all of which a fetch begins at the same instant, TIMES times.
+burst ADDRESS N TIMES: N connections that stay open, on all of which a fetch begins at the same instant, TIMES times.
 load ADDRESS CLIENTS RATE: CLIENTS visitors who make RATE new connections a second together (0: as many as they can),
     until a line comes on standard input.
 """
@@ -14,12 +14,12 @@ import json
 import sys
 import time
 
-PATIENCE = 60.0  # seconds that a held connection may be silent: longer than any takeover
+SILENCE_TIMEOUT = 60.0  # seconds that a held connection may be silent: longer than any takeover
 REQUEST = b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n"
 
 
 def server_of(page):
-    """Return the machine that a page says it comes from; "sorry" for the maintenance page, "?" for any other."""
+    """Return the machine that served a page; "sorry" for the maintenance page, "?" for any other."""
     if "Served by " in page:
         return page.split("Served by ")[1].split("<")[0]
     return "sorry" if "Sorry" in page else "?"
@@ -57,7 +57,7 @@ async def visit(address, limit=10.0):
         return f"failed {step} from port {port}: {type(error).__name__}"
 
 
-async def told_to_stop():
+async def wait_for_stop():
     """Wait for a line on standard input."""
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
@@ -68,14 +68,14 @@ async def count(address, number):
 
 
 async def hold_one(address, stop, opened, broken, busy):
-    """Keep one connection busy until ``stop``; say on which port it broke and how."""
+    """Keep one connection busy until ``stop``; record on which port it broke and how."""
     reader, writer = await asyncio.wait_for(asyncio.open_connection(address, 80), 30)
     port = writer.get_extra_info("sockname")[1]
     try:
         opened[port] = server_of(await asyncio.wait_for(fetch(reader, writer, address), 30))
         while not stop.is_set():
-            if server_of(await asyncio.wait_for(fetch(reader, writer, address), PATIENCE)) != opened[port]:
-                broken[port] = "another server answered"
+            if server_of(await asyncio.wait_for(fetch(reader, writer, address), SILENCE_TIMEOUT)) != opened[port]:
+                broken[port] = "another server replied"
                 return
             busy[port] = time.time()
             await asyncio.sleep(2)
@@ -86,16 +86,16 @@ async def hold_one(address, stop, opened, broken, busy):
 
 
 async def hold(address, number):
-    """Hold ``number`` connections; tell on standard output when all are open."""
+    """Hold ``number`` connections; print "open" when all are open."""
     stop, opened, broken, busy = asyncio.Event(), {}, {}, {}
     tasks = []
-    for _ in range(int(number)):  # one after the other: a burst is not what is to be seen
+    for _ in range(int(number)):  # one after the other: the burst is another program
         tasks.append(asyncio.ensure_future(hold_one(address, stop, opened, broken, busy)))
         await asyncio.sleep(0.02)
     while len(busy) + len(broken) < int(number):
         await asyncio.sleep(0.1)
     print("open", flush=True)
-    await told_to_stop()
+    await wait_for_stop()
     stopped = time.time()
     stop.set()
     await asyncio.gather(*tasks)
@@ -108,14 +108,14 @@ async def hold(address, number):
     }
 
 
-async def surge(address, number, times):
-    """Fetch on all connections at once; say which broke and how."""
+async def burst(address, number, times):
+    """Fetch on all connections at once; return which broke and how."""
     opened, broken = {}, {}
 
     async def again(port):
         try:
-            if server_of(await asyncio.wait_for(fetch(*connections[port], address), PATIENCE)) != opened[port]:
-                broken[port] = "another server answered"
+            if server_of(await asyncio.wait_for(fetch(*connections[port], address), SILENCE_TIMEOUT)) != opened[port]:
+                broken[port] = "another server replied"
         except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
             broken[port] = type(error).__name__
 
@@ -132,7 +132,7 @@ async def surge(address, number, times):
 
 
 async def load(address, clients, rate):
-    """Let visitors come until told to stop."""
+    """Open new connections until a line comes on standard input."""
     stop, seen = asyncio.Event(), collections.Counter()
     pause = int(clients) / float(rate) if float(rate) else 0.0
     failures = []
@@ -152,12 +152,12 @@ async def load(address, clients, rate):
     tasks = [asyncio.ensure_future(visitor(number)) for number in range(int(clients))]
     print("open", flush=True)
     began = time.monotonic()
-    await told_to_stop()
+    await wait_for_stop()
     stop.set()
     await asyncio.gather(*tasks)
     return {"seen": dict(seen), "seconds": round(time.monotonic() - began, 1), "failures": failures[:100]}
 
 
 if __name__ == "__main__":
-    programs = {"count": count, "hold": hold, "surge": surge, "load": load}
+    programs = {"count": count, "hold": hold, "burst": burst, "load": load}
     print(json.dumps(asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))), flush=True)

@@ -1,10 +1,10 @@
-"""What a campaign of random faults (lab.chaos) has to know of the magi."""
+"""The shared-storage cluster for campaigns of random faults (lab.harness.chaos)."""
 
 from collections.abc import Sequence
 
-import faults
+from magi import MOUNT, NODES, being_fenced, daemon_pids, groups_with, healthy, lab, magi, owners, runs_on
 
-from lab import chaos, damage, witnesses
+from lab.harness import chaos, faults, observers
 
 WATCHDOG = 10.0  # seconds; as in the inventory
 TAKEOVER = 120.0  # seconds: the token, fencing by message (20), and what the group needs to start
@@ -14,30 +14,23 @@ SETTLE = 12.5
 # What runs on every node. dlm_controld is two processes; any of them may be hit.
 DAEMONS = ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld", "lvmlockd")
 
-lab, magi, NODES = faults.lab, faults.magi, faults.NODES
 
+def ready() -> bool:
+    """Return whether all nodes are members, the group runs on one of them, and the daemons on all.
 
-def whole() -> bool:
-    """Tell whether all nodes are members and the group runs as a whole, with what runs on every node.
-
-    A fencing that is still under way will end a node that seems well.
+    A fencing that is still under way will reset a node that seems healthy.
     """
-    if not faults.whole() or faults.fencing():
+    if not healthy() or being_fenced():
         return False
-    owner = faults.owners()
-    everywhere = all(len(found.splitlines()) == 4 for found in faults.pids().values())
-    return everywhere and len(owner) == 1 and faults.runs_on(owner[0])
+    owner = owners()
+    complete = all(len(found.splitlines()) == 4 for found in daemon_pids().values())
+    return complete and len(owner) == 1 and runs_on(owner[0])
 
 
-def look_on() -> Sequence[witnesses.Witness]:
+def watch() -> Sequence[observers.Observer]:
     """Return a writer; the group has no page."""
-    lab.ssh(faults.owners()[0], "rm", "-f", f"{faults.MOUNT}/records")
-    return [witnesses.Writers(lab, NODES, faults.MOUNT, counts=True)]
-
-
-def apart() -> list[witnesses.Fault]:
-    """Return the faults of the cable. Its node is fenced: the service is away for one takeover."""
-    return [each._replace(lasts=False) for each in damage.cable_cuts(lab, "eth0", TAKEOVER)]
+    lab.ssh(owners()[0], "rm", "-f", f"{MOUNT}/records")
+    return [observers.Writers(lab, NODES, MOUNT, counts=True)]
 
 
 CLUSTER = chaos.Cluster(
@@ -45,26 +38,21 @@ CLUSTER = chaos.Cluster(
     machines=["magi"],
     nodes=NODES,
     playbooks=["lab/nas.yml", "site.yml --limit magi_nodes"],
-    active=faults.owners,
-    whole=whole,
-    witnesses=look_on,
+    active=owners,
+    healthy=ready,
+    observers=watch,
     standby=5.0,  # nobody but the group's own node writes
     settle=SETTLE,
     faults=[
-        damage.power_cut(lab, TAKEOVER),
-        # The kernel's own watchdog stands still with its machine; a real one, which sbd wants, does not.
-        damage.freeze(lab, 25.0, TAKEOVER, WATCHDOG),
-        *apart(),
-        damage.bad_cable(lab, "eth0", TAKEOVER),
-        damage.all_lose_power(lab, NODES, BOOT),
-        damage.reboot(lab, "reboot", [], TAKEOVER),
-        damage.reboot(lab, "reboot of all", NODES, BOOT),
-        *(damage.killed(lab, name, f"pidof {name}", TAKEOVER, lambda: NODES) for name in DAEMONS),
-        damage.clock_jump(lab, "chrony", 30.0),
-        damage.full(lab, faults.MOUNT, TAKEOVER, on=faults.owners),
-        damage.full(lab, "/var", TAKEOVER),
-        damage.killed_run(
-            magi, "site.yml", lambda: [faults.groups_with({"ip": {"address": "192.168.0.210/24"}})], TAKEOVER
-        ),
+        *faults.of_every_cluster(lab, NODES, TAKEOVER, BOOT, TAKEOVER),
+        # The kernel's own watchdog stands still with its machine; a hardware watchdog, which sbd needs, does not.
+        faults.freeze(lab, 25.0, TAKEOVER, WATCHDOG),
+        # The node is fenced: the outage is that of one takeover.
+        *(each._replace(lasts=False) for each in faults.cable_cuts(lab, "eth0", TAKEOVER)),
+        faults.bad_cable(lab, "eth0", TAKEOVER),
+        *(faults.killed(lab, name, f"pidof {name}", TAKEOVER, lambda: NODES) for name in DAEMONS),
+        faults.clock_jump(lab, "chrony", 30.0),
+        faults.full(lab, MOUNT, TAKEOVER, owners),
+        faults.killed_run(magi, "site.yml", lambda: [groups_with({"ip": {"address": "192.168.0.210/24"}})], TAKEOVER),
     ],
 )

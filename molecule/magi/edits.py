@@ -1,32 +1,22 @@
-"""Edits of the running magi (edits.yml): make each of them under visitors, and leave the figures for the tests.
-
-Usage: python3 edits.py edits, run by the side effect of that name. EDITS, a regular expression, chooses some of them by
-their names; without it a few are made, as each takes some minutes (EDITS=. makes all).
-"""
+"""The shared-storage cluster for edits of its running configuration (lab.harness.edits); the list is edits.yml."""
 
 import copy
+import functools
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import chaos
-import faults
-import yaml
+from magi import GROUP, MOUNT, NODES, crm_mon, magi as plain_magi, megabytes, owners, runs_on
 
-from lab import agreement, edits as campaign
-from lab.probe import LIMIT, Probe, fetches_from
-from lab.scenario import Scenario, inventory_of
+from lab.harness import config_drift, edits as campaign
+from lab.harness.scenario import Scenario, inventory_of
+from lab.probe import FETCH_TIMEOUT, Probe, fetches_from
 
-NODES = faults.NODES
-RATE = 20.0  # visits a second
-FEW = "an address more|a group that waits|that group off again|a second time server"
-LEFT = re.compile(r"(?m)^node.session.timeo.replacement_timeout = (\d+)$")
-
-# A visit: the service must run, and its filesystem must take a line. It prints when it began and when it was done.
+# A visit: the service must run, and its filesystem must take a line. It prints when it began and when it ended.
 VISITOR = """
 import os, sys, time
 mount, pause = sys.argv[1], 1 / float(sys.argv[2])
@@ -48,129 +38,107 @@ while True:
 
 
 class Magi(Scenario):
-    """The magi, who have no page: their visitors ask every node for the service."""
+    """The magi, which serve no page: their visitors use the service on every node."""
 
     @contextmanager
-    def visitors(self, rate: float = 10.0, limit: float = LIMIT) -> Iterator[Probe]:
-        """Have every node visit the service while it is there; together they see when it is nowhere."""
-        probe = Probe(self.lab.connect, "", rate, limit=limit)
+    def visitors(self, rate: float = 10.0, timeout: float = FETCH_TIMEOUT) -> Iterator[Probe]:
+        """Use the service on whichever node it runs; an outage is the time without any visit."""
+        probe = Probe(self.lab.connect, "", rate, timeout=timeout)
         files = {node: self.lab.paths.state / f"visits.{node}" for node in NODES}
-        watchers = []
+        visitors = []
         for node, file in files.items():
             with open(file, "w", encoding="utf-8") as output:
-                argv = self.lab.ssh_argv(node, f"exec python3 - {faults.MOUNT} {rate}")
-                watchers.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=output, text=True))
-            assert watchers[-1].stdin is not None
-            watchers[-1].stdin.write(VISITOR)
-            watchers[-1].stdin.close()
+                argv = self.lab.ssh_argv(node, f"exec python3 - {MOUNT} {rate}")
+                visitors.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=output, text=True))
+            assert visitors[-1].stdin is not None
+            visitors[-1].stdin.write(VISITOR)
+            visitors[-1].stdin.close()
         self.wait_until("the service is visited", lambda: len(visits(files)) > rate)
         yield probe
         seen = len(visits(files))
         self.wait_until("the service is visited again", lambda: len(visits(files)) > seen + rate)
-        for watcher in watchers:
-            watcher.kill()
-            watcher.wait()
-        probe.fetches = fetches_from(visits(files), rate, limit)
+        for visitor in visitors:
+            visitor.kill()
+            visitor.wait()
+        probe.fetches = fetches_from(visits(files), rate, timeout)
 
     def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
-        """Return the command line of a run. A volume never gets smaller: one that was made bigger is declared so."""
-        given = {"clvm_volume_groups": copy.deepcopy(INVENTORY["clvm_volume_groups"]), **variables}
+        """Return the command line of a run. A volume never gets smaller: one that was grown is declared so."""
+        given = {"clvm_volume_groups": copy.deepcopy(inventory()["clvm_volume_groups"]), **variables}
         for group in given["clvm_volume_groups"]:
             for volume in group["volumes"]:
-                is_now = faults.megabytes(f"{group['name']}/{volume['name']}")
-                volume["size"] = f"{max(is_now, int(volume['size'].rstrip('M')))}M"
+                present = megabytes(f"{group['name']}/{volume['name']}")
+                volume["size"] = f"{max(present, int(volume['size'].rstrip('M')))}M"
         return super().play_argv(playbook, *options, **given)
 
 
 def visits(files: dict[str, Path]) -> list[tuple[float, float]]:
-    """Return when each visit began and was done, on whichever node; the last line may not be whole."""
+    """Return when each visit began and ended, on whichever node; the last line may be incomplete."""
     lines = [line.split() for file in files.values() for line in file.read_text().split("\n")[:-1]]
     return sorted((float(words[1]), float(words[2])) for words in lines if words[:1] == ["visit"])
 
 
-magi = Magi(faults.magi.group, "", faults.tell_state, faults.magi.limit)
-lab = magi.lab
-INVENTORY = inventory_of(NODES[0])
-
-# What runs. A process is known by its number and the moment of its start. Only one node has the filesystem mounted; the
-# others say nothing (hence `|| true`).
-STATE = {
-    "addresses": "ip -br -4 address",
-    "cib": "cibadmin --query --scope configuration",
-    "corosync": "corosync-cmapctl | grep -E '^(nodelist|quorum|logging|totem|runtime.config)[.]'",
-    "fencing": "sbd -d $(. /etc/default/sbd; echo $SBD_DEVICE) dump",
-    "volumes": "lvs --noheadings --options lv_full_name,lv_size,lv_active",
-    "mounted": f"findmnt --noheadings --output ID,OPTIONS {faults.MOUNT} || true",
-    "storage": "grep . /sys/class/iscsi_session/session*/recovery_tmo; iscsiadm --mode session",
-    "locks": "pidof dlm_controld; pidof lvmlockd",
-    **{
-        f"process of {unit}": f"systemctl show -p ActiveState,MainPID,ExecMainStartTimestampMonotonic {unit}"
-        for unit in ("magi-test", "corosync", "corosync-qdevice", "pacemaker", "sbd", "chrony")
-    },
-}
+@functools.cache
+def inventory() -> dict[str, Any]:
+    """Return the variables that the inventory declares."""
+    return inventory_of(NODES[0])
 
 
-def disagreements() -> list[str]:
-    """Tell where what runs differs from what the files say, on each node; and what pacemaker complains of."""
-    complaints = [f"pacemaker says: {each.get('exitreason') or each.get('task')}" for each in failures()]
-    return complaints + [
-        f"{node}: {fault}" for node in NODES for fault in [*agreement.of_daemons(lab, node), *waiting(node)]
+def drift(node: str) -> list[str]:
+    """Compare the daemons, corosync's token and the session's timeout with the files; report pacemaker's failures."""
+    written = re.findall(r"(?m)^\s*token: (\d+)$", lab.ssh(node, "cat", "/etc/corosync/corosync.conf"))
+    running = lab.ssh(node, "corosync-cmapctl", "-g", "totem.token").split()[-1:]
+    timeout = r"(?m)^node.session.timeo.replacement_timeout = (\d+)$"
+    record = set(re.findall(timeout, lab.ssh(node, "cat /etc/iscsi/nodes/*/*/default")))
+    session = set(lab.ssh(node, "cat /sys/class/iscsi_session/session*/recovery_tmo").split())
+    failures = crm_mon(node).findall("failures/failure") if node == NODES[0] else []
+    return [
+        *config_drift.of_node(lab, node),
+        *([f"corosync runs with the token {running}, its file has {written}"] if running != written else []),
+        *([f"the session waits for {session} s, its record has {record}"] if session != record else []),
+        *(f"pacemaker reports: {each.get('exitreason') or each.get('task')}" for each in failures),
     ]
 
 
-def failures() -> list[Any]:
-    """Return what has failed since pacemaker forgot the last failures."""
-    return faults.cluster(NODES[0]).findall("failures/failure")
+def bare_switchover() -> float:
+    """Move the group by pacemaker's own program; return the outage.
 
-
-def waiting(node: str) -> list[str]:
-    """Compare how long corosync and the session of the storage wait with their files."""
-    token = re.findall(r"(?m)^\s*token: (\d+)$", lab.ssh(node, "cat", "/etc/corosync/corosync.conf"))
-    told = lab.ssh(node, "corosync-cmapctl", "-g", "totem.token").split()[-1:]
-    record = set(LEFT.findall(lab.ssh(node, "cat /etc/iscsi/nodes/*/*/default")))
-    session = set(lab.ssh(node, "cat /sys/class/iscsi_session/session*/recovery_tmo").split())
-    found = [f"corosync runs with the token {told}, its file says {token}"] if told != token else []
-    return found + ([f"the session waits for {session} s, its record says {record}"] if session != record else [])
-
-
-def bare_move() -> float:
-    """Have pacemaker's own program move the group to another node; return the outage.
-
-    No node is named, so the program bans the group from where it is: the group sticks there with all its might, and a
-    node that is preferred with as much does not get it.
+    No node is named, so the program bans the group from where it is: its stickiness is INFINITY, and a node that is
+    preferred with as much does not get it.
     """
-    (owner,) = faults.owners()
-    with magi.visitors(RATE) as probe:
-        lab.ssh(owner, "crm_resource", "--resource", faults.GROUP, "--move")
-        magi.wait_until("it runs elsewhere", lambda: any(faults.runs_on(node) for node in NODES if node != owner))
-        lab.ssh(owner, "crm_resource", "--resource", faults.GROUP, "--clear")
-        magi.wait_until("the cluster is whole", chaos.whole)
+    (owner,) = owners()
+    with magi.visitors(20.0) as probe:
+        lab.ssh(owner, "crm_resource", "--resource", GROUP, "--move")
+        magi.wait_until("it runs elsewhere", lambda: any(runs_on(node) for node in NODES if node != owner))
+        lab.ssh(owner, "crm_resource", "--resource", GROUP, "--clear")
+        magi.wait_until("the cluster is healthy", chaos.ready)
     return probe.longest()
 
 
-def move() -> None:
-    """Leave the group where it is: pacemaker has done it in the run."""
-
-
+magi = Magi(plain_magi.group, "", NODES, plain_magi.state, plain_magi.timeout)
+lab = magi.lab
 CLUSTER = campaign.Cluster(
     scenario=magi,
     machines=["magi"],
     nodes=NODES,
-    playbooks=["lab/nas.yml", "playbooks/magi.yml"],
-    inventory=lambda: INVENTORY,
-    edits=campaign.edits_from(yaml.safe_load((Path(__file__).parent / "edits.yml").read_text())),
-    state=STATE,
-    whole=chaos.whole,
-    disagreements=disagreements,
-    move=move,
-    bare_move=bare_move,
+    playbooks=["lab/nas.yml", "playbooks/pacemaker_clusters.yml"],
+    inventory=inventory,
+    edits=campaign.load_edits(Path(__file__).parent / "edits.yml"),
+    few="one more address|a stopped group|that group removed|a second time server",
+    # Only one node has the filesystem mounted; the others print nothing (hence `|| true`).
+    state={
+        "addresses": "ip -br -4 address",
+        "cib": "cibadmin --query --scope configuration",
+        "corosync": "corosync-cmapctl | grep -E '^(nodelist|quorum|logging|totem|runtime.config)[.]'",
+        "fencing": "sbd -d $(. /etc/default/sbd; echo $SBD_DEVICE) dump",
+        "volumes": "lvs --noheadings --options lv_full_name,lv_size,lv_active",
+        "mounted": f"findmnt --noheadings --output ID,OPTIONS {MOUNT} || true",
+        "storage": "grep . /sys/class/iscsi_session/session*/recovery_tmo; iscsiadm --mode session",
+        "locks": "pidof dlm_controld; pidof lvmlockd",
+        **campaign.process_states("magi-test", "corosync", "corosync-qdevice", "pacemaker", "sbd", "chrony"),
+    },
+    healthy=chaos.ready,
+    drift=drift,
+    switch_over=lambda: None,  # pacemaker has done it in the run
+    bare_switchover=bare_switchover,
 )
-
-
-def edits() -> None:
-    """Make the edits of the list one after the other, and put everything back."""
-    campaign.make_chosen(CLUSTER, FEW, RATE)
-
-
-if __name__ == "__main__":
-    globals()[sys.argv[1]]()

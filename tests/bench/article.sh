@@ -1,7 +1,7 @@
 #!/bin/sh
 # The article's own commands for one node of the web pair, with the names that Debian's packages have today.
 # Usage: sh article.sh first|second, on both nodes at the same time.
-# For bare machines of the lab only: it makes the disk anew, so it ends where that is not blank.
+# For bare machines of the lab only: it formats the disk, so it ends where that is not blank.
 set -eu
 if [ -n "$(blkid -p /dev/ubdb)" ]; then
   echo "/dev/ubdb is not blank" >&2

@@ -1,8 +1,8 @@
-"""Measure what the collection costs, as ratios within one run, and write docs/benchmarks.md.
+"""Measure the time of runs, as ratios within one run of this program, and write docs/benchmarks.md.
 
 Usage: python3 tests/bench/bench.py [PART...], parts: pair, farm, magi, article, failover, bulk, growth (default: all).
-Every part boots machines of its own and ends them. What was measured is kept in .cache/bench.json; the page has what
-was measured last.
+Every part boots machines of its own and destroys them. The figures are kept in .cache/bench.json; the page has the last
+ones.
 """
 
 import base64
@@ -25,9 +25,9 @@ import ansible.release
 import yaml
 
 from lab.api import Lab
-from lab.demonstrate import NODES, wait_for_page, wait_for_sync
+from lab.demo import NODES, wait_for_page, wait_for_sync
+from lab.harness.scenario import changed_by, measured
 from lab.paths import CHECKOUT
-from lab.scenario import changed_by, measured
 
 HERE = Path(__file__).parent
 STATE = CHECKOUT / ".cache/bench"
@@ -39,7 +39,7 @@ STATES = yaml.safe_load((HERE / "states.yml").read_text())
 
 
 def fresh(machines: Iterable[str], inventory: str = "inventories/lab") -> Lab:
-    """Boot bare machines, without what is left of others."""
+    """Boot bare machines, without the remains of others."""
     os.environ["LINUXHA_LAB"], os.environ["LINUXHA_LAB_INVENTORY"] = str(STATE), str(CHECKOUT / inventory)
     lab = Lab.open()
     lab.destroy()
@@ -80,7 +80,7 @@ def unchanged(playbook: str, *options: str) -> Callable[[], None]:
     def run() -> None:
         changed = changed_by(play(playbook, *options))
         if any(changed.values()):
-            sys.exit(f"{playbook} was to change nothing, but changed {changed}")
+            sys.exit(f"{playbook} changed {changed}; expected no changes")
 
     return run
 
@@ -93,7 +93,7 @@ def on_all(lab: Lab, nodes: Iterable[str], *command: str) -> None:
 
 
 def serve(lab: Lab) -> None:
-    """Wait until the pair serves its page from two copies that are whole."""
+    """Wait until the pair serves its page and both copies are up to date."""
     wait_for_page(lab)
     wait_for_sync(lab)
 
@@ -115,7 +115,7 @@ def by_script(lab: Lab) -> None:
 
 
 def fetch(lab: Lab, node: str, file: str) -> None:
-    """Copy a file that the roles wrote on a machine, for the plain tasks to be of the same state."""
+    """Fetch a file that the roles wrote on a machine, for plain tasks of the same state."""
     target = STATE / "fetched" / node / file[1:]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(base64.b64decode(lab.ssh(node, "base64", file)))
@@ -131,7 +131,7 @@ def plain_tasks(part: dict[str, Any], nodes: Iterable[str], lab: Lab) -> list[di
     tasks += [{"ansible.builtin.file": {"path": path, "state": "directory"}} for path in part.get("folders", ())]
     tasks += [{"ansible.builtin.copy": {"src": source + path, "dest": path}} for path in part["files"]]
     return tasks + [
-        {"ansible.builtin.systemd_service": {"name": name, **wanted}} for name, wanted in part["services"].items()
+        {"ansible.builtin.systemd_service": {"name": name, **state}} for name, state in part["services"].items()
     ]
 
 
@@ -147,7 +147,7 @@ def plain(lab: Lab, kind: str) -> tuple[str, int]:
 
 
 def following(lab: Lab, kind: str, times: int = 5) -> dict[str, Any]:
-    """Measure runs on a cluster that is built, with nothing to do: ours, and the same state in plain tasks."""
+    """Measure unchanged runs on a cluster: of the roles, and of the same state in plain tasks."""
     playbook, tasks = plain(lab, kind)
     nodes = [node for hosts in STATES[kind] for node in lab.inventory.groups[hosts]]
     ours = unchanged("site.yml", "--limit", ",".join(STATES[kind]))
@@ -161,6 +161,15 @@ def following(lab: Lab, kind: str, times: int = 5) -> dict[str, Any]:
         plain=unchanged(playbook),
     )
     return {"machines": len(nodes), "plain_tasks": tasks, **took}
+
+
+def steps(lab: Lab, kind: str, *names: str) -> dict[str, Any]:
+    """Run steps of a molecule scenario; return the figures of all, whether or not their bounds hold on this machine."""
+    folder = CHECKOUT / "molecule" / kind
+    environment = os.environ | {"PYTHONPATH": f"{CHECKOUT}:{folder}"}
+    for name in names:
+        subprocess.run([sys.executable, "-m", "pytest", "-s", str(folder / name)], check=False, env=environment)
+    return measured(lab)
 
 
 def pair() -> dict[str, Any]:
@@ -202,25 +211,22 @@ def article() -> dict[str, Any]:
 
 
 def failover() -> dict[str, Any]:
-    """Measure a power cut beside the steps of a takeover timed by hand."""
+    """Measure a power cut beside a manual takeover."""
     lab = fresh(["web_pair"])
     play("site.yml", "--limit", "web_pair")
     serve(lab)
-    for fault in ("start", "by_hand", "power_cut"):
-        subprocess.run([sys.executable, "molecule/web_pair/faults.py", fault], check=True, cwd=CHECKOUT)
-    found = measured(lab)
+    found = steps(lab, "web_pair", "start", "manual_takeover", "power_cut")
     return {
         "outage": found["power_cut"]["outage"],
         "deadtime": found["power_cut"]["deadtime"],
-        "by_hand": found["by_hand"]["seconds"],
+        "manual_takeover": found["manual_takeover"]["seconds"],
     }
 
 
 def bulk() -> dict[str, Any]:
-    """Measure a table of thousands on a machine of the farm."""
+    """Measure a table of thousands of services on a machine of the farm."""
     lab = fresh(["client"])
-    subprocess.run([sys.executable, "molecule/lvs_farm/faults.py", "bulk"], check=True, cwd=CHECKOUT)
-    return dict(measured(lab)["bulk"])
+    return dict(steps(lab, "lvs_farm", "bulk")["bulk"])
 
 
 def growth() -> dict[str, Any]:
@@ -251,7 +257,7 @@ KINDS = {"pair": ("web pair", "10", "0.33"), "farm": ("LVS farm", "", ""), "magi
 
 
 def machine() -> str:
-    """Return what this was measured on."""
+    """Return the machine that this was measured on."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = int(re.findall(r"MemTotal: *(\d+)", Path("/proc/meminfo").read_text())[0]) / 2**20
     model = cpu[1] if cpu else platform.machine()
@@ -278,7 +284,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
         add(what, found["again"], f"the same state in {found['plain_tasks']} plain tasks", found["plain"], beside_plain)
     if "pair" in results and "article" in results:
         add(
-            "web pair, first run until the page is served and both copies are whole",
+            "web pair, first run until the page is served and both copies are up to date",
             results["pair"]["first"],
             "the article's commands as a shell script",
             results["article"]["script"],
@@ -286,10 +292,10 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
     if "failover" in results:
         found = results["failover"]
         add(
-            "web pair, power cut until the page is back",
+            "web pair, outage after a power cut",
             found["outage"],
-            "deadtime and the steps timed by hand",
-            found["deadtime"] + found["by_hand"],
+            "deadtime and a manual takeover",
+            found["deadtime"] + found["manual_takeover"],
         )
     if "bulk" in results:
         took = results["bulk"]["seconds"]
@@ -308,14 +314,14 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, float, str]]:
 
 def page(results: dict[str, Any], where: str) -> str:
     """Return the page of benchmarks."""
-    lines = ["# What it costs", "", "Written by `make bench`. Measured on " + where + ".", ""]
+    lines = ["# Benchmarks", "", "Written by `make bench`. Measured on " + where + ".", ""]
     lines += ["| what | took | beside | ratio | at most |", "|---|---|---|---|---|"]
     lines += [
         f"| {what} | {mine} | {beside} | {ratio:.2f} | {goal} |" for what, mine, beside, ratio, goal in rows(results)
     ]
     loads = ", ".join(f"{part} {found['load']}" for part, found in results.items())
     lines += ["", f"Mean load of the machine in the quarter of an hour until the end of each part: {loads}."]
-    lines += ["The machines of the cluster themselves make most of it. An unchanged run and what is beside it were"]
+    lines += ["The machines of the cluster themselves cause most of it. An unchanged run and what is beside it were"]
     lines += ["measured in turn, some times; a first run and the article's script once."]
     if "pair" in results:
         found = results["pair"]
@@ -323,7 +329,7 @@ def page(results: dict[str, Any], where: str) -> str:
             "",
             f"A playbook without a module takes {found['empty']:.2f} s here, and each module on both machines",
             f"adds {found['module']:.2f} s: Ansible sends a program, and Python starts and reads it. The unchanged",
-            "run of the web pair asks each machine once.",
+            "run of the web pair runs one module on each machine.",
         ]
     return "\n".join(lines) + "\n"
 
@@ -332,7 +338,7 @@ def main() -> None:
     """Measure, print the table and write it down."""
     chosen = sys.argv[1:] or list(PARTS)
     if unknown := [part for part in chosen if part not in PARTS]:
-        sys.exit(f"no such part: {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
+        sys.exit(f"PARTS: {', '.join(unknown)} is not valid; expected some of {', '.join(PARTS)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and sys.argv[1:] else {}
     for part in chosen:
         try:

@@ -96,7 +96,7 @@ PAIR = [
 REACHABLE = [each for each in PAIR if each[0] is not unreachable]
 FARM = [
     (no_server, "frontal1: tcp 192.168.0.3:80 sends nothing to 192.168.0.5:80"),
-    (group_nowhere, "lvs_directors: www runs nowhere: no node holds it"),
+    (group_nowhere, "lvs_farm: www runs nowhere: no node holds it"),
 ]
 MAGI = [
     (node_offline, "magi_nodes: casper is offline"),
@@ -118,7 +118,7 @@ OPERATIONS: list[tuple[str, Callable[[], Looks], dict[str, Any], list[tuple[Call
     ("add_node", farm, {"cluster": "lvs_farm", "node": "reel3", "lvs_director_services": [THIRD]}, FARM),
     ("remove_node", farm, {"cluster": "lvs_farm", "node": "reel1", "lvs_director_services": [DRAINED]}, FARM),
     ("add_node", magi, {"cluster": "magi_nodes", "node": "melchior"}, MAGI),
-    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "rhcs_cman_nodes": WITHOUT}, MAGI),
+    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "pacemaker_nodes": WITHOUT}, MAGI),
     ("switchover", magi, {"cluster": "magi_nodes", "to": "casper"}, MAGI),
     ("rolling_reboot", magi, {"cluster": "magi_nodes"}, MAGI),
     ("rolling_upgrade", magi, {"cluster": "magi_nodes"}, MAGI),
@@ -226,7 +226,8 @@ def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
 
 
 WAIT = """
-- hosts: web_pair
+- ansible.builtin.import_playbook: ROOT/playbooks/parts/select_hosts.yml
+- hosts: linuxha_nodes
   gather_facts: false
   any_errors_fatal: true
   tasks:

@@ -1,17 +1,14 @@
-"""What must hold whenever the magi are whole, read with raw tools on each node."""
+"""What must hold whenever the cluster is healthy, read with plain tools on each node."""
 
 from xml.etree import ElementTree
 
-import testinfra
-
-from lab import Lab
+from lab.harness.steps import hosts
 
 NODES = {"balthasar": "1", "casper": "2", "melchior": "3"}
 DISK = "/dev/disk/by-id/scsi-3600000000000000000000000c3fa2201"
-lab = Lab.open()
 
 
-def test_all_nodes_are_members_and_the_arbiter_votes_for_all_but_one(host):
+def test_all_nodes_are_members_and_the_quorum_device_has_a_vote_less(host):
     text = host.run("corosync-quorumtool -s").stdout
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     assert fields["Quorate"].strip() == "Yes"
@@ -20,10 +17,9 @@ def test_all_nodes_are_members_and_the_arbiter_votes_for_all_but_one(host):
     assert fields["Flags"].split() == ["Quorate", "Qdevice"]
 
 
-def test_all_nodes_are_online_and_one_coordinates():
+def test_all_nodes_are_online_and_one_is_the_dc():
     seen = set()
-    for name in NODES:
-        host = testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config))
+    for host in hosts(NODES).values():
         root = ElementTree.fromstring(host.check_output("crm_mon --one-shot --output-as=xml"))
         assert {node.get("name"): node.get("id") for node in root.findall("nodes/node")} == NODES
         assert {node.get("online") for node in root.findall("nodes/node")} == {"true"}
@@ -47,7 +43,7 @@ def test_sbd_watches_disk_cluster_and_pacemaker(host):
     assert "watcher: Cluster" in watched
 
 
-def test_sbd_trusts_the_quorum_that_the_arbiter_gives(host):
+def test_sbd_trusts_the_quorum_of_the_quorum_device(host):
     assert "distrusted" not in host.check_output("journalctl --boot --unit sbd --no-pager")
 
 
@@ -66,10 +62,9 @@ def test_the_configuration_is_valid(host):
     assert host.run("corosync -t").rc == 0
 
 
-def test_what_the_nodes_say_to_each_other_is_encrypted_with_one_key():
+def test_the_cluster_traffic_is_encrypted_with_one_key():
     keys, ciphers = set(), set()
-    for name in NODES:
-        host = testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config))
+    for host in hosts(NODES).values():
         keys.add(host.file("/etc/corosync/authkey").sha256sum)
         ciphers.add(host.check_output("corosync-cmapctl -g totem.crypto_cipher").split("= ")[1])
         assert (host.file("/etc/corosync/authkey").mode, host.file("/etc/corosync/authkey").user) == (0o400, "root")
@@ -77,6 +72,6 @@ def test_what_the_nodes_say_to_each_other_is_encrypted_with_one_key():
     assert ciphers == {"aes256"}
 
 
-def test_the_cluster_comes_up_at_boot(host):
+def test_the_cluster_is_enabled_at_boot(host):
     for unit in ("corosync", "pacemaker", "sbd", "corosync-qdevice"):
         assert host.service(unit).is_enabled, unit

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Stand-ins for the tools of Red Hat Cluster Suite on EL5 and EL6. They are not those tools: nothing is clustered.
 
-One program under many names (cman_tool, ccs_tool, ...): the name it is called by says which one it plays. It prints and
-ends as the real tool does where the role rhcs_cman reads it; what it cannot play ends with 99. `agent` runs on every
-node and keeps the node's state; the tools ask the agents of all nodes, which takes the place of the cluster.
+One program under many names (cman_tool, ccs_tool, ...): it simulates the tool by whose name it is called. Output and
+exit code are those of the real tool where the role rhcs_cman reads them; an unsupported call ends with 99. `agent` runs
+on every node and keeps the node's state; the tools query the agents of all nodes instead of a cluster.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FRESH: dict[str, Any] = {
 
 
 class Node(NamedTuple):
-    """A node as cman shows it."""
+    """A node as cman reports it."""
 
     id: int
     name: str
@@ -91,7 +91,7 @@ class View(NamedTuple):
         return self.total >= self.quorum
 
 
-# --- what the tools print: pure, compared with recorded outputs by the unit tests -----------------------------------
+# --- the output of the tools: pure, compared with recorded outputs by the unit tests --------------------------------
 
 
 def cluster_id(name: str) -> int:
@@ -225,7 +225,7 @@ def timing_fault(root: ET.Element) -> str:
 
 
 def schema_faults(root: ET.Element) -> list[str]:
-    """Return what the schema of EL6 does not let pass: its names, not its meaning."""
+    """Return the violations of EL6's schema: of its names only."""
     known = {
         "cman": "two_node expected_votes quorum_dev_poll shutdown_timeout ccsd_poll port cluster_id disallowed "
         "hash_cluster_id broadcast transport keyfile disable_openais upgrading debug_mask nodename",
@@ -254,27 +254,27 @@ def schema_faults(root: ET.Element) -> list[str]:
     return faults
 
 
-# --- state: each node's own, kept by its agent ----------------------------------------------------------------------
+# --- the state of each node, kept by its agent ------------------------------------------------------------------------
 
 
-def ask(address: str, message: dict[str, Any]) -> dict[str, Any] | None:
-    """Ask a node's agent; None when the node is not there."""
+def send(address: str, message: dict[str, Any]) -> dict[str, Any] | None:
+    """Send a message to a node's agent and return the reply; None when the node is unreachable."""
     try:
         with socket.create_connection((address, PORT), timeout=5) as link:
             link.sendall(json.dumps(message).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(link.makefile().readline())
-            return answer
+            reply: dict[str, Any] = json.loads(link.makefile().readline())
+            return reply
     except OSError:
         return None
 
 
-def mine(**changes: Any) -> dict[str, Any]:
+def own_state(**changes: Any) -> dict[str, Any]:
     """Change this node's state and return it."""
-    return ask("127.0.0.1", changes) or dict(FRESH)
+    return send("127.0.0.1", changes) or dict(FRESH)
 
 
 class Agent(socketserver.StreamRequestHandler):
-    """Takes changes of the node's state, one in a line, and answers with the state."""
+    """Applies changes of the node's state, one in a line, and replies with the state."""
 
     lock = threading.Lock()
 
@@ -303,11 +303,11 @@ def addresses_of(root: ET.Element) -> dict[str, str]:
 
 def peers(root: ET.Element) -> dict[str, dict[str, Any]]:
     """Return the state of each node that runs cman, by name."""
-    states = {name: ask(address, {}) for name, address in addresses_of(root).items()}
+    states = {name: send(address, {}) for name, address in addresses_of(root).items()}
     return {name: state for name, state in states.items() if state and state["running"]}
 
 
-def look(state: dict[str, Any]) -> View:
+def view_of(state: dict[str, Any]) -> View:
     """Return the cluster as this node sees it."""
     root = ET.fromstring(state["running"])
     members, here = peers(root), socket.gethostname().split(".")[0]
@@ -343,23 +343,23 @@ def look(state: dict[str, Any]) -> View:
 
 
 def share(view: View, groups: dict[str, Any]) -> None:
-    """Let all members know the states of the services."""
+    """Send the states of the services to all members."""
     for node in view.nodes:
         if node.member:
-            ask(node.address, {"groups": groups})
+            send(node.address, {"groups": groups})
 
 
 def evaluate(state: dict[str, Any], *, joined: bool = False) -> None:
-    """Start what is to start by itself, as rgmanager does for services that it sees for the first time.
+    """Start the services with autostart, as rgmanager does when it sees them for the first time.
 
-    When a node has joined, what an ordered domain prefers another node for goes back there, unless it is nofailback.
-    Nodes that join at once do this at once: each looks again after it has told the others, until nothing is left to do.
+    When a node has joined, a service of an ordered domain fails back to the preferred node, unless it is nofailback.
+    Nodes that join at once do this at once: each evaluates again after it has sent its result, until nothing changes.
     """
-    view = look(state)
+    view = view_of(state)
     groups = evaluated(view, ET.fromstring(state["running"]), joined)
     share(view, groups)
     if joined and groups != view.groups:
-        evaluate(mine(), joined=True)
+        evaluate(own_state(), joined=True)
 
 
 def evaluated(view: View, root: ET.Element, joined: bool) -> dict[str, Any]:
@@ -386,29 +386,29 @@ def evaluated(view: View, root: ET.Element, joined: bool) -> dict[str, Any]:
 # --- the tools ------------------------------------------------------------------------------------------------------
 
 
-def say(text: str, code: int = 0) -> int:
+def write_out(text: str, code: int = 0) -> int:
     sys.stdout.write(text)
     return code
 
 
-def complain(text: str, code: int = 1) -> int:
+def write_error(text: str, code: int = 1) -> int:
     sys.stderr.write(text)
     return code
 
 
 def cman_tool(args: list[str]) -> int:  # noqa: PLR0911  each way out is a message of the real one
-    state = mine()
+    state = own_state()
     if not state["running"]:
-        return complain("cman_tool: Cannot open connection to cman, is it running ?\n")
-    view = look(state)
+        return write_error("cman_tool: Cannot open connection to cman, is it running ?\n")
+    view = view_of(state)
     if args == ["status"]:
-        return say(status_text(view))
+        return write_out(status_text(view))
     if args[:1] == ["nodes"]:
         if "-F" in args:
-            return say(formatted_text(view, args[args.index("-F") + 1].split(",")))
-        return say(nodes_text(view, "-a" in args))
+            return write_out(formatted_text(view, args[args.index("-F") + 1].split(",")))
+        return write_out(nodes_text(view, "-a" in args))
     if args == ["version"]:
-        return say(f"{VERSION} config {view.version}\n")
+        return write_out(f"{VERSION} config {view.version}\n")
     if args[:2] == ["version", "-r"] and state["release"] == "el6":
         return reload_version(view, "-S" in args)
     return 99
@@ -417,43 +417,43 @@ def cman_tool(args: list[str]) -> int:  # noqa: PLR0911  each way out is a messa
 def reload_version(view: View, no_sync: bool) -> int:
     text = CONF.read_text()
     if version_in(text) <= view.version:
-        return complain("cman_tool: Not reloading, config version older or equal the running config\n")
+        return write_error("cman_tool: Not reloading, config version older or equal the running config\n")
     if schema_faults(ET.fromstring(text)):
-        return complain("cman_tool: Not reloading, configuration is not valid\n")
+        return write_error("cman_tool: Not reloading, configuration is not valid\n")
     if not no_sync:
-        return complain("cman_tool: ccs_sync failed.\n")  # there is no ricci here
+        return write_error("cman_tool: ccs_sync failed.\n")  # there is no ricci
     for node in view.nodes:
-        there = ask(node.address, {}) if node.member else None
+        there = send(node.address, {}) if node.member else None
         if there and version_in(there["conf"]) >= version_in(text):
-            ask(node.address, {"running": there["conf"]})
+            send(node.address, {"running": there["conf"]})
         elif there:
-            ask(node.address, {"log": ["Activity suspended on this node"]})
-    evaluate(mine())
+            send(node.address, {"log": ["Activity suspended on this node"]})
+    evaluate(own_state())
     return 0
 
 
 def ccs_tool(args: list[str]) -> int:
-    state = mine()
+    state = own_state()
     failed = "\nFailed to update config file.\n"
     if args[:1] != ["update"] or len(args) != 2:
         return 99
     if not state["running"]:
-        return complain("Unable to connect to the CCS daemon: Connection refused\n" + failed)
-    view, root = look(state), ET.fromstring(Path(args[1]).read_text())
+        return write_error("Unable to connect to the CCS daemon: Connection refused\n" + failed)
+    view, root = view_of(state), ET.fromstring(Path(args[1]).read_text())
     version = root.get("config_version", "")
     if not version.isdigit():
-        return complain("config_version is not a valid integer.\n" + failed)
+        return write_error("config_version is not a valid integer.\n" + failed)
     if int(version) <= view.version:
-        return complain("Proposed updated config file does not have greater version number.\n" + failed)
+        return write_error("Proposed updated config file does not have greater version number.\n" + failed)
     if not view.quorate:
-        return complain("Unable to honor update request. Cluster is not quorate.\n" + failed)
-    # ccsd writes the file in its own way: other quotes, other blanks
+        return write_error("Unable to honor update request. Cluster is not quorate.\n" + failed)
+    # ccsd writes the file with other quotes and blanks
     text = '<?xml version="1.0"?>\n' + ET.tostring(root, encoding="unicode").replace(" />", "/>")
     for node in view.nodes:
         if node.member:
-            ask(node.address, {"put": text, "running": text})
-    evaluate(mine())
-    return say(f"Config file updated from version {view.version} to {version}\n\nUpdate complete.\n")
+            send(node.address, {"put": text, "running": text})
+    evaluate(own_state())
+    return write_out(f"Config file updated from version {view.version} to {version}\n\nUpdate complete.\n")
 
 
 def ccs_config_validate(args: list[str]) -> int:
@@ -462,48 +462,48 @@ def ccs_config_validate(args: list[str]) -> int:
     try:
         root = ET.parse(args[1]).getroot()
     except (OSError, ET.ParseError):
-        return complain("Unable to get the configuration\n", 255)
+        return write_error("Unable to get the configuration\n", 255)
     if not root.get("config_version"):
-        return complain("Unable to determine config_version\n", 253)
+        return write_error("Unable to determine config_version\n", 253)
     faults = schema_faults(root)
     if faults:
         sys.stderr.write("".join(f"{args[1]}: Relax-NG validity error : {fault}\n" for fault in faults))
-        return say("Configuration fails to validate\n", 3)
-    return say("Configuration validates\n")
+        return write_out("Configuration fails to validate\n", 3)
+    return write_out("Configuration validates\n")
 
 
 def xmllint(args: list[str]) -> int:
     try:
         ET.parse(args[-1])
     except (OSError, ET.ParseError) as error:
-        return complain(f"{args[-1]}:1: parser error : {error}\n")
+        return write_error(f"{args[-1]}:1: parser error : {error}\n")
     return 0 if args[:-1] == ["--noout"] else 99
 
 
 def clustat(args: list[str]) -> int:
-    state = mine()
+    state = own_state()
     if not state["running"]:
-        return complain("Could not connect to CMAN: Connection refused\n")
-    view = look(state)
+        return write_error("Could not connect to CMAN: Connection refused\n")
+    view = view_of(state)
     before = "Service states unavailable: Operation requires quorum\n" if not view.quorate else ""
-    return say(before + clustat_xml(view, view.me.rgmanager)) if args == ["-x"] else 99
+    return write_out(before + clustat_xml(view, view.me.rgmanager)) if args == ["-x"] else 99
 
 
 def clusvcadm(args: list[str]) -> int:  # noqa: C901, PLR0911  the same
-    state = mine()
+    state = own_state()
     if not state["running"]:
-        return complain("Could not connect to cluster service\n")
-    view = look(state)
+        return write_error("Could not connect to cluster service\n")
+    view = view_of(state)
     verb, name = args[0], args[1] if ":" in args[1] else f"service:{args[1]}"
     target = args[args.index("-m") + 1] if "-m" in args else None
     if target is not None and "-F" in args:
-        return say("Cannot use '-F' with '-n' or '-m'\n", 1)
+        return write_out("Cannot use '-F' with '-n' or '-m'\n", 1)
     members = [node.name for node in view.nodes]
     if target is not None and target not in members:
         sys.stdout.write(f"'{target}' not in membership list\n")
         close = next((each for each in members if each.startswith(target)), None)
         if close is None:
-            return say(f"No matches for '{target}' found\n", 1)
+            return write_out(f"No matches for '{target}' found\n", 1)
         sys.stdout.write(f"Closest match: '{close}'\n")
         target = close
     who = f"Member {target}" if target else "Local machine"
@@ -520,47 +520,47 @@ def clusvcadm(args: list[str]) -> int:  # noqa: C901, PLR0911  the same
         return 99
     sys.stdout.write(words[verb])
     if not view.me.rgmanager:
-        return say("Could not connect to resource group manager\n", 1)
+        return write_out("Could not connect to resource group manager\n", 1)
     if not view.quorate:
-        return say("Operation requires quorum\n", 247)
+        return write_out("Operation requires quorum\n", 247)
     group = view.groups.get(name)
     if group is None:
-        return say("Service does not exist\n", 252)
+        return write_out("Service does not exist\n", 252)
     if group.get("flags", 0) & 1 and verb != "-U":
-        return say("Failure: Service is frozen\n", 245)
+        return write_out("Failure: Service is frozen\n", 245)
     if group["state"] == "failed" and verb != "-d":
-        return say("Invalid operation for resource\n", 248)
-    return carry_out(view, verb, name, dict(group), target)
+        return write_out("Invalid operation for resource\n", 248)
+    return run_verb(view, verb, name, dict(group), target)
 
 
-def carry_out(view: View, verb: str, name: str, group: dict[str, Any], target: str | None) -> int:
+def run_verb(view: View, verb: str, name: str, group: dict[str, Any], target: str | None) -> int:
     able = [node.name for node in view.nodes if node.member and node.rgmanager]
-    lands = view.groups[name].get("lands")  # a test's wish: the service starts there, whatever was asked for
-    said = ""
+    lands = view.groups[name].get("lands")  # set by a test: the service starts there, whatever the request is
+    message = ""
     if verb == "-e" and group["state"] == "started":
-        return say("Service is already running\n")
+        return write_out("Service is already running\n")
     if verb in ("-e", "-r"):
         if target is not None and target not in able:
-            return say("Target node dead / nonexistent\n", 244)
+            return write_out("Target node dead / nonexistent\n", 244)
         others = [each for each in able if each != group["owner"]] or able
         owner = lands or target or (others[0] if verb == "-r" else able[0])
         group.update(state="started", last_owner=group["owner"], owner=owner)
-        said = f"{'Warning: ' if target and owner != target else ''}{name} is now running on {owner}\n"
+        message = f"{'Warning: ' if target and owner != target else ''}{name} is now running on {owner}\n"
     elif verb in ("-d", "-s"):
         group.update(state="disabled" if verb == "-d" else "stopped", last_owner=group["owner"], owner="none")
     elif verb in ("-Z", "-U"):
         group["flags"] = 1 if verb == "-Z" else 0
     share(view, {**view.groups, name: group})
-    return say("Success\n" + said)
+    return write_out("Success\n" + message)
 
 
 def mkqdisk(args: list[str]) -> int:
-    banner = "mkqdisk v0.6.0\n\n" if mine()["release"] == "el5" else "mkqdisk v3.0.12.1\n\n"
-    label = mine().get("qdisk")
-    wanted = args == ["-L"] or args[:1] == ["-f"] and args[1:] == [label]
-    if not label or not wanted:
-        return say(banner, 255)
-    return say(
+    banner = "mkqdisk v0.6.0\n\n" if own_state()["release"] == "el5" else "mkqdisk v3.0.12.1\n\n"
+    label = own_state().get("qdisk")
+    supported = args == ["-L"] or args[:1] == ["-f"] and args[1:] == [label]
+    if not label or not supported:
+        return write_out(banner, 255)
+    return write_out(
         f"{banner}{DISK}:\n/dev/sdb:\n\tMagic:                eb7a62c2\n\tLabel:                {label}\n"
         "\tCreated:              Fri Sep 17 22:55:51 2010\n\tHost:                 balthasar\n"
         "\tKernel Sector Size:   512\n\tRecorded Sector Size: 512\n\n"
@@ -569,81 +569,81 @@ def mkqdisk(args: list[str]) -> int:
 
 def service(args: list[str]) -> int:
     name, verb = args
-    state = mine()
+    state = own_state()
     known = name in state["at_boot"]
     runs = bool(state["running"]) if name == "cman" else bool(state["services"].get(name))
     if not known:
-        return say(f"{name}: unrecognized service\n", 1)
+        return write_out(f"{name}: unrecognized service\n", 1)
     if verb == "status":
-        return say(f"{name} is {'running' if runs else 'stopped'}\n", 0 if runs else 3)
-    mine(log=[*state["log"], [time.time(), name, verb]])
+        return write_out(f"{name} is {'running' if runs else 'stopped'}\n", 0 if runs else 3)
+    own_state(log=[*state["log"], [time.time(), name, verb]])
     if name == "cman":
         return start_cman(state) if verb == "start" else stop_cman(state)
     if name == "rgmanager" and verb == "start":
         if not state["running"]:
-            return say("Starting Cluster Service Manager: [FAILED]\n", 1)
-        evaluate(mine(services={"rgmanager": True}), joined=True)
-        return say("Starting Cluster Service Manager: [  OK  ]\n")
-    mine(services={name: verb == "start"})
-    return say(f"{'Starting' if verb == 'start' else 'Stopping'} {name}: [  OK  ]\n")
+            return write_out("Starting Cluster Service Manager: [FAILED]\n", 1)
+        evaluate(own_state(services={"rgmanager": True}), joined=True)
+        return write_out("Starting Cluster Service Manager: [  OK  ]\n")
+    own_state(services={name: verb == "start"})
+    return write_out(f"{'Starting' if verb == 'start' else 'Stopping'} {name}: [  OK  ]\n")
 
 
 def start_cman(state: dict[str, Any]) -> int:  # noqa: PLR0911  each way out is a message of the real one
     head = "Starting cluster: \n"
     el5 = state["release"] == "el5"
     if not el5 and (state["at_boot"].get("NetworkManager") or state["services"].get("NetworkManager")):
-        return say(
+        return write_out(
             head + "   Checking Network Manager... \nNetwork Manager is either running or configured to run. "
             "Please disable it in the cluster.\n[FAILED]\n",
             1,
         )
     if not CONF.exists():
-        return say(head + "   Starting cman... [FAILED]\n", 1)
+        return write_out(head + "   Starting cman... [FAILED]\n", 1)
     root = ET.fromstring(CONF.read_text())
     cman = root.find("cman")
     if len(root.get("name", "")) > 15:
-        return say(head + "   Starting cman... cluster name is too long\n[FAILED]\n", 1)
+        return write_out(head + "   Starting cman... cluster name is too long\n[FAILED]\n", 1)
     if cman is not None and cman.get("two_node") == "1" and (root.find("quorumd") is not None):
-        return say(
+        return write_out(
             head + "   Starting cman... the two-node option requires exactly two nodes with one vote each and "
             "expected votes of 1\n[FAILED]\n",
             1,
         )
     fault = "" if el5 else timing_fault(root)
     if fault:
-        return say(head + f"   Starting cman... [  OK  ]\n   Starting qdiskd... {fault}\n[FAILED]\n", 1)
+        return write_out(head + f"   Starting cman... [  OK  ]\n   Starting qdiskd... {fault}\n[FAILED]\n", 1)
     newest = max([*peers(root).values(), state], key=lambda each: version_in(each["running"]))
     if el5 and version_in(newest["running"]) > version_in(CONF.read_text()):
-        mine(put=newest["running"])  # ccsd takes the newer file from a peer
-    mine(running=CONF.read_text())
-    until = time.time() + state.get("patience", 300 if el5 else 45)
-    while not look(mine()).quorate:
+        own_state(put=newest["running"])  # ccsd takes the newer file from a peer
+    own_state(running=CONF.read_text())
+    until = time.time() + state.get("quorum_timeout", 300 if el5 else 45)
+    while not view_of(own_state()).quorate:
         if time.time() > until:
-            mine(running=None)
-            return say(head + "   Waiting for quorum... Timed-out waiting for cluster\n[FAILED]\n", 1)
+            own_state(running=None)
+            return write_out(head + "   Waiting for quorum... Timed-out waiting for cluster\n[FAILED]\n", 1)
         time.sleep(0.5)
-    view = look(mine())
+    view = view_of(own_state())
     groups = next((each["groups"] for each in peers(root).values() if each["groups"]), {})
-    mine(groups=groups)
-    return say(head + f"   Waiting for quorum... [  OK  ] {view.total}\n   Starting fenced... [  OK  ]\n")
+    own_state(groups=groups)
+    return write_out(head + f"   Waiting for quorum... [  OK  ] {view.total}\n   Starting fenced... [  OK  ]\n")
 
 
 def stop_cman(state: dict[str, Any]) -> int:
     if state["services"].get("rgmanager") or state["services"].get("clvmd"):
-        return say("Stopping cluster: \n   Leaving cluster... Cannot leave: subsystems active\n[FAILED]\n", 1)
-    mine(running=None, groups={})
-    return say("Stopping cluster: [  OK  ]\n")
+        return write_out("Stopping cluster: \n   Leaving cluster... Cannot leave: subsystems active\n[FAILED]\n", 1)
+    own_state(running=None, groups={})
+    return write_out("Stopping cluster: [  OK  ]\n")
 
 
 def chkconfig(args: list[str]) -> int:
     if args == ["--list"]:
-        return say(chkconfig_text(mine()["at_boot"]))
-    mine(at_boot={args[0]: args[1] == "on"})
+        return write_out(chkconfig_text(own_state()["at_boot"]))
+    own_state(at_boot={args[0]: args[1] == "on"})
     return 0
 
 
 def rpm(args: list[str]) -> int:
-    there = mine()["packages"]
+    there = own_state()["packages"]
     names = args[3:]
     for name in names:
         sys.stdout.write(f"{name}\n" if name in there else f"package {name} is not installed\n")
@@ -651,20 +651,20 @@ def rpm(args: list[str]) -> int:
 
 
 def yum(args: list[str]) -> int:
-    state = mine()
+    state = own_state()
     names = args[2:]
     services = {"cman": ["cman"] + (["qdiskd"] if state["release"] == "el5" else []), "rgmanager": ["rgmanager"]}
     new = {service: False for name in names for service in services.get(name, [])}
-    mine(packages=sorted({*state["packages"], *names}), at_boot=new)
-    return say("Complete!\n") if args[:2] == ["-y", "install"] else 99
+    own_state(packages=sorted({*state["packages"], *names}), at_boot=new)
+    return write_out("Complete!\n") if args[:2] == ["-y", "install"] else 99
 
 
 def iptables_restore(args: list[str]) -> int:
     text = sys.stdin.read()
     if "*filter\n" not in text or not text.rstrip("\n").endswith("COMMIT"):
-        return complain("iptables-restore: line 1 failed\n")
+        return write_error("iptables-restore: line 1 failed\n")
     if "--test" not in args:
-        mine(iptables=text)
+        own_state(iptables=text)
     return 0
 
 
@@ -694,7 +694,7 @@ WantedBy=multi-user.target
 
 
 def install() -> None:
-    """Put the tools' names, the folders that EL has and the agent in place."""
+    """Install the tools' names, the folders of EL and the agent."""
     for name in [*TOOLS, "cman_stand_in"]:
         link = Path("/usr/local/sbin", name)
         if not link.is_symlink():
@@ -707,7 +707,7 @@ def install() -> None:
 
 
 def main() -> int:
-    """Play the tool that this program is called as; first what a test wants it to say."""
+    """Simulate the tool by whose name this program is called; a failure that a test has set comes first."""
     tool, args = os.path.basename(sys.argv[0]), sys.argv[1:]
     if args == ["agent"]:
         STATE.parent.mkdir(parents=True, exist_ok=True)
@@ -718,15 +718,15 @@ def main() -> int:
         install()
         return 0
     if args[:1] == ["set"]:
-        mine(**json.loads(args[1]))
+        own_state(**json.loads(args[1]))
         return 0
     call = " ".join([tool, *args])
-    for start, answer in mine()["fail"].items():
-        if answer and call.startswith(start):
-            sys.stdout.write(answer.get("out", ""))
-            sys.stderr.write(answer.get("err", ""))
-            return int(answer["rc"])
-    if tool == "service" and args and args[0] not in mine()["at_boot"]:
+    for start, failure in own_state()["fail"].items():
+        if failure and call.startswith(start):
+            sys.stdout.write(failure.get("out", ""))
+            sys.stderr.write(failure.get("err", ""))
+            return int(failure["rc"])
+    if tool == "service" and args and args[0] not in own_state()["at_boot"]:
         return subprocess.run(["/usr/sbin/service", *args], check=False).returncode
     return TOOLS[tool](args)
 

@@ -1,4 +1,4 @@
-"""The clocks of the two nodes follow the lab's time source. Asked with the daemon's own tools."""
+"""The clocks of the two nodes follow the lab's NTP server, read with the daemon's own tools."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ SOURCE = "192.168.69.254"
 testinfra_hosts = ["ansible://web_pair"]
 
 
-def chronyc(host, question: str) -> list[list[str]]:
-    answer = host.run("chronyc -c -n %s", question)
-    assert answer.rc == 0, answer.stdout + answer.stderr
-    return list(csv.reader(answer.stdout.splitlines()))
+def chronyc(host, command: str) -> list[list[str]]:
+    done = host.run("chronyc -c -n %s", command)
+    assert done.rc == 0, done.stdout + done.stderr
+    return list(csv.reader(done.stdout.splitlines()))
 
 
 def test_daemon_runs_and_starts_at_boot(host):
@@ -35,7 +35,7 @@ def test_the_source_is_selected(host):
     assert chronyc(host, "tracking")[0][0] == "".join(f"{int(part):02X}" for part in SOURCE.split("."))
 
 
-def test_the_clock_agrees_with_the_machine_that_asks(host):
+def test_the_clock_agrees_with_the_host(host):
     before = time.time()
     there = float(host.check_output("date +%s.%N"))
     assert before - 1 < there < time.time() + 1

@@ -1,11 +1,10 @@
-"""What must hold whenever the pair is whole, read with raw tools on both machines."""
+"""What must hold whenever the pair is healthy, read with plain tools on both machines."""
 
 import json
 import re
 
-import testinfra
-
 from lab import Lab
+from lab.harness.steps import hosts
 
 VIPS = {"192.168.69.16", "192.168.69.100"}
 MOUNT = "/mnt/repl"
@@ -13,13 +12,8 @@ NODES = ("debian1", "debian2")
 lab = Lab.open()
 
 
-def both():
-    """Return the two machines."""
-    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.paths.ssh_config)) for name in NODES}
-
-
 def fetch(address):
-    """Return the page that visitors get at an address."""
+    """Return the page at an address."""
     with lab.connect(address, 80, 5) as wire:
         wire.sendall(f"GET / HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
         return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
@@ -27,7 +21,7 @@ def fetch(address):
 
 def drbd_roles():
     """Return each machine's own DRBD role."""
-    return {name: host.check_output("drbdadm role repl").split("/")[0] for name, host in both().items()}
+    return {name: host.check_output("drbdadm role repl").split("/")[0] for name, host in hosts(NODES).items()}
 
 
 def addresses(host):
@@ -47,22 +41,22 @@ def test_exactly_one_machine_is_primary():
 
 def test_the_primary_alone_has_filesystem_addresses_and_web_server():
     roles = drbd_roles()
-    for name, host in both().items():
+    for name, host in hosts(NODES).items():
         active = roles[name] == "Primary"
         assert (f" {MOUNT} ext4 " in host.file("/proc/mounts").content_string) == active
         assert addresses(host) & VIPS == (VIPS if active else set())
         assert host.service("apache2").is_running == active
 
 
-def test_visitors_get_the_page_at_both_addresses_from_the_primary():
+def test_both_addresses_serve_the_page_of_the_primary():
     primary = next(name for name, role in drbd_roles().items() if role == "Primary")
     for address in VIPS:
-        answer = fetch(address)
-        assert answer.startswith("HTTP/1.1 200"), answer
-        assert primary in answer
+        page = fetch(address)
+        assert page.startswith("HTTP/1.1 200"), page
+        assert primary in page
 
 
-def test_heartbeat_starts_at_boot_and_what_it_runs_does_not(host):
+def test_heartbeat_is_enabled_at_boot_and_its_resources_are_not(host):
     assert host.service("heartbeat").is_running
     assert host.service("heartbeat").is_enabled
     assert not host.service("apache2").is_enabled
@@ -81,16 +75,16 @@ def test_only_root_can_read_the_key(host):
 
 def test_both_machines_have_the_same_configuration():
     for path in ("/etc/ha.d/ha.cf", "/etc/ha.d/haresources", "/etc/ha.d/authkeys", "/etc/drbd.d/repl.res"):
-        assert len({host.file(path).sha256sum for host in both().values()}) == 1, path
+        assert len({host.file(path).sha256sum for host in hosts(NODES).values()}) == 1, path
 
 
-def test_a_mail_told_of_the_takeover():
+def test_a_mail_reported_the_takeover():
     primary = next(name for name, role in drbd_roles().items() if role == "Primary")
-    mails = both()[primary].file("/var/mail/root").content_string
+    mails = hosts(NODES)[primary].file("/var/mail/root").content_string
     assert "Takeover" in mails and primary in mails
 
 
-def test_the_clock_follows_a_source(host):
+def test_the_clock_is_synchronised(host):
     tracking = host.check_output("chronyc -c tracking").split(",")
     assert tracking[0] not in ("", "00000000", "7F7F0101"), tracking
     assert abs(float(tracking[4])) < 1.0

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from .._core.plan import HaError
 from .._core.schema import fault
-from .._model.cluster import CMAN as ROLE, check_hosts, host_of, hosts_of, node_on, parse_cluster, read_cluster
+from .._model.cluster import CMAN as ROLE, check_hosts, hosts_of, node_on, parse_cluster, read_cluster
 from .._model.resource_groups import GroupError, parse_groups
 from . import conf_xml, host as cman_host, plan as cman_plan, settings as rules, tools
 from .newer import check_newer
@@ -67,36 +67,45 @@ def release_of(settings: Mapping[str, Any], system: Mapping[str, str]) -> str:
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return the changes of one node. The text of cluster.conf in it holds passwords.
 
-    changes: a sentence for each; differences: of the configuration; refusals: why nothing may be changed.
+    changes: a sentence for each; any_changes: at least one host has some; differences: of the configuration;
+    refusals: why nothing may be changed.
     host: the steps that prepare the host. text, version: of cluster.conf, write: it is written here as a file,
     through: the host that tells the others, running: cman runs here and then has to use that version.
     stop, start: services of this host, stops: of any host. validator: the command that checks cluster.conf.
     first: the host that does what is done once. members: how many nodes there are. runs: cman runs here.
     declared: a service has a desired state.
     """
-    chosen = dict(settings, rhcs_cman_release=release_of(settings, facts[node]["os"]))
+    release = release_of(settings, facts[node]["os"])
+    chosen = dict(settings, rhcs_cman_release=release)
     try:
         cluster = parse_cluster(chosen, ROLE)
         faults = rules.check_cluster(cluster, chosen)
         if faults:
             return {"changes": [], "refusals": faults}
-        me = node_on(cluster, node, ROLE)
+        node_on(cluster, node, ROLE)
         seen = {host: _seen(facts[host]) for host in hosts_of(cluster, list(facts)).values()}
-        host = cman_host.plan_host(cluster, me, cman_host.seen_of(seen[node], cluster), chosen)
+        hosts = {host: cman_host.plan_host(cluster, node_on(cluster, host, ROLE), cman_host.seen_of(raw, cluster),
+                                           chosen) for host, raw in seen.items()}
         steps = cman_plan.plan_cluster(cluster, [cman_plan.host_from(name, raw) for name, raw in seen.items()], chosen)
     except HaError as error:
         return {"changes": [], "refusals": str(error).split("\n")}
+    plans = {name: _plan_host(name, hosts[name], steps, chosen) for name in hosts}
+    return dict(
+        plans[node], refusals=list(hosts[node].refusals) + list(steps.refusals),
+        differences=list(steps.changes), text=steps.text, version=steps.version, through=steps.through,
+        stops=sorted({name for names in steps.stop.values() for name in names}), release=release,
+        validator=VALIDATORS[release], runs=seen[node]["status"].get("rc") == 0, members=len(cluster.nodes),
+        first=next(iter(hosts)), any_changes=any(each["changes"] for each in plans.values()))
+
+
+def _plan_host(name: str, host: cman_host.Steps, steps: cman_plan.Steps,
+               settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the part of the plan that differs between the hosts."""
     result = {
-        "refusals": list(host.refusals) + list(steps.refusals), "differences": list(steps.changes), "text": steps.text,
-        "version": steps.version, "write": node in steps.write, "through": steps.through,
-        "running": node in steps.running, "stop": list(steps.stop[node]), "start": list(steps.start[node]),
-        "stops": sorted({name for names in steps.stop.values() for name in names}),
-        "release": chosen["rhcs_cman_release"],
-        "validator": VALIDATORS[chosen["rhcs_cman_release"]], "runs": seen[node]["status"].get("rc") == 0,
-        "first": next(name for name in [host_of(each, list(facts)) for each in cluster.nodes] if name),
-        "members": len(cluster.nodes), "declared": _declared(chosen),
-        "host": {name: list(value) if isinstance(value, tuple) else value for name, value in host._asdict().items()}}
-    return dict(result, changes=_changes(result))
+        "write": name in steps.write, "running": name in steps.running, "stop": list(steps.stop[name]),
+        "start": list(steps.start[name]), "declared": _declared(settings),
+        "host": {key: list(value) if isinstance(value, tuple) else value for key, value in host._asdict().items()}}
+    return dict(result, changes=_changes(result, steps))
 
 
 def _seen(facts: Mapping[str, Any]) -> Dict[str, Any]:
@@ -124,7 +133,7 @@ def _declared(settings: Mapping[str, Any]) -> bool:
         or group.get("frozen") is not None for group in settings["rhcs_cman_groups"])
 
 
-def _changes(result: Mapping[str, Any]) -> List[str]:
+def _changes(result: Mapping[str, Any], steps: cman_plan.Steps) -> List[str]:
     """Return one sentence for each change on the node."""
     host = result["host"]
     changes = ["install " + ", ".join(host["packages"])] if host["packages"] else []
@@ -133,8 +142,8 @@ def _changes(result: Mapping[str, Any]) -> List[str]:
              "iptables": "open the firewall for the nodes"}
     changes += [text for name, text in texts.items() if host[name]]
     changes += ["stop " + name for name in result["stop"]]
-    changes += ["write %s, version %d" % (conf_xml.PATH, result["version"])] if result["write"] else []
-    changes += ["apply version %d of the configuration" % result["version"]] if result["through"] else []
+    changes += ["write %s, version %d" % (conf_xml.PATH, steps.version)] if result["write"] else []
+    changes += ["apply version %d of the configuration" % steps.version] if steps.through else []
     changes += ["enable %s at boot" % name for name in host["enable"]]
     changes += ["start " + name for name in result["start"]]
     return changes + (["start, stop, move or freeze services as declared"] if result["declared"] else [])

@@ -120,7 +120,8 @@ class Facts(NamedTuple):
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return the changes of one node; raise HaError, with one line for each reason, when nothing may be changed.
 
-    changes: a sentence for each; warnings; packages: to install, on any_packages at least one node has some.
+    changes: a sentence for each; any_changes: at least one node has some; warnings; packages: to install, and
+    any_packages: on at least one node.
     leave, stop, reboot, softdog, reload, stop_qdevice, gone, enable, disable, start: see plan.Steps.
     first: inventory name of the host that does what is done once, is_first: it is this one.
     files, first_start: arguments of config_files. key, certificate: {from: host, missing: here, missing_on: hosts}.
@@ -129,32 +130,33 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     online: nodes to wait for. test: the node whose fencing is tested from here, "" for no test.
     """
     cluster = parse_cluster(dict(settings), ROLE)
-    here = node_on(cluster, node, ROLE)
+    node_on(cluster, node, ROLE)
     known = _facts_of(settings, cluster, facts, facts[node]["os"]["os_family"])
     refusals = [refusal for steps in known.steps.values() for refusal in steps.refusals]
-    fresh = any(steps.fresh for steps in known.steps.values())
-    certificate = _certificate(known, node)
-    device = cluster.quorum_device
-    if device and certificate["missing"] and not device.delegate:
+    device, uncertified = cluster.quorum_device, _certificate(known, node)["missing_on"]
+    if device and uncertified and not device.delegate:
         refusals.append("pacemaker_quorum_device.delegate: is missing; expected the inventory name of the host of the "
-                        "quorum device, to sign a certificate for %s there, or tls: off" % node)
+                        "quorum device, to sign a certificate for %s there, or tls: off" % ", ".join(uncertified))
     if refusals:
         raise HaError("\n".join(dict.fromkeys(refusals)))
+    plans = {host: _plan_node(known, host) for host in known.hosts}
+    return dict(plans[node], any_changes=any(plans[host]["changes"] for host in plans))
+
+
+def _plan_node(known: Facts, node: str) -> Dict[str, Any]:
+    settings, cluster, steps = known.settings, known.cluster, known.steps[node]
+    fresh = any(each.fresh for each in known.steps.values())
     names = [each.name for each in cluster.nodes]
-    started = fresh and settings["pacemaker_start"]
-    result: Dict[str, Any] = dict(known.steps[node]._asdict(), nodes=names, first=known.first,
-                                  is_first=node == known.first, certificate=certificate)
+    result: Dict[str, Any] = dict(steps._asdict(), nodes=names, first=known.first, is_first=node == known.first)
     result.update(
         packages=_missing_packages(known, node),
         any_packages=any(_missing_packages(known, host) for host in known.hosts),
-        key={"from": known.steps[node].key_from or known.first, "create": not known.steps[node].key_from,
-             "missing": known.steps[node].key_missing,
+        key={"from": steps.key_from or known.first, "create": not steps.key_from, "missing": steps.key_missing,
              "missing_on": [host for host in known.hosts if known.steps[host].key_missing]},
-        next_key_from=next((host for host in sorted(known.hosts) if facts[host]["commands"]["next_key"]), ""),
-        properties=cluster_properties(cluster),
-        disks=_disks(known, node), online=_offline(known),
-        test=names[(names.index(here.name) + 1) % len(names)] if started and settings["pacemaker_test_fencing"] else "",
-        devices=list(_devices(cluster)))
+        next_key_from=next((host for host in sorted(known.hosts) if known.facts[host]["commands"]["next_key"]), ""),
+        properties=cluster_properties(cluster), certificate=_certificate(known, node),
+        disks=_disks(known, node), online=_offline(known), devices=list(_devices(cluster)),
+        test=names[(names.index(steps.node) + 1) % len(names)] if fresh and settings["pacemaker_test_fencing"] else "")
     result.update(_resources(known, fresh, node))
     result.update(_files(known, node))
     result["changes"] = _changes(known, node, result)

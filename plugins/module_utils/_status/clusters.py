@@ -10,16 +10,17 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the filte
 """
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
+from .._model.inventory import KINDS
 from .report import SHARED_KINDS, Cluster, Group, Host, Node, short
 
 _STATES = ("standby", "maintenance", "pending", "unclean", "estranged")
-_EVERYBODY = ("all", "ungrouped")  # Ansible's own groups
+_NO_CLUSTERS = ("all", "ungrouped") + KINDS  # groups that are none
 
 
 def join_clusters(hosts: Sequence[Host], inventory: Dict[str, Sequence[str]]) -> Tuple[Cluster, ...]:
     """Return the clusters. A host without a cluster manager is in none.
 
-    inventory: the hosts of each group of the inventory, for a name.
+    inventory: the hosts of each cluster, or of each group of the inventory, for a name.
     """
     names = _names(hosts)
     parts = _parts(hosts, names, inventory)
@@ -59,7 +60,7 @@ def _parts(hosts: Sequence[Host], names: Dict[str, str], inventory: Dict[str, Se
 def _title(members: Sequence[str], inventory: Dict[str, Sequence[str]]) -> str:
     """Return the name of the smallest group of the inventory that has them all."""
     fitting = [(len(hosts), group) for group, hosts in inventory.items()
-               if group not in _EVERYBODY and set(members) <= set(hosts)]
+               if group not in _NO_CLUSTERS and set(members) <= set(hosts)]
     return min(fitting)[1] if fitting else " ".join(members)
 
 

@@ -1,4 +1,4 @@
-"""The inventory's machines: what is read, what is refused, and how it is said."""
+"""The inventory's machines: what is read, what is refused, and the messages."""
 
 import copy
 
@@ -40,7 +40,7 @@ def test_the_machines_of_a_group_are_those_of_the_groups_in_it_too():
     assert inventory.groups == {"all": ["debian1"], "farm": ["debian1"], "web": []}
 
 
-def test_a_release_named_by_hand_takes_the_place_of_the_inventorys():
+def test_a_release_of_the_command_line_replaces_the_inventorys():
     assert machines.parse(listed(debian1=GOOD), "trixie").machines["debian1"].release == "trixie"
 
 
@@ -50,27 +50,39 @@ def change(**values):
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variables", "message"),
     [
-        (change(lab_memory="much"), "debian1: lab_memory is 'much'; expected a size such as 256M"),
-        (change(lab_memory="0M"), "debian1: lab_memory is '0M'"),
-        (change(lab_disks={"sdb": "1G"}), "debian1: lab_disks has 'sdb'"),
-        (change(lab_disks={"ubdb": "1T"}), "debian1: lab_disks.ubdb is '1T'"),
-        (change(lab_release="potato"), "debian1: lab_release is 'potato'"),
-        (change(lab_nics={"eth0": {**NIC, "mac": "1"}}), "debian1: lab_nics.eth0.mac is '1'"),
-        (change(lab_nics={"eth0": {**NIC, "mac": "53:54:00:00:00:01"}}), "lab_nics.eth0.mac is '53:54:00:00:00:01'"),
-        (change(lab_nics={"eth0": {**NIC, "address": "300.1.1.1/24"}}), "lab_nics.eth0: address is '300.1.1.1/24'"),
-        (change(lab_nics={"eth0": {**NIC, "speed": 1}}), "lab_nics.eth0 is {"),
-        (change(lab_segments={"front": "x"}), "lab_segments.front: address is 'x'"),
+        (change(lab_memory="much"), "debian1: lab_memory: much is not valid; expected a size such as 256M"),
+        (change(lab_memory="0M"), "debian1: lab_memory: 0M is not valid"),
+        (change(lab_disks={"sdb": "1G"}), "debian1: lab_disks: sdb is not valid"),
+        (change(lab_disks={"ubdb": "1T"}), "debian1: lab_disks.ubdb: 1T is not valid"),
+        (change(lab_release="potato"), "debian1: lab_release: potato is not valid"),
+        (change(lab_nics={"eth0": {**NIC, "mac": "1"}}), "debian1: lab_nics.eth0.mac: 1 is not valid"),
+        (
+            change(lab_nics={"eth0": {**NIC, "mac": "53:54:00:00:00:01"}}),
+            "lab_nics.eth0.mac: 53:54:00:00:00:01 is not valid",
+        ),
+        (
+            change(lab_nics={"eth0": {**NIC, "address": "300.1.1.1/24"}}),
+            "lab_nics.eth0.address: 300.1.1.1/24 is not valid",
+        ),
+        (change(lab_nics={"eth0": {**NIC, "speed": 1}}), "lab_nics.eth0: {"),
+        (change(lab_segments={"front": "x"}), "lab_segments.front: x is not valid"),
     ],
 )
-def test_a_wrong_description_is_named(variables, says):
+def test_a_value_that_is_not_valid_is_named(variables, message):
     with pytest.raises(LabError) as raised:
         machines.parse(listed(debian1=variables))
-    assert says in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_two_machines_cannot_share_an_address():
     twin = change(lab_nics={"eth0": {**NIC, "mac": "52:54:00:00:00:02"}})
-    with pytest.raises(LabError, match=r"192\.168\.69\.14 belongs to both debian1 eth0 and debian2 eth0"):
+    with pytest.raises(LabError, match=r"192\.168\.69\.14 is used by both debian1 eth0 and debian2 eth0"):
         machines.parse(listed(debian1=GOOD, debian2=twin))
+
+
+def test_a_machine_may_print_another_name_than_the_inventory():
+    inventory = machines.parse(listed(mail={**GOOD, "lab_hostname": "mx1"}))
+    assert (inventory.machines["mail"].name, inventory.machines["mail"].hostname) == ("mail", "mx1")
+    assert machines.parse(listed(debian1=GOOD)).machines["debian1"].hostname == "debian1"

@@ -1,4 +1,4 @@
-"""Outages are told from fetches, and fetches from real connections."""
+"""Outages are computed from fetches, and fetches made on real connections."""
 
 import socket
 import threading
@@ -35,7 +35,7 @@ def test_every_failure_between_good_fetches_is_in_an_outage(statuses):
     assert (probe.longest() > 0) == bool(between)
 
 
-def test_a_page_and_a_refusal_are_told_apart():
+def test_a_page_and_a_refused_connection_differ():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -55,7 +55,7 @@ def test_a_page_and_a_refusal_are_told_apart():
     assert probe.fetches[-1].status == 0
 
 
-def test_visits_that_failed_are_put_between_those_that_are_known():
+def test_failed_visits_are_inserted_between_those_that_are_known():
     steady = [(number / 20, number / 20 + 0.01) for number in range(20)]
     slow = [(10.0, 10.9), (10.95, 10.96)]  # slow, but in time
     fetches = fetches_from([*slow, *steady], 20.0)

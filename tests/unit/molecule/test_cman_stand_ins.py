@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The stand-ins for cman's tools print what was recorded of the tools' own code, to the byte."""
+"""The stand-ins for cman's tools print the recorded output of the tools' own code, to the byte."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def view(members=(True, True, False), **changes):
     ],
 )
 def test_status(name, seen):
-    # the recorded outputs say three nodes and the votes of those that were there
+    # the recorded outputs have three nodes and the votes of those that were members
     printed = stand_in.status_text(seen)
-    for line, wanted in zip(printed.split("\n"), recorded(name).split("\n"), strict=True):
+    for line, expected in zip(printed.split("\n"), recorded(name).split("\n"), strict=True):
         if not line.startswith(("Nodes:", "Total votes:")):
-            assert line == wanted
+            assert line == expected
 
 
 def test_status_of_a_whole_cluster_is_the_recorded_one():
@@ -64,8 +64,8 @@ def test_status_of_a_whole_cluster_is_the_recorded_one():
 
 def test_status_of_el5_has_no_votes_of_the_node():
     printed = stand_in.status_text(view((True, True, True), release="el5"))
-    wanted = recorded("cman_tool_status_el6_qdisk.txt").replace("Node votes: 1\n", "")
-    assert printed == wanted.replace("Flags: HaveState ", "Flags: Dirty ")
+    expected = recorded("cman_tool_status_el6_qdisk.txt").replace("Node votes: 1\n", "")
+    assert printed == expected.replace("Flags: HaveState ", "Flags: Dirty ")
 
 
 def test_nodes():
@@ -99,8 +99,8 @@ GROUPS = {
 def test_clustat():
     lines = recorded("clustat_x_all_states.xml").split("\n")
     printed = stand_in.clustat_xml(view(groups=GROUPS), rgmanager=True).split("\n")
-    wanted = [line for line in lines if "<group " not in line or line.split('"')[1] in GROUPS]
-    assert printed == wanted
+    expected = [line for line in lines if "<group " not in line or line.split('"')[1] in GROUPS]
+    assert printed == expected
 
 
 def test_clustat_without_quorum():
@@ -109,9 +109,9 @@ def test_clustat_without_quorum():
 
 
 def clusvcadm(monkeypatch, capsys, seen, *args):
-    """Call the stand-in with a cluster that is only thought of; return what it printed."""
-    monkeypatch.setattr(stand_in, "mine", lambda **_changes: {"running": "x"})
-    monkeypatch.setattr(stand_in, "look", lambda _state: seen)
+    """Call the stand-in with a fake cluster; return its output."""
+    monkeypatch.setattr(stand_in, "own_state", lambda **_changes: {"running": "x"})
+    monkeypatch.setattr(stand_in, "view_of", lambda _state: seen)
     monkeypatch.setattr(stand_in, "share", lambda _view, groups: None)
     code = stand_in.clusvcadm(list(args))
     return f"$ ./clusvcadm {' '.join(args)}\n{capsys.readouterr().out}[rc={code}]\n"
@@ -138,13 +138,13 @@ RUNS = {"state": "started", "owner": NAMES[0], "last_owner": "none"}
         (TEST, "-e test -F -m casper.localdomain"),
     ],
 )
-def test_clusvcadm_answers(monkeypatch, capsys, group, args):
+def test_clusvcadm_replies(monkeypatch, capsys, group, args):
     seen = view(groups={"service:test": group})
     assert clusvcadm(monkeypatch, capsys, seen, *args.split()) in recorded("clusvcadm_transcript.txt")
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("seen", "message"),
     [
         (view(groups={}), "Service does not exist\n[rc=252]"),
         (view(expected=9), "Operation requires quorum\n[rc=247]"),
@@ -153,12 +153,12 @@ def test_clusvcadm_answers(monkeypatch, capsys, group, args):
         (view(groups={"service:test": dict(TEST, state="failed")}), "Invalid operation for resource\n[rc=248]"),
     ],
 )
-def test_clusvcadm_refuses(monkeypatch, capsys, seen, words):
+def test_clusvcadm_refuses(monkeypatch, capsys, seen, message):
     printed = clusvcadm(monkeypatch, capsys, seen, "-e", "test")
-    assert printed.endswith(words + "\n") and printed in recorded("clusvcadm_transcript.txt")
+    assert printed.endswith(message + "\n") and printed in recorded("clusvcadm_transcript.txt")
 
 
-def test_what_qdiskd_of_el6_says_of_the_articles_timings():
+def test_the_error_of_qdiskd_of_el6_for_the_articles_timings():
     article = stand_in.ET.fromstring(recorded("article_cluster.conf"))
     assert stand_in.timing_fault(article) == "Please set token timeout to at least 99000"
     assert stand_in.schema_faults(article) == []
@@ -179,12 +179,12 @@ RM = """<cluster><rm><failoverdomains><failoverdomain name="ring" ordered="1" no
 
 @pytest.mark.parametrize(("nofailback", "owner"), [(0, NAMES[0]), (1, NAMES[1])])
 def test_nodes_that_join_at_once_agree_on_the_owner(monkeypatch, nofailback, owner):
-    """Casper decides before balthasar is there, and its word is the last one that arrives."""
+    """Casper decides before balthasar is a member, and its result is the last one that arrives."""
     state = {"running": RM.format(nofailback)}
     kept = [{}]
     views = [view((False, True, False)), view((True, True, False)), view((True, True, False))]
-    monkeypatch.setattr(stand_in, "mine", lambda: state)
-    monkeypatch.setattr(stand_in, "look", lambda _state: views.pop(0)._replace(groups=kept[-1]))
+    monkeypatch.setattr(stand_in, "own_state", lambda: state)
+    monkeypatch.setattr(stand_in, "view_of", lambda _state: views.pop(0)._replace(groups=kept[-1]))
     monkeypatch.setattr(stand_in, "share", lambda _view, groups: kept.append(groups))
     stand_in.evaluate(state, joined=True)
     assert kept[1]["service:test"]["owner"] == NAMES[1]
@@ -196,9 +196,9 @@ def test_nodes_that_join_at_once_agree_on_the_owner(monkeypatch, nofailback, own
 
 
 def test_a_service_stays_where_it_was_sent_while_nobody_joins(monkeypatch):
-    told = []
+    shared = []
     sent = {"service:test": {"state": "started", "owner": NAMES[1], "last_owner": NAMES[0]}}
-    monkeypatch.setattr(stand_in, "look", lambda _state: view(groups=sent))
-    monkeypatch.setattr(stand_in, "share", lambda _view, groups: told.append(groups))
+    monkeypatch.setattr(stand_in, "view_of", lambda _state: view(groups=sent))
+    monkeypatch.setattr(stand_in, "share", lambda _view, groups: shared.append(groups))
     stand_in.evaluate({"running": RM.format(0)})
-    assert told == [sent]
+    assert shared == [sent]

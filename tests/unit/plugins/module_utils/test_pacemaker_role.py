@@ -110,7 +110,7 @@ def test_packages_may_be_named_with_their_versions():
 @pytest.mark.parametrize("node", NAMES)
 def test_an_up_to_date_cluster_has_no_changes(node):
     found = plan(magi(), node)
-    assert found["changes"] == []
+    assert (found["changes"], found["any_changes"]) == ([], False)
     assert not any((found["packages"], found["key"]["missing"], found["disks"]["prepare"], found["disks"]["verify"],
                     found["configure"], found["groups"], found["test"], found["first_start"]["files"]))
 
@@ -160,7 +160,7 @@ def test_a_disk_that_a_running_node_has_lost_is_no_change():
 def test_a_node_without_a_slot_gets_one():
     facts = {name: running(name, commands={"list " + DISK: LIST.replace("melchior", "former")}) for name in NAMES}
     assert plan(facts)["changes"] == ["prepare the disks of sbd"]
-    assert plan(facts, "casper")["changes"] == []
+    assert (plan(facts, "casper")["changes"], plan(facts, "casper")["any_changes"]) == ([], True)
 
 
 def test_missing_units_are_installed_though_the_package_database_has_their_packages():

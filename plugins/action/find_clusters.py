@@ -1,0 +1,63 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Find the clusters of the inventory and select those that a run is for. Runs on the controller only."""
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._model import inventory
+
+
+class ActionModule(ActionBase):
+    """Read the groups of the inventory, and the names of the hosts' variables."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return the clusters, or fail with what is wrong."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec({
+            "cluster": {"type": "str", "default": ""}, "required": {"type": "bool", "default": True},
+            "nodes": {"type": "dict", "default": {}},
+            "kinds": {"type": "list", "elements": "str", "default": [], "choices": list(inventory.KINDS)}})
+        groups, children = task_vars["groups"], self._children()
+        clusters = inventory.find_clusters(children, groups)
+        selection = inventory.select_clusters(
+            clusters, arguments["cluster"], arguments["kinds"],
+            {variable: str(node) for variable, node in arguments["nodes"].items()}, arguments["required"])
+        hosts = {host: self._host(cluster, host) for cluster in clusters for host in cluster.hosts}
+        problems = inventory.check_clusters(clusters, groups) + inventory.check_parts(
+            {host: found["roles"] for host, found in hosts.items()}) + list(selection.problems)
+        if problems:
+            return {**result, "failed": True, "msg": "\n".join(problems)}
+        if not children:
+            self._warn_of_old_names(clusters)
+        farms = [host for host, found in hosts.items() if found["kind"] == "lvs_farms" and found["roles"]]
+        return {**result, "changed": False, "hosts": hosts, "farm_hosts": farms, "deprecated": not children,
+                "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
+                "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}
+
+    def _children(self) -> dict[str, list[str]]:
+        """Return the names of the child groups of each kind that the inventory has."""
+        # The variable `groups` has the hosts of each group, but not which group is the child of which.
+        groups = self._task.get_variable_manager()._inventory.groups
+        return {kind: [child.name for child in groups[kind].child_groups]
+                for kind in inventory.KINDS if kind in groups}
+
+    def _host(self, cluster: inventory.InventoryCluster, host: str) -> dict[str, Any]:
+        # What is given with -e is the same on all hosts, and does not tell what a host is.
+        manager = copy.copy(self._task.get_variable_manager())
+        manager._extra_vars = {}
+        variables = manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
+        roles = inventory.roles_of(cluster.kind, variables)
+        return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles)}
+
+    def _warn_of_old_names(self, clusters: tuple[inventory.InventoryCluster, ...]) -> None:
+        for cluster in clusters:
+            self._display.deprecated(
+                f"The group {cluster.name} is taken for a cluster by its name. Make it a child of {cluster.kind}.",
+                version="2.0.0", collection_name="linuxha.cluster")

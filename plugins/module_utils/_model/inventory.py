@@ -1,0 +1,158 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Clusters of an inventory: a cluster is a child group, of any name, of the group of its kind.
+
+In a farm, the variables of a host tell what it is: a director has lvs_director_services, a real server has
+lvs_realserver_vips. So the groups of directors and real servers below the farm may have any name.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only. Used on the controller, by the action find_clusters.
+"""
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+KINDS = ("drbd_pairs", "lvs_farms", "pacemaker_clusters", "cman_clusters")
+# Names of clusters in inventories of release 0.1, which had no groups of kinds. Deprecated.
+OLD_NAMES = {"web_pair": "drbd_pairs", "lvs_farm": "lvs_farms", "magi_nodes": "pacemaker_clusters"}
+OLD_FARM = ("lvs_directors", "lvs_realservers")  # the groups of a farm without a group of its own
+
+# The roles of each kind in the order in which they are configured, with the variables that call for the role: a host
+# has one of them. Where none is named, every host of the kind has the role.
+ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
+    "drbd_pairs": (("ntp", ()), ("drbd_failover", ()), ("apache", ("apache_document_root",)), ("heartbeat", ())),
+    "lvs_farms": (("ntp", ()), ("apache", ("apache_document_root",)), ("lvs_realserver", ("lvs_realserver_vips",)),
+                  ("lvs_director", ("lvs_director_services",)), ("heartbeat", ("heartbeat_nodes",))),
+    "pacemaker_clusters": (("ntp", ()), ("clvm", ("clvm_targets", "clvm_volume_groups")),
+                           ("rhcs_cman", ("rhcs_cman_nodes",)), ("pacemaker", ())),
+    "cman_clusters": (("ntp", ("ntp_servers",)), ("rhcs_cman", ())),
+}
+NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
+
+
+class InventoryCluster(NamedTuple):
+    """A cluster as the inventory has it. ``hosts`` are inventory names."""
+
+    name: str
+    kind: str
+    hosts: Tuple[str, ...]
+
+
+class Selection(NamedTuple):
+    """The clusters that a run is for, or what is wrong with the request."""
+
+    clusters: Tuple[InventoryCluster, ...]
+    problems: Tuple[str, ...]
+
+
+def find_clusters(children: Mapping[str, Sequence[str]], groups: Mapping[str, Sequence[str]],
+                  ) -> Tuple[InventoryCluster, ...]:
+    """Return the clusters of the inventory, by kind.
+
+    children: the names of the child groups of each kind that the inventory has.
+    groups: the hosts of each group of the inventory.
+    """
+    found = [InventoryCluster(name, kind, tuple(groups[name])) for kind in KINDS
+             for name in sorted(children.get(kind, ())) if groups[name]]
+    return tuple(found) if children else _old_clusters(groups)
+
+
+def _old_clusters(groups: Mapping[str, Sequence[str]]) -> Tuple[InventoryCluster, ...]:
+    """Return the clusters of an inventory that has no groups of kinds."""
+    farm = [host for name in OLD_FARM for host in groups.get(name, ())]
+    named = {"lvs_farm": farm, **groups}
+    return tuple(InventoryCluster(name, kind, tuple(named[name])) for name, kind in OLD_NAMES.items()
+                 if named.get(name))
+
+
+def check_clusters(clusters: Sequence[InventoryCluster], groups: Mapping[str, Sequence[str]]) -> List[str]:
+    """Return what is wrong with the inventory: hosts of no cluster or of two."""
+    problems = []
+    for kind in KINDS:
+        inside = {host for cluster in clusters if cluster.kind == kind for host in cluster.hosts}
+        problems += ["%s: host %s is not valid; expected it in a child group, one for each cluster" % (kind, host)
+                     for host in groups.get(kind, ()) if host not in inside]
+    owners: Dict[str, List[str]] = {}
+    for cluster in clusters:
+        for host in cluster.hosts:
+            owners.setdefault(host, []).append(cluster.name)
+    return problems + ["%s: groups %s are not valid; expected it in one cluster" % (host, ", ".join(names))
+                       for host, names in sorted(owners.items()) if len(names) > 1]
+
+
+def check_parts(roles: Mapping[str, Sequence[str]]) -> List[str]:
+    """Return what is wrong with the roles of hosts: variables of the whole farm would make all of it directors."""
+    return ["%s: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a "
+            "group of the directors and in a group of the real servers" % host
+            for host in sorted(roles) if {"lvs_director", "lvs_realserver"} <= set(roles[host])]
+
+
+def select_clusters(clusters: Sequence[InventoryCluster], name: str = "", kinds: Sequence[str] = (),
+                    nodes: Optional[Mapping[str, str]] = None, required: bool = True) -> Selection:
+    """Return the clusters of these kinds (of all where none is given), or the one of this name.
+
+    nodes: hosts that the run is about, by the variable that names them; only their clusters are selected.
+    required: an inventory without clusters is an error.
+    """
+    fitting = [cluster for cluster in clusters if cluster.kind in (kinds or KINDS)]
+    chosen = [cluster for cluster in fitting if name in ("", cluster.name)]
+    if not chosen and (required or name):
+        value = name + " is not valid" if name else "not given"
+        return Selection((), ("cluster: %s; expected %s" % (value, _names(fitting, kinds)),))
+    for variable, node in (nodes or {}).items():
+        known = [host for cluster in chosen for host in cluster.hosts]
+        chosen = [cluster for cluster in chosen if node in cluster.hosts]
+        if not chosen:
+            value = node + " is not valid" if node else "not given"
+            return Selection((), ("%s: %s; expected one of %s" % (variable, value, ", ".join(known)),))
+    return Selection(tuple(chosen), ())
+
+
+def _names(clusters: Sequence[InventoryCluster], kinds: Sequence[str]) -> str:
+    """Return the names to choose from, for an error."""
+    if not clusters:
+        return "child groups of %s in the inventory, one for each cluster; there are none" % " or ".join(kinds or KINDS)
+    return "one of " + ", ".join("%s (%s)" % (cluster.name, cluster.kind) for cluster in clusters)
+
+
+def roles_of(kind: str, variables: Iterable[str]) -> List[str]:
+    """Return the roles of a host with these variables, in the order in which they are configured."""
+    names = set(variables)
+    roles = [role for role, calling in ROLES[kind] if not calling or names & set(calling)]
+    if "rhcs_cman" in roles and "pacemaker" in roles:
+        roles.remove("pacemaker")  # rhcs_cman includes it, with its own variables
+    return roles if kind != "lvs_farms" or {"lvs_director", "lvs_realserver"} & set(roles) else []
+
+
+def part_of(roles: Iterable[str]) -> str:
+    """Return "node", "real_server" for a host of a farm that is none, or "" for a host without a role."""
+    if NODE_ROLES & set(roles):
+        return "node"
+    return "real_server" if "lvs_realserver" in roles else ""
+
+
+def hosts_of_nodes(nodes: Sequence[Mapping[str, Any]], nodenames: Mapping[str, str]) -> Dict[str, str]:
+    """Return the inventory host of each node of a cluster for which it is known.
+
+    nodes: "name", as `uname -n` prints it, and "host" where the administrator has given the inventory name.
+    nodenames: what `uname -n` prints on each host of the cluster, "" for a host that was not asked or is unreachable.
+    A node that no host has is a host that was not asked: the one of the same name, or the only one that is left.
+    """
+    found = {str(node["name"]): str(node["host"]) for node in nodes if node.get("host")}
+    names = [str(node["name"]) for node in nodes]
+    for host, nodename in nodenames.items():
+        found.setdefault(_same(nodename, names), host)
+    found.pop("", None)
+    unknown = [host for host, nodename in nodenames.items() if not nodename and host not in found.values()]
+    for host in unknown:
+        found.setdefault(_same(host, [name for name in names if name not in found]), host)
+    found.pop("", None)
+    left = [name for name in names if name not in found]
+    unknown = [host for host in unknown if host not in found.values()]
+    return {**found, **(dict(zip(left, unknown)) if len(left) == len(unknown) == 1 else {})}
+
+
+def _same(nodename: str, names: Sequence[str]) -> str:
+    """Return the name that is meant: the very same one, or the only one that is the same without its domain."""
+    if nodename in names:
+        return nodename
+    short = [name for name in names if nodename and name.split(".")[0] == nodename.split(".", maxsplit=1)[0]]
+    return short[0] if len(short) == 1 else ""

@@ -1,0 +1,138 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Clusters of an inventory, the selection of them, and which host is which node."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import inventory
+from hypothesis import given, strategies
+
+GROUPS = {
+    "drbd_pairs": ["mail-a", "mail-b", "shop-a", "shop-b"],
+    "mail_pair": ["mail-a", "mail-b"],
+    "shop_pair": ["shop-a", "shop-b"],
+    "lvs_farms": ["lb-a", "web-a", "visitor"],
+    "shop_farm": ["lb-a", "web-a", "visitor"],
+    "empty": [],
+    "ungrouped": ["other"],
+}
+CHILDREN = {"drbd_pairs": ["shop_pair", "mail_pair"], "lvs_farms": ["shop_farm", "empty"]}
+CLUSTERS = inventory.find_clusters(CHILDREN, GROUPS)
+
+
+def names(clusters: tuple[inventory.InventoryCluster, ...]) -> list[str]:
+    return [cluster.name for cluster in clusters]
+
+
+def test_a_cluster_is_a_child_group_of_its_kind():
+    assert (
+        inventory.InventoryCluster("mail_pair", "drbd_pairs", ("mail-a", "mail-b")),
+        inventory.InventoryCluster("shop_pair", "drbd_pairs", ("shop-a", "shop-b")),
+        inventory.InventoryCluster("shop_farm", "lvs_farms", ("lb-a", "web-a", "visitor"))) == CLUSTERS
+    assert inventory.check_clusters(CLUSTERS, GROUPS) == []
+
+
+def test_inventories_of_release_0_1_have_no_kinds():
+    old = {"web_pair": ["one", "two"], "magi_nodes": ["three"], "lvs_directors": ["four"], "lvs_realservers": ["five"]}
+    assert inventory.find_clusters({}, old) == (
+        inventory.InventoryCluster("web_pair", "drbd_pairs", ("one", "two")),
+        inventory.InventoryCluster("lvs_farm", "lvs_farms", ("four", "five")),
+        inventory.InventoryCluster("magi_nodes", "pacemaker_clusters", ("three",)))
+    assert inventory.find_clusters({}, {"lvs_farm": ["six"]}) == (
+        inventory.InventoryCluster("lvs_farm", "lvs_farms", ("six",)),)
+    assert inventory.find_clusters({}, {"ungrouped": ["one"]}) == ()
+
+
+def test_a_host_is_in_one_cluster():
+    groups = {"drbd_pairs": ["one", "two", "three"], "a": ["one", "two"], "b": ["two"]}
+    clusters = inventory.find_clusters({"drbd_pairs": ["a", "b"]}, groups)
+    assert inventory.check_clusters(clusters, groups) == [
+        "drbd_pairs: host three is not valid; expected it in a child group, one for each cluster",
+        "two: groups a, b are not valid; expected it in one cluster"]
+
+
+def test_a_host_of_a_farm_has_one_part():
+    roles = inventory.roles_of("lvs_farms", ["lvs_director_services", "lvs_realserver_vips"])
+    assert inventory.check_parts({"a": roles, "b": ["ntp", "lvs_director"], "c": ["ntp", "lvs_realserver"]}) == [
+        "a: lvs_director_services and lvs_realserver_vips are not valid together; expected one of them, in a group of "
+        "the directors and in a group of the real servers"]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    ({}, ["mail_pair", "shop_pair", "shop_farm"]),
+    ({"name": "shop_pair"}, ["shop_pair"]),
+    ({"kinds": ["lvs_farms"]}, ["shop_farm"]),
+    ({"nodes": {"to": "shop-b"}}, ["shop_pair"]),
+    ({"name": "mail_pair", "nodes": {"to": "mail-a", "node": "mail-b"}}, ["mail_pair"]),
+])
+def test_clusters_are_selected(arguments, expected):
+    selection = inventory.select_clusters(CLUSTERS, **arguments)
+    assert (names(selection.clusters), selection.problems) == (expected, ())
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"name": "no"}, "cluster: no is not valid; expected one of mail_pair (drbd_pairs), shop_pair (drbd_pairs), "
+                     "shop_farm (lvs_farms)"),
+    ({"name": "shop_farm", "kinds": ["drbd_pairs"]},
+     "cluster: shop_farm is not valid; expected one of mail_pair (drbd_pairs), shop_pair (drbd_pairs)"),
+    ({"kinds": ["pacemaker_clusters", "cman_clusters"]},
+     "cluster: not given; expected child groups of pacemaker_clusters or cman_clusters in the inventory, one for each "
+     "cluster; there are none"),
+    ({"nodes": {"to": "other"}},
+     "to: other is not valid; expected one of mail-a, mail-b, shop-a, shop-b, lb-a, web-a, visitor"),
+    ({"name": "mail_pair", "nodes": {"node": ""}}, "node: not given; expected one of mail-a, mail-b"),
+])
+def test_the_names_to_choose_from_are_listed(arguments, message):
+    assert inventory.select_clusters(CLUSTERS, **arguments) == inventory.Selection((), (message,))
+
+
+def test_an_inventory_without_clusters_may_be_meant():
+    assert inventory.select_clusters((), required=False) == inventory.Selection((), ())
+    assert inventory.select_clusters((), "no", required=False).problems != ()
+
+
+@pytest.mark.parametrize(("kind", "variables", "roles", "part"), [
+    ("drbd_pairs", [], ["ntp", "drbd_failover", "heartbeat"], "node"),
+    ("drbd_pairs", ["apache_document_root"], ["ntp", "drbd_failover", "apache", "heartbeat"], "node"),
+    ("lvs_farms", ["lvs_director_services", "heartbeat_nodes"], ["ntp", "lvs_director", "heartbeat"], "node"),
+    ("lvs_farms", ["lvs_director_services"], ["ntp", "lvs_director"], "node"),
+    ("lvs_farms", ["lvs_realserver_vips", "apache_document_root"], ["ntp", "apache", "lvs_realserver"], "real_server"),
+    ("lvs_farms", ["heartbeat_nodes"], [], ""),
+    ("pacemaker_clusters", ["clvm_targets"], ["ntp", "clvm", "pacemaker"], "node"),
+    ("pacemaker_clusters", ["rhcs_cman_nodes"], ["ntp", "rhcs_cman"], "node"),
+    ("cman_clusters", ["rhcs_cman_nodes"], ["rhcs_cman"], "node"),
+])
+def test_the_variables_of_a_host_call_for_roles(kind, variables, roles, part):
+    assert inventory.roles_of(kind, variables) == roles
+    assert inventory.part_of(roles) == part
+
+
+def nodes(*found: str) -> list[dict[str, str]]:
+    return [{"name": name} for name in found]
+
+
+@pytest.mark.parametrize(("described", "nodenames", "expected"), [
+    (nodes("mx1", "mx2"), {"mail-a": "mx2", "mail-b": "mx1"}, {"mx1": "mail-b", "mx2": "mail-a"}),
+    (nodes("mx1.example", "mx2.example"), {"a": "mx1", "b": "mx2.example"}, {"mx1.example": "a", "mx2.example": "b"}),
+    # unreachable: the host of the same name, or the only one that is left
+    (nodes("mx1", "mx2"), {"a": "mx1", "mx2": ""}, {"mx1": "a", "mx2": "mx2"}),
+    (nodes("mx1", "mx2.example"), {"mx1": "", "mx2": ""}, {"mx1": "mx1", "mx2.example": "mx2"}),
+    (nodes("mx1", "mx2"), {"a": "mx1", "b": ""}, {"mx1": "a", "mx2": "b"}),
+    (nodes("mx1", "mx2"), {"a": "", "b": ""}, {}),
+    (nodes("mx1", "mx2"), {"a": "mx1"}, {"mx1": "a"}),
+    (nodes("mx1", "mx2"), {"a": "mx1", "b": "", "c": ""}, {"mx1": "a"}),
+    (nodes("mx1", "mx2"), {"a": "mx1", "b": "other"}, {"mx1": "a"}),
+    (nodes("mx.a", "mx.b"), {"a": "mx"}, {}),
+    ([{"name": "mx1", "host": "b"}, {"name": "mx2"}], {"a": "", "b": ""}, {"mx1": "b", "mx2": "a"}),
+    ([], {"a": "mx1", "b": ""}, {}),
+])
+def test_which_host_is_which_node(described, nodenames, expected):
+    assert inventory.hosts_of_nodes(described, nodenames) == expected
+
+
+@given(strategies.permutations(["mx1", "mx2", "mx3"]), strategies.sets(strategies.sampled_from("abc"), max_size=1))
+def test_one_unreachable_host_is_found_whatever_the_names(order, unreachable):
+    true = dict(zip("abc", order, strict=True))
+    asked = {host: "" if host in unreachable else name for host, name in true.items()}
+    assert inventory.hosts_of_nodes(nodes("mx1", "mx2", "mx3"), asked) == {name: host for host, name in true.items()}
