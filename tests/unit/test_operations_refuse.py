@@ -89,9 +89,9 @@ def group_failed(looks: Looks) -> None:
 
 PAIR = [
     (drbd_down, "debian2: DRBD repl is configured and not up"),
-    (unreachable, "debian2: does not answer: No route to host."),
+    (unreachable, "debian2: unreachable: No route to host."),
     (group_nowhere, "web_pair: web runs nowhere: no node holds it"),
-    (bare, "debian1: no cluster manager is here; heartbeat_nodes declares a node of heartbeat"),
+    (bare, "debian1: no cluster manager is installed; heartbeat_nodes declares a node of heartbeat"),
 ]
 REACHABLE = [each for each in PAIR if each[0] is not unreachable]
 FARM = [
@@ -263,7 +263,7 @@ def test_a_wait_that_ends_without_success_says_what_was_found(tmp_path, break_it
     assert done.returncode == 2, done.stdout
     assert tasks_of(done)[-1] == REFUSAL
     assert tasks_of(done).count("Gather the state of each host") == 2
-    assert "2 hosts asked, all answered." in done.stdout
+    assert "2 hosts, all reachable." in done.stdout
     assert "Unknown error" not in done.stdout
 
 
@@ -274,7 +274,7 @@ def test_a_wait_ends_at_once_where_a_host_is_unreachable(tmp_path):
     done = wait(tmp_path, 3600, rounds_of(broken))
     assert done.returncode == 2, done.stdout
     assert tasks_of(done).count("Gather the state of each host") == 1
-    assert "debian1: does not answer: No route to host." in " ".join(done.stdout.split())
+    assert "debian1: unreachable: No route to host." in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("limit", [1, 600, 3600, 86400])
