@@ -109,7 +109,7 @@ options:
     default: 60
   on_timeout:
     description:
-      - With V(report), a wait that takes too long is no error; RV(settled) is false then. Lets a play report progress.
+      - With V(report), a timeout is no error; RV(up_to_date) is false then. Lets a play report progress.
     type: str
     choices: [fail, report]
     default: fail
@@ -206,7 +206,7 @@ driver:
   description: Version of DRBD in the kernel.
   returned: success
   type: str
-settled:
+up_to_date:
   description: Whether both sides are connected and equal, and the filesystem is there.
   returned: success
   type: bool

@@ -13,8 +13,8 @@ description:
     group in C(/etc/ha.d/haresources), with O(engine=rgmanager) a service in C(/etc/cluster/cluster.conf), with
     O(engine=pacemaker) it is the cluster's configuration, the CIB.
   - Owns only the groups it is given. All else in the configuration stays as it is.
-  - Before anything is changed, looks whether the host has each agent and what it needs, and whether the cluster manager
-    can do what is asked for. What it cannot is refused.
+  - Before anything is changed, checks whether the host has each agent and what it needs, and whether the manager
+    of the cluster can do what is asked for. What it cannot is refused.
   - >-
     heartbeat: a line is marked with a comment C(# group: NAME) above it. A line without one that shares an address, a
     mount point, a DRBD resource or a service with a given group is taken for that group's. When heartbeat runs, the
@@ -29,7 +29,7 @@ description:
   - >-
     pacemaker: must run on one node of the running cluster (C(run_once)). Everything is changed by one patch, which
     Pacemaker takes as a whole, or not at all when somebody else has changed the configuration meanwhile; then it is
-    planned anew. C(crm_verify) looks at the result before, and C(crm_simulate) says what the cluster will do; that is
+    planned again. C(crm_verify) checks the result before, and C(crm_simulate) says what the cluster will do; that is
     part of the diff. Then the module waits until the cluster has done it, and fails when a group that should run does
     not, with the agent's message.
   - >-
@@ -259,7 +259,7 @@ ENGINES = {"heartbeat": heartbeat.from_module, "pacemaker": Pacemaker, "rgmanage
 
 
 def main():
-    """Hand over to the engine."""
+    """Run the engine."""
     module = AnsibleModule(
         argument_spec={
             "engine": {"type": "str", "choices": sorted(ENGINES), "default": "heartbeat"},

@@ -169,7 +169,7 @@ disks:
       type: list
       elements: dict
 disk:
-  description: The quorum disk on O(device), as in RV(disks), also where C(qdiskd) does not look; null if there is none.
+  description: The quorum disk on O(device), as in RV(disks), also where C(qdiskd) does not scan; null if none.
   returned: success
   type: dict
 faulty:
@@ -206,15 +206,15 @@ from ..module_utils._core.runner import CommandError, Runner
 class Host:
     """The block devices of this host, as far as quorum disks are concerned."""
 
-    def __init__(self, runner, wanted):
+    def __init__(self, runner, desired):
         self.runner = runner
-        self.wanted = wanted
+        self.desired = desired
 
     def read(self):
         """Read all quorum disks, and everything about the device that is to be changed."""
         scanned = self.runner.block_devices()
         seen = [self._scan(device) for device in scanned if device.size >= form.SMALLEST and not self._ignored(device)]
-        target = self._target(scanned) if self.wanted.device else None
+        target = self._target(scanned) if self.desired.device else None
         found = [disk for disk in seen if disk.quorum or disk.fault]
         return qdisk.State(tuple(sorted(found, key=lambda disk: disk.path)), target)
 
@@ -241,7 +241,7 @@ class Host:
         return "is a part of " + ", ".join(device.holders) if device.holders else ""
 
     def _target(self, scanned):
-        path = self.wanted.device
+        path = self.desired.device
         fault = find_fault(self.runner, path)
         if fault:
             return qdisk.Target(devices.Device(path, fault=fault), qdisk.Disk(path))
@@ -253,13 +253,13 @@ class Host:
         disk, area = self._disk(known[0], path)
         device = devices.Device(path, size=self.runner.size_of(path), users=read_users(self.runner, path))
         target = qdisk.Target(device, disk, ignored=self._ignored(known[0]), area=area)
-        return self._look_closer(target) if qdisk.needs_look(target, self.wanted) else target
+        return self._inspect(target) if qdisk.needs_inspection(target, self.desired) else target
 
-    def _look_closer(self, target):
-        """Look at everything on a device that may be written to, after watching whether anything else writes there."""
+    def _inspect(self, target):
+        """Read everything on a device that may be written to, after watching whether anything else writes there."""
         path = target.device.path
         if form.has_blocks(target.area):
-            seconds = 2 * self.wanted.interval
+            seconds = 2 * self.desired.interval
             time.sleep(seconds)
             area = self.runner.read_bytes(path, 0, form.AREA)
             target = target._replace(area=area, changed=form.changed_places(target.area, area), watched=seconds,
@@ -272,7 +272,7 @@ class Host:
         return target._replace(device=target.device._replace(signatures=signatures, first_byte=first))
 
     def _first_byte(self, target):
-        for start, end in qdisk.parts_to_look_at(target.device.size, target.area):
+        for start, end in qdisk.parts_to_read(target.device.size, target.area):
             found = self.runner.first_nonzero(target.device.path, start, end)
             if found is not None:
                 return found
@@ -292,14 +292,14 @@ def main():
         required_if=[("state", "present", ("device", "label")), ("state", "absent", ("device", "label"))],
         supports_check_mode=True)
     try:
-        wanted = qdisk.parse_wanted(module.params, os.uname().nodename, int(time.time()))
+        desired = qdisk.parse_desired(module.params, os.uname().nodename, int(time.time()))
     except HaError as error:
         module.fail_json(msg=str(error))
     runner = Runner(module)
-    host = Host(runner, wanted)
+    host = Host(runner, desired)
     reconcile(
-        module, read=host.read, plan=lambda state: qdisk.plan_disk(state, wanted), perform=runner.perform,
-        describe=qdisk.describe, report=lambda state: qdisk.report(state, wanted))
+        module, read=host.read, plan=lambda state: qdisk.plan_disk(state, desired), perform=runner.perform,
+        describe=qdisk.describe, report=lambda state: qdisk.report(state, desired))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The attributes of cluster.conf that have no variable of their own, and their valid values.
 
-EL6's schema looks at their names and at few of their values, EL5 looks at nothing; a wrong one is found here.
+EL6's schema checks their names and few of their values, EL5 checks nothing; a wrong one is found here.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.

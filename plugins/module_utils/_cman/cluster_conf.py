@@ -18,7 +18,7 @@ ORDER = ("cman", "totem", "quorumd", "clusternodes", "fencedevices", "fence_daem
 KEPT_ATTRIBUTES = {"clusternode": ("weight",)}
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """The file that is to be. ``changed``: whether its content differs from the current one's."""
 
     text: str
@@ -134,7 +134,7 @@ def _merged(cluster: Cluster, settings: Settings, old: Optional[ET.Element]) -> 
     return element("cluster", [("name", cluster.name), ("config_version", 1)], parts + rest)
 
 
-def plan_conf(cluster: Cluster, settings: Settings, current: Optional[str], least: int = 0) -> Wanted:
+def plan_conf(cluster: Cluster, settings: Settings, current: Optional[str], least: int = 0) -> Desired:
     """Return the file that is to be, from the current one (None: there is none yet).
 
     The version is the current one's when nothing differs, else one more than that and than ``least``.
@@ -144,7 +144,7 @@ def plan_conf(cluster: Cluster, settings: Settings, current: Optional[str], leas
     root = _merged(cluster, settings, old)
     changed = canonical(root) != before
     if old is not None and current and not changed:
-        return Wanted(current, version_of(old), False)
+        return Desired(current, version_of(old), False)
     version = max(version_of(old) if old is not None else 0, least) + 1
     root.set("config_version", str(version))
-    return Wanted(render(root), version, True)
+    return Desired(render(root), version, True)

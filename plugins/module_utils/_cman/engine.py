@@ -125,7 +125,7 @@ class Rgmanager:
             time.sleep(1)
 
     def settle(self, state: State) -> State:
-        """Look whether the services are where they were asked to be."""
+        """Check whether the services are where they were asked to be."""
         clusvcadm.check_result(self.groups, state.view, self.nodes)
         return state
 

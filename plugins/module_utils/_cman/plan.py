@@ -118,10 +118,10 @@ def _check_outage(changes: List[cman_changes.Change], running: List[Host], setti
 # --- the plan -----------------------------------------------------------------------------------------------
 
 def _starts(host: Host, services: Tuple[str, ...], all_of_them: bool) -> Tuple[str, ...]:
-    wanted = [name for name in START_ORDER
+    desired = [name for name in START_ORDER
               if name in services or (name in OF_OTHERS and host.at_boot.get(name))]
     runs = dict(host.services, cman=host.status is not None)
-    return tuple(name for name in wanted if all_of_them or not runs.get(name))
+    return tuple(name for name in desired if all_of_them or not runs.get(name))
 
 
 def _stops(host: Host) -> Tuple[str, ...]:
@@ -136,26 +136,26 @@ def plan_cluster(cluster: Cluster, hosts: List[Host], settings: Settings) -> Ste
     seen = [host.status.version for host in hosts if host.status]
     current = best.text if best else None
     # A file that never ran is not more than a number to be surpassed: a node that starts would bring it to the others.
-    wanted = cluster_conf.plan_conf(cluster, settings, current, max([_version(host) for host in hosts] + seen))
-    new = conf_xml.parse_conf(wanted.text)
+    desired = cluster_conf.plan_conf(cluster, settings, current, max([_version(host) for host in hosts] + seen))
+    new = conf_xml.parse_conf(desired.text)
     changes = cman_changes.list_changes(conf_xml.parse_conf(current), new, settings["rhcs_cman_release"]) \
-        if current and wanted.changed else []
+        if current and desired.changed else []
     release = settings["rhcs_cman_release"]
-    faults = doubts + _check_running(cluster, hosts, best, wanted.changed, release)
+    faults = doubts + _check_running(cluster, hosts, best, desired.changed, release)
     faults += _check_outage(changes, running, settings)
     manager = new.find("rm")
     faults += rm.check_references(manager) if manager is not None else []
     outage = bool(running) and any(change.stop for change in changes) and settings["rhcs_cman_allow_outage"]
-    different = [host for host in hosts if not host.text or _version(host) != wanted.version
-                 or not conf_xml.same(host.text, wanted.text)]
-    behind = [host for host in running if not outage and host.status and host.status.version != wanted.version]
+    different = [host for host in hosts if not host.text or _version(host) != desired.version
+                 or not conf_xml.same(host.text, desired.text)]
+    behind = [host for host in running if not outage and host.status and host.status.version != desired.version]
     through = running[0].name if behind or (release == "el5" and not outage
                                             and any(host.status for host in different)) else ""
     told = release == "el5" and not outage  # ccsd brings the file to the nodes that run
     services = cman_host.services_of(cluster, settings) if settings["rhcs_cman_start"] else ()
     return Steps(
-        refusals=tuple(faults), changes=tuple(change.sentence for change in changes), text=wanted.text,
-        version=wanted.version,
+        refusals=tuple(faults), changes=tuple(change.sentence for change in changes), text=desired.text,
+        version=desired.version,
         # before cman of EL6 applies it, every node must have this very file
         write=tuple(host.name for host in (hosts if through and not told else different) if not (told and host.status)),
         through=through,

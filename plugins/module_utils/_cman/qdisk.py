@@ -22,7 +22,7 @@ class QdiskError(HaError):
     """A quorum disk cannot be created, changed or removed as requested. Nothing was changed."""
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """What the user declares."""
 
     state: str                          # present, absent or listed
@@ -66,7 +66,7 @@ class State(NamedTuple):
 
 # --- the input of users and tools ------------------------------------------------------------------------------
 
-def parse_wanted(params: Mapping[str, Any], host: str, now: int) -> Wanted:
+def parse_desired(params: Mapping[str, Any], host: str, now: int) -> Desired:
     """Check the module's parameters."""
     label, replaces = params["label"] or "", params["replaces"] or ""
     if params["state"] != "listed":
@@ -79,7 +79,7 @@ def parse_wanted(params: Mapping[str, Any], host: str, now: int) -> Wanted:
     if params["interval"] < 1:
         raise QdiskError("interval: %d; expected the seconds between two writes of qdiskd, 1 or more"
                          % params["interval"])
-    return Wanted(
+    return Desired(
         state=params["state"], device=params["device"] or "", label=label, replaces=replaces,
         destroy=tuple(params["destroy"]), interval=params["interval"], now=now,
         host=host.encode("utf-8", "replace")[:form.LONGEST_HOST].decode("utf-8", "ignore"))
@@ -120,7 +120,7 @@ def disk_from(disk: Disk, area: bytes) -> Disk:
         return disk._replace(fault=str(error))
 
 
-def parts_to_look_at(size: int, area: bytes) -> Tuple[Tuple[int, int], ...]:
+def parts_to_read(size: int, area: bytes) -> Tuple[Tuple[int, int], ...]:
     """Return what is searched for data without a signature: (start, end), starts being multiples of 4096.
 
     What a run that was killed has left in ``area``, the beginning of the device, is no data.
@@ -131,18 +131,18 @@ def parts_to_look_at(size: int, area: bytes) -> Tuple[Tuple[int, int], ...]:
     return ((start, HEAD), ((size - TAIL) // form.PLACE * form.PLACE, size))
 
 
-def is_settled(disk: Disk, wanted: Wanted) -> bool:
+def is_up_to_date(disk: Disk, desired: Desired) -> bool:
     """Whether the device is in its desired state."""
-    if wanted.state == "absent":
+    if desired.state == "absent":
         return not disk.quorum and not disk.fault
-    return bool(disk.quorum and disk.quorum.label.name == wanted.label and is_usable(disk))
+    return bool(disk.quorum and disk.quorum.label.name == desired.label and is_usable(disk))
 
 
-def needs_look(target: Target, wanted: Wanted) -> bool:
+def needs_inspection(target: Target, desired: Desired) -> bool:
     """Whether the device may be written to, so that it has to be watched and read closely before."""
-    if target.device.fault or target.device.users or wanted.state == "listed" or is_settled(target.disk, wanted):
+    if target.device.fault or target.device.users or desired.state == "listed" or is_up_to_date(target.disk, desired):
         return False
-    given_up = wanted.label if wanted.state == "absent" else wanted.replaces
+    given_up = desired.label if desired.state == "absent" else desired.replaces
     return target.disk.quorum is None or target.disk.quorum.label.name == given_up  # or else it is refused
 
 
@@ -153,64 +153,64 @@ def is_usable(disk: Disk) -> bool:
 
 # --- planning -------------------------------------------------------------------------------------------------------
 
-def plan_disk(state: State, wanted: Wanted) -> Plan:
+def plan_disk(state: State, desired: Desired) -> Plan:
     """Plan the changes of the device; QdiskError when it is refused."""
     target = state.target
     if target is None:
         return Plan((), state)
-    if wanted.state == "listed":
-        check_usable(target.device._replace(users=()), "looked at")
+    if desired.state == "listed":
+        check_usable(target.device._replace(users=()), "read")
         return Plan((), state)
     check_usable(target.device, "%s the quorum disk '%s'" % (
-        "given the label of" if wanted.state == "present" else "cleared of", wanted.label))
-    if wanted.state == "absent":
-        return _plan_absent(state, target, wanted)
-    return _plan_present(state, target, wanted)
+        "given the label of" if desired.state == "present" else "cleared of", desired.label))
+    if desired.state == "absent":
+        return _plan_absent(state, target, desired)
+    return _plan_present(state, target, desired)
 
 
-def _plan_present(state: State, target: Target, wanted: Wanted) -> Plan:
+def _plan_present(state: State, target: Target, desired: Desired) -> Plan:
     disk = target.disk
     path = target.device.path
     _check_fitting(target)
-    _check_unique(state, target, wanted)
-    if is_settled(disk, wanted):
+    _check_unique(state, target, desired)
+    if is_up_to_date(disk, desired):
         return Plan((), state)
-    _check_idle(target, wanted)
+    _check_idle(target, desired)
     if disk.quorum:
-        _check_relabel(disk.quorum.label, disk.sector, path, wanted)
-    elif (disk.fault or contents(target.device)) and not _may_destroy(target, wanted):
+        _check_relabel(disk.quorum.label, disk.sector, path, desired)
+    elif (disk.fault or contents(target.device)) and not _may_destroy(target, desired):
         raise QdiskError("%s is refused: it was to be given the label of the quorum disk '%s', but it holds %s. "
-                         "Nothing was changed. %s" % (path, wanted.label, _holdings(target), _how_to_destroy(path)))
-    label = form.Label(wanted.label, wanted.host, wanted.now, disk.sector)
+                         "Nothing was changed. %s" % (path, desired.label, _holdings(target), _how_to_destroy(path)))
+    label = form.Label(desired.label, desired.host, desired.now, disk.sector)
     area = form.render_area(label)
     first = "write %d empty status blocks to %s" % (form.NODES, path)
     if not target.device.signatures and not disk.quorum and not form.is_unfinished(target.area) and _holdings(target):
         first += ", giving up %s" % _holdings(target)
-    sentence = "write the label '%s' to %s" % (wanted.label, path)
+    sentence = "write the label '%s' to %s" % (desired.label, path)
     if disk.quorum:
         sentence += ", which was the quorum disk '%s'" % shown(disk.quorum.label.name)
     predicted = disk._replace(quorum=form.parse_area(area), fault="")
-    return Plan(_erase(target, wanted) + (
+    return Plan(_erase(target, desired) + (
         _write(target, first, area, form.PLACE, form.AREA),
         _write(target, sentence, area, 0, form.PLACE),  # last: an unfinished quorum disk is none
     ), _after(state, target, predicted, area))
 
 
-def _plan_absent(state: State, target: Target, wanted: Wanted) -> Plan:
+def _plan_absent(state: State, target: Target, desired: Desired) -> Plan:
     disk, path = target.disk, target.device.path
-    if is_settled(disk, wanted):
+    if is_up_to_date(disk, desired):
         return Plan((), state)
-    _check_idle(target, wanted)
-    if disk.quorum and disk.quorum.label.name != wanted.label:
+    _check_idle(target, desired)
+    if disk.quorum and disk.quorum.label.name != desired.label:
         raise QdiskError("%s is refused: the quorum disk '%s' was to be removed, but it is the quorum disk '%s'. "
-                         "Nothing was changed." % (path, wanted.label, shown(disk.quorum.label.name)))
-    if disk.fault and not _may_destroy(target, wanted):
+                         "Nothing was changed." % (path, desired.label, shown(disk.quorum.label.name)))
+    if disk.fault and not _may_destroy(target, desired):
         raise QdiskError("%s is refused: the quorum disk '%s' was to be removed, but it holds %s. Nothing was changed. "
-                         "%s" % (path, wanted.label, _holdings(target), _how_to_destroy(path)))
+                         "%s" % (path, desired.label, _holdings(target), _how_to_destroy(path)))
     area = bytes(form.AREA)
-    return Plan(_erase(target, wanted) + (
+    return Plan(_erase(target, desired) + (
         _write(target, "clear the %d status blocks of %s" % (form.NODES, path), area, form.PLACE, form.AREA),
-        _write(target, "clear the label '%s' of %s" % (wanted.label, path), area, 0, form.PLACE),
+        _write(target, "clear the label '%s' of %s" % (desired.label, path), area, 0, form.PLACE),
     ), _after(state, target, disk._replace(quorum=None, fault=""), area))
 
 
@@ -228,12 +228,12 @@ def _write(target: Target, sentence: str, area: bytes, start: int, end: int) -> 
     return WriteBlocks(sentence, target.device.path, start, area[start:end], expected)
 
 
-def _erase(target: Target, wanted: Wanted) -> Tuple[Command, ...]:
+def _erase(target: Target, desired: Desired) -> Tuple[Command, ...]:
     """Erase signatures of other things: mkqdisk would leave them, and they would be found and used some day."""
     device = target.device
     if not device.signatures:
         return ()
-    if not _may_destroy(target, wanted):
+    if not _may_destroy(target, desired):
         raise QdiskError("%s is refused: beside a quorum disk it holds %s. Nothing was changed. %s" % (
             device.path, "; ".join(contents(device)), _how_to_destroy(device.path)))
     return (Command("destroy what %s holds: %s" % (device.path, "; ".join(contents(device))),
@@ -255,24 +255,24 @@ def _check_fitting(target: Target) -> None:
             path, disk.sector, ", ".join(str(size) for size in form.SECTORS)))
 
 
-def _check_unique(state: State, target: Target, wanted: Wanted) -> None:
+def _check_unique(state: State, target: Target, desired: Desired) -> None:
     same = [disk for disk in state.disks if disk.path != target.disk.path
-            and disk.quorum and disk.quorum.label.name == wanted.label]
+            and disk.quorum and disk.quorum.label.name == desired.label]
     if same:
         twin = " These are two ways to one and the same disk: use a multipath map, or hide one of them." if (
             target.disk.quorum and same[0].quorum and target.disk.quorum.label == same[0].quorum.label) else ""
         raise QdiskError("%s is refused: %s already has the label '%s', and qdiskd accepts a label only when one "
                          "device has it. Nothing was changed.%s" % (
-                             target.device.path, ", ".join(disk.path for disk in same), wanted.label, twin))
+                             target.device.path, ", ".join(disk.path for disk in same), desired.label, twin))
 
 
-def _check_idle(target: Target, wanted: Wanted) -> None:
+def _check_idle(target: Target, desired: Desired) -> None:
     """Refuse a device that a running qdiskd writes to, whatever the user declares."""
     nodes = target.disk.quorum.nodes if target.disk.quorum else tuple(
         form.parse_node(target.area[form.PLACE * number:form.PLACE * (number + 1)], number)
         for number in range(1, form.NODES + 1))
     active = [node for node in nodes if not node.fault and node.state in form.ACTIVE]
-    recent = [node for node in active if abs(wanted.now - node.updated) < RECENT]
+    recent = [node for node in active if abs(desired.now - node.updated) < RECENT]
     told = ", ".join("node %d %s" % (node.id, node.state) for node in active) or "no node reports that it runs"
     if target.changed:
         places = ", ".join("the block of node %d" % number if number else "the label" for number in target.changed)
@@ -285,23 +285,23 @@ def _check_idle(target: Target, wanted: Wanted) -> None:
                              target.device.path, RECENT, told))
 
 
-def _check_relabel(label: form.Label, sector: int, path: str, wanted: Wanted) -> None:
+def _check_relabel(label: form.Label, sector: int, path: str, desired: Desired) -> None:
     name = label.name
-    if name == wanted.replaces:
+    if name == desired.replaces:
         return
     about = "created on %s at %s" % (shown(label.host), form.in_iso(label.created))
-    if name == wanted.label:
+    if name == desired.label:
         raise QdiskError("%s is refused: it is the quorum disk '%s' (%s), but was created for sectors of %s bytes and "
                          "has sectors of %d, so that qdiskd does not accept it. Nothing was changed. To create it "
                          "again, set replaces: '%s'." % (
                              path, name, about, label.sector, sector, name))
     raise QdiskError("%s is refused: it was to become the quorum disk '%s', but it is the quorum disk '%s' (%s). "
                      "Nothing was changed. To relabel it, set replaces: '%s'." % (
-                         path, wanted.label, shown(name), about, shown(name)))
+                         path, desired.label, shown(name), about, shown(name)))
 
 
-def _may_destroy(target: Target, wanted: Wanted) -> bool:
-    return bool(set(wanted.destroy) & ({target.device.path} | set(target.disk.names)))
+def _may_destroy(target: Target, desired: Desired) -> bool:
+    return bool(set(desired.destroy) & ({target.device.path} | set(target.disk.names)))
 
 
 def _how_to_destroy(path: str) -> str:
@@ -346,9 +346,9 @@ def describe(state: State) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report(state: State, wanted: Wanted) -> Dict[str, Any]:
+def report(state: State, desired: Desired) -> Dict[str, Any]:
     """Return the module's own values."""
-    chosen = [disk for disk in state.disks if _is_asked_for(disk, state, wanted)]
+    chosen = [disk for disk in state.disks if _is_asked_for(disk, state, desired)]
     target = state.target
     return {
         "disks": [facts_of(disk) for disk in chosen if disk.quorum],
@@ -358,12 +358,12 @@ def report(state: State, wanted: Wanted) -> Dict[str, Any]:
     }
 
 
-def _is_asked_for(disk: Disk, state: State, wanted: Wanted) -> bool:
-    if wanted.state != "listed":
+def _is_asked_for(disk: Disk, state: State, desired: Desired) -> bool:
+    if desired.state != "listed":
         return True
     if state.target and state.target.disk.path != disk.path:
         return False
-    return not wanted.label or disk.quorum is None or disk.quorum.label.name == wanted.label
+    return not desired.label or disk.quorum is None or disk.quorum.label.name == desired.label
 
 
 def facts_of(disk: Disk) -> Optional[Dict[str, Any]]:

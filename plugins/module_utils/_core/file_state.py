@@ -37,9 +37,6 @@ def read_state(path: str, mount: str = "") -> Found:
                  _name_of(grp.getgrgid, status.st_gid))
 
 
-look = read_state  # the old name, until the readers that still import it are merged
-
-
 def _name_of(find: Callable[[int], Any], number: int) -> str:
     """Return the name of a user or group, or its number where it has none."""
     try:

@@ -168,7 +168,7 @@ class Host:
 def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what drbd_resource would do to a resource before its first sync, one sentence for each action.
 
-    settled: whether both sides are connected and UpToDate, and the filesystem is there; running: whether the kernel
+    up_to_date: whether both sides are connected and UpToDate, and the filesystem is there; running: whether the kernel
     runs it. Where drbd_resource would refuse, its reason is the one change.
     """
     sync, filesystem, here = asked.get("initial_sync") or {}, asked.get("filesystem") or {}, asked["nodes"][node]
@@ -181,7 +181,7 @@ def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
         state = host.read()
         actions = drbd_plan.plan_resource(state, desired).actions
         return {"changes": [action.sentence for action in actions], "running": state.live is not None,
-                "settled": bool(drbd.report(state, desired.filesystem)["settled"])}
+                "up_to_date": bool(drbd.report(state, desired.filesystem)["up_to_date"])}
     except HaError as error:
         kernel = runner.has("drbdadm") and drbd.parse_version(runner.read_file(DRIVER))
-        return {"changes": [str(error)], "settled": False, "running": bool(kernel and host.read_live())}
+        return {"changes": [str(error)], "up_to_date": False, "running": bool(kernel and host.read_live())}

@@ -248,7 +248,7 @@ def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
     found = here["drbd"][name]
     if found["changes"]:
         return list(found["changes"])
-    if not found["settled"]:
+    if not found["up_to_date"]:
         return ["wait until %s is UpToDate on both nodes" % name]
     changed = predict_changes(here, DesiredFiles((file,)))
     return ["apply %s to the running %s" % (file.path, name)] if changed else []
@@ -293,7 +293,7 @@ def files_of(settings: Settings, here: Facts, per_resource: bool) -> DesiredFile
 def render_order(before: List[str]) -> str:
     """Return what orders all resources before the cluster manager."""
     return ("# Managed by Ansible: the cluster manager finds the resource up, "
-            "and lets go of it before it is taken down.\n"
+            "and releases it before it is taken down.\n"
             "[Unit]\nBefore=%s\n" % " ".join(before))
 
 

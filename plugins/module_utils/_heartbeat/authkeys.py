@@ -84,14 +84,14 @@ def plan_rotation(nodes: Dict[str, Keys], given: Optional[Key], fresh: Key) -> R
     _check(nodes)
     every = dict(pair for keys in nodes.values() for pair in keys.known)
     begun = [keys.known[-1] for keys in nodes.values() if len(keys.known) > 1]
-    wanted = given or (begun[0][1] if begun else fresh)
-    number = next((number for number, key in every.items() if key == wanted), 0) or min(
+    desired = given or (begun[0][1] if begun else fresh)
+    number = next((number for number, key in every.items() if key == desired), 0) or min(
         set(range(1, len(every) + 2)) - set(every))
-    known = tuple((other, key) for other, key in sorted(every.items()) if other != number) + ((number, wanted),)
+    known = tuple((other, key) for other, key in sorted(every.items()) if other != number) + ((number, desired),)
     return Rotation(
         {node: Keys(keys.used, known) for node, keys in nodes.items()},
         {node: Keys(number, known) for node in nodes},
-        {node: Keys(number, ((number, wanted),)) for node in nodes})
+        {node: Keys(number, ((number, desired),)) for node in nodes})
 
 
 def _check(nodes: Dict[str, Keys]) -> None:

@@ -101,7 +101,7 @@ class Heartbeat:
         known = [token for line in lines for token in line.tokens]
         found = {token.agent: locate(token.agent) for token in tokens + known}
         scripts = {agent: path for agent, path in found.items() if path}
-        wanted = haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
+        desired = haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
                                                self.params["restart"])
         faults = [need.sentence for need in agents.list_needs(tokens) if not self.is_there(need)]
         faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
@@ -109,7 +109,7 @@ class Heartbeat:
             raise HaError("\n".join(faults))
         for fault in faults:
             self.warn(fault)
-        return wanted
+        return desired
 
     def is_there(self, need: agents.Need) -> bool:
         """Return whether the host has what an agent needs."""

@@ -15,7 +15,7 @@ from .._core.plan import Command, HaError, Plan, WriteFile
 from .._model import resource_groups as _groups
 from .resources import Token, render_token, token_of
 
-AGENT_DIRECTORIES = ("/etc/ha.d/resource.d", "/etc/init.d")  # heartbeat looks in this order
+AGENT_DIRECTORIES = ("/etc/ha.d/resource.d", "/etc/init.d")  # in the order of heartbeat's search
 HEADER = "# What heartbeat runs, one group a line; this file must be the same on both nodes.\n"
 HOLDINGS = ("none", "local", "foreign", "all", "transition")
 _ENVIRONMENT = ("env", "HA_DIR=/etc/ha.d", "HA_FUNCS=/etc/ha.d/shellfuncs", "HA_RESOURCEDIR=/etc/ha.d/resource.d")
@@ -119,8 +119,8 @@ def same_resource(old: Token, new: Token) -> bool:
         return True
     if old.agent not in _ADDRESS_AGENTS or identity(old) != identity(new):
         return False
-    details, wanted = old.arguments[0].split("/")[1:], new.arguments[0].split("/")[1:]
-    return details == wanted[:len(details)]
+    details, desired = old.arguments[0].split("/")[1:], new.arguments[0].split("/")[1:]
+    return details == desired[:len(details)]
 
 
 def _line_of(lines: Sequence[Line], group: _groups.Group) -> Optional[int]:

@@ -132,19 +132,19 @@ def _put_devices(root: Element, devices: Sequence[Device]) -> None:
 def put_fencing(root: Element, fencing: Fencing) -> None:
     """Change fence devices and levels to what is declared. Those that were created by hand stay."""
     devices, ids = _devices_of(fencing)
-    wanted = {}
+    desired = {}
     for node, levels in fencing.nodes:
         for index, level in enumerate(levels, 1):
             names = list(dict.fromkeys(ids[use.device, node] for use in level.devices))
-            wanted[node, str(index)] = ",".join(names)
-    home = section(root, "fencing-topology") if wanted else section_of(root, "fencing-topology")
+            desired[node, str(index)] = ",".join(names)
+    home = section(root, "fencing-topology") if desired else section_of(root, "fencing-topology")
     for each in elements(home, "fencing-level"):
-        names_of_level = wanted.pop((each.get("target") or "", each.get("index") or ""), None)
+        names_of_level = desired.pop((each.get("target") or "", each.get("index") or ""), None)
         if names_of_level is not None:
             each.set("devices", names_of_level)
         elif str(each.get("id")).startswith(LEVEL):
             home.remove(each)
-    for (node, number), listed in wanted.items():
+    for (node, number), listed in desired.items():
         ET.SubElement(home, "fencing-level", {"id": "%s%s-%s" % (LEVEL, node, number), "target": node, "index": number,
                                               "devices": listed})
     _put_devices(root, devices)

@@ -39,19 +39,19 @@ ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("dir
 
 # --- the primitives of a group ----------------------------------------------------------------------------------------
 
-def _stands_for(primitive: Element, wanted: resources.Primitive, exactly: bool) -> bool:
+def _stands_for(primitive: Element, desired: resources.Primitive, exactly: bool) -> bool:
     """Tell whether a primitive of the CIB is the declared one: the same agent, the same address or mount point."""
-    parameters = dict(wanted.parameters)
-    names = tuple(parameters) if exactly else wanted.identity
-    return agent_of(primitive) == wanted.agent and all(
+    parameters = dict(desired.parameters)
+    names = tuple(parameters) if exactly else desired.identity
+    return agent_of(primitive) == desired.agent and all(
         get_value(primitive, INSTANCE, name) == parameters.get(name) for name in names)
 
 
-def _match(group: str, members: Sequence[Element], wanted: Sequence[resources.Primitive]) -> List[Optional[Element]]:
+def _match(group: str, members: Sequence[Element], desired: Sequence[resources.Primitive]) -> List[Optional[Element]]:
     """Find the primitive that each declared one is already, so that it keeps its id and stays active."""
     free = list(members)
-    found: List[Optional[Element]] = [None] * len(wanted)
-    for place, each in enumerate(wanted):
+    found: List[Optional[Element]] = [None] * len(desired)
+    for place, each in enumerate(desired):
         named = [member for member in free if each.name and member.get("id") == each.name]
         if named and agent_of(named[0]) != each.agent:
             raise CibError("group %s: the resource %s is a %s, which cannot become a %s; expected another name for it"
@@ -60,7 +60,7 @@ def _match(group: str, members: Sequence[Element], wanted: Sequence[resources.Pr
             found[place] = named[0]
             free.remove(named[0])
     for exactly in (True, False):
-        for place, each in enumerate(wanted):
+        for place, each in enumerate(desired):
             fitting = [member for member in free if found[place] is None and not each.name
                        and _stands_for(member, each, exactly)]
             if fitting:
@@ -69,24 +69,24 @@ def _match(group: str, members: Sequence[Element], wanted: Sequence[resources.Pr
     return found
 
 
-def _new_id(root: Element, group: str, wanted: resources.Primitive, given: Set[str]) -> str:
-    if wanted.name:
-        if find_id(root, wanted.name) is not None:
+def _new_id(root: Element, group: str, desired: resources.Primitive, given: Set[str]) -> str:
+    if desired.name:
+        if find_id(root, desired.name) is not None:
             raise CibError("group %s: the name %s is used by another part of the cluster; expected one that is free"
-                           % (group, wanted.name))
-        return wanted.name
-    names = ["%s-%s" % (group, wanted.stem)]
+                           % (group, desired.name))
+        return desired.name
+    names = ["%s-%s" % (group, desired.stem)]
     while names[-1] in given or find_id(root, names[-1]) is not None:
         names.append("%s-%d" % (names[0], len(names) + 1))
     return names[-1]
 
 
-def set_operations(primitive: Element, wanted: Sequence[Tuple[str, Dict[str, str]]]) -> None:
+def set_operations(primitive: Element, desired: Sequence[Tuple[str, Dict[str, str]]]) -> None:
     """Set the operations: our own, else the first of that name, else a new one. Others stay."""
     home = primitive.find("operations")
     if home is None:
         home = ET.SubElement(primitive, "operations")
-    said = dict(wanted)
+    said = dict(desired)
     for name in ("start", "stop", "monitor"):
         mine = "%s%s%s" % (primitive.get("id"), OWN, name)
         known = [each for each in elements(home, "op") if each.get("name") == name and not each.get("role")]
@@ -119,12 +119,12 @@ def new_primitive(name: str, agent: str) -> Element:
     return ET.Element("primitive", dict(attributes, type=words[-1]))
 
 
-def _borrow(root: Element, wanted: resources.Primitive, lenders: Sequence[str]) -> Optional[Element]:
+def _borrow(root: Element, desired: resources.Primitive, lenders: Sequence[str]) -> Optional[Element]:
     """Take a resource that the user named out of another declared group; None when there is none."""
-    homes = [find_group(root, lender)[0] for lender in lenders] if wanted.name else []
+    homes = [find_group(root, lender)[0] for lender in lenders] if desired.name else []
     for home in [each for each in homes if each is not None]:
         for primitive in elements(home, "primitive"):
-            if primitive.get("id") == wanted.name and agent_of(primitive) == wanted.agent:
+            if primitive.get("id") == desired.name and agent_of(primitive) == desired.agent:
                 home.remove(primitive)
                 return primitive
     return None
@@ -133,9 +133,9 @@ def _borrow(root: Element, wanted: resources.Primitive, lenders: Sequence[str]) 
 def _set_members(root: Element, element: Element, group: _groups.Group, lenders: Sequence[str]) -> None:
     """Give a group its primitives in their order; what else is in it keeps its place."""
     members = elements(element, "primitive")
-    wanted = resources.primitives_of(group)
+    desired = resources.primitives_of(group)
     chain: List[Element] = []
-    for each, found in zip(wanted, _match(group.name, members, wanted)):
+    for each, found in zip(desired, _match(group.name, members, desired)):
         primitive = found if found is not None else _borrow(root, each, lenders)
         if primitive is None:
             primitive = new_primitive(_new_id(root, group.name, each, {one.get("id") for one in chain}), each.agent)
@@ -287,14 +287,14 @@ def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> N
     """Change a group's own constraints to what is declared. ``move_to``: a node to hold it on for the moment."""
     home, rsc = section(root, "constraints"), outer_id(root, group.name)
     own = [each for each in home if isinstance(each.tag, str) and _is_own(each, group)]
-    wanted: List[Element] = []
+    desired: List[Element] = []
     if rsc is not None and group.state != "absent":
-        wanted = _constraints(root, group, rsc) if group.resources else [
+        desired = _constraints(root, group, rsc) if group.resources else [
             each for each in own if each.get("id") != move_id(group.name)]
         if move_to:
             # no score for the node itself could win against a group that clings to its own with INFINITY
-            wanted.append(_nowhere_but(move_id(group.name), rsc, (move_to,)))
-    by_id = {each.get("id"): each for each in wanted}
+            desired.append(_nowhere_but(move_id(group.name), rsc, (move_to,)))
+    by_id = {each.get("id"): each for each in desired}
     for each in own:
         new = by_id.pop(each.get("id"), None)
         if new is None:

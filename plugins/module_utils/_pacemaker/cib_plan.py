@@ -36,7 +36,7 @@ INFINITY = 1000000
 class Change(NamedTuple):
     """One patch of the CIB (``stage``: stop, apply or release), or failures to forget (forget).
 
-    ``names``: what is then looked at.
+    ``names``: what is then checked.
     """
 
     sentence: str

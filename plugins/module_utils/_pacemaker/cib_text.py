@@ -112,7 +112,7 @@ def describe_settings(root: Element, name: str, settings: crm_fencing.Settings) 
     owner = section_of(root, place)
     return ["%s %s = %s" % (name.rstrip("s").replace("_", " ").replace("propertie", "property"), key,
                             _value(owner, kind, key, None))
-            for key, _wanted in settings if get_value(owner, kind, key) is not None]
+            for key, _desired in settings if get_value(owner, kind, key) is not None]
 
 
 def describe(root: Element, declared: Declared, before: Optional[Element] = None) -> str:

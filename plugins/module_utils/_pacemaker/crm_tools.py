@@ -81,7 +81,7 @@ def _true(element: Any, name: str) -> bool:
 def failures_in(root: Any) -> Tuple[Failure, ...]:
     """Return the failed operations that the status section of a CIB remembers, with the messages of the agents.
 
-    crm_mon has them too, but for those of the very first look (probe) at a resource, and without the messages.
+    crm_mon has them too, but for the very first probe of a resource, and without the messages.
     """
     found = []
     for node in root.iterfind("status/node_state"):

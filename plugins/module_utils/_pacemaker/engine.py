@@ -44,12 +44,12 @@ class Pacemaker:
             params["restart"])
         until = time.time() + params["wait"]
         while True:
-            state = self.look()
+            state = self.read_state()
             if state.status.coordinated or time.time() >= until:
                 return state
             time.sleep(1)  # the nodes are still electing their coordinator
 
-    def look(self) -> State:
+    def read_state(self) -> State:
         """Read once."""
         root = cib.parse_cib(self.runner.run(["cibadmin", "--query"]).out)
         status = crm.parse_status(self.runner.run(["crm_mon", "--output-as=xml", "-1", "-r"]).out)
@@ -151,7 +151,7 @@ class Pacemaker:
         self.changed = True
         self.wait(change.sentence)
         if change.stage == "stop":
-            left = crm_plan.stopped(change.names, self.look().status)
+            left = crm_plan.stopped(change.names, self.read_state().status)
             if left:
                 raise HaError("%s did not stop; nothing more was done" % ", ".join(left))
         if change.stage == "apply" and change.names:
@@ -160,7 +160,7 @@ class Pacemaker:
     def patch(self, change: Any) -> None:
         """Patch the configuration as it is now; when somebody else changes it at that moment, try again."""
         for attempt in range(ATTEMPTS):
-            state = self.look()
+            state = self.read_state()
             new = crm_plan.after_change(change.stage, state.root, state.status, self.declared, self.moves)
             patch = cib.make_patch(state.root, new)
             if not patch:
@@ -172,7 +172,7 @@ class Pacemaker:
             if output.code == 0:
                 self.checked = cib.Version(version.admin_epoch, version.epoch + 1)
                 return
-            if cib.version_of(self.look().root) == version:
+            if cib.version_of(self.read_state().root) == version:
                 raise HaError("cibadmin --patch ended with exit code %d: %s" % (output.code, output.err.strip()))
         raise HaError("the configuration of the cluster was changed by others each time when it was to be patched (%d "
                       "times); expected a quiet moment" % ATTEMPTS)
@@ -184,7 +184,7 @@ class Pacemaker:
             left = max(int(until - time.time()), 1)
             output = self.runner.run(["crm_resource", "--wait", "--timeout=%ds" % left],
                                      accepted=tuple(range(256)), seconds=left + 30)
-            state = self.look()
+            state = self.read_state()
             working = crm.under_way(state.root)
             if not output.code and not working:
                 return
@@ -199,7 +199,7 @@ class Pacemaker:
 
     def check_moved(self, names: Tuple[str, ...]) -> None:
         """Check that groups were moved; else remove the constraints again, and fail."""
-        state = self.look()
+        state = self.read_state()
         wrong = [name for name in names
                  if not crm_plan.is_on(state.root, name, self.moves[name], state.status)]
         if not wrong:

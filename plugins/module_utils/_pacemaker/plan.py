@@ -147,10 +147,11 @@ def _is_ours(host: Host, desired: Desired) -> bool:
 
 def difference(host: Host, desired: Desired) -> corosync_conf.Difference:
     """Compare the active settings on a host of the running cluster with the desired ones."""
-    wanted = corosync_conf.parse_conf(corosync_conf.render_conf(desired.cluster))
+    declared = corosync_conf.parse_conf(corosync_conf.render_conf(desired.cluster))
     had = corosync_conf.parse_conf(host.files.get(CONF, ""))
     active = active_places(host.cmap)
-    return corosync_conf.compare({place: active[place] for place in active if place in wanted or place in had}, wanted)
+    known = {place: active[place] for place in active if place in declared or place in had}
+    return corosync_conf.compare(known, declared)
 
 
 def _needs_sbd_restart(host: Host, desired: Desired) -> bool:

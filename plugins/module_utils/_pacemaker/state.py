@@ -151,7 +151,7 @@ def _state(members: Sequence[ET.Element], disabled: bool, past: Dict[str, Past],
 
 
 def _last_owner(doings: Sequence[Doing], owner: Optional[str]) -> Optional[str]:
-    """Return the node that let go of it last."""
+    """Return the node that released it last."""
     stops = [doing for doing in doings if doing.task == "stop" and doing.good and doing.when and doing.node != owner]
     return max(stops, key=lambda doing: doing.when or 0).node if stops else None
 

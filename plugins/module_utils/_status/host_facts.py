@@ -45,7 +45,7 @@ def ask_all(runner: Any, questions: Mapping[str, Any]) -> Dict[str, Dict[str, An
     return found
 
 
-def look_at(paths: List[str]) -> Dict[str, Any]:
+def read_files(paths: List[str]) -> Dict[str, Any]:
     """Return what config_files wants to know of files."""
     daemons = os.listdir(STATE_FILES) if os.path.isdir(STATE_FILES) else []
     return {"files": {path: seen_from(read_state(path)) for path in map(os.path.normpath, paths)},
@@ -84,7 +84,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     def all_of(part: str) -> List[str]:
         return sorted({name for query in queries.values() for name in query.get(part, ())})
 
-    files = look_at(all_of("files"))
+    files = read_files(all_of("files"))
     units, packages = read_units(runner, all_of("units")), read_packages(runner, all_of("packages"))
     texts = {path: runner.read_file(path) for path in all_of("texts")}
     found: Dict[str, Any] = {}
@@ -173,6 +173,6 @@ def argument_spec() -> Dict[str, Any]:
 def answer(runner: Any, asked: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what the module returns."""
     answers: Dict[str, Any] = dict(ask(runner, asked["questions"]))
-    answers.update(files=look_at(asked["files"]))
+    answers.update(files=read_files(asked["files"]))
     return {"changed": False, "ansible_facts": gather(runner), "answers": answers,
             "roles": gather_for_roles(runner, asked.get("queries", {}))}

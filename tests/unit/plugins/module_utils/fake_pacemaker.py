@@ -80,7 +80,7 @@ class Cluster:
         self.quorate = True
         self.warnings: list[str] = []
         self.calls: list[str] = []
-        self.pending = 0  # how many looks at an operation that is under way it takes until it is done
+        self.pending = 0  # how many reads of an operation that is under way it takes until it is done
         self.left: dict[str, Any] = {}
         self.active: dict[str, str] = {}
 

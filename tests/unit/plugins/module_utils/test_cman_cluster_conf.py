@@ -53,9 +53,9 @@ def corrected(release):
 
 @pytest.mark.parametrize("release", ["el5", "el6"])
 def test_the_articles_whole_file_comes_out_of_our_variables(magi, release):
-    wanted = plan(magi(release=release))
-    assert wanted.version == 1
-    assert conf_xml.canonical(conf_xml.parse_conf(wanted.text)) == conf_xml.canonical(corrected(release))
+    desired = plan(magi(release=release))
+    assert desired.version == 1
+    assert conf_xml.canonical(conf_xml.parse_conf(desired.text)) == conf_xml.canonical(corrected(release))
 
 
 def test_the_corrections_are_corrections():
@@ -71,9 +71,9 @@ def test_a_file_that_says_the_same_stays_as_it_is(magi):
 @pytest.mark.parametrize(("least", "version"), [(0, 8), (7, 8), (11, 12)])
 def test_the_version_rises_with_the_content_and_above_all_others(magi, least, version):
     text = plan(magi()).text.replace('config_version="1"', 'config_version="7"')
-    wanted = plan(magi({"totem": {"token": 130000}}), text, least)
-    assert (wanted.version, wanted.changed) == (version, True)
-    assert f'config_version="{version}"' in wanted.text
+    desired = plan(magi({"totem": {"token": 130000}}), text, least)
+    assert (desired.version, desired.changed) == (version, True)
+    assert f'config_version="{version}"' in desired.text
 
 
 def test_what_others_wrote_stays(magi):

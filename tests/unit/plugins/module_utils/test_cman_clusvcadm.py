@@ -81,7 +81,7 @@ def test_what_is_on_its_way_is_seen():
 
 
 @pytest.mark.parametrize(
-    ("seen", "said", "wanted"),
+    ("seen", "said", "desired"),
     [
         (view(), {}, []),
         (view("disabled"), {}, []),
@@ -108,8 +108,8 @@ def test_what_is_on_its_way_is_seen():
         (view(services={}), {"state": "enabled"}, ["clusvcadm -e test -F"]),
     ],
 )
-def test_only_what_is_asked_for_is_done(seen, said, wanted):
-    assert calls(seen, **said) == wanted
+def test_only_what_is_asked_for_is_done(seen, said, desired):
+    assert calls(seen, **said) == desired
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_result_that_was_not_asked_for_is_an_error(seen, said, message):
         clusvcadm.check_result(groups(**said), seen, NODES)
 
 
-def test_what_was_not_asked_for_is_not_looked_at():
+def test_what_was_not_asked_for_is_not_checked():
     for seen in (None, view(services=None), view("failed")):
         clusvcadm.check_result(groups(), seen, NODES)
     clusvcadm.check_result(groups(state="absent"), view("failed"), NODES)

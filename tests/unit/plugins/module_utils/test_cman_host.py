@@ -63,7 +63,7 @@ def test_a_host_that_has_all_needs_nothing(magi):
     assert plan(magi(), there) == ((), (), (), False, False, None, False, None, None)
 
 
-def test_what_is_not_wanted_is_not_done(magi):
+def test_what_is_not_desired_is_not_done(magi):
     steps = plan(
         magi(
             {

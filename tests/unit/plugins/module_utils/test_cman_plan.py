@@ -92,7 +92,7 @@ def test_el5_has_ccsd_bring_the_file_and_writes_only_where_it_does_not_run(magi)
     assert (steps.version, steps.write, steps.through) == (8, ("melchior",), "balthasar")
 
 
-def test_what_was_written_and_never_told_is_told(magi):
+def test_what_was_written_and_never_reported_is_reported(magi):
     hosts = [host(name, text_of(magi(), 8), 7) for name in HOSTS]
     steps = plan(magi(), hosts)
     assert (steps.version, steps.write, steps.through, steps.changes) == (8, tuple(HOSTS), "balthasar", ())

@@ -9,9 +9,9 @@ NOW = 1_800_000_000
 SIZE = 64 << 20
 BLANK = bytes(form.AREA)
 EXT4 = Signature("ext4", "web, data", "0-1", 0x438)
-PRESENT = qdisk.Wanted("present", "/dev/sdb", "magi_qdisk", host="balthasar", now=NOW)
+PRESENT = qdisk.Desired("present", "/dev/sdb", "magi_qdisk", host="balthasar", now=NOW)
 ABSENT = PRESENT._replace(state="absent")
-LISTED = qdisk.Wanted("listed")
+LISTED = qdisk.Desired("listed")
 PARAMS = {
     "state": "present", "device": "/dev/sdb", "label": "magi_qdisk", "replaces": None, "destroy": [], "interval": 3}
 
@@ -47,26 +47,26 @@ def written(plan, area=BLANK):
     return area
 
 
-def refused(state, wanted):
+def refused(state, desired):
     with pytest.raises(HaError) as caught:
-        qdisk.plan_disk(state, wanted)
+        qdisk.plan_disk(state, desired)
     assert "Nothing was changed" in str(caught.value) and "/dev/sdb" in str(caught.value)
     return str(caught.value)
 
 
 # --- what is asked for ----------------------------------------------------------------------------------------------
 
-def test_parameters_become_what_is_wanted():
-    wanted = qdisk.parse_wanted(dict(PARAMS, replaces="old", destroy=["/dev/sdb"]), "balthasar", NOW)
-    assert wanted == PRESENT._replace(replaces="old", destroy=("/dev/sdb",))
-    assert qdisk.parse_wanted(dict(PARAMS, state="listed", device=None, label=None), "", 0) == LISTED._replace()
+def test_parameters_become_what_is_desired():
+    desired = qdisk.parse_desired(dict(PARAMS, replaces="old", destroy=["/dev/sdb"]), "balthasar", NOW)
+    assert desired == PRESENT._replace(replaces="old", destroy=("/dev/sdb",))
+    assert qdisk.parse_desired(dict(PARAMS, state="listed", device=None, label=None), "", 0) == LISTED._replace()
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize("name", ["device", "label"])
 def test_an_empty_name_is_refused(state, name):
     with pytest.raises(qdisk.QdiskError, match=f"{name}: '' with state={state}"):
-        qdisk.parse_wanted(dict(PARAMS, state=state, **{name: ""}), "balthasar", NOW)
+        qdisk.parse_desired(dict(PARAMS, state=state, **{name: ""}), "balthasar", NOW)
 
 
 @pytest.mark.parametrize("label, words", [
@@ -74,26 +74,26 @@ def test_an_empty_name_is_refused(state, name):
     ("a\0b", "printable"), (" magi", "blanks around it"), ("magi ", "blanks around it"), ("\udce9", "not UTF-8")])
 def test_a_label_that_qdiskd_cannot_have_is_refused(label, words):
     with pytest.raises(qdisk.QdiskError, match=words):
-        qdisk.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
+        qdisk.parse_desired(dict(PARAMS, label=label), "balthasar", NOW)
 
 
 @pytest.mark.parametrize("label", ["x" * 118, "\u00e9" * 59, "a b", "x"])
 def test_the_longest_label_is_accepted_and_written_whole(label):
-    wanted = qdisk.parse_wanted(dict(PARAMS, label=label), "balthasar", NOW)
-    assert form.parse_area(written(qdisk.plan_disk(state_of(target_of()), wanted))).label.name == label
+    desired = qdisk.parse_desired(dict(PARAMS, label=label), "balthasar", NOW)
+    assert form.parse_area(written(qdisk.plan_disk(state_of(target_of()), desired))).label.name == label
 
 
-def test_an_odd_label_can_be_removed_and_looked_for():
-    assert qdisk.parse_wanted(dict(PARAMS, state="absent", label="a "), "h", NOW).label == "a "
+def test_an_odd_label_can_be_removed_and_searched_for():
+    assert qdisk.parse_desired(dict(PARAMS, state="absent", label="a "), "h", NOW).label == "a "
 
 
 def test_a_window_of_no_length_is_refused():
     with pytest.raises(qdisk.QdiskError, match="interval: 0"):
-        qdisk.parse_wanted(dict(PARAMS, interval=0), "balthasar", NOW)
+        qdisk.parse_desired(dict(PARAMS, interval=0), "balthasar", NOW)
 
 
 def test_a_long_host_name_is_cut_where_the_label_ends():
-    assert qdisk.parse_wanted(PARAMS, "h" * 126 + "\u00e9", NOW).host == "h" * 126
+    assert qdisk.parse_desired(PARAMS, "h" * 126 + "\u00e9", NOW).host == "h" * 126
 
 
 # --- what is there --------------------------------------------------------------------------------------------------
@@ -118,8 +118,8 @@ def test_what_wipefs_never_printed_is_no_empty_device(line):
     (1 << 40, BLANK, ((0, qdisk.HEAD), ((1 << 40) - qdisk.TAIL, 1 << 40))),
     (SIZE, bytes(4096) + area_of("x")[4096:], ((form.AREA, SIZE),)), (SIZE, area_of("x"), ((0, SIZE),)),
     (SIZE, bytes(4096) + area_of("x", state="running")[4096:], ((0, SIZE),))])
-def test_the_beginning_and_the_end_are_looked_at(size, area, expected):
-    assert qdisk.parts_to_look_at(size, area) == expected
+def test_the_beginning_and_the_end_are_read(size, area, expected):
+    assert qdisk.parts_to_read(size, area) == expected
 
 
 @pytest.mark.parametrize("area, sector, expected", [
@@ -135,15 +135,15 @@ def test_version_1_has_no_sectors_and_is_accepted():
     assert qdisk.is_usable(disk) and qdisk.facts_of(disk)["version"] == "V1"
 
 
-@pytest.mark.parametrize("target, wanted, expected", [
+@pytest.mark.parametrize("target, desired, expected", [
     (target_of(), PRESENT, True), (target_of(), ABSENT, False), (target_of(), LISTED, False),
     (target_of(area_of("magi_qdisk")), PRESENT, False), (target_of(area_of("magi_qdisk")), ABSENT, True),
     (target_of(area_of("other")), PRESENT, False),
     (target_of(area_of("other")), PRESENT._replace(replaces="other"), True),
     (target_of(area_of("other")), ABSENT, False), (target_of(b"\x1e\xbb\xde\0"), ABSENT, True),
     (target_of(fault="is a file"), PRESENT, False), (target_of(users=("mounted on /",)), PRESENT, False)])
-def test_a_device_is_watched_only_when_it_may_be_written_to(target, wanted, expected):
-    assert qdisk.needs_look(target, wanted) is expected
+def test_a_device_is_watched_only_when_it_may_be_written_to(target, desired, expected):
+    assert qdisk.needs_inspection(target, desired) is expected
 
 
 # --- making ---------------------------------------------------------------------------------------------------------
@@ -165,20 +165,20 @@ def test_a_blank_device_becomes_a_quorum_disk(sector):
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable() and text == text.strip()),
        st.sampled_from(form.SECTORS), st.sampled_from(["present", "absent"]))
-def test_what_was_planned_needs_no_second_plan(label, sector, wanted_state):
-    wanted = qdisk.parse_wanted(dict(PARAMS, label=label, state=wanted_state), "balthasar", NOW)
+def test_what_was_planned_needs_no_second_plan(label, sector, desired_state):
+    desired = qdisk.parse_desired(dict(PARAMS, label=label, state=desired_state), "balthasar", NOW)
     for before in (target_of(sector=sector), target_of(area_of(label, sector), sector=sector)):
-        plan = qdisk.plan_disk(state_of(before), wanted)
-        assert qdisk.plan_disk(plan.predicted, wanted) == qdisk.Plan((), plan.predicted)
-        assert bool(plan.actions) == ((wanted_state == "present") != bool(before.disk.quorum))
+        plan = qdisk.plan_disk(state_of(before), desired)
+        assert qdisk.plan_disk(plan.predicted, desired) == qdisk.Plan((), plan.predicted)
+        assert bool(plan.actions) == ((desired_state == "present") != bool(before.disk.quorum))
 
 
 def test_the_right_label_is_left_alone_with_everything_beside_it_and_while_it_is_used():
     area = area_of("magi_qdisk", state="running", updated=NOW, updated_by=2)
     for target in (target_of(area), target_of(area, signatures=(EXT4,), changed=(2,))):
         state = state_of(target)
-        wanted = PRESENT._replace(replaces="magi_qdisk", destroy=("/dev/sdb",))
-        assert qdisk.plan_disk(state, wanted) == qdisk.Plan((), state)
+        desired = PRESENT._replace(replaces="magi_qdisk", destroy=("/dev/sdb",))
+        assert qdisk.plan_disk(state, desired) == qdisk.Plan((), state)
 
 
 def test_what_a_killed_run_has_left_is_finished():
@@ -224,22 +224,22 @@ def test_signatures_are_erased_before_anything_is_written():
     assert [action.expected for action in plan.actions[1:]] == [None, None]
 
 
-@pytest.mark.parametrize("wanted", [PRESENT._replace(replaces="other"), ABSENT._replace(label="other")])
-def test_what_a_quorum_disk_was_made_over_is_refused_too(wanted):
+@pytest.mark.parametrize("desired", [PRESENT._replace(replaces="other"), ABSENT._replace(label="other")])
+def test_what_a_quorum_disk_was_made_over_is_refused_too(desired):
     state = state_of(target_of(area_of("other"), signatures=(EXT4,)))
-    assert "beside a quorum disk it holds a filesystem" in refused(state, wanted)
-    assert len(qdisk.plan_disk(state, wanted._replace(destroy=("/dev/sdb",))).actions) == 3
+    assert "beside a quorum disk it holds a filesystem" in refused(state, desired)
+    assert len(qdisk.plan_disk(state, desired._replace(destroy=("/dev/sdb",))).actions) == 3
 
 
 @pytest.mark.parametrize("more, words", [
     ({"fault": "is not a block device"}, "/dev/sdb is not a block device"),
     ({"users": ("mounted on /srv", "held by dm-0")}, r"in use \(mounted on /srv, held by dm-0\)")])
 @pytest.mark.parametrize("area", [BLANK, area_of("magi_qdisk")])
-@pytest.mark.parametrize("wanted", [PRESENT, ABSENT])
-def test_a_device_that_is_missing_or_in_use_is_refused_whatever_is_said(more, words, area, wanted):
+@pytest.mark.parametrize("desired", [PRESENT, ABSENT])
+def test_a_device_that_is_missing_or_in_use_is_refused_whatever_is_said(more, words, area, desired):
     with pytest.raises(DeviceError, match=words):
         qdisk.plan_disk(state_of(target_of(area, **more)),
-                        wanted._replace(destroy=("/dev/sdb",), replaces="magi_qdisk"))
+                        desired._replace(destroy=("/dev/sdb",), replaces="magi_qdisk"))
 
 
 @pytest.mark.parametrize("target, words", [
@@ -264,8 +264,8 @@ def test_a_label_that_another_device_has_is_refused():
 
 def test_another_label_is_replaced_only_when_it_is_named():
     state = state_of(target_of(area_of("other")), disk_of(area_of("third"), "/dev/sda"))
-    for wanted in (PRESENT, PRESENT._replace(destroy=("/dev/sdb",)), PRESENT._replace(replaces="third")):
-        message = refused(state, wanted)
+    for desired in (PRESENT, PRESENT._replace(destroy=("/dev/sdb",)), PRESENT._replace(replaces="third")):
+        message = refused(state, desired)
         assert "it is the quorum disk 'other' (created on casper at 2027-01-15T07:00:00Z)" in message
         assert "set replaces: 'other'" in message
     plan = qdisk.plan_disk(state, PRESENT._replace(replaces="other"))
@@ -274,7 +274,7 @@ def test_another_label_is_replaced_only_when_it_is_named():
     assert form.parse_area(written(plan, area_of("other"))).label.name == "magi_qdisk"
 
 
-def test_a_disk_whose_sector_size_has_changed_is_made_anew_only_when_that_is_said():
+def test_a_disk_whose_sector_size_has_changed_is_created_again_only_when_that_is_said():
     state = state_of(target_of(area_of("magi_qdisk"), sector=4096))
     assert "created for sectors of 512 bytes and has sectors of 4096" in refused(state, PRESENT)
     plan = qdisk.plan_disk(state, PRESENT._replace(replaces="magi_qdisk"))
@@ -297,26 +297,26 @@ EVERYTHING = {"replaces": "other", "destroy": ("/dev/sdb",)}
     (area_of("other", state="running"), "node 2 running"), (area_of("other", state="exit"), "no node reports"),
     (bytes(4096) + area_of("other", state="master")[4096:], "node 2 master"),
     (b"\x1e\xbb\xde\0" + area_of("other")[4:], "no node reports")])
-@pytest.mark.parametrize("wanted", [PRESENT._replace(**EVERYTHING), ABSENT._replace(label="other", **EVERYTHING)])
-def test_a_disk_that_was_written_to_while_it_was_watched_is_never_touched(area, told, wanted):
+@pytest.mark.parametrize("desired", [PRESENT._replace(**EVERYTHING), ABSENT._replace(label="other", **EVERYTHING)])
+def test_a_disk_that_was_written_to_while_it_was_watched_is_never_touched(area, told, desired):
     target = target_of(area, changed=(0, 2), watched=6)
-    if wanted.state == "absent" and not target.disk.quorum and not target.disk.fault:
-        assert not qdisk.plan_disk(state_of(target), wanted).actions     # nothing to do, so nothing is done
+    if desired.state == "absent" and not target.disk.quorum and not target.disk.fault:
+        assert not qdisk.plan_disk(state_of(target), desired).actions     # nothing to do, so nothing is done
         return
-    message = refused(state_of(target), wanted)
+    message = refused(state_of(target), desired)
     assert "written to while it was watched for 6 s (the label, the block of node 2" in message and told in message
 
 
 @pytest.mark.parametrize("state, age, busy", [
     ("running", 0, True), ("master", 59, True), ("initializing", -59, True), ("running", 60, False),
     ("running", -60, False), ("none", 0, False), ("evicted", 0, False), ("exit", 0, False)])
-@pytest.mark.parametrize("wanted", [PRESENT._replace(**EVERYTHING), ABSENT._replace(label="other")])
-def test_a_node_that_said_just_now_that_it_runs_counts_as_running(state, age, busy, wanted):
+@pytest.mark.parametrize("desired", [PRESENT._replace(**EVERYTHING), ABSENT._replace(label="other")])
+def test_a_node_that_said_just_now_that_it_runs_counts_as_running(state, age, busy, desired):
     target = target_of(area_of("other", state=state, updated=NOW - age), watched=6)
     if busy:
-        assert f"less than 60 s ago a qdiskd used it (node 2 {state})" in refused(state_of(target), wanted)
+        assert f"less than 60 s ago a qdiskd used it (node 2 {state})" in refused(state_of(target), desired)
     else:
-        assert qdisk.plan_disk(state_of(target), wanted).actions
+        assert qdisk.plan_disk(state_of(target), desired).actions
 
 
 # --- removing -------------------------------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ def test_looking_plans_nothing_but_wants_a_device():
     assert qdisk.plan_disk(qdisk.State(), LISTED) == qdisk.Plan((), qdisk.State())
     state = state_of(target_of(area_of("x"), users=("held by dm-0",)))
     assert qdisk.plan_disk(state, LISTED) == qdisk.Plan((), state)
-    with pytest.raises(DeviceError, match="does not exist on this host; it is to be looked at"):
+    with pytest.raises(DeviceError, match="does not exist on this host; it is to be read"):
         qdisk.plan_disk(state_of(target_of(fault="does not exist on this host")), LISTED)
 
 
@@ -361,18 +361,18 @@ DISKS = qdisk.State((disk_of(area_of("a"), "/dev/sda"), disk_of(area_of("b"), "/
                     disk_of(b"\x1e\xbb\xde\0", "/dev/sdc")))
 
 
-@pytest.mark.parametrize("wanted, device, labels, faulty", [
+@pytest.mark.parametrize("desired, device, labels, faulty", [
     (LISTED, False, ["a", "b"], 1), (LISTED._replace(label="b"), False, ["b"], 1),
     (LISTED._replace(label="c"), False, [], 1),
     (LISTED, True, ["b"], 0), (LISTED._replace(label="a"), True, [], 0), (PRESENT, True, ["a", "b"], 1)])
-def test_those_are_told_that_were_asked_for(wanted, device, labels, faulty):
+def test_those_are_reported_that_were_asked_for(desired, device, labels, faulty):
     state = DISKS._replace(target=target_of(area_of("b")) if device else None)
-    told = qdisk.report(state, wanted)
+    told = qdisk.report(state, desired)
     assert [disk["label"] for disk in told["disks"]] == labels and len(told["faulty"]) == faulty
     assert (told["disk"] or {}).get("label") == ("b" if device else None)
 
 
-def test_everything_is_told_of_a_quorum_disk():
+def test_everything_is_reported_of_a_quorum_disk():
     area = area_of("magi", state="master", updated=NOW, updated_by=2, score=1, score_max=3)
     damaged = area[:4096 * 3 + 8] + bytes(4) + area[4096 * 3 + 12:]
     facts = qdisk.facts_of(disk_of(damaged, names=("/dev/disk/by-id/x",), sector=4096))

@@ -119,7 +119,7 @@ def test_what_is_written_is_read_again(label, node):
 
 
 @given(st.binary(max_size=600), st.sampled_from([b"", OURS[:32], OURS[:300], REAL[:4096], REAL]), st.booleans())
-def test_random_bytes_raise_nothing_but_the_rooms_own_error(data, head, behind):
+def test_random_bytes_raise_nothing_but_the_modules_own_error(data, head, behind):
     area = head + data if behind else data + head[len(data):]
     try:
         disk = form.parse_area(area)
@@ -254,7 +254,7 @@ def test_even_the_rest_of_a_quorum_disk_is_noticed(area, expected):
     assert form.has_blocks(area) is expected
 
 
-def test_the_places_that_changed_are_told():
+def test_the_places_that_changed_are_reported():
     assert form.changed_places(OURS, OURS) == ()
     assert form.changed_places(OURS, changed(changed(OURS, 40, b"\xff"), 4096 * 3 - 1, b"\xff")) == (0, 2)
     assert form.changed_places(OURS, OURS[:-1]) == (16,)
@@ -263,5 +263,5 @@ def test_the_places_that_changed_are_told():
 @pytest.mark.parametrize("seconds, expected", [
     (0, "1970-01-01T00:00:00Z"), (1284749751, "2010-09-17T18:55:51Z"), (2**31, "2038-01-19T03:14:08Z"),
     (253402300800, None), (2**64 - 1, None)])
-def test_times_are_told_in_utc(seconds, expected):
+def test_times_are_printed_in_utc(seconds, expected):
     assert form.in_iso(seconds) == expected

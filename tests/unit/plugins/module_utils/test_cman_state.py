@@ -139,7 +139,7 @@ def test_el5_knows_no_votes_of_nodes() -> None:
 
 
 @pytest.mark.parametrize("length", [62, 63])
-def test_names_that_may_be_cut_are_told(length: int) -> None:
+def test_names_that_may_be_cut_are_reported(length: int) -> None:
     name = "service:" + "x" * (length - 8)
     output = HEAD + f'<groups>\n<group name="{name}" state="112"/>\n</groups>\n</clustat>\n'
     assert bool(cman.combine(cman.parse_clustat(output), {}, (), []).warnings) is (length == 63)

@@ -43,7 +43,7 @@ def test_xfs_grows_by_its_mount_point_and_a_device_alone_without_one():
     assert commands(STATE, DESIRED._replace(filesystem=""))[-1] == "[grown]"
 
 
-def test_the_first_step_only_looks():
+def test_the_first_step_only_reads():
     assert drbd_grow.plan_growth(STATE, FIRST).actions == ()
 
 
@@ -127,7 +127,7 @@ def test_nothing_ever_becomes_smaller_and_a_second_run_does_nothing(mine, theirs
         assert mine != theirs and "is to be grown too" in str(error)
 
 
-def test_what_did_not_grow_is_told():
+def test_what_did_not_grow_is_reported():
     drbd_grow.check_grown(STATE._replace(live=LIVE._replace(size_kib=NOW)), NOW, DESIRED)
     for live in (LIVE, None):
         with pytest.raises(drbd.DrbdError, match="after `drbdadm resize`; expected 384.0 MiB"):
@@ -150,7 +150,7 @@ def test_a_filesystem_that_cannot_grow_in_use_is_refused():
         drbd_grow.check_desired(drbd_grow.Desired("repl", "vfat"))
 
 
-def test_the_report_is_what_the_other_side_is_told():
+def test_the_report_is_what_the_other_side_gets():
     told = drbd_grow.report(STATE)
     assert drbd_grow.parse_side(told["side"]) == drbd_grow.side_of(STATE)
     assert (told["role"], told["device_kib"], told["filesystem_kib"]) == ("Primary", WAS, WAS)

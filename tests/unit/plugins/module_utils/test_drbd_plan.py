@@ -123,7 +123,7 @@ def test_metadata_that_only_drbd_sees_is_refused():
         drbd_plan.plan_resource(READY._replace(generation=OLD), UP)
 
 
-def test_an_external_meta_disk_is_looked_at_too():
+def test_an_external_meta_disk_is_read_too():
     state = READY._replace(config=EXTERNAL, meta_disk=Device("/dev/sdc", first_byte=128 << 20))
     with pytest.raises(DeviceError, match="/dev/sdc is refused.*no known kind"):
         drbd_plan.plan_resource(state, UP)
@@ -258,7 +258,7 @@ def test_a_change_that_takes_the_disk_away_is_refused(verb):
 STANDALONE = DAILY._replace(live=EQUAL._replace(connection="StandAlone", replication="Off", peer_disk="DUnknown"))
 
 
-def test_a_split_brain_is_told_with_both_sides_and_left_alone():
+def test_a_split_brain_is_reported_with_both_sides_and_left_alone():
     told = drbd.Evidence("debian2", OLD._replace(current="B" * 16), None, 0)
     with pytest.raises(drbd.DrbdError) as caught:
         drbd_plan.plan_resource(STANDALONE, SECOND._replace(peers=(told,)))
@@ -266,7 +266,7 @@ def test_a_split_brain_is_told_with_both_sides_and_left_alone():
         assert word in str(caught.value)
 
 
-def test_a_split_brain_without_evidence_says_where_to_look():
+def test_a_split_brain_without_evidence_says_where_to_search():
     with pytest.raises(drbd.DrbdError, match="drbdadm get-gi repl"):
         drbd_plan.plan_resource(STANDALONE._replace(config=None, live=STANDALONE.live), UP)
     assert "not readable" in connection.standalone_text(BARE, UP)
@@ -378,7 +378,7 @@ def test_force_is_only_reached_after_a_proof(state, desired):
         before = action
 
 
-def test_a_disk_that_has_grown_gets_its_metadata_moved_and_is_never_made_anew():
+def test_a_disk_that_has_grown_gets_its_metadata_moved_and_is_never_created_again():
     ext4 = Device("/dev/sdb", size=1 << 25, signatures=EXT4.signatures[1:], first_byte=1024)
     for device in (ext4, Device("/dev/sdb", size=1 << 25)):  # the data may begin with zeros
         grown = DAILY._replace(live=None, generation=None, disk=device, moved=True)

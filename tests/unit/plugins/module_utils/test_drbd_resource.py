@@ -60,7 +60,7 @@ def test_a_pair_in_sync_is_read_from_drbd_9():
     assert drbd.is_uptodate(live) and drbd.percentage(live) == 100.0
 
 
-def test_the_progress_of_a_sync_is_told():
+def test_the_progress_of_a_sync_is_reported():
     live = drbd.parse_events(recorded("kernel8.4-events2-sync-source"), "repl")
     assert drbd.percentage(live) == 32.8 and not drbd.is_uptodate(live)
     live = drbd.parse_events(recorded("kernel8.4-events2-sync-target"), "repl")
@@ -92,7 +92,7 @@ def test_a_given_up_connection_counts_only_once_there_is_data():
     assert not drbd.is_standalone(drbd.State("debian1", live=live, generation=drbd.FRESH))
 
 
-def test_just_created_metadata_is_told_from_none():
+def test_just_created_metadata_is_distinguished_from_none():
     assert drbd.parse_generation(recorded("utils9.22-get-gi-none")) is None
     made = drbd.parse_generation(recorded("utils9.22-get-gi-just-created"))
     assert made == drbd.FRESH and drbd.is_fresh(made)
@@ -164,12 +164,12 @@ def test_the_filesystem_is_read_beneath_drbd():
     assert drbd.filesystem_of(drbd.State("debian1")) is None
 
 
-def test_a_pair_is_settled_when_equal_and_the_filesystem_is_there():
+def test_a_pair_is_up_to_date_when_equal_and_the_filesystem_is_there():
     live = drbd.parse_events(recorded("kernel9.2-events2-uptodate"), "repl")
     state = with_signatures("drbd", "ext4", live=live)
-    assert drbd.report(state, "ext4")["settled"] and drbd.report(state)["settled"]
-    assert not drbd.report(state, "xfs")["settled"]
-    assert not drbd.report(state._replace(record=drbd.Record("x", "internal", "syncing")), "ext4")["settled"]
+    assert drbd.report(state, "ext4")["up_to_date"] and drbd.report(state)["up_to_date"]
+    assert not drbd.report(state, "xfs")["up_to_date"]
+    assert not drbd.report(state._replace(record=drbd.Record("x", "internal", "syncing")), "ext4")["up_to_date"]
     assert drbd.report(drbd.State("debian1"))["disk_state"] is None
 
 

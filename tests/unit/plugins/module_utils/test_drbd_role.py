@@ -23,7 +23,7 @@ REPL = {"name": "repl", "device": "/dev/drbd0", "port": 7788, "resync_rate": "10
         "filesystem": {"type": "ext4", "mountpoint": "/mnt/repl"}}
 RES, TARGET = "/etc/drbd.d/repl.res", "drbd@repl.target"
 DISKS = "/etc/systemd/system/drbd@repl.service.d/linuxha-disks.conf"
-SETTLED = {"changes": [], "settled": True, "running": True}
+UP_TO_DATE = {"changes": [], "up_to_date": True, "running": True}
 BOOTS = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}
 ARTICLE = """\
 # Ansible managed
@@ -119,30 +119,30 @@ def settings(*resources: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(wanted: dict[str, Any], name: str = "debian1", system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def bare(desired: dict[str, Any], name: str = "debian1", system: dict[str, str] = DEBIAN) -> dict[str, Any]:
     """Return the facts of a host without DRBD."""
-    query = role.query(wanted)
+    query = role.query(desired)
     own = [resource["name"] for resource in query["drbd"] if name in resource["nodes"]]
     return {"os": dict(system, nodename=name), "pending": {}, "mounts": {},
             "files": {path: dict(NOTHING) for path in query["files"]}, "texts": dict.fromkeys(query["texts"]),
             "units": {unit: {"LoadState": "not-found"} for unit in query["units"]},
-            "drbd": {one: {"changes": ["bring %s up" % one], "settled": False, "running": False} for one in own}}
+            "drbd": {one: {"changes": ["bring %s up" % one], "up_to_date": False, "running": False} for one in own}}
 
 
-def pair(wanted: dict[str, Any], **system: str) -> dict[str, Any]:
+def pair(desired: dict[str, Any], **system: str) -> dict[str, Any]:
     """Return the facts of both nodes, whose inventory names are not their own, before anything was done."""
-    return {"one": bare(wanted, "debian1", dict(DEBIAN, **system)),
-            "two": bare(wanted, "debian2", dict(DEBIAN, **system))}
+    return {"one": bare(desired, "debian1", dict(DEBIAN, **system)),
+            "two": bare(desired, "debian2", dict(DEBIAN, **system))}
 
 
-def converged(wanted: dict[str, Any], version: str = "8.4.11\n", **system: str) -> dict[str, Any]:
+def converged(desired: dict[str, Any], version: str = "8.4.11\n", **system: str) -> dict[str, Any]:
     """Return the facts of both nodes after their plans were carried out."""
-    facts = pair(wanted, **system)
+    facts = pair(desired, **system)
     for host in facts.values():
         host["texts"] = {role.DRIVER: version, role.LOADED_AT_BOOT: "drbd\n"}
         host["units"][role.ALL_IN_ONE] = {"LoadState": "loaded", "UnitFileState": "disabled"}
     for name, host in facts.items():
-        plan = role.plan(wanted, facts, name)
+        plan = role.plan(desired, facts, name)
         for file in plan["files"]["files"]:
             host["files"][file["dest"]] = dict(
                 NOTHING, kind="file", mode=int(file["mode"], 8), content=hashlib.sha256(
@@ -150,7 +150,7 @@ def converged(wanted: dict[str, Any], version: str = "8.4.11\n", **system: str) 
         for folder in plan["files"]["directories"]:
             host["files"][folder["path"]] = dict(NOTHING, kind="folder", mode=0o755)
         host["units"].update({unit: dict(BOOTS) for unit in plan["enable"]})
-        host["drbd"] = dict.fromkeys(host["drbd"], SETTLED)
+        host["drbd"] = dict.fromkeys(host["drbd"], UP_TO_DATE)
     return facts
 
 
@@ -173,11 +173,11 @@ def test_a_bare_node_gets_everything():
 @pytest.mark.parametrize("resources", [[REPL], [REPL, dict(RICH)], [RICH]])
 @pytest.mark.parametrize("changes", [{}, {"start_units": "service"}, {"packages": ["drbd-utils", "other"]}])
 def test_a_converged_pair_has_no_changes(version, resources, changes):
-    wanted = settings(*resources, **changes, **(
+    desired = settings(*resources, **changes, **(
         {} if resources == [REPL] else {"accept_data_loss": ["my-res"]}))
-    facts = converged(wanted, version)
+    facts = converged(desired, version)
     for host in facts:
-        plan = role.plan(wanted, facts, host)
+        plan = role.plan(desired, facts, host)
         assert (plan["changes"], plan["resources"]) == ([], [])
 
 
@@ -198,8 +198,8 @@ DAMAGES = [
     (lambda facts: facts["files"].update({DISKS: NOTHING}), "write " + DISKS),
     (lambda facts: facts["files"].update({"/mnt/repl": NOTHING}), "create the directory /mnt/repl"),
     (lambda facts: facts["pending"].update(drbd=DISKS + "\n"), "reload drbd"),
-    (lambda facts: facts["drbd"].update(repl=dict(SETTLED, changes=["apply"])), "apply"),
-    (lambda facts: facts["drbd"].update(repl=dict(SETTLED, settled=False)),
+    (lambda facts: facts["drbd"].update(repl=dict(UP_TO_DATE, changes=["apply"])), "apply"),
+    (lambda facts: facts["drbd"].update(repl=dict(UP_TO_DATE, up_to_date=False)),
      "wait until repl is UpToDate on both nodes"),
 ]
 
@@ -219,20 +219,20 @@ def test_an_administrators_common_file_stays():
 
 def test_both_nodes_reconcile_a_resource_of_which_one_differs():
     facts = converged(settings())
-    facts["two"]["drbd"]["repl"] = dict(SETTLED, settled=False)
+    facts["two"]["drbd"]["repl"] = dict(UP_TO_DATE, up_to_date=False)
     plan = role.plan(settings(), facts, "one")
     assert plan["changes"] == ["reconcile repl together with debian2"]
     assert [(one["name"], one["peer"]) for one in plan["resources"]] == [("repl", "two")]
 
 
 def test_a_host_without_resources_gets_the_driver_only():
-    wanted = settings()
-    facts = {**converged(wanted), "three": bare(wanted, "debian3")}
-    assert role.plan(wanted, facts, "three")["changes"] == [
+    desired = settings()
+    facts = {**converged(desired), "three": bare(desired, "debian3")}
+    assert role.plan(desired, facts, "three")["changes"] == [
         "install drbd-utils", "load the kernel module drbd, now and at boot",
         "write the state file: drbd has to be reloaded", "write /etc/drbd.d/global_common.conf",
         "reload drbd", "remove the state file: drbd is reloaded"]
-    assert role.plan(wanted, facts, "one")["changes"] == []
+    assert role.plan(desired, facts, "one")["changes"] == []
 
 
 def test_two_pairs_in_one_run_find_their_own_peers():
@@ -282,24 +282,24 @@ def test_a_host_without_systemd_is_refused(manager, shown):
     ("options", "quorum", "majority", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
     ("handlers", "quorum_lost", "/bin/true", "8.4.11\n"), ("disk", "max_bio_bvecs", 1, "9.2.1\n")])
 def test_options_that_the_driver_does_not_know_are_refused(section, option, value, version):
-    wanted = settings(dict(REPL, **{section: {option: value}}))
-    facts = pair(wanted)
-    assert role.plan(wanted, facts, "one")["load"]               # a driver that is not loaded yet is not known
+    desired = settings(dict(REPL, **{section: {option: value}}))
+    facts = pair(desired)
+    assert role.plan(desired, facts, "one")["load"]               # a driver that is not loaded yet is not known
     facts["one"]["texts"][role.DRIVER] = version
     needed = "9" if version < "9" else "8.4"
     with pytest.raises(DrbdError) as refused:
-        role.plan(wanted, facts, "one")
+        role.plan(desired, facts, "one")
     assert str(refused.value) == (
         "drbd_failover_resources[0].%s.%s: %s is not valid; expected an option of DRBD %s, which one runs "
         "(needs DRBD %s)"
         % (section, option, value, version.strip(), needed))
     facts["one"]["texts"][role.DRIVER] = "9.2.1\n" if version < "9" else "8.4.11\n"
-    assert role.plan(wanted, facts, "one")["changes"]
+    assert role.plan(desired, facts, "one")["changes"]
 
 
 def test_values_that_both_drivers_know_are_accepted():
-    wanted = settings(dict(REPL, net={"rr_conflict": "disconnect"}))
-    assert role.plan(wanted, converged(wanted), "one")["changes"] == []
+    desired = settings(dict(REPL, net={"rr_conflict": "disconnect"}))
+    assert role.plan(desired, converged(desired), "one")["changes"] == []
 
 
 def test_files_are_rendered_as_before():
@@ -320,16 +320,16 @@ def test_paths_that_the_parser_of_drbd_would_split_are_quoted():
 
 @pytest.mark.parametrize("name", ["shared_secret", "shared-secret"])
 def test_a_file_with_a_secret_is_marked(name):
-    wanted = settings(dict(REPL, net={name: "hush"}))
-    files = {file["dest"]: file for file in role.plan(wanted, pair(wanted), "one")["files"]["files"]}
+    desired = settings(dict(REPL, net={name: "hush"}))
+    files = {file["dest"]: file for file in role.plan(desired, pair(desired), "one")["files"]["files"]}
     assert files[RES]["secret"] and 'shared-secret "hush";' in files[RES]["content"]
-    assert "hush" not in str(role.query(wanted))
-    assert "hush" not in str(role.plan(wanted, pair(wanted), "one")["resources"])
+    assert "hush" not in str(role.query(desired))
+    assert "hush" not in str(role.plan(desired, pair(desired), "one")["resources"])
     assert not any(file["secret"] for path, file in files.items() if path != RES)
 
 
-def contents(wanted: dict[str, Any], name: str = "one") -> dict[str, str]:
-    return {file["dest"]: file["content"] for file in role.plan(wanted, pair(wanted), name)["files"]["files"]}
+def contents(desired: dict[str, Any], name: str = "one") -> dict[str, str]:
+    return {file["dest"]: file["content"] for file in role.plan(desired, pair(desired), name)["files"]["files"]}
 
 
 def test_a_resource_starts_after_its_disks_and_before_the_cluster_manager():
@@ -374,8 +374,8 @@ def test_other_platforms_are_refused(name, shown):
 
 
 def test_disks_to_destroy_are_those_of_the_node():
-    wanted = settings(destroy=["debian2:/dev/ubdb", "/dev/ubdb"])
-    assert role.destroyed_on(wanted, "debian1") == ["/dev/ubdb"]
+    desired = settings(destroy=["debian2:/dev/ubdb", "/dev/ubdb"])
+    assert role.destroyed_on(desired, "debian1") == ["/dev/ubdb"]
     assert role.destroyed_on(settings(destroy=["debian2:/dev/ubdb"]), "debian1") == []
     assert role.destroyed_on(settings(destroy=["debian2:/dev/ubdb"]), "debian2") == ["/dev/ubdb"]
 

@@ -70,7 +70,7 @@ def test_an_address_must_fit_the_host(word: str, holder: bool, fault: str | None
         assert (said or "") in "".join(found)
 
 
-def test_a_host_without_networks_is_told_so() -> None:
+def test_a_host_without_networks_is_reported() -> None:
     assert "(it has none)" in agents.check_addresses(["10.0.0.1"], (), False)[0][0]
 
 

@@ -174,7 +174,7 @@ def test_a_file_that_heartbeat_would_mix_up_is_refused(text: str, groups: list[A
 
 
 @pytest.mark.parametrize(("word", "agent"), [("10.0.0.1", "IPaddr"), ("10.0.0.1/8/eth0", "IPaddr"), ("a.b.c.d", None)])
-def test_only_what_looks_like_an_address_is_one(word: str, agent: str | None) -> None:
+def test_only_what_has_the_form_of_an_address_is_one(word: str, agent: str | None) -> None:
     assert haresources.parse_token(word).agent == (agent or word)
 
 
@@ -313,7 +313,7 @@ def test_a_mark_alone_does_not_wait_for_heartbeat() -> None:
 NOATIME = {"filesystem": {**FS["filesystem"], "options": "noatime"}}
 
 
-def test_what_leans_on_a_change_starts_again_where_that_is_allowed() -> None:
+def test_what_depends_on_a_change_starts_again_where_that_is_allowed() -> None:
     other_mount = [group(resources=[*RESOURCES[:3], NOATIME, *RESOURCES[4:]])]
     old, new = (f"Filesystem::/dev/drbd0::/mnt/repl::ext3{more}" for more in ("", "::noatime"))
     assert live(WEB_LINE, other_mount, "all", restart=True) == [
@@ -338,9 +338,9 @@ def test_a_restart_is_only_made_where_it_is_needed() -> None:
 
 @given(st.permutations(RESOURCES), st.sets(st.sampled_from(range(6)), min_size=1))
 def test_after_any_change_that_may_restart_what_runs_is_what_is_declared(order: list[Any], kept: set[int]) -> None:
-    wanted = with_resources(*(each for place, each in enumerate(order) if place in kept))
+    desired = with_resources(*(each for place, each in enumerate(order) if place in kept))
     names = WEB_LINE.split()[4:]
-    result = plan(WEB_LINE, wanted, "all", restart=True)
+    result = plan(WEB_LINE, desired, "all", restart=True)
     for action in result.actions[:-1]:
         verb, name = action.sentence.split(" of group ")[0].split(" ", 1)
         if verb == "stop":

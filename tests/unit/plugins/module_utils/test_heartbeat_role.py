@@ -44,9 +44,9 @@ def settings(**changes: Any) -> dict[str, Any]:
     return {**defaults, **valid}
 
 
-def bare(nodename: str = "node1", wanted: dict[str, Any] | None = None, **system: str) -> dict[str, Any]:
+def bare(nodename: str = "node1", desired: dict[str, Any] | None = None, **system: str) -> dict[str, Any]:
     """Return the facts of a node without heartbeat."""
-    query = role.query(wanted or settings())
+    query = role.query(desired or settings())
     return {"os": {**DEBIAN, "nodename": nodename, **system}, "pending": {}, "mounts": {},
             "commands": dict.fromkeys(query["commands"], ""), "packages": dict.fromkeys(query["packages"], ""),
             "files": {path: dict(NOTHING) for path in query["files"]},
@@ -54,13 +54,13 @@ def bare(nodename: str = "node1", wanted: dict[str, Any] | None = None, **system
             "heartbeat": {"up_to_date": False, "authkeys": digest_keys("")}}
 
 
-def all_bare(wanted: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {host: bare(name, wanted) for host, name in NODES.items()}
+def all_bare(desired: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {host: bare(name, desired) for host, name in NODES.items()}
 
 
-def apply(wanted: dict[str, Any], facts: dict[str, Any], secret: str = "fresh-secret") -> dict[str, Any]:
+def apply(desired: dict[str, Any], facts: dict[str, Any], secret: str = "fresh-secret") -> dict[str, Any]:
     """Return the facts of all nodes after their plans were carried out, in the order of the role's tasks."""
-    plans = {host: role.plan(wanted, facts, host) for host in facts}
+    plans = {host: role.plan(desired, facts, host) for host in facts}
     after = copy.deepcopy(facts)
     chosen = [host for host, plan in plans.items() if plan["choose_secret"]]
     for host, plan in plans.items():
@@ -82,13 +82,13 @@ def apply(wanted: dict[str, Any], facts: dict[str, Any], secret: str = "fresh-se
     return after
 
 
-def converged(wanted: dict[str, Any] | None = None, text: str = OLD) -> dict[str, Any]:
-    wanted = wanted or settings()
-    return apply(wanted, all_bare(wanted), text)
+def converged(desired: dict[str, Any] | None = None, text: str = OLD) -> dict[str, Any]:
+    desired = desired or settings()
+    return apply(desired, all_bare(desired), text)
 
 
-def changes(facts: dict[str, Any], wanted: dict[str, Any] | None = None, host: str = "mail-a") -> list[str]:
-    return role.plan(wanted or settings(), facts, host)["changes"]
+def changes(facts: dict[str, Any], desired: dict[str, Any] | None = None, host: str = "mail-a") -> list[str]:
+    return role.plan(desired or settings(), facts, host)["changes"]
 
 
 def test_bare_nodes_get_everything():
@@ -106,13 +106,13 @@ def test_bare_nodes_get_everything():
     assert role.plan(settings(), all_bare(), "mail-a")["choose_secret"]
 
 
-@pytest.mark.parametrize("wanted", [
+@pytest.mark.parametrize("desired", [
     {}, {"logfile": "/var/log/ha/log"}, {"stonith_host": FENCING}, {"secret": "old-secret"},
     {"keepalive": "500ms", "deadping": "40"}])
-def test_converged_nodes_have_no_changes(wanted):
-    facts = converged(settings(**wanted))
+def test_converged_nodes_have_no_changes(desired):
+    facts = converged(settings(**desired))
     for host in NODES:
-        plan = role.plan(settings(**wanted), facts, host)
+        plan = role.plan(settings(**desired), facts, host)
         assert (plan["changes"], plan["configure"], plan["choose_secret"]) == ([], False, False)
 
 
@@ -183,21 +183,21 @@ def test_the_secret_of_the_inventory_or_its_file_counts(tmp_path):
     facts = converged()
     assert changes(facts, settings(secret_file=str(file))) == []
     file.write_text("new-secret\n")
-    for wanted in (settings(secret_file=str(file)), settings(secret="new-secret")):
+    for desired in (settings(secret_file=str(file)), settings(secret="new-secret")):
         for host in NODES:
-            assert changes(facts, wanted, host) == ["write " + AUTHKEYS]
+            assert changes(facts, desired, host) == ["write " + AUTHKEYS]
 
 
 @pytest.mark.parametrize("text, method, given_secret", [
     ("", "sha1", ""), ("", "sha1", "given-secret"), (OLD, "sha1", ""), (OLD, "md5", ""), (OLD, "crc", ""),
     (OLD, "sha1", "given-secret"), ("auth 2\n2 crc \n", "sha1", ""), ("auth 1\n1 sha1 a\n2 sha1 b\n", "sha1", "")])
 def test_what_is_chosen_is_what_was_planned(text, method, given_secret):
-    wanted = settings(authentication=method, secret=given_secret)
+    desired = settings(authentication=method, secret=given_secret)
     facts = all_bare()
     facts["mail-a"]["heartbeat"]["authkeys"] = digest_keys(text)
     chosen = render_keys(choose_keys(parse_keys(text), method, given_secret, "fresh-secret"))
-    facts = apply(wanted, facts, chosen)
-    assert [changes(facts, wanted, host) for host in NODES] == [[], []]
+    facts = apply(desired, facts, chosen)
+    assert [changes(facts, desired, host) for host in NODES] == [[], []]
 
 
 def test_two_clusters_in_one_play_choose_apart():
@@ -211,10 +211,10 @@ def test_two_clusters_in_one_play_choose_apart():
 
 
 def test_no_plan_contains_a_secret():
-    wanted = settings(secret="s3cret-word")
-    facts = converged(wanted, "auth 1\n1 sha1 s3cret-word\n")
+    desired = settings(secret="s3cret-word")
+    facts = converged(desired, "auth 1\n1 sha1 s3cret-word\n")
     for state in (facts, all_bare()):
-        assert "s3cret" not in str(state) and "s3cret" not in str(role.plan(wanted, state, "mail-a"))
+        assert "s3cret" not in str(state) and "s3cret" not in str(role.plan(desired, state, "mail-a"))
 
 
 def test_the_password_of_a_fencing_device_is_kept_out_of_reports():
@@ -279,12 +279,12 @@ def test_other_platforms_are_refused(system, message):
 
 def test_all_that_the_pair_writes_is_gathered():
     pair = yaml.safe_load((ROOT / "inventories/lab/group_vars/web_pair.yml").read_text(encoding="utf-8"))
-    wanted = settings(**{name[len("heartbeat_"):]: pair[name] for name in pair if name.startswith("heartbeat_")})
-    query = role.query(wanted)
+    desired = settings(**{name[len("heartbeat_"):]: pair[name] for name in pair if name.startswith("heartbeat_")})
+    query = role.query(desired)
     assert {HA_CF, AUTHKEYS} <= set(query["files"])
     assert query["packages"] == ["heartbeat", "bsd-mailx", "dma"]
-    facts = {host: bare(host, wanted) for host in ("debian1", "debian2")}
-    assert role.plan(wanted, apply(wanted, facts, OLD), "debian1")["changes"] == []
+    facts = {host: bare(host, desired) for host in ("debian1", "debian2")}
+    assert role.plan(desired, apply(desired, facts, OLD), "debian1")["changes"] == []
 
 
 def test_the_message_that_is_searched_for_is_the_one_that_is_replaced():
@@ -294,7 +294,7 @@ def test_the_message_that_is_searched_for_is_the_one_that_is_replaced():
 
 
 def test_ha_cf_has_what_the_variables_say():
-    wanted = settings(
+    desired = settings(
         deadping="40", auto_failback=True, serial=["/dev/ttyS0"], logfile="",
         mcast=[{"device": "eth0", "group": "239.1.1.1"},
                {"device": "eth2", "group": "239.1.1.2", "port": 700, "ttl": 2, "loop": 1}],
@@ -302,7 +302,7 @@ def test_ha_cf_has_what_the_variables_say():
         ping=["10.0.0.9"], ping_group=[{"name": "routers", "addresses": ["10.0.0.7", "10.0.0.8"]}], ipfail=True,
         respawn=[{"user": "hacluster", "command": "/usr/bin/x -y"}], stonith_host=FENCING,
         apiauth=[{"service": "s", "users": ["a", "b"], "groups": ["c"]}, {"service": "t", "users": ["a"]}])
-    text = role.plan(wanted, all_bare(wanted), "mail-a")["files"]["files"][1]["content"]
+    text = role.plan(desired, all_bare(desired), "mail-a")["files"]["files"][1]["content"]
     assert text == """\
 # Ansible managed
 # The same on both nodes. Order matters: a port or speed holds for the lines below it.
@@ -346,9 +346,9 @@ def test_times_are_whole_seconds(keepalive, seconds):
 
 @pytest.mark.parametrize("method, words", [("sha1", []), ("md5", ["it is weak"]), ("crc", ["can forge"])])
 def test_a_weak_authentication_is_warned_of_even_without_changes(method, words):
-    wanted = settings(authentication=method)
-    facts = converged(wanted, "auth 1\n1 %s %s\n" % (method, "" if method == "crc" else "s"))
-    plan = role.plan(wanted, facts, "mail-a")
+    desired = settings(authentication=method)
+    facts = converged(desired, "auth 1\n1 %s %s\n" % (method, "" if method == "crc" else "s"))
+    plan = role.plan(desired, facts, "mail-a")
     assert plan["changes"] == [] and len(plan["warnings"]) == len(words)
     assert all(word in plan["warnings"][0] for word in words)
 
@@ -357,9 +357,9 @@ def test_a_weak_authentication_is_warned_of_even_without_changes(method, words):
        st.sampled_from(["", "/var/log/ha-log", "/var/log/a/log", "/var/log/x"]),
        st.sampled_from(["", OLD, "auth 1\n1 crc\n"]))
 def test_a_plan_that_was_carried_out_is_empty(keepalive, method, failback, fenced, log, text):
-    wanted = settings(keepalive=keepalive, authentication=method, auto_failback=failback, logfile=log, debugfile=log,
+    desired = settings(keepalive=keepalive, authentication=method, auto_failback=failback, logfile=log, debugfile=log,
                       stonith_host=FENCING if fenced else [])
-    facts = all_bare(wanted)
+    facts = all_bare(desired)
     facts["mail-b"]["heartbeat"]["authkeys"] = digest_keys(text)
-    after = apply(wanted, facts, render_keys(choose_keys(parse_keys(text), method, "", "fresh-secret")))
-    assert [role.plan(wanted, after, host)["changes"] for host in NODES] == [[], []]
+    after = apply(desired, facts, render_keys(choose_keys(parse_keys(text), method, "", "fresh-secret")))
+    assert [role.plan(desired, after, host)["changes"] for host in NODES] == [[], []]

@@ -22,8 +22,8 @@ import json, sys
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.config_files import DesiredFiles, arguments_of
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import role
 settings = json.loads(sys.argv[1])
-wanted = DesiredFiles(role._files(settings, "/x"), role.log_folders(settings))
-print(json.dumps(arguments_of(wanted)))
+desired = DesiredFiles(role._files(settings, "/x"), role.log_folders(settings))
+print(json.dumps(arguments_of(desired)))
 """
 
 

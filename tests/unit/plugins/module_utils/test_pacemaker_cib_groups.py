@@ -107,14 +107,14 @@ def test_a_parameter_that_is_not_declared_any_more_goes() -> None:
     assert pairs == ["state"]
 
 
-def test_a_monitor_that_is_not_wanted_goes_when_it_is_ours() -> None:
+def test_a_monitor_that_is_not_desired_goes_when_it_is_ours() -> None:
     mail = {"mail": {"to": "root"}}
     before = applied(empty(), dict(WEB, resources=[dict(mail, options={"monitor": {"interval": 5}})]))
     assert "web-MailTo-root-ha-monitor" in ids(before, "op")
     assert "web-MailTo-root-ha-monitor" not in ids(applied(before, dict(WEB, resources=[mail])), "op")
 
 
-def test_equal_agents_are_told_apart_by_what_they_are_given() -> None:
+def test_equal_agents_are_distinguished_by_what_they_are_given() -> None:
     def dummy(state: str) -> dict[str, Any]:
         return {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": state}}}
 

@@ -62,7 +62,7 @@ def sentences(root: Any, now: crm.Status, *groups: dict[str, Any], **more: Any) 
     return [change.sentence for change in crm_plan.plan_cib(root, now, declared(*groups, **more)).changes]
 
 
-def test_each_thing_that_changes_is_told() -> None:
+def test_each_thing_that_changes_is_reported() -> None:
     root = made(WEB, properties={"old": 1})
     fencing = {"devices": [{"name": "sbd", "agent": "external/sbd"}]}
     new = {"name": "new", "nodes": ["casper"], "resources": [{"service": {"name": "n"}}]}
@@ -75,7 +75,7 @@ def test_each_thing_that_changes_is_told() -> None:
     assert sentences(root, RUNNING, WEB) == []
 
 
-def test_a_change_that_the_text_does_not_show_is_told_too() -> None:
+def test_a_change_that_the_text_does_not_show_is_reported_too() -> None:
     root = made(WEB)
     attributes = {"id": "web-ha-stale", "rsc": "web-clone", "node": "casper", "score": "5"}
     cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", attributes)
@@ -292,18 +292,18 @@ def test_the_report_tells_where_groups_are() -> None:
     assert crm_plan.report_groups(root, RUNNING, declared(WEB))[0]["state"] == "started"
 
 
-def test_what_leans_on_a_resource_that_goes_may_be_restarted_where_that_is_allowed() -> None:
-    wanted = declared(dict(WEB, resources=[IP, TEST]))._replace(restart=True)
-    steps = crm_plan.plan_cib(made(WEB), RUNNING, wanted)
+def test_what_depends_on_a_resource_that_goes_may_be_restarted_where_that_is_allowed() -> None:
+    desired = declared(dict(WEB, resources=[IP, TEST]))._replace(restart=True)
+    steps = crm_plan.plan_cib(made(WEB), RUNNING, desired)
     first = steps.changes[0]
     assert (first.stage, first.names) == ("stop", ("web-Filesystem-mnt-magi",))
-    stopped = crm_plan.stop(made(WEB), wanted, {"web": ["web-Filesystem-mnt-magi"]})
+    stopped = crm_plan.stop(made(WEB), desired, {"web": ["web-Filesystem-mnt-magi"]})
     member = cib.find_id(stopped, "web-Filesystem-mnt-magi")
     assert cib.get_value(member, "meta_attributes", "target-role") == "Stopped"
     assert cib.find_id(steps.final, "web-Filesystem-mnt-magi") is None
 
 
-def test_what_has_not_stopped_is_told() -> None:
+def test_what_has_not_stopped_is_reported() -> None:
     assert crm_plan.stopped(NAMES, RUNNING) == list(NAMES)
     assert crm_plan.stopped(NAMES, STOPPED) == []
 
@@ -312,6 +312,6 @@ def test_what_has_not_stopped_is_told() -> None:
 @given(st.permutations([IP, FS, TEST]), st.booleans(),
        st.sampled_from([None, "restart", "relocate", "disable", "fence"]))
 def test_a_plan_from_what_it_led_to_is_empty(resources: Any, restricted: bool, recovery: str | None) -> None:
-    wanted = declared(dict(WEB, resources=resources, restricted=restricted, recovery=recovery))
-    final = crm_plan.plan_cib(cib.parse_cib(EMPTY), status(), wanted).final
-    assert crm_plan.plan_cib(final, RUNNING, wanted).changes == ()
+    desired = declared(dict(WEB, resources=resources, restricted=restricted, recovery=recovery))
+    final = crm_plan.plan_cib(cib.parse_cib(EMPTY), status(), desired).final
+    assert crm_plan.plan_cib(final, RUNNING, desired).changes == ()

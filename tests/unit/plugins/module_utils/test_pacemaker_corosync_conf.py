@@ -135,7 +135,7 @@ def test_what_is_no_corosync_conf_is_refused(text, message):
     ({}, {"nodes": [{**NODES[0], "addresses": ["10.9.9.9"]}] + NODES[1:]}, [], ["node.1.ring0_addr"]),
     ({}, {"logging": {"debug": True}}, ["logging.debug"], []),
     ({}, {}, [], [])])
-def test_changes_are_told_by_what_it_takes_to_make_them(before, after, live, stop):
+def test_changes_are_classified_by_what_it_takes_to_make_them(before, after, live, stop):
     found = corosync_conf.compare(places(**before), places(**after))
     assert (list(found.live), list(found.stop)) == (live, stop)
 

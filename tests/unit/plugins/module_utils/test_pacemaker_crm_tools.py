@@ -28,7 +28,7 @@ def test_crm_mon_tells_what_runs_where() -> None:
     assert [part.nodes for part in places["web-IPaddr2-192.168.69.16"]] == [("debian2",)]
 
 
-def test_instances_of_a_clone_are_told_by_the_name_of_the_primitive() -> None:
+def test_instances_of_a_clone_are_reported_by_the_name_of_the_primitive() -> None:
     text = (
         "<r><summary><current_dc present='false'/></summary><resources><clone><resource id='dlm:0' active='true'>"
         "<node name='a'/></resource><resource id='dlm:1' active='false'/></clone></resources></r>"
@@ -64,7 +64,7 @@ def test_operations_under_way_are_seen() -> None:
     assert crm.under_way(cib.parse_cib(pending)) == ("monitor of web-Filesystem-mnt on debian2",)
 
 
-def test_the_simulation_is_told_in_sentences() -> None:
+def test_the_simulation_is_reported_in_sentences() -> None:
     assert crm.parse_simulation(text_of("crm_simulate-2.1.5.xml")) == (
         "start web-ip on c",
         "start web-apache2 on c",

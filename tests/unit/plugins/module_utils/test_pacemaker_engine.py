@@ -112,7 +112,7 @@ def test_a_group_without_a_node_is_a_warning() -> None:
     assert "no node may have it now" in cluster.warnings[0]
 
 
-def test_somebody_elses_change_is_seen_and_planned_anew() -> None:
+def test_somebody_elses_change_is_seen_and_planned_again() -> None:
     cluster = Cluster(groups=[WEB])
     cluster.intruders = 2
     assert go(cluster)["changed"]
@@ -126,7 +126,7 @@ def test_a_configuration_that_never_rests_is_given_up() -> None:
     assert "was changed by others each time" in go(cluster)["msg"]
 
 
-def test_a_patch_that_is_refused_for_another_reason_is_told() -> None:
+def test_a_patch_that_is_refused_for_another_reason_is_reported() -> None:
     cluster = Cluster(groups=[WEB])
     cluster.answers["cibadmin --patch"] = Output(77, "", "Permission denied")
     assert go(cluster)["msg"] == "cibadmin --patch ended with exit code 77: Permission denied"

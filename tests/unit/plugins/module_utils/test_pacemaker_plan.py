@@ -302,7 +302,7 @@ def test_the_kernels_own_watchdog_is_for_hosts_without_one(watchdog, files):
     assert plan({name: bare() for name in NAMES}, other).softdog
 
 
-def test_what_is_looked_at():
+def test_what_is_read():
     assert planner.list_files(desired())[:2] == (planner.CONF, planner.HOSTNAME)
     assert planner.watchdog_files(desired(sbd=None, without_fencing=True)) == ()
     assert planner.sbd_file("Suse") == "/etc/sysconfig/sbd"

@@ -79,7 +79,7 @@ def test_a_disk_that_others_have_slots_on_is_never_initialised_again():
     assert plan(disk(slots=(*NODES, "web1"))).actions == ()  # sharing it is fine
 
 
-def test_each_of_several_disks_is_looked_at():
+def test_each_of_several_disks_is_read():
     assert len(plan(disk(), disk(None, (), path="/dev/sdb"), disk(path="/dev/sdc")).actions) == 4
 
 

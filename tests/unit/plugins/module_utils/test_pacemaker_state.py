@@ -83,7 +83,7 @@ def test_all_releases_speak_the_same_words_here(release: str) -> None:
     assert (found.state, found.owner, found.owners) == ("started", None, ("debian1", "debian2"))
 
 
-def test_standby_is_told_and_a_clone_without_a_node_is_no_fault() -> None:
+def test_standby_is_reported_and_a_clone_without_a_node_is_no_fault() -> None:
     found = state("standby")
     assert [node.standby for node in nodes(found).values()] == [False, True, False]
     assert (groups(found)["storage"].state, groups(found)["storage"].owners) == ("started", ("debian1",))
@@ -108,7 +108,7 @@ def test_what_pacemaker_leaves_alone_is_frozen_and_still_started(name: str, rele
     assert {group.state for group in found.values()} == {"started"}
 
 
-def test_a_node_in_maintenance_is_told() -> None:
+def test_a_node_in_maintenance_is_reported() -> None:
     assert [node.maintenance for node in nodes(state("node_maintenance")).values()] == [True, False, False]
 
 
@@ -277,7 +277,7 @@ def test_what_a_later_release_may_add_is_passed_over() -> None:
     assert found.groups == ()
 
 
-def test_a_group_that_runs_twice_is_told() -> None:
+def test_a_group_that_runs_twice_is_reported() -> None:
     twice = UP.replace("</resource>", '<node name="b" id="2" cached="true"/></resource>')
     found = crm.combine(crm.parse_monitor(result(twice)), corosync.Corosync(None), [])
     assert found.warnings == ("x runs on more than one node: a, b",)

@@ -86,13 +86,13 @@ def peers() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("filesystem", ["ext4", "xfs"])
-def test_it_looks_foretells_grows_and_then_has_nothing_to_do(monkeypatch, filesystem):
-    look = run(monkeypatch, Host(filesystem=filesystem))
-    assert not look["changed"] and look["side"]["disk_kib"] == LARGE
-    foretold = run(monkeypatch, Host(check_mode=True, filesystem=filesystem, peers=peers()))
+def test_it_reads_predicts_grows_and_then_has_nothing_to_do(monkeypatch, filesystem):
+    first = run(monkeypatch, Host(filesystem=filesystem))
+    assert not first["changed"] and first["side"]["disk_kib"] == LARGE
+    predicted = run(monkeypatch, Host(check_mode=True, filesystem=filesystem, peers=peers()))
     host = Host(filesystem=filesystem, peers=peers())
     done = run(monkeypatch, host)
-    assert foretold["actions"] == done["actions"] and done["changed"]
+    assert predicted["actions"] == done["actions"] and done["changed"]
     assert host.ran == ["drbdadm", {"ext4": "resize2fs", "xfs": "xfs_growfs"}[filesystem]]
     assert done["device_kib"] == done["filesystem_kib"] == grow.usable_kib(LARGE, "internal")
     assert not run(monkeypatch, host)["changed"]

@@ -184,12 +184,12 @@ FIRST = {"initial_sync": SYNC, "filesystem": {"type": "ext4", "options": []}, "w
 SECOND = dict(FIRST, peers=[PEER], wait="uptodate", timeout=0)
 
 
-def test_two_steps_lead_from_nothing_to_a_settled_pair(go):
+def test_two_steps_lead_from_nothing_to_a_converged_pair(go):
     host = PretendedHost()
     first = go(host, **FIRST)
     assert first["changed"] and first["evidence"] == dict(PEER, node="debian1", generation=FRESH[:67])
     second = go(host, **SECOND)
-    assert second["settled"] and second["role"] == "Secondary" and second["filesystem"] == "ext4"
+    assert second["up_to_date"] and second["role"] == "Secondary" and second["filesystem"] == "ext4"
     assert not any("--force" in line and "primary" in line for line in host.ran)
     for step in (FIRST, SECOND):
         assert go(host, **step)["changed"] is False
@@ -215,7 +215,7 @@ def test_a_run_killed_after_any_action_is_continued_by_the_next(go, steps, blank
         pass
     host.steps = None
     assert "failed" not in go(host, **FIRST)
-    assert go(host, **second)["settled"] and host.live["role"] == "Secondary"
+    assert go(host, **second)["up_to_date"] and host.live["role"] == "Secondary"
     assert host.ran.count("mkfs -t ext4 /dev/drbd0") == 1 == sum("create-md" in line for line in host.ran)
     assert go(host, **second)["changed"] is False
 
@@ -296,7 +296,7 @@ def predicted(host, **more):
 
 def test_facts_tell_what_the_module_would_change(go):
     host = running()
-    up_to_date = {"changes": [], "settled": True, "running": True}
+    up_to_date = {"changes": [], "up_to_date": True, "running": True}
     assert predicted(host) == up_to_date
     assert not go(host, **FIRST)["changed"] and host.ran == []
     host.pending = "drbdsetup-84 disk-options 0 --resync-rate=10M"
@@ -306,10 +306,10 @@ def test_facts_tell_what_the_module_would_change(go):
     host.files["/etc/fstab"] = "/dev/drbd0 /mnt/repl ext4 defaults 0 0\n"
     refused = predicted(host)
     assert "/etc/fstab mounts /dev/drbd0 at boot" in refused["changes"][0]
-    assert (refused["settled"], refused["running"]) == (False, True)
+    assert (refused["up_to_date"], refused["running"]) == (False, True)
     del host.files["/etc/fstab"]
     host.live.update(replication="SyncSource", peer="Inconsistent")
-    assert predicted(host) == {"changes": [], "settled": False, "running": True}   # there is something to wait for
+    assert predicted(host) == {"changes": [], "up_to_date": False, "running": True}   # there is something to wait for
     host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
     host.pending = "drbdsetup-84 connect repl"
     assert "StandAlone" in predicted(host, initial_sync=None, filesystem=None)["changes"][0]
@@ -383,7 +383,7 @@ def test_a_wait_is_bounded_and_may_be_reported(go):
     host = running()
     host.live.update(replication="SyncSource", peer="Inconsistent")
     assert "was not uptodate within 0 s" in go(host, **SECOND)["msg"]
-    assert go(host, on_timeout="report", **SECOND)["settled"] is False
+    assert go(host, on_timeout="report", **SECOND)["up_to_date"] is False
 
 
 def test_a_wait_goes_on_until_the_state_is_there(go):
@@ -397,7 +397,7 @@ def test_a_wait_goes_on_until_the_state_is_there(go):
             host.live.update(connection="Connected", replication="Established")
         return read()
     host.events = events
-    assert go(host, timeout=60, **FIRST)["settled"]
+    assert go(host, timeout=60, **FIRST)["up_to_date"]
 
 
 def test_options_are_adjusted_and_shown_without_the_secret(go):
@@ -407,13 +407,13 @@ def test_options_are_adjusted_and_shown_without_the_secret(go):
     assert "--shared-secret=***" in told["diff"]["before"] and host.ran == ["drbdadm adjust repl"]
 
 
-def test_what_the_coming_file_changes_is_foreseen_and_refused_before_it_is_written(go):
+def test_what_the_coming_file_changes_is_predicted_and_refused_before_it_is_written(go):
     host = running()
     coming = "drbdsetup-84 disk-options 0 --resync-rate=10M\n"
     assert not go(host, True, description=coming)["actions"]  # the file is somewhere else: the old one is asked
     host.files["/etc/drbd.d/repl.res"] = "old"
-    foreseen = go(host, True, description=coming)
-    assert foreseen["actions"] and "resync-rate" in foreseen["diff"]["before"]
+    checked = go(host, True, description=coming)
+    assert checked["actions"] and "resync-rate" in checked["diff"]["before"]
     refused = go(host, True, description="drbdsetup-84 detach 0\n")
     assert refused["failed"] and "takes its disk away" in refused["msg"]
     assert host.ran == []
@@ -435,7 +435,7 @@ def test_metadata_of_another_resource_is_refused_by_its_name(go):
     assert "DRBD metadata" in told["msg"] and host.ran == []
 
 
-def test_a_missing_device_and_a_file_are_told_apart(go, tmp_path):
+def test_a_missing_device_and_a_file_are_distinguished(go, tmp_path):
     host = PretendedHost()
     host.is_block_device = lambda path: False
     host.described = False
@@ -448,13 +448,13 @@ def test_an_external_meta_disk_is_read_at_its_index(go):
     host = PretendedHost()
     host.is_block_device = lambda path: True
     host.xml = XML.replace("<meta-disk>internal", '<meta-disk index="1">/dev/sdc')
-    looked = []
-    host.first_nonzero = lambda path, start, end: looked.append((path, start))
+    read = []
+    host.first_nonzero = lambda path, start, end: read.append((path, start))
     assert go(host, check_mode=True, **FIRST)["changed"]
-    assert looked == [("/dev/sdb", 0), ("/dev/sdc", 128 << 20)]
+    assert read == [("/dev/sdb", 0), ("/dev/sdc", 128 << 20)]
 
 
-def test_down_does_not_look_at_devices(go):
+def test_down_does_not_read_devices(go):
     host = running()
     host.live = None
     assert go(host, state="down")["changed"] is False
@@ -469,7 +469,7 @@ def test_damaged_evidence_is_an_error(go):
     ("8388608\t/dev/sdb\n", 8388608, True), ("8388608\t/dev/sdb\n", None, False), ("16777216\t/dev/sdb\n", 7, False),
     ("8388608\t/dev/sdc\n", 7, False), ("nonsense\n", 7, False), (None, 7, False)])
 @pytest.mark.parametrize("described", [True, False])
-def test_metadata_is_looked_for_where_the_disk_ended_before_it_grew(
+def test_metadata_is_searched_for_where_the_disk_ended_before_it_grew(
         go, monkeypatch, tmp_path, note, there, moved, described):
     host, asked = PretendedHost(), []
     go(host, **FIRST)

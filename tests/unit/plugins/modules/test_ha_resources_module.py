@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door ha_resources, with a host made of a dictionary."""
+"""The module ha_resources, with a host made of a dictionary."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_check_mode_says_the_same_and_does_nothing() -> None:
     assert done["holding"] == "all"
 
 
-def test_services_are_told_with_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_are_reported_with_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.glob, "glob", lambda pattern: ["/etc/rc2.d/S01heartbeat"])
     assert Host().go()["services"] == [
         {"name": "apache2", "active": True, "at_boot": True},
@@ -245,7 +245,7 @@ def test_a_bare_host_is_read_too() -> None:
     assert host.go()["changed"]
 
 
-def test_scripts_are_looked_for_where_heartbeat_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripts_are_searched_for_where_heartbeat_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     first, second = tmp_path / "resource.d", tmp_path / "init.d"
     for directory, names in ((first, ["a", "plain"]), (second, ["a", "b"])):
@@ -258,7 +258,7 @@ def test_scripts_are_looked_for_where_heartbeat_looks(tmp_path: Path, monkeypatc
 
 
 def test_the_hosts_log_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Ansible's own module, which writes its options to the log before it hands over."""
+    """With Ansible's own module, which writes its options to the log before it runs the module's code."""
     log: list[str] = []
     monkeypatch.setattr(AnsibleModule, "log", lambda _self, text, log_args=None: log.append(f"{text} {log_args}"))
     fencing = {"devices": [{"name": "bmc", "agent": "fence_ipmilan", "options": {"passwd": "hush"}}], "nodes": []}

@@ -1,4 +1,4 @@
-"""The module from end to end. Files stand in for disks: they are really read, written and looked at by wipefs."""
+"""The module from end to end. Files stand in for disks: they are really read, written and examined by wipefs."""
 import gzip
 import os
 import struct
@@ -157,7 +157,7 @@ def test_the_real_quorum_disk_is_found_with_all_its_names(go, host):
 @pytest.mark.parametrize("params, expected", [
     ({"label": "magi_qdisk"}, ["/dev/sdb"]), ({"label": "nerv"}, []), ({"device": "by-id-sdb"}, ["/dev/sdb"]),
     ({"device": "sda"}, [])])
-def test_a_label_or_a_device_can_be_looked_for(go, host, params, expected):
+def test_a_label_or_a_device_can_be_searched_for(go, host, params, expected):
     host.add("sda")
     host.add("sdb", REAL)
     if "device" in params:
@@ -166,7 +166,7 @@ def test_a_label_or_a_device_can_be_looked_for(go, host, params, expected):
     assert [disk["path"] for disk in found["disks"]] == expected and not found["changed"]
 
 
-def test_devices_that_qdiskd_does_not_look_at_are_not_scanned(go, host):
+def test_devices_that_qdiskd_does_not_scan_are_not_scanned(go, host):
     for name in ("dm-0", "md0", "sdb"):
         host.add(name, REAL)
     host.add("sdc", REAL[:form.AREA], size=form.AREA)       # smaller than qdiskd wants it
@@ -275,7 +275,7 @@ def test_a_disk_that_cannot_be_read_is_not_taken_for_an_empty_one(go, host):
     ({"label": "x" * 119}, "119 bytes"), ({"label": "nerv", "interval": 0}, "interval: 0")])
 def test_what_is_asked_for_is_checked_first(go, host, params, words):
     path = host.add("sdb")
-    host.block_devices = None                           # would be called, if anything was looked at
+    host.block_devices = None                           # would be called, if anything was read
     assert words in go(device=path, **params)["msg"]
 
 
@@ -340,7 +340,7 @@ def test_the_right_label_is_left_alone_while_it_is_used(go, host):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_qdiskd_that_starts_after_the_look_stops_the_run(go, host, monkeypatch, number):
+def test_a_qdiskd_that_starts_after_the_facts_were_read_stops_the_run(go, host, monkeypatch, number):
     path, real = host.add("sdb", REAL), host.perform
 
     def start_first(action):

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The front door sbd_disk, on a host whose disks are dictionaries."""
+"""The module sbd_disk, on a host whose disks are dictionaries."""
 from __future__ import annotations
 
 from typing import Any
