@@ -119,7 +119,7 @@ def _check_outage(changes: List[cman_changes.Change], running: List[Host], setti
 
 def _starts(host: Host, services: Tuple[str, ...], all_of_them: bool) -> Tuple[str, ...]:
     desired = [name for name in START_ORDER
-              if name in services or (name in OF_OTHERS and host.at_boot.get(name))]
+               if name in services or (name in OF_OTHERS and host.at_boot.get(name))]
     runs = dict(host.services, cman=host.status is not None)
     return tuple(name for name in desired if all_of_them or not runs.get(name))
 

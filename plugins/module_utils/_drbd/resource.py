@@ -380,7 +380,7 @@ def report(state: State, desired_filesystem: str = "") -> Dict[str, Any]:
         "filesystem": filesystem_of(state),
         "driver": state.kernel,
         "up_to_date": (is_uptodate(live) and (state.record is None or state.record.step != "syncing")
-                    and (not desired_filesystem or desired_filesystem == filesystem_of(state))),
+                       and (not desired_filesystem or desired_filesystem == filesystem_of(state))),
         "evidence": {"node": evidence.node, "generation": render_generation(evidence.generation),
                      "blank": evidence.blank, "size_kib": evidence.size_kib},
     }

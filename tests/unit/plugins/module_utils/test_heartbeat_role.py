@@ -358,7 +358,7 @@ def test_a_weak_authentication_is_warned_of_even_without_changes(method, words):
        st.sampled_from(["", OLD, "auth 1\n1 crc\n"]))
 def test_a_plan_that_was_carried_out_is_empty(keepalive, method, failback, fenced, log, text):
     desired = settings(keepalive=keepalive, authentication=method, auto_failback=failback, logfile=log, debugfile=log,
-                      stonith_host=FENCING if fenced else [])
+                       stonith_host=FENCING if fenced else [])
     facts = all_bare(desired)
     facts["mail-b"]["heartbeat"]["authkeys"] = digest_keys(text)
     after = apply(desired, facts, render_keys(choose_keys(parse_keys(text), method, "", "fresh-secret")))
