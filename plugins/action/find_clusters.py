@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return the clusters, or fail with what is wrong."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec({
+        _validation, arguments = self.validate_argument_spec({
             "cluster": {"type": "str", "default": ""}, "required": {"type": "bool", "default": True},
             "nodes": {"type": "dict", "default": {}},
             "kinds": {"type": "list", "elements": "str", "default": [], "choices": list(inventory.KINDS)}})

@@ -149,7 +149,7 @@ def test_limit_selects_too(tmp_path):
 def test_groups_of_release_0_1_still_work(tmp_path):
     found = selected(tmp_path, inventory=OLD)
     assert {host: (one["cluster"], " ".join(sorted(one["groups"]))) for host, one in found.items()} == {
-        "one": ("web_pair", "drbd_pairs linuxha_nodes linuxha_selected web_pair"),
+        "one": ("web_pair", "drbd_pairs linuxha_found linuxha_nodes linuxha_selected web_pair"),
         "two": ("web_pair", "drbd_pairs linuxha_nodes linuxha_selected web_pair"),
         "three": ("lvs_farm", "linuxha_farm_directors linuxha_nodes linuxha_selected lvs_directors lvs_farm lvs_farms"),
         "four": ("lvs_farm", "linuxha_farm_real_servers linuxha_real_servers linuxha_selected lvs_farm lvs_farms "

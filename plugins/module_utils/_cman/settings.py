@@ -206,11 +206,7 @@ def _check_groups(cluster: Cluster, settings: Settings) -> Iterator[str]:
     raw = settings.get(name) or []
     if raw and not settings.get("rhcs_cman_rgmanager", True):
         yield "%s: has groups, and rhcs_cman_rgmanager is false; expected true, it is what runs them" % name
-    try:
-        groups = _groups.parse_groups(raw, name)
-    except _groups.GroupError as error:
-        yield from str(error).split("\n")
-        return
+    groups = _groups.parse_groups(raw, name)  # validated before, whatever the release is
     try:
         shared = rm.parse_shared(settings.get("rhcs_cman_resources"), "rhcs_cman_resources")
     except _groups.GroupError as error:

@@ -52,12 +52,6 @@ class Heartbeat:
         self.path = params["path"] or HARESOURCES
         self.perform = runner.perform
 
-    @classmethod
-    def of_module(cls, module: Any, runner: Any) -> "Heartbeat":
-        """Return the engine of the module ha_resources."""
-        missing = module.params["missing"] or ("warn" if module.check_mode else "fail")
-        return cls(module.params, runner, module.warn, missing == "warn")
-
     def read(self) -> haresources.State:
         """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
         self.groups = groups.parse_groups(self.params["groups"])

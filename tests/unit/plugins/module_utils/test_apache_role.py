@@ -55,15 +55,15 @@ def settings(**changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def bare(desired: dict[str, Any], system: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the facts of a host without apache."""
     query = role.query(desired)
-    return {"os": system, "pending": {}, "files": {path: dict(NOTHING) for path in query["files"]},
+    return {"os": system or DEBIAN, "pending": {}, "files": {path: dict(NOTHING) for path in query["files"]},
             "mounts": dict.fromkeys(query["mounts"], False), "packages": dict.fromkeys(query["packages"], ""),
             "units": {name: {"LoadState": "not-found"} for name in query["units"]}}
 
 
-def converged(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def converged(desired: dict[str, Any], system: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the facts of that host after the plans of the role and of its first page were carried out."""
     facts = bare(desired, system)
     plan = role.plan(desired, {"a": facts}, "a")

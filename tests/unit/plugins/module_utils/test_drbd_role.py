@@ -119,11 +119,11 @@ def settings(*resources: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(desired: dict[str, Any], name: str = "debian1", system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def bare(desired: dict[str, Any], name: str = "debian1", system: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the facts of a host without DRBD."""
     query = role.query(desired)
     own = [resource["name"] for resource in query["drbd"] if name in resource["nodes"]]
-    return {"os": dict(system, nodename=name), "pending": {}, "mounts": {},
+    return {"os": dict(system or DEBIAN, nodename=name), "pending": {}, "mounts": {},
             "files": {path: dict(NOTHING) for path in query["files"]}, "texts": dict.fromkeys(query["texts"]),
             "units": {unit: {"LoadState": "not-found"} for unit in query["units"]},
             "drbd": {one: {"changes": ["bring %s up" % one], "up_to_date": False, "running": False} for one in own}}

@@ -36,7 +36,8 @@ def bare(desired: dict[str, Any], system: dict[str, str] | None = None, host: st
     query = role.query(desired)
     nothing = {"kind": "", "content": hashlib.sha256(b"").hexdigest(), "mode": 0, "owner": "", "group": ""}
     return {
-        "os": system or DEBIAN, "services": None, "pending": {}, "mounts": {}, "packages": dict.fromkeys(query["packages"], ""),
+        "os": system or DEBIAN, "services": None, "pending": {}, "mounts": {},
+        "packages": dict.fromkeys(query["packages"], ""),
         "units": {name: {"LoadState": "not-found"} for name in query["units"]},
         "files": dict.fromkeys(query["files"], nothing), "idle": {"iscsi": False, "lvm": False},
         "pacemaker": {"running": False, "groups": []},
