@@ -190,7 +190,7 @@ def test_status_finds_what_the_inventory_declares_and_bare_machines_do_not_have(
     done = play(tmp_path, ROOT / "playbooks/status.yml", one(seen), {}, *limit)
     assert done.returncode == 2, done.stdout
     text = " ".join(done.stdout.split())
-    for name, variable in (("debian2", "heartbeat"), ("frontal1", "heartbeat"), ("casper", "rhcs_cman")):
+    for name, variable in (("debian2", "heartbeat"), ("frontal1", "heartbeat"), ("casper", "pacemaker")):
         assert f"{name}: no cluster manager is installed; {variable}_nodes declares a node of" in text
     assert "debian1: DRBD repl is missing; drbd_failover_resources declares it" in text
     assert "frontal2: no file of ldirectord has a service; lvs_director_services declares 1" in text

@@ -31,12 +31,14 @@ def read_variables(variables: Mapping[str, Any]) -> Declared:
     services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
     found = found._replace(services=len(services),
                            ldirectord=variables.get("lvs_director_monitor") in (None, "ldirectord"))
-    nodes = _rows(variables, "rhcs_cman_nodes")
-    if nodes:
-        engines = STACKS.get(str(variables.get("rhcs_cman_stack")), ("pacemaker", "rgmanager"))
-        names = tuple(tuple(str(node[key]) for key in ("name", "host") if node.get(key)) for node in nodes)
-        return found._replace(engines=engines, variable="rhcs_cman_nodes", nodes=names,
-                              cluster=str(variables.get("rhcs_cman_cluster_name") or ""))
+    for role in ("pacemaker", "rhcs_cman"):
+        nodes = _rows(variables, role + "_nodes")
+        if nodes:
+            stack = "pacemaker" if role == "pacemaker" else str(variables.get("rhcs_cman_stack"))
+            names = tuple(tuple(str(node[key]) for key in ("name", "host") if node.get(key)) for node in nodes)
+            return found._replace(
+                engines=STACKS.get(stack, ("pacemaker", "rgmanager")), variable=role + "_nodes", nodes=names,
+                cluster=str(variables.get(role + "_cluster_name") or ""))
     pair = variables.get("heartbeat_nodes")
     if isinstance(pair, (list, tuple)) and pair:
         return found._replace(engines=("heartbeat",), variable="heartbeat_nodes",
@@ -107,8 +109,8 @@ def _engine(host: Host, mine: Declared) -> List[Finding]:
     if engine not in mine.engines:
         return [_finding(host, names, "%s is installed; %s declares %s" % (engine, mine.variable, words))]
     if mine.cluster and name and name != mine.cluster:
-        return [_finding(host, names, "is a node of the cluster %s; rhcs_cman_cluster_name declares %s" % (
-            name, mine.cluster))]
+        return [_finding(host, names, "is a node of the cluster %s; %s declares %s" % (
+            name, mine.variable.replace("_nodes", "_cluster_name"), mine.cluster))]
     return []
 
 

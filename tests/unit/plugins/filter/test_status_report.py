@@ -774,6 +774,11 @@ def test_a_static_table_that_is_declared_is_expected():
 def test_another_cluster_than_the_declared_one_is_found():
     assert missing(fake.magi(), {**MAGI, "rhcs_cman_cluster_name": "other"})[0] == (
         "debian1: is a node of the cluster magi; rhcs_cman_cluster_name declares other")
+    newer = {name.replace("rhcs_cman", "pacemaker"): value for name, value in MAGI.items()}
+    assert missing(fake.magi(), {**newer, "pacemaker_cluster_name": "other"})[0] == (
+        "debian1: is a node of the cluster magi; pacemaker_cluster_name declares other")
+    assert missing({"debian1": fake.web_pair()["debian1"]}, newer) == [
+        "debian1: heartbeat is installed; pacemaker_nodes declares pacemaker"]
     assert missing({"debian1": fake.web_pair()["debian1"]}, MAGI) == [
         "debian1: heartbeat is installed; rhcs_cman_nodes declares pacemaker or rgmanager"]
 

@@ -32,11 +32,11 @@ def settings(**changes: Any) -> dict[str, Any]:
     return {**defaults, **valid}
 
 
-def bare(system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def bare(system: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the facts of a host that has no time daemon."""
     query = role.query({})
     nothing = {"kind": "", "content": hashlib.sha256(b"").hexdigest(), "mode": 0, "owner": "", "group": ""}
-    return {"os": system, "services": {}, "pending": {}, "mounts": {}, "commands": dict.fromkeys(query["commands"], ""),
+    return {"os": system or DEBIAN, "services": {}, "pending": {}, "mounts": {}, "commands": dict.fromkeys(query["commands"], ""),
             "files": {path: nothing for path in query["files"]},
             "units": {name: {"Id": name, "LoadState": "not-found"} for name in query["units"]}}
 

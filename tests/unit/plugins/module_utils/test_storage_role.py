@@ -32,18 +32,18 @@ def settings(**changes: Any) -> dict[str, Any]:
     return valid
 
 
-def bare(desired: dict[str, Any], system: dict[str, str] = DEBIAN, host: str = "balthasar") -> dict[str, Any]:
+def bare(desired: dict[str, Any], system: dict[str, str] | None = None, host: str = "balthasar") -> dict[str, Any]:
     query = role.query(desired)
     nothing = {"kind": "", "content": hashlib.sha256(b"").hexdigest(), "mode": 0, "owner": "", "group": ""}
     return {
-        "os": system, "services": None, "pending": {}, "mounts": {}, "packages": dict.fromkeys(query["packages"], ""),
+        "os": system or DEBIAN, "services": None, "pending": {}, "mounts": {}, "packages": dict.fromkeys(query["packages"], ""),
         "units": {name: {"LoadState": "not-found"} for name in query["units"]},
         "files": dict.fromkeys(query["files"], nothing), "idle": {"iscsi": False, "lvm": False},
         "pacemaker": {"running": False, "groups": []},
         "declared": {**query["declared"], "initiator": f"iqn.2010-09.localdomain:{host}"}}
 
 
-def converged(desired: dict[str, Any], system: dict[str, str] = DEBIAN) -> dict[str, Any]:
+def converged(desired: dict[str, Any], system: dict[str, str] | None = None) -> dict[str, Any]:
     facts = bare(desired, system)
     plan = role.plan(desired, {"balthasar": facts}, "balthasar")
     owned = {"owner": "root", "group": "root"}
