@@ -4,7 +4,7 @@
 
     python3 tests/run_sanity.py [CHECK...]
 
-ansible-test wants the collection under a folder ansible_collections/NAMESPACE/NAME and looks at every file there, so it
+ansible-test needs the collection under a folder ansible_collections/NAMESPACE/NAME and checks every file there, so it
 gets a copy. Nothing here needs a container. What a check needs from the package index it installs into an environment
 of its own, once (~/.ansible/test/venv).
 """
@@ -30,8 +30,8 @@ NEEDED_PROGRAMS = {"shellcheck": "shellcheck", "pslint": "pwsh"}
 # ansible-test fetches a script that installs pip into its environments. This one does the same with the pip at hand.
 BOOTSTRAP = """\
 import subprocess, sys
-wanted = [word for word in sys.argv if word.startswith("pip==")]
-sys.exit(subprocess.call([{python!r}, "-m", "pip", "--python", sys.executable, "install", "--quiet"] + wanted))
+names = [word for word in sys.argv if word.startswith("pip==")]
+sys.exit(subprocess.call([{python!r}, "-m", "pip", "--python", sys.executable, "install", "--quiet"] + names))
 """
 
 
@@ -103,12 +103,12 @@ def main() -> int:
         place = unpack_artifact(Path(folder))
         provide_pip()
         known = re.findall(r"^[a-z0-9-]+$", ansible_test(place, "--list-tests").stdout, re.MULTILINE)
-        wanted = sys.argv[1:] or known
-        unknown = sorted(set(wanted) - set(known))
+        names = sys.argv[1:] or known
+        unknown = sorted(set(names) - set(known))
         if unknown:
             print(f"no such check: {', '.join(unknown)}; expected some of {', '.join(known)}")
             return 2
-        results = [check(place, name) for name in wanted]
+        results = [check(place, name) for name in names]
     print("sanity: " + ", ".join(f"{results.count(word)} {word}" for word in ("passed", "failed", "left out")),
           f"in {time.monotonic() - started:.0f} s")
     return 1 if "failed" in results else 0

@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Operations refuse what cannot be meant, with name, value and what is expected, before they look at a host."""
+"""Operations validate their arguments before they contact a host; errors have name, value and what is expected."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ all:
     ("teardown", ["cluster=web", "confirm=web"], "save_to: not given; expected the full path of a"),
     ("teardown", ["cluster=farm", "confirm=farm", "save_to=/"], "cluster: farm; none of its nodes has"),
 ])
-def test_what_cannot_be_meant_is_refused(tmp_path: Path, playbook: str, variables: list[str], told: str) -> None:
+def test_an_invalid_argument_is_refused(tmp_path: Path, playbook: str, variables: list[str], told: str) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(INVENTORY, encoding="utf-8")
     program = Path(sys.executable).with_name("ansible-playbook")

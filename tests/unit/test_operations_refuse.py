@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests/unit/plugins"))
 
 import fake_hosts as fake  # noqa: E402
 
-Looks = dict[str, dict[str, Any]]
+States = dict[str, dict[str, Any]]
 # What other modules than cluster_info return here.
 COMMON = {"rc": 0, "stdout": "off", "stderr": "", "stat": {"exists": False},
           "ansible_facts": {"os_family": "Debian"}}
@@ -34,57 +34,57 @@ MORE = "lvs_realservers: {hosts: {reel3: }}\n"
 REFUSAL = "Refuse to continue unless the cluster is healthy"
 
 
-def pair() -> Looks:
-    looks = fake.web_pair()
-    for look in looks.values():
-        look["units"] = {**look["units"], **fake.units(heartbeat="active")}
-    return looks
+def pair() -> States:
+    states = fake.web_pair()
+    for state in states.values():
+        state["units"] = {**state["units"], **fake.units(heartbeat="active")}
+    return states
 
 
-def farm() -> Looks:
+def farm() -> States:
     return {**fake.lvs_farm(), "reel3": fake.answer("reel3", addresses=fake.addresses("192.168.0.6"))}
 
 
-def magi() -> Looks:
+def magi() -> States:
     text = json.dumps(fake.magi())
     for new, old in (("balthasar", "debian1"), ("casper", "debian2"), ("melchior", "debian3")):
         text = text.replace(old, new)
-    looks: Looks = json.loads(text)
-    return looks
+    states: States = json.loads(text)
+    return states
 
 
-def drbd_down(looks: Looks) -> None:
-    looks["debian2"]["drbd"] = fake.drbd("debian2", "")
+def drbd_down(states: States) -> None:
+    states["debian2"]["drbd"] = fake.drbd("debian2", "")
 
 
-def unreachable(looks: Looks) -> None:
-    looks[sorted(looks)[1]] = {"unreachable": True, "msg": "No route to host"}
+def unreachable(states: States) -> None:
+    states[sorted(states)[1]] = {"unreachable": True, "msg": "No route to host"}
 
 
-def group_nowhere(looks: Looks) -> None:
+def group_nowhere(states: States) -> None:
     """Only both answers together show it."""
-    first = sorted(looks)[0]
+    first = sorted(states)[0]
     here = "debian1" if first == "debian1" else "frontal1"
-    looks[first]["clustat"] = fake.heartbeat(here, "none", fake.HARESOURCES if here == "debian1" else fake.FARM)
+    states[first]["clustat"] = fake.heartbeat(here, "none", fake.HARESOURCES if here == "debian1" else fake.FARM)
 
 
-def bare(looks: Looks) -> None:
-    for name in list(looks):
-        looks[name] = fake.answer(name, addresses=looks[name]["addresses"])
+def bare(states: States) -> None:
+    for name in list(states):
+        states[name] = fake.answer(name, addresses=states[name]["addresses"])
 
 
-def no_server(looks: Looks) -> None:
-    looks["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE, "", [fake.LDIRECTORD])
+def no_server(states: States) -> None:
+    states["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE, "", [fake.LDIRECTORD])
 
 
-def node_offline(looks: Looks) -> None:
-    for look in looks.values():
-        next(node for node in look["clustat"]["nodes"] if node["name"] == "casper").update(online=False)
+def node_offline(states: States) -> None:
+    for state in states.values():
+        next(node for node in state["clustat"]["nodes"] if node["name"] == "casper").update(online=False)
 
 
-def group_failed(looks: Looks) -> None:
-    for look in looks.values():
-        next(group for group in look["clustat"]["groups"] if group["name"] == "test").update(state="failed")
+def group_failed(states: States) -> None:
+    for state in states.values():
+        next(group for group in state["clustat"]["groups"] if group["name"] == "test").update(state="failed")
 
 
 PAIR = [
@@ -108,7 +108,7 @@ THIRD = {"name": "www", "virtual": "192.168.0.3:80", "real": [
     {"address": f"192.168.0.{number}", "forward": "gate"} for number in (4, 5, 6)]}
 WITHOUT = [{"name": name, "id": number, "addresses": [f"192.168.0.20{number}"]} for number, name in (
     (1, "balthasar"), (2, "casper"))]
-OPERATIONS: list[tuple[str, Callable[[], Looks], dict[str, Any], list[tuple[Callable[[Looks], None], str]]]] = [
+OPERATIONS: list[tuple[str, Callable[[], States], dict[str, Any], list[tuple[Callable[[States], None], str]]]] = [
     ("switchover", pair, {"cluster": "web_pair", "to": "debian2"}, PAIR),
     ("rolling_reboot", pair, {"cluster": "web_pair"}, PAIR),
     ("rolling_upgrade", pair, {"cluster": "web_pair"}, REACHABLE),
@@ -126,9 +126,9 @@ OPERATIONS: list[tuple[str, Callable[[], Looks], dict[str, Any], list[tuple[Call
     ("maintenance", magi, {"cluster": "magi_nodes", "node": "casper", "state": "on"}, MAGI),
     ("grow_storage", magi, {"cluster": "magi_nodes"}, MAGI),
 ]
-TABLE = [pytest.param(name, looks, variables, break_it, told, ["--check"] if check else [],
-                      id=f"{name}-{looks.__name__}-{break_it.__name__}-{'check' if check else 'real'}")
-         for name, looks, variables, findings in OPERATIONS for number, (break_it, told) in enumerate(findings)
+TABLE = [pytest.param(name, states, variables, break_it, told, ["--check"] if check else [],
+                      id=f"{name}-{states.__name__}-{break_it.__name__}-{'check' if check else 'real'}")
+         for name, states, variables, findings in OPERATIONS for number, (break_it, told) in enumerate(findings)
          for check in ([True, False] if number == 0 else [True])]
 
 
@@ -151,17 +151,17 @@ def play(folder: Path, playbook: Path, rounds: dict[str, list[dict[str, Any]]], 
     )
 
 
-def one(looks: Looks) -> dict[str, list[dict[str, Any]]]:
-    return {name: [look] for name, look in looks.items()}
+def one(states: States) -> dict[str, list[dict[str, Any]]]:
+    return {name: [state] for name, state in states.items()}
 
 
 def tasks_of(done: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r"^TASK \[(.*)\] \*", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("playbook", "looks", "variables", "break_it", "told", "options"), TABLE)
-def test_an_operation_refuses_to_begin(tmp_path, playbook, looks, variables, break_it, told, options):
-    seen = looks()
+@pytest.mark.parametrize(("playbook", "states", "variables", "break_it", "told", "options"), TABLE)
+def test_an_operation_refuses_to_begin(tmp_path, playbook, states, variables, break_it, told, options):
+    seen = states()
     break_it(seen)
     done = play(tmp_path, ROOT / f"playbooks/{playbook}.yml", one(seen), variables, *options)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -203,13 +203,13 @@ def test_a_teardown_says_what_to_do_about_a_node_that_does_not_answer(tmp_path, 
     done = play(tmp_path, ROOT / "playbooks/teardown.yml", one(seen), {
         "cluster": "web_pair", "confirm": "web_pair", "save_to": str(tmp_path)}, *options)
     assert done.returncode == 2, done.stdout
-    assert tasks_of(done)[-1] == "Refuse while a node is silent"
+    assert tasks_of(done)[-1] == "Verify that all nodes are reachable"
     assert "debian2 does not answer; expected all nodes" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize(("playbook", "looks", "variables"), [each[:3] for each in OPERATIONS])
-def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
-    seen = looks()
+@pytest.mark.parametrize(("playbook", "states", "variables"), [each[:3] for each in OPERATIONS])
+def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, states, variables):
+    seen = states()
     if variables.get("node") == "reel1":  # a run before was stopped while it was drained
         drained = (fake.TABLE + fake.SECOND).replace("Route   1", "Route   0")
         seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(drained, "", [fake.LDIRECTORD])
@@ -217,8 +217,8 @@ def test_a_healthy_cluster_is_not_refused(tmp_path, playbook, looks, variables):
         text = fake.LDIRECTORD + "    real = 192.168.0.6:80 gate 1\n"
         seen["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(fake.TABLE + fake.SECOND, "", [text])
     if variables.get("node") == "melchior":  # it is not there yet, or no more
-        for look in seen.values():
-            next(node for node in look["clustat"]["nodes"] if node["name"] == "melchior").update(online=False)
+        for state in seen.values():
+            next(node for node in state["clustat"]["nodes"] if node["name"] == "melchior").update(online=False)
     done = play(tmp_path, ROOT / f"playbooks/{playbook}.yml", one(seen), variables, "--check")
     assert "cannot continue on" not in done.stdout, done.stdout
     tasks = tasks_of(done)
@@ -243,7 +243,7 @@ def wait(folder: Path, timeout: int, rounds: dict[str, list[dict[str, Any]]]) ->
     return play(folder, playbook, rounds, {"cluster": "web_pair"})
 
 
-def rounds_of(*states: Looks) -> dict[str, list[dict[str, Any]]]:
+def rounds_of(*states: States) -> dict[str, list[dict[str, Any]]]:
     return {name: [state[name] for state in states] for name in states[0]}
 
 
@@ -304,8 +304,8 @@ SERIAL = """
 def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group, role, told):
     playbook = tmp_path / "serial.yml"
     playbook.write_text(SERIAL.replace("GROUP", group).replace("ROLE", role), encoding="utf-8")
-    looks = {**pair(), **farm(), **magi()}
-    done = play(tmp_path, playbook, one(looks), {})
+    states = {**pair(), **farm(), **magi()}
+    done = play(tmp_path, playbook, one(states), {})
     assert done.returncode == 2, done.stdout
     assert told in " ".join(done.stdout.split()), done.stdout
     assert done.stdout.count("changed=0") == 1  # the next batch is not begun
@@ -315,9 +315,9 @@ def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group
 DRAIN = """
 - hosts: debian1
   gather_facts: false
-  vars_files: [ROOT/playbooks/vars/hand_over.yml]
+  vars_files: [ROOT/playbooks/vars/drain.yml]
   tasks:
-    - ansible.builtin.include_tasks: ROOT/playbooks/tasks/hand_over.yml
+    - ansible.builtin.include_tasks: ROOT/playbooks/tasks/drain.yml
 """
 
 
@@ -325,9 +325,9 @@ def test_a_node_in_transition_is_not_drained_yet(tmp_path):
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN.replace("ROOT", str(ROOT)), encoding="utf-8")
     holdings = ["all", "all", "transition", None, "none"]  # the second is the answer to hb_standby
-    looks = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
-    done = play(tmp_path, playbook, {"debian1": looks}, {})
+    states = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
+    done = play(tmp_path, playbook, {"debian1": states}, {})
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("FAILED - RETRYING") + done.stderr.count("FAILED - RETRYING") == 2
     left = json.loads((tmp_path / "debian1.json").read_text(encoding="utf-8"))
-    assert [each["clustat"]["running"] for each in left] == [looks[-1]["clustat"]["running"]]
+    assert [each["clustat"]["running"] for each in left] == [states[-1]["clustat"]["running"]]

@@ -168,7 +168,7 @@ def code_lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("file", ["README.md", "defaults/main.yml", "meta/main.yml", "meta/argument_specs.yml",
                                   "tasks/main.yml"])
-def test_every_role_has_the_same_furniture(role, file):
+def test_every_role_has_the_same_files(role, file):
     assert (ROOT / "roles" / role / file).is_file()
 
 

@@ -15,11 +15,11 @@ PLAYBOOK, VARIABLES = "playbooks/rolling_upgrade.yml", {"cluster": "web_pair", "
 KEPT, CHANGE = "/etc/ha.d/README.config", "# changed by an administrator"
 # Where runs are killed: the name of a task, as often as it must have begun.
 KILLED_AT = {
-    "the first is being upgraded": ("Bring the newer packages to",),
-    "the node is being drained": ("Have heartbeat give everything",) * 2,
-    "the second is being upgraded": ("Bring the newer packages to",) * 2,
+    "the first is being upgraded": ("Upgrade the packages of",),
+    "the node is being drained": ("Set heartbeat to standby",) * 2,
+    "the second is being upgraded": ("Upgrade the packages of",) * 2,
 }
-REPORTS = ("Say what each", "Upgrade | Say")  # tasks that print the versions for each node, and the files that stayed
+REPORTS = ("Report what each", "Upgrade | Report")  # they print the versions and the kept files
 
 
 def versions() -> dict[str, str]:

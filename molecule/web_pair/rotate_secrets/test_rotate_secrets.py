@@ -8,7 +8,7 @@ from lab.harness.steps import step
 
 PLAYBOOK = "playbooks/rotate_secrets.yml"
 # Names of tasks, or parts of them: where runs are killed, each a second after its files are written.
-KILLED_AT = ("know the new secret", "sign with the new secret", "forget the old secret")
+KILLED_AT = ("Add the new secret", "Sign with the new secret", "Remove the old secret")
 WRITE = "Write the keys"
 DRBD_SECRETS = ("first-of-the-lab", "second-of-the-lab", "none")
 

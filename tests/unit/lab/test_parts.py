@@ -31,7 +31,7 @@ def test_a_folder_is_built_once_by_callers_at_the_same_time(tmp_path):
     assert (tmp_path / "thing/file").read_text() == "complete"
 
 
-def test_a_build_that_fails_leaves_nothing_that_looks_complete(tmp_path):
+def test_a_build_that_fails_leaves_nothing_that_seems_complete(tmp_path):
     def fail(into):
         (into / "half").write_text("")
         raise LabError("failed")
