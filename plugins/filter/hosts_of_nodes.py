@@ -32,9 +32,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The inventory name by node, V({"mx1": "mail-a", "mx2": "mail-b"}) in the example. A node whose host is
-    not known is left out.
+  description: The inventory name by node. A node whose host is not known is left out.
   type: dict
+  sample: {mx1: mail-a, mx2: mail-b}
 """
 
 
