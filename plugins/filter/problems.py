@@ -39,7 +39,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One message for each problem, C(VARIABLE: VALUE is not valid; expected X).
+    - "One message for each problem: C(VARIABLE: VALUE is not valid; expected X)."
     - Empty when there is none.
   type: list
   elements: str

@@ -150,7 +150,7 @@ class Host:
             return None
         events = self.output_of("drbdsetup", "events2", "--now", "--statistics") if driver else ""
         return status_host.drbd_facts(driver.strip() if driver else None, events, self.output_of("drbdadm", "dump-xml"),
-                                       os.uname().nodename)
+                                      os.uname().nodename)
 
     def ipvs(self):
         table = self.runner.read_file(KERNEL_TABLE)

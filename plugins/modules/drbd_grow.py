@@ -129,7 +129,7 @@ class Host:
         mounts = devices.parse_mounts(
             self.runner.read_file("/proc/self/mountinfo") or "", "147:%d" % config.minor, (config.device,))
         return drbd_grow.State(config, live, self.runner.size_of(config.disk) // 1024, mounts,
-                                self.filesystem_kib(config, mounts))
+                               self.filesystem_kib(config, mounts))
 
     def filesystem_kib(self, config, mounts):
         """Return the size of the mounted filesystem."""

@@ -271,7 +271,7 @@ class Table:
         left = "; ".join(action.sentence for action in actions)
         if actions and self.complaints:
             raise ipvs.IpvsError("ipvsadm refused a part of the change, also when it was repeated: %s. Not done: %s"
-                                  % ("; ".join(dict.fromkeys("; ".join(self.complaints).splitlines())), left))
+                                 % ("; ".join(dict.fromkeys("; ".join(self.complaints).splitlines())), left))
         if actions and self.desired.wait:
             self.module.warn("the table differs from what was set: %s is to be done again. Another program changes it, "
                              "or the kernel keeps another value than it was given" % left)

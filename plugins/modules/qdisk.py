@@ -249,7 +249,7 @@ class Host:
         known = [device for device in scanned if device.number == number]
         if not known:
             return qdisk.Target(devices.Device(path, fault="does not exist for the kernel (no entry in /sys/block)"),
-                               qdisk.Disk(path))
+                                qdisk.Disk(path))
         disk, area = self._disk(known[0], path)
         device = devices.Device(path, size=self.runner.size_of(path), users=read_users(self.runner, path))
         target = qdisk.Target(device, disk, ignored=self._ignored(known[0]), area=area)

@@ -119,7 +119,7 @@ def files_of(settings: Settings, here: Facts, node: str) -> DesiredFiles:
     site = File(platform.site, render_site(settings, platform, node), owner="root", group="root",
                 check=(platform.control, "-t") + include, in_place=True)
     return DesiredFiles((site,), daemon="apache",
-                  take_over=TakeOver(("systemctl", "try-reload-or-restart", platform.package + ".service")))
+                        take_over=TakeOver(("systemctl", "try-reload-or-restart", platform.package + ".service")))
 
 
 def render_site(settings: Settings, platform: Platform, node: str) -> str:

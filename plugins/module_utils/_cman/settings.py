@@ -88,7 +88,7 @@ def _check_scores(disk: QuorumDisk) -> Iterator[str]:
 def _check_disk_words(cluster: Cluster, disk: QuorumDisk, release: str) -> Iterator[str]:
     words = cman_words.QUORUMD_EL5 if release == "el5" else cman_words.QUORUMD
     yield from cman_words.check_words("rhcs_cman_quorum_disk.options", disk.options, words,
-                                       cman_words.QUORUMD_ELSEWHERE)
+                                      cman_words.QUORUMD_ELSEWHERE)
     if dict(disk.options).get("master_wins") == "1" and (disk.heuristics or len(cluster.nodes) > 2):
         yield ("rhcs_cman_quorum_disk.options.master_wins: 1; expected it with two nodes and without heuristics only, "
                "qdiskd takes no notice of it otherwise")

@@ -65,8 +65,6 @@ class DesiredFiles(NamedTuple):
     due: bool = False              # an earlier task has changed the files, or would in check mode
 
 
-
-
 class Found(NamedTuple):
     """What a path is: "" (nothing), "file", "folder", "other", or "unmounted" where its filesystem is not mounted."""
 

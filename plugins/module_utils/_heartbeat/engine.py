@@ -96,7 +96,7 @@ class Heartbeat:
         found = {token.agent: locate(token.agent) for token in tokens + known}
         scripts = {agent: path for agent, path in found.items() if path}
         desired = haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
-                                                self.params["restart"])
+                                               self.params["restart"])
         faults = [need.sentence for need in agents.list_needs(tokens) if not self.is_there(need)]
         faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
         if faults and not self.lenient:

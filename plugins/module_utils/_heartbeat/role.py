@@ -126,7 +126,7 @@ def _parts(settings: Mapping[str, Any], here: Mapping[str, Any], key: Key) -> Di
     reload = TakeOver((programs + "/heartbeat", "-r"), running=("cl_status", "hbstatus"))
     files = DesiredFiles(_files(settings, programs), log_folders(settings), "heartbeat", reload)
     drop_in = DesiredFiles((File(DROP_IN, render_drop_in(release)),), daemon="systemd",
-                     take_over=TakeOver(("systemctl", "daemon-reload")))
+                           take_over=TakeOver(("systemctl", "daemon-reload")))
     file_changes, unit_changes = predict_changes(here, files), predict_changes(here, drop_in)
     authkeys = not _has_key(here, key)
     split = bool(here["commands"]["split_messages"]) or not installed

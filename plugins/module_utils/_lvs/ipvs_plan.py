@@ -259,7 +259,7 @@ def _set_daemons(have: Tuple[Daemon, ...], want: Optional[Sync], steps: _Steps) 
     if want is None:
         return have
     given: Dict[str, Any] = {field: value for field, value in want._asdict().items()
-                            if field != "roles" and value is not None}
+                             if field != "roles" and value is not None}
     after: List[Daemon] = []
     for daemon in have:
         if daemon.role in want.roles and daemon == daemon._replace(**given):

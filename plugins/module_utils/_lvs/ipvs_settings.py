@@ -64,7 +64,7 @@ def read_params(params: Mapping[str, Any]) -> Desired:
                              % reader.mixed)
     raise_faults(reader.faults)
     return Desired(services, timeouts, sync, bool(params.get("purge")), bool(params.get("keep_weights")),
-                  bool(params.get("wait", True)), limit, bool(params.get("keep_quiesced")))
+                   bool(params.get("wait", True)), limit, bool(params.get("keep_quiesced")))
 
 
 def _read_timeouts(reader: Reader, value: Any) -> Optional[ipvs.Timeouts]:

@@ -232,7 +232,6 @@ def _kernel_item(reader: Reader, where: str, given: Settings) -> Dict[str, Any]:
     return item
 
 
-
 # --- the rules of ldirectord ----------------------------------------------------------------------------------------
 
 def _check_virtual(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> None:

@@ -75,7 +75,7 @@ def _unit_files(vips: Sequence[str]) -> List[File]:
     lines = [SYSCTL] + ["/sbin/ip address replace %s/%s dev lo%s" % (vip, prefix, " label " + label if label else "")
                         for vip, prefix, label in labelled(vips)]
     return [_file(UNIT_FILE, _render_unit("Virtual addresses of the LVS farm on lo", lines, (),
-                                           "After=systemd-sysctl.service\nBefore=network.target\n"))]
+                                          "After=systemd-sysctl.service\nBefore=network.target\n"))]
 
 
 def _ifupdown_files(vips: Sequence[str]) -> List[File]:
@@ -105,7 +105,7 @@ def _manager_files(vips: Sequence[str]) -> List[File]:
 
 def _ifcfg_files(vips: Sequence[str]) -> List[File]:
     return [_file(IFCFG_FILE % label, HEAD + "DEVICE=%s\nIPADDR=%s\nNETMASK=255.255.255.255\nNETWORK=%s\nONBOOT=yes\n"
-                   "ARP=no\n" % (label, vip, vip)) for vip, _prefix, label in labelled(vips)]
+                  "ARP=no\n" % (label, vip, vip)) for vip, _prefix, label in labelled(vips)]
 
 
 def _nftables_files(desired: Desired) -> List[File]:
@@ -123,7 +123,7 @@ def _nftables_files(desired: Desired) -> List[File]:
     unit = "After=nftables.service\nPartOf=nftables.service\nReloadPropagatedFrom=nftables.service\n"
     return [_file(NFTABLES_RULES, rules, 0o644, "/usr/sbin/nft -c -f %s"),
             _file(UNIT_FILE, _render_unit("Connections to the LVS farm's address, taken by this host",
-                                           ["/usr/sbin/nft -f " + NFTABLES_RULES], stops, unit))]
+                                          ["/usr/sbin/nft -f " + NFTABLES_RULES], stops, unit))]
 
 
 def _iptables_files(desired: Desired) -> List[File]:
@@ -136,13 +136,13 @@ def _iptables_files(desired: Desired) -> List[File]:
         rules = ["-A LVS-REALSERVER -p %s -d %s --dport %d -j REDIRECT --to-ports %d" % (
             protocol, vip, port, own) for vip in vips for protocol, port, own in desired.redirects]
         files.append(_file(path, HEAD + "*nat\n:LVS-REALSERVER - [0:0]\n" + "\n".join(rules) + "\nCOMMIT\n", 0o644,
-                            program + "-restore --test --noflush %s"))
+                           program + "-restore --test --noflush %s"))
         starts += [program + "-restore --noflush " + path, "-" + jump % (program, "D"), jump % (program, "A")]
         stops += ["-" + jump % (program, "D"), "-%s -w -t nat -F LVS-REALSERVER" % program,
                   "-%s -w -t nat -X LVS-REALSERVER" % program]
     unit = "After=iptables.service netfilter-persistent.service firewalld.service\n"
     return files + [_file(UNIT_FILE, _render_unit("Connections to the LVS farm's address, taken by this host", starts,
-                                                   stops, unit))]
+                                                  stops, unit))]
 
 
 KEEPERS = {"unit": _unit_files, "ifupdown": _ifupdown_files, "networkd": _networkd_files,

@@ -114,9 +114,9 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
     redirects = tuple((entry.get("protocol", "tcp"), int(entry["port"]), int(entry.get("to_port") or entry["port"]))
                       for entry in settings["lvs_realserver_redirects"])
     return Desired(settings["lvs_realserver_state"] == "present", settings["lvs_realserver_method"],
-                tuple(str(ipaddress.ip_address(vip)) for vip in settings["lvs_realserver_vips"]), redirects,
-                settings["lvs_realserver_network"], settings["lvs_realserver_firewall"],
-                bool(settings["lvs_realserver_localnode"]))
+                   tuple(str(ipaddress.ip_address(vip)) for vip in settings["lvs_realserver_vips"]), redirects,
+                   settings["lvs_realserver_network"], settings["lvs_realserver_firewall"],
+                   bool(settings["lvs_realserver_localnode"]))
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

@@ -231,8 +231,6 @@ def _multicast(fields: Dict[str, Field]) -> Mapping:
     return Mapping(fields, make=Multicast).default_to(Multicast(None, None, None))
 
 
-
-
 def _given(**times: Optional[int]) -> Dict[str, int]:
     return {name: value for name, value in times.items() if value is not None}
 

@@ -188,7 +188,7 @@ def _files(known: Facts, host: str) -> Dict[str, Any]:
     reload_units = config_files.TakeOver(("systemctl", "daemon-reload"))
     founding = known.steps[host].founding and known.steps[host].fresh
     files = config_files.DesiredFiles(_plan.desired_files(known.desired, softdog, founding), daemon="corosync",
-                                take_over=reload_units)
+                                      take_over=reload_units)
     once = tuple(file._replace(content=None) for file in files.files
                  if founding and file.path in (FIRST_START, FIRST_START_SETTINGS))
     after = config_files.DesiredFiles(once, daemon="corosync", take_over=reload_units)

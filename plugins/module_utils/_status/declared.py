@@ -125,7 +125,7 @@ def _members(cluster: Cluster, declared: Dict[str, Declared]) -> List[Finding]:
     steps = _step([node[-1] for node in mine.nodes])
     return [Finding(DEGRADED, cluster.title, "%s is not a node of the running cluster; %s declares it" % (
         names[0], mine.variable), (cluster.speaker,), steps, names[0])
-            for names in mine.nodes if not there & {short(name) for name in names}]
+        for names in mine.nodes if not there & {short(name) for name in names}]
 
 
 def _drbd(host: Host, mine: Declared) -> List[Finding]:

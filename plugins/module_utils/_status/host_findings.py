@@ -261,7 +261,7 @@ def _disks(host: Host) -> List[Finding]:
     for disk in host.said.get("disks") or ():
         full = [words % disk[key] for key, words in (
             ("used_percent", "%d %% full"), ("inodes_percent", "out of inodes (%d %%)"))
-                if (disk[key] or 0) >= FULL]
+            if (disk[key] or 0) >= FULL]
         if full:
             place = disk["mountpoint"]
             found.append(Finding(DEGRADED, host.name, "%s is %s" % (place, " and ".join(full)), (host.name,), (

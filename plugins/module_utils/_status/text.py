@@ -73,7 +73,7 @@ def _headline(moment: str, hosts: Sequence[Host], findings: Sequence[Finding]) -
     words = "Healthy" if not findings else "%d finding%s%s" % (
         len(findings), "s" if len(findings) > 1 else "", ", %d CRITICAL" % worst if worst else "")
     return "%s: %d host%s, %s. %s" % (plain(moment), len(hosts), "" if len(hosts) == 1 else "s",
-                                            "%d unreachable" % silent if silent else "all reachable", words)
+                                      "%d unreachable" % silent if silent else "all reachable", words)
 
 
 def _cluster(cluster: Cluster, hosts: Dict[str, Host], findings: Sequence[Finding]) -> List[str]:

@@ -66,7 +66,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     family, systemd = system["os_family"], here["os"]["service_mgr"] == "systemd"
     if family not in BOOT_UNITS:
         raise HaError("the operating system is %s; expected one of the Debian or Red Hat family"
-                           % (system["distribution"] or "unknown"))
+                      % (system["distribution"] or "unknown"))
     peers = [host for host in facts if facts[host]["declared"]["devices"] == declared["devices"]]
     _check_initiators(facts, node)
     stack = stack_of(settings, system)
@@ -112,7 +112,7 @@ def _check_initiators(facts: Mapping[str, Any], node: str) -> None:
     same = sorted(host for host in facts if name and facts[host]["declared"]["initiator"] == name)
     if len(same) > 1:
         raise HaError("clvm_initiator_name: %s is not valid; expected a name of its own on each of %s"
-                           % (name, ", ".join(same)))
+                      % (name, ", ".join(same)))
 
 
 def _is(here: Mapping[str, Any], unit: str, name: str, value: str) -> bool:
@@ -176,7 +176,7 @@ def unit_files(settings: Mapping[str, Any], system: Mapping[str, str]) -> Desire
     if restarts(system):
         text += "StartLimitIntervalSec=0\n[Service]\nRestart=on-failure\nRestartSec=10\n"
     return DesiredFiles((File(_drop_in(unit), text, owner="root", group="root"),),
-                  (Folder(_folder(unit), 0o755, "root", "root"),))
+                        (Folder(_folder(unit), 0o755, "root", "root"),))
 
 
 def iscsi_arguments(settings: Mapping[str, Any]) -> Dict[str, Any]:

@@ -316,7 +316,7 @@ def test_parts_of_a_cluster_that_do_not_see_each_other_are_found():
     assert steps(findings[0]) == ["debian1# corosync-quorumtool -s", "debian3# corosync-quorumtool -s"]
     assert findings[1]["problem"].startswith(
         "the nodes disagree about their membership: debian1 is online for debian1 debian2, "
-                                             "offline for debian3")
+        "offline for debian3")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_where_a_cluster_manager_starts_apache_it_may_be_stopped():
 
 def test_the_site_is_rendered_as_before():
     desired = settings(listen=["127.0.0.1:8080", "*:81", "*:80"], directives=["A b", "C d"], document_root="/mnt/repl",
-                      processes={"ThreadLimit": 2, "MaxRequestWorkers": 10, "Ab": 1}, server_name="www")
+                       processes={"ThreadLimit": 2, "MaxRequestWorkers": 10, "Ab": 1}, server_name="www")
     assert role.render_site(desired, role.PLATFORMS["Debian"], "a") == EXPECTED
     assert "ServerName b\n" in role.render_site(settings(), role.PLATFORMS["Debian"], "b")
     red_hat = role.render_site(desired, role.PLATFORMS["RedHat"], "a")

@@ -50,7 +50,7 @@ def test_what_makes_no_sense_is_refused(desired: disk_image.Desired, name: str) 
 def test_the_report_tells_the_path_and_the_checksum() -> None:
     state = disk_image.State(CONTENT, 0, True)
     assert disk_image.report(state, DESIRED) == {"path": "/var/backups/repl-debian2-abababababababab.img.gz",
-                                          "size": 10 * MIB, "used": 2 * MIB, "sha256": "ab" * 32}
+                                                 "size": 10 * MIB, "used": 2 * MIB, "sha256": "ab" * 32}
     assert "abab" in disk_image.describe(state, DESIRED)
     assert disk_image.describe(state._replace(saved=False), DESIRED) == "image: none\n"
 

@@ -137,7 +137,7 @@ def test_what_did_not_grow_is_reported():
 def test_filesystems_are_measured():
     assert drbd_grow.parse_ext("Block count:              262100\nBlock size:               1024\n") == 262100
     assert drbd_grow.parse_xfs("meta-data=/dev/drbd0 isize=512\n"
-                          "data     =                       bsize=4096   blocks=65525, imaxpct=25\n") == 262100
+                               "data     =                       bsize=4096   blocks=65525, imaxpct=25\n") == 262100
     for parse in (drbd_grow.parse_ext, drbd_grow.parse_xfs):
         with pytest.raises(drbd.DrbdError, match="something unexpected: what"):
             parse("what")

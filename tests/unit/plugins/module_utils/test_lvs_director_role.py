@@ -215,7 +215,7 @@ def test_the_synchronisation_runs_both_ways_with_one_syncid():
 
 def test_the_synchronisation_takes_every_option():
     text = director_files.render_sync({"syncid": 2, "interface": "eth0", "states": ["master"], "maxlen": 1400,
-                             "group": "224.0.0.9", "port": 9000, "ttl": 2})
+                                       "group": "224.0.0.9", "port": 9000, "ttl": 2})
     starts = [line for line in text.splitlines() if line.startswith("ExecStart=")]
     assert starts == ["ExecStart=/sbin/ipvsadm --start-daemon master --mcast-interface eth0 --syncid 2 --sync-maxlen "
                       "1400 --mcast-group 224.0.0.9 --mcast-port 9000 --mcast-ttl 2"]

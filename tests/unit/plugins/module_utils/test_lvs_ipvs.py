@@ -28,7 +28,7 @@ def servers(draw) -> ipvs.Server:
     tunnel = draw(st.sampled_from(["", "--tun-type gue --tun-port 6080 --tun-nocsum"])) if forward == "ipip" else ""
     upper = draw(st.integers(0, 1000))
     return ipvs.Server(draw(st.one_of(V4, V6)), draw(PORTS), forward, draw(st.integers(0, 2**31 - 1)), upper,
-                        draw(st.integers(0, upper)), tunnel)
+                       draw(st.integers(0, upper)), tunnel)
 
 
 @st.composite
@@ -113,7 +113,7 @@ def test_a_saved_table_is_read_by_value():
     assert services[WEB] == ipvs.Service("wlc", (), 3600, "255.255.255.0", "", False, {
         ("192.168.0.4", 80): ipvs.Server("192.168.0.4", 80),
         ("192.168.0.5", 80): ipvs.Server("192.168.0.5", 80, "ipip", 10,
-                                          tunnel="--tun-type gue --tun-port 6080 --tun-nocsum")})
+                                         tunnel="--tun-type gue --tun-port 6080 --tun-nocsum")})
     dns = services[ipvs.Key("udp", "2001:db8::3", 53, 6)]
     assert dns[:-1] == ("sh", ("sh-fallback", "sh-port"), 0, "", "sip", True)
     assert dns.servers == {("2001:db8::4", 5353): ipvs.Server("2001:db8::4", 5353, "masq", 0)}

@@ -125,7 +125,7 @@ def plan_web(service: Service, have: Service = FARM, active: Any = None, **value
     names = ("keep_weights", "keep_quiesced", "wait", "drain_limit", "purge")
     options = {name: values.pop(name) for name in names if name in values}
     return ipvs_plan.plan_table(State({WEB: have}, active=active or {}),
-                                 Desired({WEB: DesiredService(service, **values)}, **options))
+                                Desired({WEB: DesiredService(service, **values)}, **options))
 
 
 def with_servers(*servers: Server) -> Service:

@@ -134,7 +134,7 @@ def test_arp_is_configured_before_the_address_appears(network):
     steps = role.plan_steps(desired(network=network, vips=vips), host())
     assert steps.files[0].path == role.RECORD
     assert set(steps.sysctls) == {"net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
-                                   "net.ipv4.conf.lo.arp_ignore=1", "net.ipv4.conf.lo.arp_announce=2"}
+                                  "net.ipv4.conf.lo.arp_ignore=1", "net.ipv4.conf.lo.arp_announce=2"}
     assert steps.addresses == ("address add 192.168.0.3/32 dev lo label lo:1",
                                "address add 192.168.0.9/32 dev lo label lo:2")
     text = "".join(file.content for file in steps.files[1:])

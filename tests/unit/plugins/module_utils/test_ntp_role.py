@@ -121,7 +121,7 @@ def test_the_platforms_pool_is_for_those_who_name_no_source(system, pool):
 def test_chrony_conf_has_what_the_variables_say():
     server = {"host": "a.org", "prefer": True, "minpoll": 4, "maxpoll": 6, "iburst": False}
     desired = settings(pools=["x.org"], servers=[server],
-                      allow=["10.0.0.0/8"], local_stratum=10, step_updates=-1, extra_lines=["log tracking"])
+                       allow=["10.0.0.0/8"], local_stratum=10, step_updates=-1, extra_lines=["log tracking"])
     plan = role.plan(desired, {"a": bare()}, "a")
     assert [line for line in content(plan).splitlines() if line and not line.startswith("#")] == [
         "pool x.org iburst", "server a.org prefer minpoll 4 maxpoll 6", "driftfile /var/lib/chrony/chrony.drift",
@@ -165,5 +165,5 @@ def test_hosts_without_systemd_restart_by_the_service_command():
        st.lists(st.sampled_from(["a.org", "b.org", "10.0.0.1"]), unique=True))
 def test_a_plan_that_was_carried_out_is_empty(system, stratum, updates, rtc, hosts):
     desired = settings(local_stratum=stratum, step_updates=updates, rtc_sync=rtc,
-                      servers=[{"host": host} for host in hosts])
+                       servers=[{"host": host} for host in hosts])
     assert role.plan(desired, {"a": converged(system, desired)}, "a")["changes"] == []

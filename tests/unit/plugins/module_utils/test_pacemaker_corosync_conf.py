@@ -56,7 +56,7 @@ def test_everything_of_a_quorum_device():
     found = places(nodes=NODES[:2],
                    quorum_device={**QUORUM_DEVICE, "heuristics": [{"program": "/bin/true", "interval": 5}],
                                   "algorithm": "ffsplit", "port": 5500, "tie_breaker": 1,
-                            "options": {"connect_timeout": 3000, "timeout": 8000}})
+                                  "options": {"connect_timeout": 3000, "timeout": 8000}})
     assert found["quorum.device.votes"] == "1"
     assert found["quorum.device.net.port"] == "5500"
     assert found["quorum.device.net.tie_breaker"] == "1"
@@ -125,8 +125,8 @@ def test_what_is_no_corosync_conf_is_refused(text, message):
 
 @pytest.mark.parametrize(("before", "after", "live", "stop"), [
     ({"totem": {"token": 5000}}, {"totem": {"token": 6000}}, ["totem.token"], []),
-    ({"quorum_device": None}, {"quorum_device": QUORUM_DEVICE}, ["quorum.device.model", "quorum.device.net.algorithm",
-                                               "quorum.device.net.host", "quorum.device.net.tls"], []),
+    ({"quorum_device": None}, {"quorum_device": QUORUM_DEVICE}, [
+        "quorum.device.model", "quorum.device.net.algorithm", "quorum.device.net.host", "quorum.device.net.tls"], []),
     ({"nodes": NODES[:2]}, {}, ["node.3.name", "node.3.ring0_addr", "quorum.two_node"], []),
     ({}, {"nodes": NODES[:2], "two_node": False}, ["node.3.name", "node.3.ring0_addr"], []),
     ({}, {"nodes": TWO_LINKS}, ["node.1.ring1_addr", "node.2.ring1_addr", "node.3.ring1_addr"], []),

@@ -32,7 +32,7 @@ class Host:
 def ask(host, **changes):
     empty = {"devices": [], "nodes": []}
     return facts.compare(facts.read(host), {"nodes": NODES, "groups": [], "fencing": {"Debian": empty, "RedHat": empty},
-                                             "properties": {}, "restart": False, **changes})
+                                            "properties": {}, "restart": False, **changes})
 
 
 def cluster(**changes):

@@ -64,7 +64,7 @@ def different(steps_host, desired_state, founding=False):
 def default(name="casper", resources=False):
     """Return a host on which the distribution's package has started a cluster of its own."""
     return planner.Host({**units("active", "enabled"), "sbd.service": units()["sbd.service"]},
-                     {planner.CONF: DEFAULT_CONF, planner.HOSTNAME: name}, DEFAULT_CMAP, "", resources)
+                        {planner.CONF: DEFAULT_CONF, planner.HOSTNAME: name}, DEFAULT_CMAP, "", resources)
 
 
 def magi(**hosts):
@@ -250,7 +250,7 @@ def test_another_delay_at_boot_leaves_the_running_sbd_alone():
 
 
 @pytest.mark.parametrize("other", [{"sbd": {**SBD, "timeouts": {"watchdog": 15}}},
-                                    {"sbd": None, "without_fencing": True}])
+                                   {"sbd": None, "without_fencing": True}])
 def test_sbd_changes_with_a_stop_only(other):
     assert "Cannot change /etc/default/sbd on balthasar: the cluster runs" in plan(magi(), desired(**other)).refusals[0]
 

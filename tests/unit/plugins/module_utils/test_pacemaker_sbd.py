@@ -20,7 +20,7 @@ SDA = "/dev/sda"
 
 def disk(header=HEADER, slots=NODES, path=SDA, **device):
     return sbd.Disk(path, header, tuple(sbd.Slot(number, node, "clear") for number, node in enumerate(slots)),
-                     Device(path, size=64 << 20, **device))
+                    Device(path, size=64 << 20, **device))
 
 
 def plan(*disks, nodes=NODES, given=None, **more):
@@ -30,7 +30,7 @@ def plan(*disks, nodes=NODES, given=None, **more):
 def test_what_sbd_prints_is_read():
     assert sbd.parse_dump(DUMP) == HEADER
     assert sbd.parse_list(LIST) == (sbd.Slot(0, "balthasar", "clear"), sbd.Slot(1, "casper", "clear"),
-                                     sbd.Slot(2, "melchior", "test"))
+                                    sbd.Slot(2, "melchior", "test"))
 
 
 @pytest.mark.parametrize("text", ["", "sbd failed; please check the logs.\n",

@@ -150,7 +150,7 @@ def test_a_longer_consensus_makes_it_wait_longer():
 
 def test_files_of_sbd():
     text = rules.render_sbd(cluster(sbd={**SBD, "devices": [LASTING, LASTING + "x"], "watchdog": "/dev/watchdog1",
-                                        "options": {"SBD_STARTMODE": "clean"}}))
+                                         "options": {"SBD_STARTMODE": "clean"}}))
     assert f'SBD_DEVICE="{LASTING};{LASTING}x"\n' in text
     assert 'SBD_STARTMODE="clean"\n' in text
     assert "softdog" in rules.render_sbd_unit(cluster(), True)

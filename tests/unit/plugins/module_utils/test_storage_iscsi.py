@@ -16,7 +16,7 @@ TARGET = iscsi.parse_target({
 BASE = "iscsiadm -m node -T %s -p 192.168.0.10:3260" % IQN
 DESIRED = iscsi.Desired((TARGET,))
 DONE = iscsi.State(True, "iqn.2010-09.x:me", {TARGET.name: (dict(TARGET.settings),)},
-                  (iscsi.Session(1, PORTAL, IQN, 300),))
+                   (iscsi.Session(1, PORTAL, IQN, 300),))
 
 
 def recorded(name):
@@ -93,7 +93,7 @@ def test_a_target_that_is_not_known_gets_its_own_record_and_no_other_one():
 def test_a_target_that_the_portal_does_not_offer_is_refused():
     state = DONE._replace(records={}, sessions=(), offered={PORTAL: (("iqn.2010-09.x:other", 1),)})
     with pytest.raises(iscsi.IscsiError, match="does not offer %s to this initiator; it offers "
-                                              "iqn.2010-09.x:other" % IQN):
+                       "iqn.2010-09.x:other" % IQN):
         done(state)
     with pytest.raises(iscsi.IscsiError, match="offers nothing"):
         done(state._replace(offered={PORTAL: ()}))

@@ -103,7 +103,7 @@ def test_the_place_of_a_volume_is_derived_from_its_group_and_device():
 
 def test_the_commands_are_those_that_old_releases_know():
     assert " ".join(lvm.report_of("lvs")).startswith("lvs --noheadings --nosuffix --units b --separator | "
-                                                      "--segments -o ")
+                                                     "--segments -o ")
     assert not {"--segments", "--config"} & set(lvm.report_of("vgs"))
     assert lvm.report_of("vgs", "global { a = 1 }")[7:9] == ("--config", "global { a = 1 }")
 

@@ -164,7 +164,7 @@ def test_a_group_that_is_shared_otherwise_is_refused(kind, locking):
 def test_a_further_device_extends_the_group():
     desired = wish(group(300 * MIB, devices=(A, B)))
     assert done(DONE, desired) == ["[devices]", "vgextend magi_vg " + B, "lvextend -l 75 magi_vg/test_lv", ON, CHECK,
-                                  RESIZE, OFF]
+                                   RESIZE, OFF]
     assert done(DONE._replace(started=()), desired)[:3] == ["[locking]", START, "[devices]"]
 
 

@@ -21,7 +21,7 @@ def done(state, desired):
 
 def test_lvm_reads_the_new_file_before_it_replaces_the_old_one():
     assert done(STATE, DESIRED) == ["/run/linuxha-lvm/lvm.conf", "env LVM_SYSTEM_DIR=/run/linuxha-lvm lvm dumpconfig",
-                                   "/etc/lvm/lvm.conf"]
+                                    "/etc/lvm/lvm.conf"]
     plan = lvm_setup.plan_setup(STATE, DESIRED)
     assert plan.actions[0].content == plan.actions[2].content == plan.predicted.conf
     assert parse_settings(plan.predicted.conf) == {"global/use_lvmlockd": 1, "devices/filter": FILTER}

@@ -84,7 +84,7 @@ CASES = [
     (targets(target(chap={"user": "a", "password": ""})), "chap.password: (not shown) is not valid; expected a word"),
     (targets(target(chap={"user": "a", "password": "b", "user_in": "c", "password_in": "b"})),
      "password_in: (not shown) is not valid; expected another password "
-                                                                                               "than password"),
+     "than password"),
     (targets(target(timeouts={"replacement_timeout": -2})),
      "timeouts.replacement_timeout: -2 is not valid; expected seconds, -1 or more"),
     (targets(target(timeouts={"login_timeout": 0})),
@@ -99,7 +99,7 @@ CASES = [
     (targets(target(options={"queue_depth": 1})), "options: 'queue_depth' is not valid; expected settings of a record"),
     (targets(target(options={"node.session.cmds_max": [1]})),
      "options.node.session.cmds_max: a list is not valid; expected one "
-                                                              "word"),
+     "word"),
     (targets(target(options={"node.session.cmds_max": "a b"})), "options.node.session.cmds_max: 'a b' is not valid"),
     (targets(target(startup="always")), "clvm_targets"),
     ({"clvm_initiator_name": "balthasar"},
@@ -169,7 +169,7 @@ CASES = [
     ({"clvm_lvm_conf": {"log/file": {"a": 1}}}, "clvm_lvm_conf.log/file: a mapping is not valid; expected a number"),
     ({"clvm_stack": "cman", "clvm_device_selection": "devices_file"},
      "'devices_file' is not valid; expected filter, keep or auto: the LVM of the cman "
-                                                                      "stack"),
+     "stack"),
     ({"clvm_device_selection": "keep", "clvm_filter_accept": ["a"]},
      "clvm_device_selection: 'keep' is not valid; expected filter or auto"),
     ({"clvm_filter_accept": ["a|b"]}, "clvm_filter_accept[0]: 'a|b' is not valid; expected a regular expression"),

@@ -147,7 +147,7 @@ def test_services_are_reported_with_their_state(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_role_gathers_whether_the_groups_are_up_to_date(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def up_to_date(words: list[str], text: str = LINE, **changes: Any) -> bool:
         host = Host(words, {PATH: text})
         asked = {name: host.params[name] for name in ("groups", "nodes", "auto_failback")}
@@ -188,7 +188,6 @@ def test_the_keys_of_a_broken_authkeys_are_not_gathered(text: str) -> None:
     found = engines.digest_keys(text)
     assert (found["used"], found["known"]) == (0, []) and found["problem"].startswith("authkeys: ")
     assert "s3cret" not in str(found)
-
 
 
 def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
