@@ -28,7 +28,7 @@ lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
 test: test-time host lint units sanity molecule ## Everything that CI runs
 
 test-time:
-	@echo "make test takes about 33 minutes on two idle CPUs"
+	@echo "make test takes about 40 minutes on two idle CPUs"
 
 lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
