@@ -151,8 +151,8 @@ def test_groups_of_release_0_1_still_work(tmp_path):
     assert {host: (one["cluster"], " ".join(sorted(one["groups"]))) for host, one in found.items()} == {
         "one": ("web_pair", "drbd_pairs linuxha_found linuxha_nodes linuxha_selected web_pair"),
         "two": ("web_pair", "drbd_pairs linuxha_nodes linuxha_selected web_pair"),
-        "three": ("lvs_farm", "linuxha_farm_directors linuxha_nodes linuxha_selected lvs_directors lvs_farm lvs_farms"),
-        "four": ("lvs_farm", "linuxha_farm_real_servers linuxha_real_servers linuxha_selected lvs_farm lvs_farms "
+        "three": ("lvs_farm", "linuxha_nodes linuxha_selected lvs_directors lvs_farm lvs_farms"),
+        "four": ("lvs_farm", "linuxha_real_servers linuxha_selected lvs_farm lvs_farms "
                              "lvs_realservers")}
 
 
