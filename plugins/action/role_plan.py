@@ -48,8 +48,8 @@ class ActionModule(ActionBase):
             plans = [{part: [each for plan in plans for each in plan.get(part, [])] for part in ("changes", "warnings")}
                      | {"packages": sorted({each for plan in plans for each in plan.get("packages", [])})}]
         result.update(plans[0])
-        return dict(result, changed=False,
-                    ansible_facts={"linuxha": dict(cached, unchanged=sorted(unchanged), run=_roles.run_id())})
+        published = dict(cached, unchanged=sorted(unchanged), run=_roles.run_id(), play=task_vars["ansible_play_name"])
+        return dict(result, changed=False, ansible_facts={"linuxha": published})
 
 
 def _facts_of_hosts(role: str, task_vars: dict[str, Any], private: str) -> dict[str, Any]:

@@ -24,12 +24,16 @@ options:
     type: list
     elements: str
     required: true
+  play:
+    description: Name of the play, C(ansible_play_name). Another play may give the role other variables.
+    type: str
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Configure heartbeat
   ansible.builtin.include_tasks: build.yml
-  when: not hostvars | linuxha.cluster.no_changes('heartbeat', ansible_play_batch)
+  when: not hostvars | linuxha.cluster.no_changes('heartbeat', ansible_play_batch, ansible_play_name)
 """
 
 RETURN = r"""
@@ -43,11 +47,12 @@ from typing import Any
 from ..plugin_utils import _roles
 
 
-def no_changes(hostvars: Any, role: str, hosts: list[str]) -> bool:
-    """Return whether the last plan of the role in this run of Ansible was empty on each of the hosts."""
+def no_changes(hostvars: Any, role: str, hosts: list[str], play: str) -> bool:
+    """Return whether the role was planned in this play of this run, and its plan was empty on each of the hosts."""
     for host in hosts:
         cached = (hostvars[host].get("ansible_facts") or {}).get("linuxha") or {}
-        if cached.get("run") != _roles.run_id() or role not in cached.get("unchanged", ()):
+        planned = (cached.get("run"), cached.get("play")) == (_roles.run_id(), play)
+        if not planned or role not in cached.get("unchanged", ()):
             return False
     return True
 

@@ -38,7 +38,8 @@ def act(monkeypatch):
             return dict((answers or {})[sent[-1][0]])
 
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
-        everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_facts": {}, "hostvars": {},
+        everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_play_name": "Build",
+                      "ansible_facts": {}, "hostvars": {},
                       "groups": {"all": ["a", "z"]}, **variables}
         return SimpleNamespace(result=action.run(task_vars=everything), sent=sent)
 
@@ -46,7 +47,8 @@ def act(monkeypatch):
 
 
 def facts(*unchanged: str, **roles: Any) -> dict[str, Any]:
-    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged), "run": _roles.run_id()}}}
+    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged),
+                                          "run": _roles.run_id(), "play": "Build"}}}
 
 
 def test_facts_are_gathered_once_for_all_roles_and_kept(act):
@@ -211,4 +213,5 @@ def test_wrong_variables_are_refused_by_the_plan_too(act):
     ({"a": {"ansible_facts": {"linuxha": {"unchanged": ["ntp"], "run": "older, from a cache"}}}}, False),
     ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
 def test_no_changes_means_none_on_any_host(hosts, answer):
-    assert no_changes(hosts, "ntp", list(hosts)) is answer
+    assert no_changes(hosts, "ntp", list(hosts), "Build") is answer
+    assert no_changes(hosts, "ntp", list(hosts), "A later play with other variables") is False
