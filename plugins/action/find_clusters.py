@@ -36,10 +36,9 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": "\n".join(problems)}
         if not children:
             self._warn_of_old_names(clusters)
-        farms = [host for host, found in hosts.items() if found["kind"] == "lvs_farms" and found["roles"]]
         # As group_by does: the group tells later plays that the clusters are found.
         result.update(add_group="linuxha_found", parent_groups=["all"])
-        return {**result, "changed": False, "hosts": hosts, "farm_hosts": farms, "deprecated": not children,
+        return {**result, "changed": False, "hosts": hosts, "deprecated": not children,
                 "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
                 "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}
 

@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if arguments.pop("invalidate", False):
-            return dict(result, changed=False, ansible_facts={"linuxha": {}})
+            return dict(result, changed=False, ansible_facts={"linuxha": _roles.planned_in(task_vars)})
         roles = arguments.pop("roles", [])
         problems, queries = [], {}
         for name in roles:
@@ -62,7 +62,6 @@ class ActionModule(ActionBase):
                 return services
             services = services["ansible_facts"]["services"]
         cached = (task_vars["ansible_facts"].get("linuxha") or {}).get("roles", {})
-        facts["linuxha"] = {
-            "roles": {**cached, **{role: dict(found, os=host, services=services) for role, found in roles.items()}},
-            "unchanged": []}
+        facts["linuxha"] = dict(_roles.planned_in(task_vars), roles={
+            **cached, **{role: dict(found, os=host, services=services) for role, found in roles.items()}})
         return gathered

@@ -24,7 +24,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
         cached = task_vars["ansible_facts"].get("linuxha") or {}
-        unchanged, plans = set(cached.get("unchanged", ())), []
+        planned = _roles.planned_in(task_vars)
+        unchanged, plans = set(cached.get("unchanged", ())) & set(planned["planned"]), []
         for name in self._task.args["roles"]:
             role, _slash, entry_point = name.partition("/")
             facts = _facts_of_hosts(role, task_vars, self._task.args.get("private", ""))
@@ -48,7 +49,8 @@ class ActionModule(ActionBase):
             plans = [{part: [each for plan in plans for each in plan.get(part, [])] for part in ("changes", "warnings")}
                      | {"packages": sorted({each for plan in plans for each in plan.get("packages", [])})}]
         result.update(plans[0])
-        published = dict(cached, unchanged=sorted(unchanged), run=_roles.run_id(), play=task_vars["ansible_play_name"])
+        names = sorted({*planned["planned"], *(self._task.args["roles"] if self._task._role is None else ())})
+        published = {**cached, **planned, "planned": names, "unchanged": sorted(unchanged)}
         return dict(result, changed=False, ansible_facts={"linuxha": published})
 
 

@@ -1,15 +1,16 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell whether a role was found to have no changes on any of the hosts."""
+"""Tell whether a role was found to have no changes on a host and on those beside it."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: no_changes
 author: The linuxha.cluster maintainers
 version_added: "0.2.0"
-short_description: Tell whether a role was planned for all hosts and has no changes
+short_description: Tell whether a role was planned for a host and has no changes
 description:
   - Reads what M(linuxha.cluster.role_plan) has published in this play.
+  - Hosts for which the play did not plan the role do not have it. The host itself must have been planned.
 options:
   _input:
     description: The variables of all hosts, C(hostvars).
@@ -19,8 +20,12 @@ options:
     description: Name of the role.
     type: str
     required: true
+  host:
+    description: Inventory name of the host, C(inventory_hostname).
+    type: str
+    required: true
   hosts:
-    description: The hosts that must be up to date.
+    description: Hosts beside it that must have no changes either, such as C(ansible_play_batch).
     type: list
     elements: str
     required: true
@@ -33,7 +38,8 @@ options:
 EXAMPLES = r"""
 - name: Configure heartbeat
   ansible.builtin.include_tasks: build.yml
-  when: not hostvars | linuxha.cluster.no_changes('heartbeat', ansible_play_batch, ansible_play_name)
+  when: >-
+    not hostvars | linuxha.cluster.no_changes('heartbeat', inventory_hostname, ansible_play_batch, ansible_play_name)
 """
 
 RETURN = r"""
@@ -47,14 +53,14 @@ from typing import Any
 from ..plugin_utils import _roles
 
 
-def no_changes(hostvars: Any, role: str, hosts: list[str], play: str) -> bool:
-    """Return whether the role was planned in this play of this run, and its plan was empty on each of the hosts."""
-    for host in hosts:
-        cached = (hostvars[host].get("ansible_facts") or {}).get("linuxha") or {}
-        planned = (cached.get("run"), cached.get("play")) == (_roles.run_id(), play)
-        if not planned or role not in cached.get("unchanged", ()):
-            return False
-    return True
+def no_changes(hostvars: Any, role: str, host: str, hosts: list[str], play: str) -> bool:
+    """Return whether the role was planned in this play of this run, and its plan was empty on each host that has it."""
+    def planned_and_unchanged(name: str) -> tuple[bool, bool]:
+        cached = (hostvars[name].get("ansible_facts") or {}).get("linuxha") or {}
+        current = (cached.get("run"), cached.get("play")) == (_roles.run_id(), play)
+        return current and role in cached.get("planned", ()), role in cached.get("unchanged", ())
+
+    return planned_and_unchanged(host) == (True, True) and (True, False) not in map(planned_and_unchanged, hosts)
 
 
 class FilterModule:

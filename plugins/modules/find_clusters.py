@@ -63,12 +63,6 @@ deprecated:
   returned: success
   type: bool
   sample: false
-farm_hosts:
-  description: The directors and the real servers of all farms.
-  returned: success
-  type: list
-  elements: str
-  sample: [lb-a, web-a]
 selected:
   description: The hosts of the selected clusters, without those of a farm that are neither director nor real server.
   returned: success

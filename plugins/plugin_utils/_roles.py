@@ -93,6 +93,14 @@ def options_of(role: str) -> dict[str, Any]:
     return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
 
 
+def planned_in(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return which roles the play itself has planned for the host, all of them as changed."""
+    cached, play = variables["ansible_facts"].get("linuxha") or {}, variables["ansible_play_name"]
+    current = (cached.get("run"), cached.get("play")) == (run_id(), play)
+    planned = list(cached.get("planned", ())) if current else []
+    return {"run": run_id(), "play": play, "planned": planned, "unchanged": []}
+
+
 def run_id() -> int:
     """Return what tells this run of Ansible from others: facts may come from a cache that an older run has filled."""
     return os.getppid()  # plugins run in workers, children of one process for the whole run

@@ -59,7 +59,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes += predict_changes(here, files)
     changes += ["start %s and enable it at boot" % platform.package] if start else []
     return {"changes": changes, "package": platform.package, "service": platform.package, "installed": installed,
-            "start": start, "files": arguments_of(files)}
+            "packages": [] if installed else [platform.package], "start": start, "files": arguments_of(files)}
 
 
 def plan_page(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:

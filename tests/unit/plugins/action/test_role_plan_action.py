@@ -47,7 +47,7 @@ def act(monkeypatch):
 
 
 def facts(*unchanged: str, **roles: Any) -> dict[str, Any]:
-    return {"ansible_facts": {"linuxha": {"roles": roles, "unchanged": list(unchanged),
+    return {"ansible_facts": {"linuxha": {"roles": roles, "planned": ["drbd", "ntp"], "unchanged": list(unchanged),
                                           "run": _roles.run_id(), "play": "Build"}}}
 
 
@@ -84,8 +84,12 @@ def test_a_failure_is_returned(act, failing):
 
 
 def test_facts_are_invalidated_without_contacting_the_host(act):
-    done = act(host_facts, facts(ntp={}), invalidate=True)
-    assert (done.sent, done.result["ansible_facts"]) == ([], {"linuxha": {}})
+    done = act(host_facts, facts("ntp", ntp={}), invalidate=True)
+    assert done.sent == []  # what was planned is still known: the next plan may differ
+    assert done.result["ansible_facts"]["linuxha"] == {
+        "planned": ["drbd", "ntp"], "unchanged": [], "run": _roles.run_id(), "play": "Build"}
+    other = dict(facts("ntp", ntp={}), ansible_play_name="A later play")
+    assert act(host_facts, other, invalidate=True).result["ansible_facts"]["linuxha"]["planned"] == []
 
 
 @pytest.fixture
@@ -207,11 +211,18 @@ def test_wrong_variables_are_refused_by_the_plan_too(act):
         act(role_plan, {"hostvars": {"a": facts(ntp={})}, "ntp_alow": []}, roles=["ntp"])
 
 
+NOT_PLANNED = {"ansible_facts": {"linuxha": {"roles": {}, "run": _roles.run_id(), "play": "Build"}}}
+INVALIDATED = {"ansible_facts": {"linuxha": {"planned": ["ntp"], "run": _roles.run_id(), "play": "Build"}}}
+OLDER = {"ansible_facts": {"linuxha": {"planned": ["ntp"], "unchanged": ["ntp"], "run": "older, from a cache"}}}
+
+
 @pytest.mark.parametrize("hosts, answer", [
     ({"a": facts("ntp"), "b": facts("ntp")}, True), ({"a": facts("ntp"), "b": facts()}, False),
-    ({"a": facts("ntp"), "b": {}}, False),
-    ({"a": {"ansible_facts": {"linuxha": {"unchanged": ["ntp"], "run": "older, from a cache"}}}}, False),
-    ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
-def test_no_changes_means_none_on_any_host(hosts, answer):
-    assert no_changes(hosts, "ntp", list(hosts), "Build") is answer
-    assert no_changes(hosts, "ntp", list(hosts), "A later play with other variables") is False
+    ({"a": facts(), "b": facts("ntp")}, False),
+    ({"a": facts("ntp"), "b": {}}, True), ({"a": facts("ntp"), "b": NOT_PLANNED}, True),
+    ({"a": facts("ntp"), "b": INVALIDATED}, False), ({"a": INVALIDATED, "b": facts("ntp")}, False),
+    ({"a": NOT_PLANNED, "b": facts("ntp")}, False), ({"a": {}, "b": facts("ntp")}, False),
+    ({"a": OLDER}, False), ({"a": {"ansible_facts": {"linuxha": {}}}}, False)])
+def test_no_changes_means_none_on_any_host_that_has_the_role(hosts, answer):
+    assert no_changes(hosts, "ntp", "a", list(hosts), "Build") is answer
+    assert no_changes(hosts, "ntp", "a", list(hosts), "A later play with other variables") is False
