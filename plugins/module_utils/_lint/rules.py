@@ -1,0 +1,220 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rules of lint in one table: what each finds, why it is a fault, and what to do.
+
+Private to linuxha.cluster; nothing outside may import it.
+Dialect: Python 3.6, standard library only.
+"""
+from typing import Dict, NamedTuple, Tuple
+
+ERROR, WARNING = "error", "warning"
+
+
+class Rule(NamedTuple):
+    """One rule. ``level``: an error makes lint fail."""
+
+    name: str
+    level: str
+    meaning: str
+    why: str
+    remedy: str
+
+
+ALL_TOOLS: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("syntax", ERROR, "A line that the tool does not read",
+     "The daemon refuses the whole file, or passes over the line",
+     "Correct the line"),
+    ("not-read", WARNING, "A file that lint does not read", "It is too large, or cannot be opened",
+     "Pass the file itself, not a copy of something else with its name"),
+)
+COROSYNC: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("corosync-two-nodes", ERROR, "Two nodes without two_node and without a quorum device",
+     "When one node fails, the other one has no quorum and stops all services",
+     "Add a quorum device, or two_node: 1 where fencing works"),
+    ("corosync-wait-for-all", ERROR, "two_node: 1 with wait_for_all: 0",
+     "A node that boots without its peer fences it, and the peer does the same: a fencing loop",
+     "Remove wait_for_all: two_node switches it on"),
+    ("corosync-two-node-count", ERROR, "two_node: 1 with other than two nodes, or with a quorum device",
+     "Each node would continue alone, or the quorum device has no effect", "Remove two_node"),
+    ("corosync-provider", ERROR, "Several nodes without a quorum provider",
+     "Each part of a cluster that is cut in two continues", "Add provider: corosync_votequorum to the section quorum"),
+    ("corosync-consensus", ERROR, "consensus below 1.2 * token",
+     "A new membership is formed before the lost token is noticed everywhere: nodes leave and join for no reason",
+     "Remove consensus, or raise it to at least 1.2 * token"),
+    ("corosync-ip-version", ERROR, "Transport udp with IPv6 addresses and without ip_version",
+     "The default of udp is IPv4, and corosync does not start", "Add ip_version: ipv6 to the section totem"),
+    ("corosync-nodeid", ERROR, "A nodeid that is missing with knet, no number, or given twice",
+     "corosync does not start, or takes two nodes for one", "Give each node a nodeid of its own, 1 or more"),
+    ("corosync-address", ERROR, "An address that two nodes or two links have",
+     "Two nodes cannot be told apart, or the second link is no second way",
+     "Give each node its own address on each link"),
+    ("corosync-misspelled", ERROR, "A name close to one that corosync has",
+     "corosync passes over it and uses the default", "Correct the name"),
+    ("corosync-unknown", WARNING, "A section or option that corosync does not have",
+     "corosync passes over it, or refuses the file", "Remove it, or correct its name or section"),
+    ("corosync-differs", ERROR, "corosync.conf is not the same on all nodes of a cluster",
+     "Nodes disagree on quorum, timeouts or members", "Copy one file to all nodes and reload corosync"),
+    ("sbd-diskless", ERROR, "Two nodes with sbd without a disk, and no quorum device",
+     "When the nodes lose each other, both keep quorum and nothing fences: both run the services",
+     "Add a quorum device or a shared disk for sbd"),
+)
+CMAN: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("cman-two-nodes", ERROR, "Two nodes without two_node and without a quorum disk",
+     "When one node fails, the other one has no quorum and stops all services",
+     "Set two_node=\"1\" expected_votes=\"1\", or add a quorum disk"),
+    ("cman-two-node-count", ERROR, "two_node with other than two nodes of one vote each and expected_votes 1",
+     "cman refuses the file", "Remove two_node, or correct nodes and votes"),
+    ("cman-two-node-disk", ERROR, "two_node with a quorum disk", "two_node excludes the disk, whose vote decides",
+     "Remove two_node and set expected_votes to 3"),
+    ("cman-expected-votes", ERROR, "expected_votes that is not the sum of the votes",
+     "With less, two halves of the cluster both have quorum; with more, the complete cluster may have none",
+     "Set it to the votes of all nodes and the quorum disk, or remove it where there is no disk"),
+    ("cman-nodeid", ERROR, "A nodeid or name that is missing or given twice", "cman does not start",
+     "Give each node a name and a nodeid of its own"),
+    ("cman-multicast", ERROR, "A multicast address of the groups of a link, 224.0.0.x, or none at all",
+     "Switches and routers treat it otherwise, and neighbours share it", "Use one of 239.192.x.x, or remove it"),
+    ("cman-token", ERROR, "A token below the time that a quorum disk takes to fail over",
+     "qdiskd of EL6 does not start; on EL5 nodes are lost with the disk's master",
+     "Raise the token, or lower interval or tko of the quorum disk"),
+    ("cman-quorum-dev-poll", ERROR, "quorum_dev_poll below the token or interval * tko",
+     "The votes of the quorum disk come and go", "Set it to the token"),
+    ("cman-heuristics", ERROR, "A quorum disk of two nodes without heuristics and without master_wins",
+     "Each half of a split cluster that sees the disk counts itself fit, and the fence race decides; with votes, "
+     "master_wins is not switched on by itself", "Add a heuristic, or master_wins=\"1\""),
+    ("cman-heuristics-el5", WARNING, "A quorum disk without heuristics, unless the release is EL6",
+     "On EL5 each half that sees the disk counts itself fit", "Add a heuristic such as a ping of the router"),
+    ("cman-status-file", ERROR, "A quorum disk with status_file", "It is for debugging, and may delay qdiskd",
+     "Remove status_file"),
+    ("cman-use-uptime", ERROR, "A quorum disk with use_uptime=\"0\"",
+     "With the time of day, a clock that is set makes nodes evict each other", "Remove use_uptime"),
+    ("cman-priority", ERROR, "A priority outside of the range of its scheduler", "qdiskd runs without it",
+     "Use 1 to 99 with rr and fifo, -20 to 19 with other"),
+    ("cman-no-fencing", ERROR, "A node without a fence device",
+     "When it fails, all services and filesystems wait for ever, or are run twice", "Give the node a fence level"),
+    ("cman-fence-device", ERROR, "A fence device that fencedevices does not have", "Fencing of the node fails",
+     "Correct the name, or add the device"),
+    ("cman-fence-agent", ERROR, "The agent fence_manual or fence_vmware",
+     "fence_manual fences nothing, and fence_vmware is not supported", "Use another one, such as fence_vmware_soap"),
+    ("cman-unfence-agent", ERROR, "unfence with an agent that cannot unfence, or without action=\"on\"",
+     "The agent does nothing, or fences the node that starts",
+     "Use it with fence_scsi and the like, with action=\"on\""),
+    ("cman-unfence-missing", WARNING, "fence_scsi or fence_mpath without unfence",
+     "No key is registered that fencing could remove", "Add <unfence> with the same device and action=\"on\""),
+    ("cman-clean-start", ERROR, "fence_daemon with clean_start=\"1\"",
+     "A node that starts does not fence those that it cannot see, and that may still write", "Remove clean_start"),
+    ("cman-post-fail-delay", WARNING, "post_fail_delay above 0", "Each recovery waits that many seconds",
+     "Set it to 0, and raise the token where nodes are fenced too early"),
+    ("cman-single-fence-level", WARNING, "A node with a single fence level",
+     "When it fails, all services wait", "Add a second level with another device"),
+    ("cman-attribute", WARNING, "An attribute or value that cman, qdiskd, fenced or rgmanager does not have",
+     "The schema of EL6 refuses the file, and EL5 passes over it", "Remove or correct it"),
+    ("cman-reference", ERROR, "A service that refers to a failover domain or resource that is not there",
+     "rgmanager drops the resource with all that is inside of it", "Add what it refers to, or correct the name"),
+    ("cman-differs", ERROR, "cluster.conf is not the same on all nodes", "A node with another version does not join",
+     "Distribute one file to all nodes"),
+)
+DRBD: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("drbd-quorum", ERROR, "quorum with two hosts", "The host that survives is never more than half: its writes stop",
+     "Set quorum off, or add a third host; a diskless one is enough"),
+    ("drbd-fence-peer", ERROR, "A fencing policy without the handler fence-peer",
+     "The host that survives freezes or stays Secondary", "Add fence-peer and its unfence-peer"),
+    ("drbd-unfence-peer", ERROR, "crm-fence-peer without its crm-unfence-peer of the same release",
+     "The constraint stays, and the resource is never promoted on the other node again",
+     "Add crm-unfence-peer.sh to after-resync-target (8.4), or crm-unfence-peer.9.sh to unfence-peer (9)"),
+    ("drbd-handler-release", ERROR, "A crm-fence-peer script of 8.4 in a file of DRBD 9",
+     "The script does not know more than one peer and fences the wrong one, or nothing",
+     "Use crm-fence-peer.9.sh and crm-unfence-peer.9.sh"),
+    ("drbd-crm-handler", ERROR, "crm-* handlers beside heartbeat without Pacemaker",
+     "They change the CIB, which is not there: fencing fails", "Use drbd-peer-outdater of heartbeat (dopd)"),
+    ("drbd-disk-name", ERROR, "A disk by a name that may change at the next boot, such as /dev/sdb1",
+     "DRBD attaches another disk, or none", "Use a logical volume or a name in /dev/disk/by-id"),
+    ("drbd-two-primaries", ERROR, "allow-two-primaries with after-sb policies that discard data",
+     "After a split brain, what one node wrote is thrown away while it is in use", "Set the policies to disconnect"),
+    ("drbd-discards", WARNING, "after-sb policies that discard data by themselves",
+     "What was written on one node is thrown away without asking anybody", "Set the policies to disconnect"),
+    ("drbd-secret", ERROR, "shared-secret without cram-hmac-alg, or the reverse",
+     "Peers are not authenticated, or do not connect", "Give both, or none"),
+    ("drbd-protocol", WARNING, "Protocol A or B", "Writes that were confirmed are lost when the Primary fails",
+     "Use protocol C where failover must not lose data"),
+    ("drbd-taken", ERROR, "A port, minor or disk that two resources of a host have, or two resources of one name",
+     "The second resource does not start", "Give each resource its own"),
+    ("drbd-include", WARNING, "An include of a file that is not there", "The rules do not see its options",
+     "Pass it with the others"),
+)
+HEARTBEAT: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("heartbeat-time", ERROR, "A time that is none", "heartbeat does not start",
+     "Write seconds, or milliseconds as 500ms"),
+    ("heartbeat-deadtime", ERROR, "Times that do not fit: keepalive < warntime < deadtime, 2 * keepalive < deadtime",
+     "Nodes are declared dead without a warning, or at random", "Raise deadtime, or lower the others"),
+    ("heartbeat-initdead", ERROR, "initdead below twice deadtime",
+     "A node that boots declares the other one dead before the network works", "Raise initdead"),
+    ("heartbeat-no-path", ERROR, "No way for the nodes to hear each other", "Each node thinks that it is alone",
+     "Add bcast, mcast, ucast or serial"),
+    ("heartbeat-single-path", WARNING, "A single communication path",
+     "When it fails, each node declares the other one dead and runs its groups",
+     "Add a second one that shares nothing"),
+    ("heartbeat-nodes", ERROR, "No nodes", "heartbeat does not start", "Add a directive node for each node"),
+    ("heartbeat-auto-failback", WARNING, "auto_failback that is missing or legacy, or the older nice_failback",
+     "Whether groups move back depends on the release", "Write auto_failback on or off"),
+    ("heartbeat-misspelled", ERROR, "A directive close to one that heartbeat has", "heartbeat does not start",
+     "Correct the name"),
+    ("heartbeat-unknown", WARNING, "A directive that heartbeat does not have", "heartbeat does not start",
+     "Remove it, or correct its name"),
+    ("heartbeat-differs", ERROR, "haresources, or nodes and times of ha.cf, that differ between the nodes",
+     "Both nodes run a group, or none does", "Copy the file to all nodes"),
+    ("haresources-node", ERROR, "A line of haresources whose node is none of ha.cf", "No node ever runs the group",
+     "Write the name that uname -n prints"),
+    ("haresources-crm", ERROR, "haresources with crm on",
+     "heartbeat passes over haresources, Pacemaker runs nothing of it",
+     "Remove crm, or move the groups into the CIB"),
+    ("haresources-agent", ERROR, "An agent whose name has other capitals", "heartbeat does not find the agent",
+     "Correct the name"),
+    ("haresources-taken", ERROR, "A resource in two lines", "Two nodes run it, or the second line fails",
+     "Keep it in one line"),
+    ("authkeys-auth", ERROR, "auth without its key, or no auth at all", "heartbeat does not start",
+     "Add the key, or correct the number"),
+    ("authkeys-method", ERROR, "A method that heartbeat does not have, or a key without its secret",
+     "heartbeat does not start", "Use sha1 with a secret"),
+    ("authkeys-crc", ERROR, "Signing with crc", "It has no secret: any machine of the network may pose as a node",
+     "Use sha1"),
+    ("authkeys-mode", ERROR, "authkeys that others may read", "The secret is none, and heartbeat does not start",
+     "chmod 600"),
+)
+LDIRECTORD: Tuple[Tuple[str, str, str, str, str], ...] = (
+    ("ldirectord-indent", ERROR,
+     "A directive of a virtual that is not indented by 4 blanks or a tab, or follows an empty line",
+     "ldirectord takes it for a global one and refuses the file", "Indent it, and remove the empty line"),
+    ("ldirectord-quotes", ERROR, "A value without the double quotes that its directive needs, or with # in it",
+     "ldirectord refuses the file; # begins a comment", "Put it in double quotes, without #"),
+    ("ldirectord-misspelled", ERROR, "A directive close to one that ldirectord has", "ldirectord refuses the file",
+     "Correct the name"),
+    ("ldirectord-unknown", ERROR, "A directive that ldirectord does not have", "ldirectord refuses the file",
+     "Remove it, or correct its name or place"),
+    ("ldirectord-value", ERROR, "A value that ldirectord or the kernel refuses, or with which a check never works",
+     "The service is not there, or its real servers never are", "Correct the value"),
+    ("ldirectord-real", ERROR, "A real server that is not valid", "ldirectord refuses the file", "Correct the line"),
+    ("ldirectord-no-real", ERROR, "A virtual without real servers", "Clients get nothing", "Add real servers"),
+    ("ldirectord-scheduler", ERROR, "A scheduler that the kernel does not have", "The service is not created",
+     "Use one such as wlc"),
+    ("ldirectord-taken", ERROR, "A virtual twice", "ldirectord refuses the file", "Keep one"),
+    ("ldirectord-request", WARNING, "checktype negotiate without request",
+     "The page / is checked, whatever it is, or nothing", "Add request"),
+    ("ldirectord-receive", WARNING, "checktype negotiate without receive", "Any answer counts, an error page too",
+     "Add receive with a text of the right answer"),
+    ("ldirectord-quiescent", WARNING, "quiescent with persistent",
+     "Clients of a server that has failed stay with it until their persistence ends",
+     "Set quiescent=no, or net.ipv4.vs.expire_quiescent_template=1"),
+    ("ldirectord-fallback", WARNING, "No fallback", "Clients get nothing while all real servers are down",
+     "Add a fallback with a maintenance page"),
+    ("ldirectord-mark", WARNING, "A virtual by firewall mark", "Without a rule that marks the packets it gets none",
+     "Check the rule with the target MARK of the same number"),
+    ("ldirectord-ignored", WARNING, "A directive that has no effect", "ldirectord passes over it", "Remove it"),
+)
+RULES: Dict[str, Rule] = {rule[0]: Rule(*rule) for rules in (ALL_TOOLS, COROSYNC, CMAN, DRBD, HEARTBEAT, LDIRECTORD)
+                          for rule in rules}
+
+
+def describe_rules() -> str:
+    """Return the rules as a table of a page of documentation."""
+    lines = ["| rule | level | finds | why | remedy |", "|---|---|---|---|---|"]
+    return "\n".join(lines + ["| `%s` | %s | %s | %s | %s |" % rule for rule in RULES.values()]) + "\n"
