@@ -10,8 +10,8 @@ author:
   - linuxha.cluster maintainers (@linuxha)
 description:
   - Reads C(corosync.conf), C(cluster.conf), C(drbd.conf) and C(*.res), C(ha.cf), C(haresources), C(authkeys) and
-    C(ldirectord.cf) as they are, from a folder on the controller, and prints what is unsafe or cannot work, one line
-    C(FILE:LINE: LEVEL: MESSAGE (RULE\)) for each fault.
+    C(ldirectord.cf) as they are, from a folder on the controller, and prints what is unsafe or cannot work, a line
+    for each fault, with file and line number as compilers do.
   - The files of one cluster may lie in one folder. Those of several hosts lie in a folder for each host, as copies of
     C(/etc), or as the archives that M(linuxha.cluster.config_archive) makes, and are compared with each other.
   - Does not connect to any host, and changes nothing. Values of secrets are never returned.

@@ -105,8 +105,8 @@ def _compare(files: Sequence[File], known: Sequence[File], comparison: Compariso
 
 def render(finding: Finding) -> str:
     """Return the line of a finding."""
-    message = " ".join(finding.message.split())
-    return "%s:%d: %s: %s (%s)" % (finding.file, finding.line, finding.level, message, finding.rule)
+    line = "%s:%d: %s: %s (%s)" % (finding.file, finding.line, finding.level, finding.message, finding.rule)
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def summarise(findings: Sequence[Finding], files: int) -> str:
