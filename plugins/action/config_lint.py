@@ -40,7 +40,8 @@ class ActionModule(ActionBase):
         findings = list(lint.lint_files(folder.files, folder.modes))
         findings += [report.Finding(name, 1, rules.WARNING, "not-read", f"the file is not read: {reason}; expected a "
                                     "configuration file of at most 1 MiB") for name, reason in folder.not_read.items()]
-        placed = [one._replace(file=os.path.normpath(os.path.join(given, one.file))) for one in report.by_name(findings)]
+        placed = [one._replace(file=os.path.normpath(os.path.join(given, one.file)))
+                  for one in report.by_name(findings)]
         lines, summary = [lint.render(one) for one in placed], lint.summarise(placed, len(folder.files))
         for line in [*lines, summary]:  # as compilers do: in the result of a task, Ansible would quote or fold them
             self._display.display(line)

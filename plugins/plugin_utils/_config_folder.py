@@ -81,8 +81,9 @@ def _read_file(path: str, name: str, root: str, found: Folder) -> None:
 
 
 def _keep(name: str, content: bytes, mode: int, found: Folder) -> None:
-    found.files[name] = content.decode("utf-8", errors="replace")
-    found.modes[name] = mode
+    text = content.decode("utf-8", errors="replace")
+    if lint.kind_of(name, text):
+        found.files[name], found.modes[name] = text, mode
 
 
 def _read_archive(path: str, name: str, found: Folder) -> None:

@@ -17,9 +17,9 @@ from .rules import ERROR, WARNING
 
 NAMES = {"corosync.conf": "corosync.conf", "cluster.conf": "cluster.conf", "drbd.conf": "drbd",
          "global_common.conf": "drbd", "haresources": "haresources", "ha.cf": "ha.cf", "authkeys": "authkeys"}
-# Folders in which a host has its files; what comes before them is the folder of the host.
-OF_A_HOST = re.compile(r"(?:\A|/)(?:files/etc|files|etc|ha\.d|drbd\.d|corosync|cluster|default|sysconfig|conf|"
-                       r"ldirectord)(?=/)")
+# What lies in the folder of a host; what comes before it is that folder.
+OF_A_HOST = re.compile(r"(?:\A|/)(?:(?:files/)?etc/|ha\.d/|drbd\.d/|corosync/corosync\.conf\Z|cluster/cluster\.conf\Z|"
+                       r"(?:default|sysconfig)/sbd\Z)")
 VIRTUAL = re.compile(r"^virtual6?[ \t]*=", re.MULTILINE)
 LEVELS = (ERROR, WARNING)
 
@@ -41,21 +41,27 @@ SAME = {
 
 def is_known(path: str) -> bool:
     """Tell by its path whether a file may be one that lint knows."""
-    folder, name = posixpath.split(path)
-    return (name in NAMES or name.endswith((".res", ".cf")) or posixpath.basename(folder) == "drbd.d"
-            or (name == "sbd" and posixpath.basename(folder) in ("default", "sysconfig")))
+    return bool(_kind_by_name(path)) or path.endswith(".cf")
+
+
+def _kind_by_name(path: str) -> str:
+    folder, name = (posixpath.basename(part) for part in posixpath.split(path))
+    if name == "drbd.conf" and folder.endswith(".d") and folder != "drbd.d":
+        return ""                              # of modprobe.d, multipath/conf.d, ...
+    if name.endswith(".res") or (folder == "drbd.d" and name.endswith(".conf")):
+        return "drbd"
+    if name == "sbd" and folder in ("default", "sysconfig"):
+        return "sbd"
+    return NAMES.get(name, "")
 
 
 def kind_of(path: str, text: str) -> str:
     """Return the kind of a file; "" for one that lint does not know, such as a .cf of another program."""
-    folder, name = posixpath.split(path)
-    if name in NAMES:
-        return NAMES[name]
-    if name.endswith(".res") or posixpath.basename(folder) == "drbd.d":
-        return "drbd"
-    if name == "sbd":
-        return "sbd"
-    return "ldirectord" if name.startswith("ldirectord") or VIRTUAL.search(text) else ""
+    kind = _kind_by_name(path)
+    if kind == "cluster.conf" and "<" not in text:
+        return ""
+    named = posixpath.basename(path).startswith("ldirectord")
+    return "ldirectord" if not kind and path.endswith(".cf") and (named or VIRTUAL.search(text)) else kind
 
 
 def host_of(path: str) -> str:

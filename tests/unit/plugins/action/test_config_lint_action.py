@@ -68,6 +68,7 @@ def test_what_is_no_folder_of_configuration_files_is_refused(tmp_path, act, name
     (tmp_path / "empty").mkdir()
     write(tmp_path, "file")
     write(tmp_path, "empty/readme.txt")
+    write(tmp_path, "empty/postfix/main.cf", "x = y")
     with pytest.raises(AnsibleActionFail, match=r"path: .* is not valid; expected a folder of this machine"):
         act(tmp_path / name)
 
@@ -115,8 +116,8 @@ def save(path, files, mode=0o600):
 
 def test_archives_of_backup_config_are_read_each_as_a_host(tmp_path, act):
     save(tmp_path / "web-1/a.tar.gz", {"/etc/ha.d/ha.cf": HA_CF + "deadtime 9\n", "/etc/passwd": "x"})
-    save(tmp_path / "web-1/b.tar.gz", {"/etc/ha.d/ha.cf": HA_CF + "deadtime 8\n", "/etc/ha.d/authkeys": "auth 1\n1 crc\n"},
-         0o644)
+    save(tmp_path / "web-1/b.tar.gz", {"/etc/ha.d/ha.cf": HA_CF + "deadtime 8\n",
+                                       "/etc/ha.d/authkeys": "auth 1\n1 crc\n"}, 0o644)
     done = act(tmp_path)
     assert [(one["file"].partition("web-1/")[2], one["rule"]) for one in done.result["findings"]] == [
         ("b.tar.gz/files/etc/ha.d/authkeys", "authkeys-mode"), ("b.tar.gz/files/etc/ha.d/authkeys", "authkeys-crc"),

@@ -237,9 +237,8 @@ ONE_FILE = [
     ("drbd-taken", "drbd.conf", RES + RES.replace("r0", "r1").replace("drbd0 minor 0", "drbd1 minor 1"),
      RES + RES.replace("r0", "r1").replace("7788", "7789").replace("drbd0 minor 0", "drbd1 minor 1")),
     ("drbd-taken", "drbd.conf", RES + RES, RES),
-    ("drbd-taken", "drbd.conf", "resource a {\n volume 0 { device minor 1; disk /dev/vg/a; }\n volume 1 {\n device minor 1;"
-     " disk /dev/vg/b; }\n}", "resource a {\n volume 0 { device minor 1; disk /dev/vg/a; }\n volume 1 {\n device minor 2;"
-     " disk /dev/vg/b; }\n}"),
+    ("drbd-taken", "drbd.conf", *pair("resource a {\n volume 0 { device minor 1; disk /dev/vg/a; }\n volume 1 {\n "
+                                      "device minor 2; disk /dev/vg/b; }\n}", "minor 2", "minor 1")),
     ("drbd-include", "drbd.conf", 'include "drbd.d/global_common.conf";\n', 'include "drbd.d/*.res";\ninclude "";\n'),
     ("heartbeat-time", "ha.cf", *pair(HA_CF, "deadtime 10", "deadtime ten")),
     ("heartbeat-deadtime", "ha.cf", *pair(HA_CF, "warntime 5", "warntime 10s")),
@@ -278,7 +277,7 @@ ONE_FILE = [
     ("ldirectord-value", "ldirectord.cf", *pair(LDIRECTORD, "protocol=tcp", "protocol=tcp\n    ops=yes")),
     ("ldirectord-value", "ldirectord.cf", *pair(LDIRECTORD, "virtual=10.0.0.9:80", "virtual=10.0.0.9")),
     ("ldirectord-value", "ldirectord.cf", *pair(LDIRECTORD, "fallback=127.0.0.1:80", "fallback=::")),
-    ("ldirectord-value", "ldirectord.cf", *pair(LDIRECTORD, "fallback=127.0.0.1:80", "fallback=127.0.0.1:80\nemailalert=@")),
+    ("ldirectord-value", "ldirectord.cf", *pair(LDIRECTORD, "autoreload=yes", "emailalert=@")),
     ("ldirectord-real", "ldirectord.cf", *pair(LDIRECTORD, "10.0.0.4:80 gate 1", "10.0.0.4:80 gate -w 1")),
     ("ldirectord-real", "ldirectord.cf", *pair(LDIRECTORD, "10.0.0.4:80 gate 1", "10.0.0.4:81 gate 1")),
     ("ldirectord-real", "ldirectord.cf", *pair(LDIRECTORD, "l:5 u:10", "l:11 u:10")),
@@ -304,7 +303,7 @@ SEVERAL_FILES = [
      {"corosync.conf": COROSYNC, "default/sbd": 'SBD_DEVICE="/dev/disk/by-id/a"\n'}),
     ("sbd-diskless", {"corosync.conf": COROSYNC, "sysconfig/sbd": 'SBD_DEVICE=""\n'},
      {"corosync.conf": COROSYNC.replace("    two_node: 1\n}\n", DEVICE), "sysconfig/sbd": 'SBD_DEVICE=""\n'}),
-    ("corosync-differs", {"a/corosync.conf": COROSYNC, "b/corosync.conf": COROSYNC.replace("token: 3000", "token: 2999")},
+    ("corosync-differs", {"a/corosync.conf": COROSYNC, "b/corosync.conf": COROSYNC.replace("3000", "2999")},
      {"a/corosync.conf": COROSYNC, "b/corosync.conf": "# the same\n" + COROSYNC}),
     ("cman-differs", {"a/cluster.conf": CMAN, "b/cluster.conf": CMAN.replace('version="1">', 'version="2">')},
      {"a/cluster.conf": CMAN, "b/cluster.conf": CMAN.replace("  <", "<!-- x --> <")}),

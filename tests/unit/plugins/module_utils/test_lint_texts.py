@@ -31,8 +31,8 @@ NAMES = ["corosync.conf", "cluster.conf", "drbd.conf", "r0.res", "ha.cf", "hares
          "default/sbd", "other.cf", "etc/ha.d/ha.cf", "a/ha.cf", "b/ha.cf", "a/haresources", "b/haresources",
          "a/cluster.conf", "b/cluster.conf", "a/corosync.conf", "b/corosync.conf", "unknown"]
 WORDS = sorted({word for path in FIELD.glob("*/*") for word in path.read_text(encoding="utf-8").split()} | {
-    "nodelist {", "node {", "ring0_addr: 10.0.0.1", "quorum {", "two_node: 1", "provider: corosync_votequorum", "}", "{",
-    "virtual=10.0.0.1:80\n", "\n    real=10.0.0.2:80 gate 1\n", "\n\tchecktype=3\n", "²", "٣", "\x00", "\n", "\n", "\n",
+    "nodelist {", "node {", "ring0_addr: 10.0.0.1", "quorum {", "two_node: 1", "provider: corosync_votequorum", "}",
+    "{", "virtual=10.0.0.1:80\n", "\n    real=10.0.0.2:80 gate 1\n", "\n\tchecktype=3\n", "²", "٣", "\x00", "\n",
     '"', "\\", "auth 1", "1 sha1", "<cluster>", "</cluster>", '<quorumd tko="99999999999999999999"/>', "1" * 5000,
     "virtual=1", "    weight", "real=10.0.0.2 gate 99999999999", "persistent=²", "connection { host a address"})
 
@@ -88,8 +88,8 @@ def test_drbd_quotes_comments_and_semicolons():
 
 
 def test_what_drbd_names_without_a_number_or_an_address_is_nobodys():
-    text = ("resource %s { device /dev/drbd_%s; on a { address; } connection { host a; path { host a address 10.0.0.1:1; } "
-            "} }\n")
+    text = ("resource %s { device /dev/drbd_%s; on a { address; } connection { host a; path { "
+            "host a address 10.0.0.1:1; } } }\n")
     assert errors({"drbd.conf": text % ("a", "x") + text.replace(":1", ":2") % ("b", "x")}) == []
 
 
@@ -199,15 +199,18 @@ def test_any_res_file_of_the_role_has_no_error(minors, version, secret):
 @pytest.mark.parametrize(("path", "host"), [
     ("ha.cf", ""), ("ha.d/ha.cf", ""), ("etc/ha.d/ha.cf", ""), ("a/ha.cf", "a"), ("a/etc/ha.d/ha.cf", "a"),
     ("web/a/files/etc/drbd.d/r0.res", "web/a"), ("web-1/a.tar.gz/files/etc/drbd.conf", "web-1/a.tar.gz"),
-    ("a/corosync/corosync.conf", "a"), ("a/drbd.d/r0.res", "a"), ("etc/default/sbd", "")])
+    ("a/corosync/corosync.conf", "a"), ("a/drbd.d/r0.res", "a"), ("etc/default/sbd", ""),
+    ("cluster/a/ha.cf", "cluster/a"), ("default/ha.cf", "default"), ("a/cluster/cluster.conf", "a")])
 def test_the_host_of_a_file_is_its_folder(path, host):
     assert lint.host_of(path) == host
 
 
 @pytest.mark.parametrize(("path", "text", "kind"), [
     ("postfix/main.cf", "virtual_alias_maps = x", ""), ("ha.d/www.cf", "virtual = 1", "ldirectord"),
-    ("drbd.d/own.conf", "", "drbd"), ("x.conf", "", ""), ("ldirectord-1.cf", "", "ldirectord"), ("other/sbd", "", ""),
-    ("default/sbd", "", "sbd")])
+    ("drbd.d/own.conf", "", "drbd"), ("drbd.d/r0.res.bak", "", ""), ("multipath/conf.d/drbd.conf", "", ""),
+    ("modprobe.d/drbd.conf", "", ""), ("drbd.conf", "", "drbd"), ("cluster.conf", "", ""), ("x.conf", "", ""),
+    ("cluster/cluster.conf", "<cluster/>", "cluster.conf"), ("ldirectord-1.cf", "", "ldirectord"),
+    ("other/sbd", "", ""), ("default/sbd", "", "sbd")])
 def test_the_kind_of_a_file(path, text, kind):
     assert (lint.kind_of(path, text) if lint.is_known(path) else "") == kind
 
@@ -234,11 +237,13 @@ def test_the_summary_counts():
     assert lint.summarise([one, one, one._replace(level="warning")], 2) == "2 files: 2 errors, 1 warning"
 
 
+MYSQL = "virtual=1.2.3.4:3306\n{pad}real=1.2.3.5:3306 gate\n{pad}service=mysql\n{pad}"
 SECRETS = {
     "authkeys": ["auth 2\n1 sha1 {}\n", "auth {}\n", "{}\n", "auth 1\n1 {}\n", "1 {} sha1\n", "1 crc\nauth {} x\n",
                  "auth\n1 sha1 {}"],
     "r0.res": ['resource r {{ net {{ shared-secret "{}"; }} }}', 'resource r {{ net {{ shared-secret "{} }} }}',
-               "resource r {{ net {{ shared-secret {} }} }}", 'resource r {{ disk {{ fencing resource-only; }} handlers {{ fence-peer "/x/crm-fence-peer.sh -p {}"; }} }}'],
+               "resource r {{ net {{ shared-secret {} }} }}", 'resource r {{ disk {{ fencing resource-only; }} '
+               'handlers {{ fence-peer "/x/crm-fence-peer.sh -p {}"; }} }}'],
     "cluster.conf": [
         '<cluster><fencedevices><fencedevice name="a" agent="fence_manual" passwd="{}"/></fencedevices></cluster>',
         '<cluster><clusternodes><clusternode name="n"><fence><method><device name="a" passwd="{}"/></method></fence>'
@@ -246,9 +251,9 @@ SECRETS = {
         '<cluster><cman passwd="{}"/><rm><service domain="x" passwd="{}"><ip passwd="{}" ref="y"/></service></rm>',
         '<cluster><quorumd status_file="x"><heuristic program="x {}"/></quorumd></cluster>', '<cluster passwd="{}"'],
     "ha.cf": ["stonith_host * external/ipmi b 10.0.9.2 admin {} lan\n", "stonit_host * external/ipmi {}\n"],
-    "ldirectord.cf": ["virtual=1.2.3.4:3306\n{pad}real=1.2.3.5:3306 gate\n{pad}service=mysql\n{pad}" + line for line in (
-        'passwd="{}"', "passwd={}", 'passwd="#{}"', "passwd = '{}'", "passwd {}", 'pass="{}"', 'secret="{}"', 'login="{}\x07"',
-        "secret={}", "secret:{}")] + ["passwd=\"{}\"\n", "secret {}\n"],
+    "ldirectord.cf": [MYSQL + line for line in (
+        'passwd="{}"', "passwd={}", 'passwd="#{}"', "passwd = '{}'", "passwd {}", 'pass="{}"', 'secret="{}"',
+        'login="{}\x07"', "secret={}", "secret:{}")] + ["passwd=\"{}\"\n", "secret {}\n"],
     "corosync.conf": ["totem {{\nkey {}\n}}\n", "totem {{\nkye: {}\n}}\n", "totem {{\nkey: {}\nkey: {}\n"],
 }
 
