@@ -125,6 +125,7 @@ def check_host(files: Sequence[File], report: Dict[str, Report]) -> None:
         _check_votes(root, nodes, report[file.path])
         _check_attributes(root, report[file.path])
         _check_fencing(root, nodes, report[file.path])
+        _check_delay(root, nodes, report[file.path])
         _check_references(root, report[file.path])
         if root.find("quorumd") is not None:
             _check_disk(root, _find(root, "quorumd"), len(nodes), report[file.path])
@@ -248,6 +249,13 @@ def _check_fencing(root: ET.Element, nodes: Sequence[ET.Element], report: Report
                 report.refuse("cman-fence-device", line_of(use), where + ".device", use.get("name", ""),
                               "one of fencedevices")
         _check_unfencing(where, node, devices, report)
+
+
+def _check_delay(root: ET.Element, nodes: Sequence[ET.Element], report: Report) -> None:
+    uses = [use for node in nodes for use in node.findall("fence/method/device")]
+    if uses and _find(root, "cman").get("two_node") in ("1", "yes") and not any(
+            each.get("delay") for each in uses + root.findall("fencedevices/fencedevice")):
+        report.missing("cman-fence-delay", line_of(uses[0]), "device.delay", "one on the device of one node")
 
 
 def _check_unfencing(where: str, node: ET.Element, devices: Dict[str, ET.Element], report: Report) -> None:

@@ -111,6 +111,12 @@ def _is_9(resource: Resource) -> bool:
     return bool(nodes) or any(resource.entry.all(*ONLY_9)) or bool(resource.first("quorum", "options"))
 
 
+def _is_8(resource: Resource) -> bool:
+    """Whether the resource has what DRBD 9 has no more, or in another section."""
+    tops = (resource.entry,) + tuple(top for top, _report in resource.commons)
+    return any(True for top in tops for _section in top.all("syncer")) or bool(resource.find("disk", "fencing"))
+
+
 def _check_quorum(resource: Resource) -> None:
     found = resource.first("quorum", "options")
     if found and len(hosts_of(resource)) == 2 and found.entry.value not in ("off", "no", "1"):
@@ -142,9 +148,10 @@ def _check_handlers(resource: Resource, crm: Optional[bool]) -> None:
             option.report.missing("drbd-unfence-peer", option.entry.line, option.where("handlers", right),
                                   "crm-unfence-peer%s.sh" % release)
     for option, script in dict.fromkeys(_all_scripts(resource)):
-        if not script[1] and _is_9(resource):
+        if _is_8(resource) if script[1] else _is_9(resource):
+            right = script[0].replace(".9.sh", ".sh") if script[1] else script[0].replace(".sh", ".9.sh")
             option.report.refuse("drbd-handler-release", option.entry.line, option.where("handlers"), script[0],
-                                 script[0].replace(".sh", ".9.sh") + ", as the resource has options of DRBD 9")
+                                 "%s, as the resource has options of DRBD %s" % (right, "8" if script[1] else "9"))
         if crm is False:
             option.report.refuse("drbd-crm-handler", option.entry.line, option.where("handlers"), script[0],
                                  "a program that works without Pacemaker, as ha.cf has no crm")

@@ -65,7 +65,7 @@ CMAN = """<?xml version="1.0"?>
 </cluster>
 """
 TWO_NODE = CMAN.replace('expected_votes="3"', 'expected_votes="1" two_node="1"').replace(
-    CMAN[CMAN.index("  <quorumd"):CMAN.index("  <clusternodes>")], "")
+    CMAN[CMAN.index("  <quorumd"):CMAN.index("  <clusternodes>")], "").replace("passwd", 'delay="15" passwd')
 RES = """resource r0 {
     net {
         protocol C;
@@ -213,6 +213,7 @@ ONE_FILE = [
     ("cman-post-fail-delay", "cluster.conf", *pair(CMAN, 'post_fail_delay="0"', 'post_fail_delay="5"')),
     ("cman-single-fence-level", "cluster.conf", *pair(
         CMAN, '<method name="2"><device name="scsi"/></method>', "")),
+    ("cman-fence-delay", "cluster.conf", *pair(TWO_NODE, ' delay="15"', "")),
     ("cman-attribute", "cluster.conf", *pair(CMAN, 'tko="10"', 'tko="10" tkoo="1"')),
     ("cman-reference", "cluster.conf", *pair(CMAN, 'ref="10.0.0.9"', 'ref="10.0.0.8"')),
     ("cman-reference", "cluster.conf", *pair(CMAN, 'domain="any"', 'domain="none"')),
@@ -222,6 +223,9 @@ ONE_FILE = [
     ("drbd-unfence-peer", "r0.res", *pair(RES, "crm-unfence-peer.9.sh", "crm-unfence-peer.sh")),
     ("drbd-unfence-peer", "r0.res", *pair(RES_8, "crm-unfence-peer.sh", "snapshot.sh")),
     ("drbd-handler-release", "r0.res", RES.replace(PEER_9, PEER_8), RES_8),
+    ("drbd-handler-release", "r0.res", RES_8.replace(PEER_8, PEER_9 + "    syncer { rate 1M; }\n"), RES),
+    ("drbd-handler-release", "r0.res", *pair(RES.replace(" node-id 0;", "").replace(" node-id 1;", "").replace(
+        "options { quorum off; }", "net { fencing resource-only; }"), "net { fencing", "disk { fencing")),
     ("drbd-disk-name", "r0.res", *pair(RES, "disk /dev/vg/r0", "disk /dev/sdb1")),
     ("drbd-disk-name", "r0.res", *pair(RES.replace("internal", "/dev/vg/meta[0]"), "/dev/vg/meta[0]", "/dev/sdc1[0]")),
     ("drbd-two-primaries", "r0.res", *pair(RES.replace("protocol C;", "protocol C; after-sb-1pri disconnect; "
