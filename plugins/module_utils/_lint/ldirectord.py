@@ -19,6 +19,7 @@ MUST_BE_QUOTED = ("request", "receive", "login", "passwd", "database", "secret",
 QUOTED_GLOBALS = ("callback", "logfile")
 MAY_BE_QUOTED = ("checkcommand", "virtualhost", "fallbackcommand", "monitorfile", "emailalert", "emailalertfrom")
 SWITCHES = ("quiescent", "autoreload", "fork", "supervised", "readdquiescent", "cleanstop", "ops")
+METHODS, YES_NO = ("GET", "HEAD"), ("yes", "no")
 LISTS = ("emailalert", "emailalertstatus")
 REAL = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+?)(?:->(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.]+))?(?::([A-Za-z0-9_-]+))?"
                   r"\s+(\w+)(?:\s+([0-9]{1,9}))?(?:\s+\"(.*)\"[, ]\s*\"(.*)\")?(?:\s+l:([0-9]{1,18}))?"
@@ -28,7 +29,7 @@ ADDRESS = re.compile(r"(\[[^\]\s]+\]|[0-9.]+):([A-Za-z0-9_-]+)\Z")
 MARK = re.compile(r"[0-9]{1,20}\Z")
 # Rules of single values by the last part of their place; all others are ldirectord-value.
 RULE_OF = {"scheduler": "ldirectord-scheduler", "request": "ldirectord-request", "virtualhost": "ldirectord-ignored"}
-FORK = "only with the global directive fork"
+NO_EFFECT = ("only with the global directive fork", "expected checktype: external with it")
 CHECKED_TEXT = 'one line of text without " and #'    # what ldirectord itself reads within quotes
 
 
@@ -115,6 +116,8 @@ def _check(top: Sequence[Entry], report: Report) -> None:
     services = [_service(entry, report) for entry in virtuals]
     for entry in top:
         _check_switches(entry.entries + (entry,), report)
+        _check_twice(entry.entries, report)
+    _check_twice(directives, report)
     usable = {place: service for place, service in enumerate(services) if service is not None}
     numbers = list(usable)
     for message in role.check_services(list(usable.values()), _valid(common)):
@@ -130,8 +133,19 @@ def _valid(found: Dict[str, Any]) -> Dict[str, Any]:
 
 def _check_switches(entries: Sequence[Entry], report: Report) -> None:
     for entry in entries:
-        if entry.name in SWITCHES and entry.value not in ("yes", "no"):
-            report.refuse("ldirectord-value", entry.line, entry.name, entry.value, "yes or no")
+        method = entry.name == "httpmethod"
+        if method and entry.value.upper() not in METHODS or entry.name in SWITCHES and entry.value not in YES_NO:
+            report.refuse("ldirectord-value", entry.line, entry.name, entry.value, " or ".join(
+                METHODS if method else YES_NO))
+
+
+def _check_twice(entries: Sequence[Entry], report: Report) -> None:
+    """Find directives of which only the last one has an effect."""
+    last: Dict[str, int] = {entry.name: entry.line for entry in entries}
+    for entry in entries:
+        if entry.name not in ("real", "real6", "execute") and entry.line != last[entry.name]:
+            report.add("ldirectord-ignored", entry.line, "%s: is given again in line %d; expected it once"
+                       % (entry.name, last[entry.name]))
 
 
 def _port(name: str) -> str:
@@ -203,7 +217,7 @@ def _report_fault(message: str, virtuals: Sequence[Entry], directives: Sequence[
         return
     virtual = virtuals[int(index)] if index else None
     line, where = _place(virtual, real, name, directives)
-    rule = "ldirectord-ignored" if FORK in told else _rule_of(real, name)
+    rule = "ldirectord-ignored" if any(text in told for text in NO_EFFECT) else _rule_of(real, name)
     report.add(rule, line, "%s: %s" % (where, _spoken(told, virtuals)))
 
 
@@ -216,8 +230,14 @@ def _rule_of(real: Optional[str], name: Optional[str]) -> str:
 def _spoken(told: str, virtuals: Sequence[Entry]) -> str:
     """Return a message with the names of the file in place of those of the role."""
     def name(match: "re.Match[str]") -> str:
-        return "virtual in line %d" % virtuals[int(match.group(1))].line
-    return re.sub(r"\ATrue(?= is not valid)", "yes", re.sub(r"services\[([0-9]+)\]", name, told))
+        virtual, real = virtuals[int(match.group(1))], match.group(2)
+        return "in line %d" % (_reals(virtual)[int(real)] if real else virtual).line
+    return re.sub(r"\ATrue(?= is not valid)", "yes",
+                  re.sub(r"services\[([0-9]+)\](?:\.real\[([0-9]+)\])?", name, told))
+
+
+def _reals(virtual: Entry) -> List[Entry]:
+    return [entry for entry in virtual.all("real", "real6") if REAL.match(entry.value)]
 
 
 def _place(virtual: Optional[Entry], real: Optional[str], name: Optional[str],
@@ -226,7 +246,8 @@ def _place(virtual: Optional[Entry], real: Optional[str], name: Optional[str],
         return next((entry.line for entry in directives if entry.name == name), 1), str(name)
     where = "virtual " + virtual.value
     if real is not None:
-        good = [entry for entry in virtual.all("real", "real6") if REAL.match(entry.value)]
-        return good[int(real)].line, "%s.real %s.%s" % (where, good[int(real)].value.split(" ")[0], name)
+        entry = _reals(virtual)[int(real)]
+        where = "%s.real %s" % (where, entry.value.split(" ")[0])
+        return entry.line, where if name is None else "%s.%s" % (where, name)
     found = [entry.line for entry in virtual.entries if entry.name.rstrip("6") == name]
     return (found[-1] if found else virtual.line), where if name is None else "%s.%s" % (where, name)

@@ -199,7 +199,8 @@ LDIRECTORD: Tuple[Tuple[str, str, str, str, str], ...] = (
     ("ldirectord-no-real", ERROR, "A virtual without real servers", "Clients get nothing", "Add real servers"),
     ("ldirectord-scheduler", ERROR, "A scheduler that the kernel does not have", "The service is not created",
      "Use one such as wlc"),
-    ("ldirectord-taken", ERROR, "A virtual twice", "ldirectord refuses the file", "Keep one"),
+    ("ldirectord-taken", ERROR, "A virtual or a real server twice",
+     "ldirectord refuses the file, or the kernel the second one", "Keep one"),
     ("ldirectord-request", WARNING, "checktype negotiate without request",
      "The page / is checked, whatever it is, or nothing", "Add request"),
     ("ldirectord-receive", WARNING, "checktype negotiate without receive", "Any answer counts, an error page too",
@@ -211,7 +212,8 @@ LDIRECTORD: Tuple[Tuple[str, str, str, str, str], ...] = (
      "Add a fallback with a maintenance page"),
     ("ldirectord-mark", WARNING, "A virtual by firewall mark", "Without a rule that marks the packets it gets none",
      "Check the rule with the target MARK of the same number"),
-    ("ldirectord-ignored", WARNING, "A directive that has no effect", "ldirectord passes over it", "Remove it"),
+    ("ldirectord-ignored", WARNING, "A directive that has no effect, or is given twice",
+     "ldirectord passes over it, or over the first one", "Remove it"),
 )
 RULES: Dict[str, Rule] = {rule[0]: Rule(*rule) for rules in (ALL_TOOLS, COROSYNC, CMAN, DRBD, HEARTBEAT, LDIRECTORD)
                           for rule in rules}

@@ -142,6 +142,8 @@ def parse_drbd(text: str) -> Parsed:
             builder.begin(words, first)
         elif words and token.text == ";":
             builder.add(words, first)
+        elif token.text == ";":
+            builder.fault(token.line, "an option before ;")
         elif words:
             builder.fault(first, "; at the end of the option")
         if token.text == "}":

@@ -81,8 +81,8 @@ def test_lines_of_what_cannot_be_read(text, line):
     assert [fault[0] for fault in parse_drbd(text).faults] == [line]
 
 
-def test_drbd_quotes_comments_and_semicolons():
-    top = parse_drbd('net { a "b c#d;\\"}"; # e;\n f  g\n h; };').top
+def test_drbd_quotes_and_comments():
+    top = parse_drbd('net { a "b c#d;\\"}"; # e;\n f  g\n h; }').top
     assert [(entry.name, entry.words, entry.line) for entry in top.entries[0].entries] == [
         ("a", ('b c#d;"}',), 1), ("f", ("g", "h"), 2)]
 
@@ -91,6 +91,14 @@ def test_what_drbd_names_without_a_number_or_an_address_is_nobodys():
     text = ("resource %s { device /dev/drbd_%s; on a { address; } connection { host a; path { "
             "host a address 10.0.0.1:1; } } }\n")
     assert errors({"drbd.conf": text % ("a", "x") + text.replace(":1", ":2") % ("b", "x")}) == []
+
+
+def test_twice_names_the_first_line():
+    text = "virtual=10.0.0.9:80\n    checktype=connect\n    real=10.0.0.4:80 gate\n"
+    told = [one.message for one in lint.lint_files({"ldirectord.cf": text + "    real=10.0.0.4:80 gate\n" + text})
+            if one.rule == "ldirectord-taken"]
+    assert told == ["virtual 10.0.0.9:80.real 10.0.0.4:80: 10.0.0.4:80 is already in line 3; expected each server once",
+                    "virtual 10.0.0.9:80: tcp 10.0.0.9:80 is already in line 1; expected each service once"]
 
 
 def test_the_older_directive_supervised():
