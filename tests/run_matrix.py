@@ -112,8 +112,8 @@ class Row:
         """Offer the collections that galaxy.yml names, as this environment has them, and no other."""
         import ansible_collections  # noqa: PLC0415
 
-        wanted = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]
-        for name in wanted:
+        declared = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]
+        for name in declared:
             namespace, collection = name.split(".")
             source = next(path for entry in ansible_collections.__path__
                           if (path := Path(entry) / namespace / collection).is_dir())
