@@ -212,6 +212,7 @@ def _check_groups(cluster: Cluster, settings: Settings) -> Iterator[str]:
     except _groups.GroupError as error:
         yield from str(error).replace("rhcs_cman_resources[0].resources", "rhcs_cman_resources").split("\n")
         return
+    yield from rm.check_shared(shared, "rhcs_cman_resources")
     yield from rm.check_groups(groups, [node.name for node in cluster.nodes], name, shared)
 
 

@@ -1,0 +1,152 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What rgmanager would drop without a message, or hang with, is refused; what it runs passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import agents, conf_xml, rm
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import resource_groups as _groups
+
+NODES = ["balthasar", "casper"]
+
+
+def agent(name: str, /, **parameters: Any) -> dict[str, Any]:
+    return {"agent": {"name": name, "parameters": parameters}}
+
+
+def named(name: str, resource: dict[str, Any]) -> dict[str, Any]:
+    return {**resource, "options": {"name": name}}
+
+
+def mount(device: str, mountpoint: str, fstype: str | None = "ext4") -> dict[str, Any]:
+    return {"filesystem": {"device": device, "mountpoint": mountpoint, "fstype": fstype}}
+
+
+def groups(*lists: list[dict[str, Any]]) -> tuple[_groups.Group, ...]:
+    return _groups.parse_groups(
+        [{"name": f"g{count}", "nodes": NODES, "resources": each} for count, each in enumerate(lists, 1)], "groups"
+    )
+
+
+def check(*lists: list[dict[str, Any]], shared: list[dict[str, Any]] | None = None) -> list[str]:
+    common = rm.parse_shared(shared, "resources")
+    return rm.check_shared(common, "resources") + rm.check_groups(groups(*lists), NODES, "groups", common)
+
+
+ADDRESSES = [{"ip": {"address": f"10.0.0.{count}"}} for count in range(1, 31)]
+VOLUMES = [each for count in range(10) for each in
+           ({"lvm": {"group": f"vg{count}"}}, mount(f"/dev/vg{count}/lv", f"/srv/{count}"))]
+FS = mount("/dev/vg/a", "/srv/a")
+EXPORT, CLIENT = agent("nfsexport"), agent("nfsclient", target="*")
+# What is refused, and what the message says.
+REFUSED: list[tuple[str, list[list[dict[str, Any]]], str]] = [
+    ("twenty addresses", [ADDRESSES[:20]], "20 resources, each inside of the one before, are not valid; expected at"),
+    ("ten volumes", [VOLUMES], "20 resources, each inside of the one before"),
+    ("42 agents", [[named(f"x{count}", agent("x")) for count in range(42)]], "at most 17 of these"),
+    ("operations", [[{**each, "options": {"monitor": {"timeout": 5}}} for each in ADDRESSES[:19]]], "at most 18 of"),
+    ("agents without a name", [[agent("script", file="/a"), agent("script", file="/b")]],
+     "groups, service g1: the name of a script is not valid, it is the same in service g1; expected another name "
+     "(options.name): rgmanager drops the second resource"),
+    ("in two groups", [[agent("apache")], [agent("apache")]],
+     "service g2: the name of a apache is not valid, it is the same in service g1"),
+    ("labels", [[mount("/dev/sda", "/mnt/a_b"), mount("/dev/sdb", "/mnt/a/b")]], "the name of a fs is not valid"),
+    ("labels of lvm", [[{"lvm": {"group": "a", "volume": "b_c"}}, {"lvm": {"group": "a_b", "volume": "c"}}]],
+     "the name of a lvm is not valid"),
+    ("parameter name", [[agent("script", name="a", file="/etc/init.d/b"), {"service": {"name": "a"}}]],
+     "the name of a script is not valid"),
+    ("init script", [[{"service": {"name": "a"}}, agent("script", name="b", file="/etc/init.d/a")]],
+     "the file of a script is not valid, it is the same in service g1; expected it only once"),
+    ("address", [[{"ip": {"address": "10.0.0.9/24"}}], [agent("ip", address="10.0.0.9")]], "address of a ip is not"),
+    ("address in another spelling", [[{"ip": {"address": "2001:db8::1"}}, agent("ip", address="2001:0db8::0:1/64")]],
+     "the address of a ip is not valid"),
+    ("mount point", [[FS, agent("fs", name="b", device="/dev/sdb", mountpoint="/srv/a")]], "the mountpoint of a fs is"),
+    ("export inside an address", [[FS, ADDRESSES[0], EXPORT, CLIENT]], "service g1: nfsexport after ip is not valid"),
+    ("export inside netfs", [[mount("nas:/a", "/mnt", "nfs"), EXPORT]], "nfsexport after netfs is not valid"),
+    ("client inside netfs", [[mount("nas:/a", "/mnt", "nfs"), CLIENT]], "nfsclient after netfs is not valid"),
+    ("export inside nfsserver", [[FS, agent("nfsserver"), EXPORT]], "nfsexport after nfsserver is not valid"),
+    ("script without a file", [[agent("script")]], "the script has no file; expected one"),
+    ("client without a target", [[FS, EXPORT, agent("nfsclient")]], "the nfsclient has no target"),
+    ("address without one", [[agent("ip")]], "the ip has no address"),
+    ("SAP without its instance", [[agent("SAPInstance")]], "the SAPInstance has no InstanceName"),
+    ("NFS without its type", [[mount("nas:/a", "/mnt", None)]], "fstype: None is not valid; expected one of nfs, nfs4"),
+    ("cifs without a share", [[mount("nas:/", "/mnt", "cifs")]], "expected SERVER:/SHARE for cifs"),
+    ("cifs on a disk", [[mount("/dev/sda", "/mnt", "cifs")]], "expected SERVER:/EXPORT for cifs"),
+]
+
+
+@pytest.mark.parametrize(("lists", "message"), [each[1:] for each in REFUSED], ids=[each[0] for each in REFUSED])
+def test_what_rgmanager_would_drop_is_refused(lists: list[list[dict[str, Any]]], message: str) -> None:
+    found = check(*lists)
+    assert len(found) == 1 and message in found[0], found
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [ADDRESSES[:18]],
+        [VOLUMES[:18]],
+        [[{**each, "options": {"monitor": {"timeout": 5}}} for each in ADDRESSES[:18]]],
+        [[named("a", agent("script", file="/a")), named("b", agent("script", file="/b"))]],
+        [[named("a", mount("/dev/sda", "/mnt/a_b")), mount("/dev/sdb", "/mnt/a/b")]],
+        [[FS, EXPORT, CLIENT, ADDRESSES[0]]],
+        [[FS, agent("nfsserver"), CLIENT, ADDRESSES[0]]],
+        [[mount("/dev/sda", "/a", "gfs2"), EXPORT, CLIENT]],
+        [[agent("SAPInstance", InstanceName="P01_DVEBMGS00_a"), agent("SAPDatabase", SID="P01", DBTYPE="ORA")]],
+        [[mount("nas:/a", "/mnt", "nfs"), mount("nas:/a", "/srv", "nfs")]],
+        [[agent("ip", address="no address")], [agent("ip", address="none either")]],
+    ],
+)
+def test_what_rgmanager_runs_passes(lists: list[list[dict[str, Any]]]) -> None:
+    assert check(*lists) == []
+
+
+SHARED_FS = named("data", agent("fs", device="/dev/sda", mountpoint="/srv"))
+REF = agent("fs", ref="data")
+
+
+def test_a_shared_resource_that_may_exist_once_is_referred_to_once() -> None:
+    assert check([REF], shared=[SHARED_FS]) == []
+    assert check([REF], [REF], shared=[SHARED_FS]) == [
+        "groups, service g2: a reference to a shared fs is not valid, it is the same in service g1; expected one "
+        "reference to it: rgmanager drops the second resource"
+    ]
+    world = named("world", CLIENT)
+    again = agent("nfsclient", ref="world")
+    assert check([again], [again], shared=[world]) == []
+
+
+def test_shared_resources_are_checked_among_each_other_and_with_those_of_groups() -> None:
+    assert "resources, the shared resources: the name of a fs is not valid" in check([FS], shared=[SHARED_FS] * 2)[0]
+    assert "resources: the fs has no device" in check(shared=[named("x", agent("fs", mountpoint="/"))])[0]
+    (found,) = check([mount("/dev/sda", "/else")], shared=[SHARED_FS])
+    assert "service g1: the device of a fs is not valid, it is the same in the shared resources" in found
+
+
+def test_what_others_have_in_common_is_none_of_the_users() -> None:
+    manager = conf_xml.parse_conf("""<cluster config_version="1" name="x"><rm><resources/>
+      <service name="a"><script name="x" file="/x"/></service><service name="b"><script name="x" file="/y"/></service>
+      </rm></cluster>""").find("rm")
+    assert rm.check_manager(manager, []) == []
+    assert len(rm.check_manager(manager, ["a"])) == len(rm.check_manager(manager, ["b"])) == 1
+    assert rm.check_manager(manager, ["c"]) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "host", "export"),
+    [("nas:/share", "nas", "share"), ("//nas/share/part", "nas", "share/part"), ("nas:/a/b", "nas", "a/b")],
+)
+def test_the_agent_adds_the_slashes_of_cifs(device: str, host: str, export: str) -> None:
+    (group,) = groups([mount(device, "/mnt", "cifs")])
+    share = rm.render_service(group).find("netfs")
+    assert (share.get("host"), share.get("export")) == (host, export)
+
+
+def test_sap_has_no_name() -> None:
+    (group,) = groups([agent("SAPInstance", InstanceName="P01_DVEBMGS00_a")])
+    assert conf_xml.render(rm.render_service(group)).count(" name=") == 1  # that of the service
+    shared = rm.parse_shared([agent("SAPDatabase", SID="P01", DBTYPE="ORA")], "resources")
+    assert agents.name_of(shared[0]) == "P01"
+    assert check([agent("SAPDatabase", ref="P01")], shared=[agent("SAPDatabase", SID="P01", DBTYPE="ORA")]) == []
