@@ -98,7 +98,7 @@ def _check_nesting(where: str, service: ET.Element) -> Iterator[str]:
         for child in parent:
             if child.tag in agent_of(parent.tag).forbidden:
                 yield ("%s, service %s: %s after %s is not valid; expected it after a resource that may have one "
-                       "inside of it, such as a filesystem for nfsexport: rgmanager drops it and all that comes after it"
+                       "inside of it, such as a filesystem for nfsexport: rgmanager drops it and all that follows"
                        % (where, service.get("name"), child.tag, parent.tag))
 
 

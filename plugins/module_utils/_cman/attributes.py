@@ -14,6 +14,7 @@ from .._core.schema import LINE, NODE_NAME, TRUTH, Field, choice, number, text
 
 ANY = number(0)
 FILE = text(re.compile(r"/\S+\Z"), "an absolute path")
+WORD = text(re.compile(r"\S+"), "a text without blanks")
 SWITCH = choice("0", "1")
 FACILITIES = choice("auth", "authpriv", "cron", "daemon", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
                     *("local%d" % count for count in range(8)))
@@ -35,11 +36,16 @@ CMAN_ELSEWHERE = {"two_node": "rhcs_cman_two_node", "expected_votes": "rhcs_cman
                   "port": "rhcs_cman_multicast.port", "nodename": "nothing: each node finds its own name"}
 QUORUMD: Dict[str, Field] = dict(
     {name: SWITCH for name in ("reboot", "use_uptime", "stop_cman", "paranoid", "allow_kill", "master_wins")},
-    cman_label=LINE, status_file=FILE, scheduler=choice("rr", "fifo", "other"), priority=number(-20, 99),
+    cman_label=WORD, scheduler=choice("rr", "fifo", "other"), priority=number(-20, 99),
     tko_up=number(1), upgrade_wait=number(1), max_error_cycles=ANY, io_timeout=SWITCH)
 QUORUMD_EL5 = dict(QUORUMD, log_level=LEVEL, log_facility=FACILITIES, master_wait=number(1))
 QUORUMD_ELSEWHERE = {name: "rhcs_cman_quorum_disk." + name
                      for name in ("interval", "tko", "votes", "min_score", "label", "device")}
+# Schedulers of qdiskd, and the priorities that each of them has.
+PRIORITIES_OF = {"rr": number(1, 99), "fifo": number(1, 99), "other": number(-20, 19)}
+# Agents that give a node back what fencing took from it. Others switch its power, on which a booting node already is.
+UNFENCING = ("fence_scsi", "fence_mpath", "fence_brocade", "fence_cisco_mds", "fence_ifmib", "fence_sanbox2")
+REGISTERING = ("fence_scsi", "fence_mpath")  # they fence by a key that unfencing has registered
 FENCE_DAEMON: Dict[str, Field] = {
     "post_join_delay": number(-1), "post_fail_delay": ANY, "clean_start": SWITCH, "skip_undefined": SWITCH,
     "override_path": FILE, "override_time": number(1)}

@@ -68,7 +68,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     """Return the changes of one node. The text of cluster.conf in it holds passwords.
 
     changes: a sentence for each; any_changes: at least one host has some; differences: of the configuration;
-    refusals: why nothing may be changed.
+    refusals: why nothing may be changed; advice: what the vendor advises against.
     host: the steps that prepare the host. text, version: of cluster.conf, write: it is written here as a file,
     through: the host that tells the others, running: cman runs here and then has to use that version.
     stop, start: services of this host, stops: of any host. validator: the command that checks cluster.conf.
@@ -92,7 +92,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     plans = {name: _plan_host(name, hosts[name], steps, chosen) for name in hosts}
     return dict(
         plans[node], refusals=list(hosts[node].refusals) + list(steps.refusals),
-        differences=list(steps.changes), text=steps.text, version=steps.version, through=steps.through,
+        advice=rules.warn_cluster(cluster), differences=list(steps.changes),
+        text=steps.text, version=steps.version, through=steps.through,
         stops=sorted({name for names in steps.stop.values() for name in names}), release=release,
         validator=VALIDATORS[release], runs=seen[node]["status"].get("rc") == 0, members=len(cluster.nodes),
         first=next(iter(hosts)), any_changes=any(each["changes"] for each in plans.values()))

@@ -182,7 +182,7 @@ def _name_levels(levels: Sequence[FenceLevel]) -> Tuple[FenceLevel, ...]:
 
 # The levels of fencing of a node, the first tried first.
 FENCE_LEVELS = ListOf(
-    Mapping({"name": LINE.default_to(""), "devices": ListOf(USES.item, "at least one " + USES.expected[10:], least=1)},
+    Mapping({"name": LINE, "devices": ListOf(USES.item, "at least one " + USES.expected[10:], least=1)},
             ("devices",), FenceLevel),
     "a list of levels {name: NAME, devices: [...]}", unique=("name",), make=_name_levels).default_to(())
 FENCE_DEVICES = ListOf(

@@ -108,6 +108,11 @@ def test_a_cluster_that_is_up_to_date_has_no_changes(magi):
     assert (found["refusals"], found["changes"], found["runs"]) == ([], [], True)
 
 
+def test_the_plan_has_the_vendors_advice(magi):
+    (warning,) = role.plan(magi(), bare(magi()), "casper")["advice"]
+    assert "have a single fence level" in warning
+
+
 def test_a_change_is_applied_once_and_an_outage_stops_all(magi):
     settings = magi()
     text = role.plan(settings, bare(settings), "casper")["text"]
