@@ -26,6 +26,10 @@ CLUSTER_FILESYSTEMS = ("gfs", "gfs2")
 NETWORK_FILESYSTEMS = ("nfs", "nfs4", "cifs")
 CIFS = re.compile(r"//[^/]+/[^/]+")
 SERVICES = ("service", "vm")
+NOT_SHOWN = "(not shown)"
+# Elements whose attributes are no secret. Of others, such as netfs with its options, a diff shows only the name.
+PUBLIC = ("rm", "failoverdomains", "failoverdomain", "failoverdomainnode", "resources", "service", "vm", "action", "ip",
+          "drbd", "lvm", "fs", "clusterfs", "script")
 Pairs = List[Tuple[str, Any]]
 
 
@@ -252,6 +256,19 @@ def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
         return ()
     found = schema.parse(_groups.RESOURCES, raw, name, _groups.GroupError)
     return tuple(render_resource(resource, options) for resource, options in found)
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+def without_secrets(manager: ET.Element) -> ET.Element:
+    """Return <rm> as a diff may show it, without the parameters of agents."""
+    made = copy.deepcopy(manager)
+    for each in made.iter():
+        shown = each.attrib if each.tag in PUBLIC else ("ref", agents.agent_of(str(each.tag)).key)
+        for name in each.attrib:
+            if name not in shown:
+                each.set(name, NOT_SHOWN)
+    return made
 
 
 # --- the desired <rm> ----------------------------------------------------------------------------------------------

@@ -149,6 +149,16 @@ def test_merging_again_changes_nothing(order, count):
     assert rendered(rm.merge_rm(once, groups(raw), NODES, SHARED)) == rendered(once)
 
 
+def test_a_diff_shows_no_parameter_of_an_agent():
+    raw = dict(EVERY_KIND, resources=[
+        {"agent": {"name": "x", "parameters": {"apikey": "hunter2", "pwd": "hunter2", "auth": "hunter2"}}},
+        {"filesystem": {"device": "nas:/a", "mountpoint": "/a", "fstype": "cifs", "options": "password=hunter2"}}])
+    made = rm.merge_rm(OTHERS, groups(raw), NODES)
+    shown = rendered(rm.without_secrets(made))
+    assert "hunter2" in rendered(made) and "hunter2" not in shown
+    assert 'netfs name="a"' in shown and 'failoverdomainnode name="melchior' in shown and 'apikey="(not shown)"' in shown and "<!-- a guest -->" in shown
+
+
 def test_what_is_declared_takes_the_place_of_what_is_there():
     made = rm.merge_rm(OTHERS, groups(dict(EVERY_KIND, name="g", domain="theirs")), NODES, SHARED)
     assert [child.get("name") for child in made if child.tag == "service"] == ["theirs", "g"]

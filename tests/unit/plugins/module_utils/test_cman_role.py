@@ -108,6 +108,17 @@ def test_a_cluster_that_is_up_to_date_has_no_changes(magi):
     assert (found["refusals"], found["changes"], found["runs"]) == ([], [], True)
 
 
+def test_a_plan_names_what_differs_without_the_values_of_fence_agents(magi):
+    settings = magi()
+    hosts = {host: running(settings, host, role.plan(settings, bare(settings), host)["text"], 1) for host in HOSTS}
+    secret = {"apikey": "hunter2", "pwd": "hunter2", "auth": "hunter2", "passwd": "hunter2"}
+    found = role.plan(magi({"fence_devices.0.options": secret, "nodes.0.fencing.0.devices.0.options": secret}), hosts,
+                      "casper")
+    assert found["differences"] == ["the node balthasar.localdomain: its <fence> changes", "<fencedevices> changes"]
+    assert found["text"].count("hunter2") == 8
+    assert "hunter2" not in str({key: value for key, value in found.items() if key != "text"})
+
+
 def test_the_plan_has_the_vendors_advice(magi):
     (warning,) = role.plan(magi(), bare(magi()), "casper")["advice"]
     assert "have a single fence level" in warning

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._cman import role as rhcs_cman, settings
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster as model
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 HOSTS = ["balthasar", "casper", "melchior"]
 TWO = {
@@ -384,6 +385,29 @@ def test_the_articles_cluster_passes(magi, release):
 def test_good_ones_pass(magi, changes, release):
     hosts = ["a", "b"] if changes.get("nodes") is TWO["nodes"] else HOSTS
     assert rhcs_cman.check_settings(magi(changes, release), hosts) == []
+
+
+MARK = "hunter2"
+SHAPES = [MARK, [MARK], {"passwd": MARK}, [{"passwd": MARK}], [[MARK]], {"options": MARK}, f"passwd: {MARK}",
+          f"{MARK}\n", [f"passwd={MARK}"], {"passwd": {"x": MARK}}]
+PLACES = ["fence_devices", "fence_devices.0", "fence_devices.0.options", "fence_devices.0.options.passwd", "nodes",
+          "nodes.0", "nodes.0.fencing", "nodes.0.fencing.0", "nodes.0.fencing.0.devices", "nodes.0.fencing.0.devices.0",
+          "nodes.0.fencing.0.devices.0.options", "nodes.0.unfence"]
+
+
+# A key of a mapping is a name, and shown: only those of options may be a mistyped value.
+NOT_A_NAME: dict[str, Any] = {f"passwd {MARK}": None}
+
+
+@pytest.mark.parametrize(
+    ("place", "shape"),
+    [(place, shape) for place in PLACES for shape in SHAPES]
+    + [(place, NOT_A_NAME) for place in PLACES if place.endswith("options")],
+    ids=repr,
+)
+def test_a_secret_is_not_shown_whatever_shape_it_has(magi, place, shape):
+    given = magi({place: shape})
+    assert MARK not in "\n".join(_roles.validate("rhcs_cman", given, HOSTS)[1])
 
 
 def test_a_password_is_never_said(magi):

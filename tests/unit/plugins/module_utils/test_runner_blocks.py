@@ -185,7 +185,8 @@ def test_disks_and_partitions_are_found_with_all_their_names(tmp_path, kernel):
 def test_a_partition_of_a_disk_without_holders_has_its_own(tmp_path, kernel):
     kernel("sdb", (8, 16), 2048, "sdb")
     for number, holders in ((1, ["dm-1"]), (2, [])):
-        (kernel("sdb/sdb%d" % number, (8, 16 + number), 512, "sdb%d" % number, holders=holders) / "start").write_text("1")
+        name = "sdb%d" % number
+        (kernel("sdb/" + name, (8, 16 + number), 512, name, holders=holders) / "start").write_text("1")
     assert [device.holders for device in found_by(tmp_path)] == [(), ("dm-1",), ()]
 
 
