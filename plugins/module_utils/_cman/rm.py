@@ -24,6 +24,7 @@ LONGEST_SERVICE = 55   # bytes: 63 are kept of "service:NAME"
 MOST_NODES = 100       # priorities of a failover domain are 1 to 100
 CLUSTER_FILESYSTEMS = ("gfs", "gfs2")
 NETWORK_FILESYSTEMS = ("nfs", "nfs4", "cifs")
+XML_NAME = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._-]*\Z")
 CIFS = re.compile(r"//[^/]+/[^/]+")
 SERVICES = ("service", "vm")
 NOT_SHOWN = "(not shown)"
@@ -113,9 +114,12 @@ def _check_resource(where: str, resource: Resource) -> Iterator[str]:
     if isinstance(resource, _groups.Filesystem):
         yield from _check_filesystem(where + ".filesystem", resource)
     if isinstance(resource, _groups.Agent):
-        if ":" in resource.name or resource.name in SERVICES:
+        if not XML_NAME.match(resource.name) or resource.name in SERVICES:
             yield ("%s.agent.name: %r is no agent of rgmanager; expected the name of one in /usr/share/cluster without "
                    ".sh, such as fs or script" % (where, resource.name))
+        if not all(XML_NAME.match(name) for name, _value in resource.parameters):
+            yield ("%s.agent.parameters: a name is not valid; expected names of letters, digits, '.', '_' and '-' that "
+                   "begin with a letter or '_'" % where)
         if resource.arguments:
             yield "%s.agent.arguments: expected none, agents of rgmanager take parameters" % where
 
@@ -255,6 +259,10 @@ def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
     if not raw:
         return ()
     found = schema.parse(_groups.RESOURCES, raw, name, _groups.GroupError)
+    faults = [fault for place, (resource, _options) in enumerate(found)
+              for fault in _check_resource("%s[%d]" % (name, place), resource)]
+    if faults:
+        raise _groups.GroupError("\n".join(faults))
     return tuple(render_resource(resource, options) for resource, options in found)
 
 

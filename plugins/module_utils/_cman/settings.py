@@ -17,7 +17,7 @@ MOST_NODES = 16
 MOST_HEURISTICS = 10
 OWN_RANGE = ipaddress.ip_network("239.0.0.0/8")
 TRANSPORTS = {"el5": ("auto", "udp", "udpb"), "el6": ("auto", "udp", "udpu", "udpb", "rdma")}
-NAMES_OF_A_DEVICE = ("name", "agent", "ref")  # attributes that are not the agent's
+NAMES_OF_A_DEVICE = ("name", "agent", "ref", "xmlns")  # attributes that are not the agent's
 
 
 # --- nodes and votes --------------------------------------------------------------------------------------------------

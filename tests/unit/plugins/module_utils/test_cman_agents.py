@@ -71,6 +71,11 @@ REFUSED: list[tuple[str, list[list[dict[str, Any]]], str]] = [
     ("client without a target", [[FS, EXPORT, agent("nfsclient")]], "the nfsclient has no target"),
     ("address without one", [[agent("ip")]], "the ip has no address"),
     ("SAP without its instance", [[agent("SAPInstance")]], "the SAPInstance has no InstanceName"),
+    ("parameter that is no name", [[agent("x", **{'a"': "b"})]], "agent.parameters: a name is not valid; expected"),
+    ("parameter with an element", [[agent("x", **{"a><fs": "b"})]], "agent.parameters: a name is not valid"),
+    ("namespace", [[agent("x", xmlns="b")]], "agent.parameters: a name is not valid"),
+    ("agent that is no name", [[agent("a@b")]], "agent.name: 'a@b' is no agent of rgmanager"),
+    ("agent with a digit", [[agent("1a")]], "agent.name: '1a' is no agent of rgmanager"),
     ("NFS without its type", [[mount("nas:/a", "/mnt", None)]], "fstype: None is not valid; expected one of nfs, nfs4"),
     ("cifs without a share", [[mount("nas:/", "/mnt", "cifs")]], "expected SERVER:/SHARE for cifs"),
     ("cifs on a disk", [[mount("/dev/sda", "/mnt", "cifs")]], "expected SERVER:/EXPORT for cifs"),
@@ -123,6 +128,12 @@ def test_shared_resources_are_checked_among_each_other_and_with_those_of_groups(
     assert "resources: the fs has no device" in check(shared=[named("x", agent("fs", mountpoint="/"))])[0]
     (found,) = check([mount("/dev/sda", "/else")], shared=[SHARED_FS])
     assert "service g1: the device of a fs is not valid, it is the same in the shared resources" in found
+
+
+@pytest.mark.parametrize("resource", [agent("ocf:heartbeat:x"), agent("x", **{'a"': 1}), {"mail": {"to": "root"}}])
+def test_shared_resources_are_checked_as_those_of_groups(resource: dict[str, Any]) -> None:
+    with pytest.raises(_groups.GroupError, match=r"resources\[0\]"):
+        rm.parse_shared([resource], "resources")
 
 
 def test_what_others_have_in_common_is_none_of_the_users() -> None:

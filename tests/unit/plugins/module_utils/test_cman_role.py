@@ -207,7 +207,11 @@ def test_the_heuristics_of_a_quorum_disk_are_those_of_the_quorum_device():
     ({"expected_votes": 9}, "rhcs_cman_expected_votes: 9 is not valid; expected null or 3"),
     ({"expected_votes": 4, "arbiter": {"host": "nas"}}, "expected null or 3 or 5"),
     ({"quorum_disk": {"label": "magi"}}, "rhcs_cman_quorum_disk.device: is missing"),
-    ({"quorum_disk": {"device": LASTING, "heuristics": [{"program": "/bin/true"}]}}, "expected rhcs_cman_arbiter")])
+    ({"quorum_disk": {"device": LASTING, "heuristics": [{"program": "/bin/true"}]}}, "expected rhcs_cman_arbiter"),
+    ({"arbiter": {"host": "nas", "heuristics": [{"program": "x"}, {"program": "a } b"}]}},
+     "rhcs_cman_arbiter.heuristics[1].program: 'a } b' is not valid; expected no braces"),
+    ({"arbiter": {"host": "nas"}, "quorum_disk": {"device": LASTING, "heuristics": [{"program": "{"}]}},
+     "rhcs_cman_quorum_disk.heuristics[0].program: '{' is not valid")])
 def test_variables_without_an_equivalent_are_refused(magi, changes, message):
     settings = magi({"stack": "pacemaker", "quorum_disk": None, "expected_votes": None, "transport": "auto",
                      "multicast": {}, **changes})
