@@ -257,6 +257,29 @@ def _check_groups(cluster: Cluster, settings: Settings) -> Iterator[str]:
     yield from rm.check_groups(groups, [node.name for node in cluster.nodes], name, shared)
 
 
+def check_minor(cluster: Cluster, settings: Settings, minor: int) -> Iterator[str]:
+    """Return a message for each thing that the first releases of EL6 do not have."""
+    expected = "is not valid; expected none on EL6.%d, whose cman does not have it" % minor
+    if minor < 2 and cluster.transport == "udpu":
+        yield "rhcs_cman_transport: 'udpu' %s; EL6.2 has" % expected
+    if minor > 0:
+        return
+    later = cman_words.AFTER_EL6_0
+    if cluster.multicast.ttl:
+        yield "rhcs_cman_multicast.ttl: %d %s" % (cluster.multicast.ttl, expected)
+    yield from ("rhcs_cman_totem.%s: it %s" % (name, expected) for name in later["totem"] if name in cluster.totem)
+    options = dict(cluster.quorum_disk.options) if cluster.quorum_disk else {}
+    yield from ("rhcs_cman_quorum_disk.options.%s: it %s" % (name, expected)
+                for name in later["quorumd"] if name in options)
+    for index, group in enumerate(_groups.parse_groups(settings.get("rhcs_cman_groups") or [], "rhcs_cman_groups")):
+        yield from ("rhcs_cman_groups[%d].resources[%d].agent.name: '%s' %s" % (index, place, resource.name, expected)
+                    for place, resource in enumerate(group.resources)
+                    if isinstance(resource, _groups.Agent) and resource.name in later["agents"])
+    shared = rm.parse_shared(settings.get("rhcs_cman_resources"), "rhcs_cman_resources")
+    yield from ("rhcs_cman_resources[%d].agent.name: '%s' %s" % (index, each.tag, expected)
+                for index, each in enumerate(shared) if each.tag in later["agents"])
+
+
 def warn_cluster(cluster: Cluster) -> List[str]:
     """Return a warning for each setting that works and that the vendor advises against."""
     warnings = []

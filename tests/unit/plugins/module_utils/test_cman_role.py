@@ -119,6 +119,38 @@ def test_a_plan_names_what_differs_without_the_values_of_fence_agents(magi):
     assert "hunter2" not in str({key: value for key, value in found.items() if key != "text"})
 
 
+AFTER_EL6_0 = [
+    ({"totem": {"token": 123000, "netmtu": 1500}}, "rhcs_cman_totem.netmtu: it is not valid; expected none on EL6.0"),
+    ({"multicast": {"ttl": 2}}, "rhcs_cman_multicast.ttl: 2 is not valid"),
+    ({"quorum_disk.options": {"tko_up": 3}}, "rhcs_cman_quorum_disk.options.tko_up: it is not valid"),
+    ({"quorum_disk.options": {"upgrade_wait": 1}}, "rhcs_cman_quorum_disk.options.upgrade_wait: it is not valid"),
+    ({"groups.0.resources": [{"agent": {"name": "tomcat-6"}}]},
+     "rhcs_cman_groups[0].resources[0].agent.name: 'tomcat-6' is not valid"),
+    ({"groups.0.resources": [{"agent": {"name": "nfsserver"}}]}, "agent.name: 'nfsserver' is not valid"),
+    ({"resources": [{"service": {"name": "x"}}, {"agent": {"name": "nfsserver"}}]},
+     "rhcs_cman_resources[1].agent.name: 'nfsserver' is not valid")]
+
+
+@pytest.mark.parametrize(("changes", "message"), AFTER_EL6_0)
+def test_what_el6_0_does_not_have_is_refused_there(magi, changes, message):
+    settings = magi(changes, release="auto")
+    hosts = bare(settings)
+    for version, family, refusals in [("6.0", "RedHat", 1), ("6.1", "RedHat", 0), ("6.10", "RedHat", 0),
+                                      ("", "RedHat", 0), ("6.0.10", "Debian", 0)]:
+        hosts["casper"]["os"].update(os_family=family, distribution_version=version)
+        found = role.plan({**settings, "rhcs_cman_release": "el6"}, hosts, "casper")["refusals"]
+        assert len(found) == refusals and all(message in each for each in found)
+
+
+def test_a_quorum_disk_may_be_missing_on_el6_0(magi):
+    settings = magi({"quorum_disk": None, "transport": "udpu", "multicast": {}})
+    hosts = bare(settings)
+    for version, refusals in [("6.0", 1), ("6.1", 1), ("6.2", 0)]:
+        hosts["casper"]["os"]["distribution_version"] = version
+        found = role.plan(settings, hosts, "casper")["refusals"]
+        assert len(found) == refusals and all("'udpu' is not valid" in each and "EL6.2 has" in each for each in found)
+
+
 def test_the_plan_has_the_vendors_advice(magi):
     (warning,) = role.plan(magi(), bare(magi()), "casper")["advice"]
     assert "have a single fence level" in warning
