@@ -36,6 +36,8 @@ class Agent(NamedTuple):
     forbidden: Tuple[str, ...] = ()
 
 
+NFS = ("nfsexport", "nfsserver", "nfsclient")  # they inherit what they export, and its path
+MOUNTS, EXPORTS = ("fs", "clusterfs", "netfs", "bind-mount"), ("nfsexport", "nfsserver")
 EXPORTING = ("fs", "clusterfs", "nfsexport")
 AGENTS: Dict[str, Agent] = {
     "lvm": Agent(required=("vg_name",), once=True),
@@ -112,13 +114,34 @@ def _paths(parent: ET.Element, path: str, children: Sequence[str]) -> Iterator[T
             yield from _paths(child, path + step, agent_of(child.tag).children)
 
 
+def _too_long(service: ET.Element) -> List[ET.Element]:
+    return [resource for path, resource in _paths(service, SERVICE_PATH, SERVICE_CHILDREN)
+            if len(path + OPERATION_PATH) > LONGEST_PATH]
+
+
+def is_readable(service: ET.Element) -> bool:
+    """Whether rgmanager can read all resources of a service."""
+    return not _too_long(service)
+
+
+def inherited(parent: ET.Element, above: Tuple[str, ...] = ("", "")) -> List[Tuple[str, ...]]:
+    """Return the mount and the export that each resource for NFS finds above it, by their names, in their order."""
+    found = []
+    for child in parent:
+        if child.tag in NFS:
+            found.append(above)
+        mine = str(child.get("ref") or name_of(child))
+        mount, export = mine if child.tag in MOUNTS else above[0], mine if child.tag in EXPORTS else above[1]
+        found += inherited(child, (mount, export))
+    return found
+
+
 def _check_depth(where: str, service: ET.Element) -> Iterator[str]:
-    paths = list(_paths(service, SERVICE_PATH, SERVICE_CHILDREN))
-    fitting = [path for path, _resource in paths if len(path + OPERATION_PATH) <= LONGEST_PATH]
-    if len(fitting) < len(paths):
-        yield ("%s, service %s: %d resources, each inside of the one before, are not valid; expected at most %d of "
-               "these, the rest in another group: rgmanager cuts longer paths off at %d bytes, and may hang"
-               % (where, service.get("name"), len(paths), len(fitting), LONGEST_PATH))
+    deep = _too_long(service)
+    if deep:
+        yield ("%s, service %s: the %s and what follows it is not valid; expected fewer different agents in a group: "
+               "they are nested, rgmanager cuts off paths of more than %d bytes, and hangs"
+               % (where, service.get("name"), deep[0].tag, LONGEST_PATH))
 
 
 # --- all services -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 """Resource groups as rgmanager has them: the element <rm> of cluster.conf with failover domains and service trees.
 
 A chain of resources is a nesting: what starts later stands inside of what starts earlier, and stops before it. Order
-beside each other would follow rgmanager's own order of types, whatever the file says.
+beside each other would follow rgmanager's own order of types, whatever the file says; only those of one type keep
+theirs. Where a nesting is too deep for rgmanager, a resource stands beside an earlier one of its type, after all that
+is inside of that one.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
@@ -240,18 +242,30 @@ def render_resource(resource: Resource, said: Options) -> ET.Element:
     return made
 
 
-def render_service(group: Group) -> ET.Element:
-    """Return the service of a group, its chain of resources as a nesting."""
+def _chain(group: Group, beside: bool) -> ET.Element:
+    """Return the service of a group. ``beside``: resources of one type stand beside each other."""
     service = element("service", [
         ("name", group.name), ("autostart", group.autostart is not False), ("domain", domain_of(group)),
         ("recovery", group.recovery), ("max_restarts", group.restarts), ("restart_expire_time", group.restart_window)])
-    inside = service
+    path = [service]
     said = tuple(group.options) + (Options(),) * (len(group.resources) - len(group.options))
     for resource, options in zip(group.resources, said):
         made = render_resource(resource, options)
-        inside.append(made)
-        inside = made
+        types = [each.tag for each in path]
+        if beside and made.tag in types:
+            path = path[:types.index(made.tag)]
+        path[-1].append(made)
+        path.append(made)
     return service
+
+
+def render_service(group: Group) -> ET.Element:
+    """Return the service of a group, its chain of resources as a nesting, as deep as rgmanager can read it."""
+    nested = _chain(group, beside=False)
+    if agents.is_readable(nested):
+        return nested
+    flat = _chain(group, beside=True)
+    return flat if agents.inherited(flat) == agents.inherited(nested) else nested
 
 
 def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:

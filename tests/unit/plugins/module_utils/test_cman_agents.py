@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._cman import agents, conf_xml, rm
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import resource_groups as _groups
+from hypothesis import given, strategies as st
 
 NODES = ["balthasar", "casper"]
 
@@ -39,14 +41,16 @@ def check(*lists: list[dict[str, Any]], shared: list[dict[str, Any]] | None = No
 ADDRESSES = [{"ip": {"address": f"10.0.0.{count}"}} for count in range(1, 31)]
 VOLUMES = [each for count in range(10) for each in
            ({"lvm": {"group": f"vg{count}"}}, mount(f"/dev/vg{count}/lv", f"/srv/{count}"))]
+MANY = [agent(f"x{count}") for count in range(30)]
 FS = mount("/dev/vg/a", "/srv/a")
 EXPORT, CLIENT = agent("nfsexport"), agent("nfsclient", target="*")
+CLIENTS = [named(f"c{count}", CLIENT) for count in range(30)]
 # What is refused, and what the message says.
 REFUSED: list[tuple[str, list[list[dict[str, Any]]], str]] = [
-    ("twenty addresses", [ADDRESSES[:20]], "20 resources, each inside of the one before, are not valid; expected at"),
-    ("ten volumes", [VOLUMES], "20 resources, each inside of the one before"),
-    ("42 agents", [[named(f"x{count}", agent("x")) for count in range(42)]], "at most 17 of these"),
-    ("operations", [[{**each, "options": {"monitor": {"timeout": 5}}} for each in ADDRESSES[:19]]], "at most 18 of"),
+    ("18 different agents", [MANY[:18]], "service g1: the x17 and what follows it is not valid; expected fewer"),
+    ("another mount would be exported", [[mount("/dev/a", "/a", "gfs2"), VOLUMES[0], mount("/dev/b", "/b"), VOLUMES[2],
+                                          named("e", EXPORT), *MANY[:13]]], "service g1: the x12 and what follows it"),
+    ("30 different agents", [MANY], "the x17 and what follows it is not valid"),
     ("agents without a name", [[agent("script", file="/a"), agent("script", file="/b")]],
      "groups, service g1: the name of a script is not valid, it is the same in service g1; expected another name "
      "(options.name): rgmanager drops the second resource"),
@@ -91,9 +95,8 @@ def test_what_rgmanager_would_drop_is_refused(lists: list[list[dict[str, Any]]],
 @pytest.mark.parametrize(
     "lists",
     [
-        [ADDRESSES[:18]],
-        [VOLUMES[:18]],
-        [[{**each, "options": {"monitor": {"timeout": 5}}} for each in ADDRESSES[:18]]],
+        [ADDRESSES], [VOLUMES], [MANY[:17]], [[named(f"x{count}", agent("x")) for count in range(120)]],
+        [[{**each, "options": {"monitor": {"timeout": 5}, "stop": {"timeout": 5}}} for each in VOLUMES]],
         [[named("a", agent("script", file="/a")), named("b", agent("script", file="/b"))]],
         [[named("a", mount("/dev/sda", "/mnt/a_b")), mount("/dev/sdb", "/mnt/a/b")]],
         [[FS, EXPORT, CLIENT, ADDRESSES[0]]],
@@ -106,6 +109,45 @@ def test_what_rgmanager_would_drop_is_refused(lists: list[list[dict[str, Any]]],
 )
 def test_what_rgmanager_runs_passes(lists: list[list[dict[str, Any]]]) -> None:
     assert check(*lists) == []
+
+
+def started(service: ET.Element) -> list[ET.Element]:
+    """Return the resources in the order in which rgmanager starts them: children of one type in theirs, each with all
+    that is inside of it. It stops them the other way round."""
+    for parent in service.iter():
+        assert len({child.tag for child in parent if child.tag != "action"}) < 2, "its order of types would count"
+    return list(agents.resources_in(service))
+
+
+@pytest.mark.parametrize("resources", [
+    ADDRESSES, VOLUMES, [FS, EXPORT, *CLIENTS, *ADDRESSES[:3]], [*VOLUMES, *ADDRESSES[:3], {"service": {"name": "x"}}],
+    [*ADDRESSES[:2], *VOLUMES, *ADDRESSES[2:4], {"service": {"name": "x"}}, {"service": {"name": "y"}}]])
+def test_a_chain_that_is_too_deep_keeps_its_order_beside_each_other(resources: list[dict[str, Any]]) -> None:
+    (group,) = groups(resources)
+    service = rm.render_service(group)
+    assert agents.is_readable(service)
+    assert [conf_xml.canonical(_alone(each)) for each in started(service)] == [
+        conf_xml.canonical(rm.render_resource(resource, options))
+        for resource, options in zip(group.resources, group.options, strict=True)]
+
+
+def _alone(resource: ET.Element) -> ET.Element:
+    return conf_xml.element(resource.tag, list(resource.attrib.items()), resource.findall("action"))
+
+
+def test_a_chain_that_is_not_too_deep_stays_a_nesting() -> None:
+    """Another tree would make rgmanager stop and start what runs."""
+    service = rm.render_service(groups(ADDRESSES[:18])[0])
+    assert all(len(each) <= 1 for each in service.iter())
+    assert len(rm.render_service(groups(ADDRESSES[:19])[0])) == 19
+
+
+@given(st.lists(st.sampled_from([*"abcdefghijklmnopqrs"]), min_size=1, max_size=60))
+def test_what_is_accepted_can_be_read_and_keeps_its_order(tags: list[str]) -> None:
+    (group,) = groups([named(f"r{count}", agent(tag)) for count, tag in enumerate(tags)])
+    service = rm.render_service(group)
+    assert bool(rm.check_groups((group,), NODES, "groups")) == (not agents.is_readable(service))
+    assert [each.get("name") for each in started(service)] == [f"r{count}" for count in range(len(tags))]
 
 
 SHARED_FS = named("data", agent("fs", device="/dev/sda", mountpoint="/srv"))
