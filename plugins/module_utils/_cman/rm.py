@@ -33,6 +33,7 @@ NOT_SHOWN = "(not shown)"
 # Elements whose attributes are no secret. Of others, such as netfs with its options, a diff shows only the name.
 PUBLIC = ("rm", "failoverdomains", "failoverdomain", "failoverdomainnode", "resources", "service", "vm", "action", "ip",
           "drbd", "lvm", "fs", "clusterfs", "script")
+TRUTHS = {"True": "1", "False": "0"}  # agents compare with yes and 1, and take all else for no
 Pairs = List[Tuple[str, Any]]
 
 
@@ -214,7 +215,7 @@ def _leaf(resource: Resource, name: Optional[str]) -> ET.Element:
     if isinstance(resource, _groups.Drbd):
         return element("drbd", [("name", name or resource.resource), ("resource", resource.resource)])
     if isinstance(resource, _groups.Agent):
-        pairs: Pairs = list(resource.parameters)
+        pairs: Pairs = [(key, TRUTHS.get(value, value)) for key, value in resource.parameters]
         if not {"name", "ref"} & set(dict(pairs)) and agents.agent_of(resource.name).key == "name":
             pairs.insert(0, ("name", name or resource.name))
         return element(resource.name, pairs)

@@ -197,6 +197,12 @@ def test_the_agent_adds_the_slashes_of_cifs(device: str, host: str, export: str)
     assert (share.get("host"), share.get("export")) == (host, export)
 
 
+def test_truths_are_numbers() -> None:
+    (group,) = groups([agent("vsftpd", on=True, off=False, text="true")])
+    made = rm.render_service(group).find("vsftpd")
+    assert (made.get("on"), made.get("off"), made.get("text")) == ("1", "0", "true")
+
+
 def test_sap_has_no_name() -> None:
     (group,) = groups([agent("SAPInstance", InstanceName="P01_DVEBMGS00_a")])
     assert conf_xml.render(rm.render_service(group)).count(" name=") == 1  # that of the service
