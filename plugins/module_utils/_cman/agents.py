@@ -106,9 +106,10 @@ def _check_nesting(where: str, service: ET.Element) -> Iterator[str]:
 
 def _paths(parent: ET.Element, path: str, children: Sequence[str]) -> Iterator[Tuple[str, ET.Element]]:
     """Return the XPath of each resource as rgmanager writes it: by its agent where the parent knows that one."""
-    for place, child in enumerate(parent, 1):
+    elements = [each for each in parent if isinstance(each.tag, str)]
+    for place, child in enumerate(elements, 1):
         if child.tag != "action":
-            typed = [each for each in parent if each.tag == child.tag]
+            typed = [each for each in elements if each.tag == child.tag]
             step = "/%s[%d]" % (child.tag, typed.index(child) + 1) if child.tag in children else "/child::*[%d]" % place
             yield path + step, child
             yield from _paths(child, path + step, agent_of(child.tag).children)

@@ -45,7 +45,7 @@ QUORUMD_ELSEWHERE = {name: "rhcs_cman_quorum_disk." + name
 PRIORITIES_OF = {"rr": number(1, 99), "fifo": number(1, 99), "other": number(-20, 19)}
 # Agents that give a node back what fencing took from it. Others switch its power, on which a booting node already is.
 UNFENCING = ("fence_scsi", "fence_mpath", "fence_brocade", "fence_cisco_mds", "fence_ifmib", "fence_sanbox2")
-# What the schema of EL6.0 lacks: attributes of <totem> and <quorumd>, and agents. udpu is there from EL6.2 on.
+# What cman of EL6.0 and its schema lack: attributes of <totem> and <quorumd>, and agents. udpu is there from EL6.2 on.
 AFTER_EL6_0: Dict[str, Tuple[str, ...]] = {
     "totem": ("fail_recv_const", "seqno_unchanged_const", "netmtu", "window_size", "max_messages", "miss_count_const",
               "rrp_problem_count_threshold"),

@@ -73,7 +73,7 @@ class Rgmanager:
             root[list(root).index(manager)] = made
         else:
             root.append(made)
-        faults = rm.check_manager(made, [group.name for group in self.groups])
+        faults = rm.check_manager(made, [group.name for group in self.groups if group.resources])
         if faults:
             raise HaError("\n".join(faults))
         actions: List[Any] = []

@@ -131,7 +131,7 @@ def _stops(host: Host) -> Tuple[str, ...]:
 
 def _described(settings: Settings) -> List[str]:
     """Return the names of the services that the variables describe, and SHARED where they describe shared resources."""
-    services = [group["name"] for group in settings.get("rhcs_cman_groups") or []]
+    services = [group["name"] for group in settings.get("rhcs_cman_groups") or [] if group.get("resources")]
     return services + ([agents.SHARED] if settings.get("rhcs_cman_resources") else [])
 
 

@@ -132,7 +132,7 @@ def _check_filesystem(where: str, resource: _groups.Filesystem) -> Iterator[str]
     remote = not device.startswith("/") and ":/" in device
     if fstype in NETWORK_FILESYSTEMS and not remote and not (fstype == "cifs" and CIFS.match(device)):
         yield "%s.device: %r is not valid; expected SERVER:/EXPORT for %s" % (where, device, fstype)
-    elif fstype == "cifs" and not share_of(resource)[1].strip("/"):
+    elif fstype == "cifs" and not share_of(resource)[1]:
         yield "%s.device: %r is not valid; expected SERVER:/SHARE for cifs" % (where, device)
     elif remote and fstype not in NETWORK_FILESYSTEMS:
         yield "%s.fstype: %r is not valid; expected one of %s for %s" % (
@@ -182,7 +182,7 @@ def share_of(resource: _groups.Filesystem) -> Tuple[str, str]:
     """Return the server and the export of a network filesystem. For cifs the agent adds the slashes."""
     if resource.fstype == "cifs":
         host, _slash, export = resource.device.replace(":/", "/", 1).lstrip("/").partition("/")
-        return host, export
+        return host, export.lstrip("/")
     host, _colon, export = resource.device.partition(":")
     return host, export
 

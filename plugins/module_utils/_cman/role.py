@@ -101,7 +101,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     plans = {name: _plan_host(name, hosts[name], steps, chosen) for name in hosts}
     return dict(
         plans[node], refusals=list(hosts[node].refusals) + list(steps.refusals),
-        advice=rules.warn_cluster(cluster), differences=list(steps.changes),
+        advice=rules.warn_cluster(cluster, release), differences=list(steps.changes),
         text=steps.text, version=steps.version, through=steps.through,
         stops=sorted({name for names in steps.stop.values() for name in names}), release=release,
         validator=VALIDATORS[release], runs=seen[node]["status"].get("rc") == 0, members=len(cluster.nodes),

@@ -280,7 +280,7 @@ def check_minor(cluster: Cluster, settings: Settings, minor: int) -> Iterator[st
                 for index, each in enumerate(shared) if each.tag in later["agents"])
 
 
-def warn_cluster(cluster: Cluster) -> List[str]:
+def warn_cluster(cluster: Cluster, release: str) -> List[str]:
     """Return a warning for each setting that works and that the vendor advises against."""
     warnings = []
     delay = dict(cluster.fence_daemon).get("post_fail_delay", "0")
@@ -294,7 +294,7 @@ def warn_cluster(cluster: Cluster) -> List[str]:
     agents = {device.name: device.agent for device in cluster.fence_devices}
     keyless = [node.name for node in cluster.nodes if not node.unfence and any(
         agents[use.device] in cman_words.REGISTERING for level in node.fencing for use in level.devices)]
-    if keyless:
+    if keyless and release == "el6":
         warnings.append("rhcs_cman_nodes: %s without unfence; expected it with %s, which fence by a key that unfencing "
                         "registers" % (", ".join(keyless), " and ".join(cman_words.REGISTERING)))
     return warnings

@@ -24,7 +24,6 @@ _PROLOG = "<?xml"
 _SILENT = "states unavailable"  # rgmanager runs somewhere, and did not report
 _ELEMENT = re.compile(r"<(cluster|quorum|node|group)\s(.*?)/>\s*(?=<)", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(\w+)="(.*?)"(?=\s+\w+="|\s*\Z)', re.DOTALL)
-
 _MEMBER = re.compile(r"([0-9]+) (\S) (.+?)(?: ([0-9]+))?\s*\Z")  # a label of the quorum disk may have blanks
 
 

@@ -178,6 +178,16 @@ def test_shared_resources_are_checked_as_those_of_groups(resource: dict[str, Any
         rm.parse_shared([resource], "resources")
 
 
+def test_a_configuration_as_it_is_can_be_checked_too() -> None:
+    service = conf_xml.parse_conf("""<cluster config_version="1" name="x"><service name="nfs"><!-- ours -->
+      <clusterfs ref="gfs"><nfsexport ref="exports"><nfsclient ref="lan"/></nfsexport></clusterfs>
+      <ip address="192.0.2.60"><!-- theirs --><nfsclient name="a"/></ip></service></cluster>""").find("service")
+    assert agents.check_service("cluster.conf", service) == [
+        "cluster.conf, service nfs: the nfsclient has no target; expected one, rgmanager drops the resource without",
+        "cluster.conf, service nfs: nfsclient after ip is not valid; expected it after a resource that may have one "
+        "inside of it, such as a filesystem for nfsexport: rgmanager drops it and all that follows"]
+
+
 def test_what_others_have_in_common_is_none_of_the_users() -> None:
     manager = conf_xml.parse_conf("""<cluster config_version="1" name="x"><rm><resources/>
       <service name="a"><script name="x" file="/x"/></service><service name="b"><script name="x" file="/y"/></service>
@@ -189,7 +199,8 @@ def test_what_others_have_in_common_is_none_of_the_users() -> None:
 
 @pytest.mark.parametrize(
     ("device", "host", "export"),
-    [("nas:/share", "nas", "share"), ("//nas/share/part", "nas", "share/part"), ("nas:/a/b", "nas", "a/b")],
+    [("nas:/share", "nas", "share"), ("//nas/share/part", "nas", "share/part"), ("nas:/a/b", "nas", "a/b"),
+     ("nas://share", "nas", "share")],
 )
 def test_the_agent_adds_the_slashes_of_cifs(device: str, host: str, export: str) -> None:
     (group,) = groups([mount(device, "/mnt", "cifs")])

@@ -425,6 +425,8 @@ DEVICE = {"devices": [{"device": "ipmi_casper"}]}
     ({"fence_daemon": {"post_fail_delay": 5}}, ["post_fail_delay: 5; each recovery waits", "single"]),
     ({"fence_devices.1.agent": "fence_scsi"}, ["single fence level", "casper.localdomain without unfence"])])
 def test_what_the_vendor_advises_against_is_a_warning(magi, changes, warnings):
-    found = settings.warn_cluster(model.parse_cluster(magi(changes), model.CMAN))
+    cluster = model.parse_cluster(magi(changes), model.CMAN)
+    found = settings.warn_cluster(cluster, "el6")
     assert len(found) == len(warnings)
+    assert settings.warn_cluster(cluster, "el5") == [text for text in found if "without unfence" not in text]
     assert all(re.search(pattern, text) for pattern, text in zip(warnings, found, strict=True))
