@@ -102,7 +102,8 @@ def check_extra(where: str, given: Any) -> List[str]:
         elif not isinstance(attributes, dict):
             faults.append("%s: %r is not valid; expected a mapping of attributes" % (place, attributes))
         else:
-            faults += check_words(place, [(key, as_text(value)) for key, value in attributes.items()], EXTRA[name], {})
+            faults += check_words(place, [
+                (key, as_text(value)) for key, value in attributes.items() if value is not None], EXTRA[name], {})
     return faults
 
 
@@ -116,6 +117,8 @@ def check_logging(where: str, given: Dict[str, Any]) -> List[str]:
     return faults
 
 
-def as_text(value: Any) -> str:
-    """Return a value as cluster.conf has it: a truth is 1 or 0."""
-    return str(int(value)) if isinstance(value, bool) else str(value)
+def as_text(value: Any) -> Any:
+    """Return a value as cluster.conf has it: a truth is 1 or 0. What cannot be in it stays as it is, to be refused."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value) if isinstance(value, (int, float)) else value

@@ -230,7 +230,7 @@ def _check_others(cluster: Cluster, settings: Settings, release: str) -> Iterato
     """Check what is written unchanged."""
     given: Dict[str, Any] = {name: value for name, value in (settings.get("rhcs_cman_cman") or {}).items()
                              if value is not None}
-    pairs: List[Tuple[str, str]] = [(name, cman_words.as_text(value)) for name, value in given.items()]
+    pairs: List[Tuple[str, Any]] = [(name, cman_words.as_text(value)) for name, value in given.items()]
     yield from cman_words.check_words("rhcs_cman_cman", pairs, cman_words.CMAN, cman_words.CMAN_ELSEWHERE)
     yield from cman_words.check_words("rhcs_cman_rm", cluster.rm, cman_words.RM, {})
     yield from cman_words.check_extra("rhcs_cman_extra", settings.get("rhcs_cman_extra") or {})
