@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The check of all plans (conftest.py) finds the values, and refuses what is no boolean."""
+"""The check of all plans (in conftest.py) finds the values, and refuses what is no boolean."""
 from __future__ import annotations
 
 import plan_conditions
