@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment host test-time lab test lint units sanity molecule clusters chaos kills bench clean
+.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -45,6 +45,9 @@ units: test-environment ## Run the unit tests; no machine needed
 
 sanity: test-environment ## Build the collection and run ansible-test sanity on what was built
 	$(VENV)/python tests/run_sanity.py
+
+matrix: test-environment ## Use the installed collection with each supported release of ansible-core: make matrix [RELEASES='2.16 2.18']
+	$(VENV)/python tests/run_matrix.py $(RELEASES)
 
 molecule: host test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp

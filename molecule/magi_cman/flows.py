@@ -107,6 +107,12 @@ def keep(flows: Flows, name: str, figures: dict[str, Any]) -> None:
     print(f"{name}: code {figures['code']}, changed {figures['changed']}", flush=True)
 
 
+def other_disk() -> dict[str, Any]:
+    """Return the inventory's quorum disk with another label."""
+    declared: dict[str, Any] = inventory_of(NODES[0], INVENTORY)["rhcs_cman_quorum_disk"]
+    return {**declared, "label": "other"}
+
+
 def groups_with(script: str) -> list[dict[str, Any]]:
     """Return the inventory's groups, and one more."""
     declared: list[dict[str, Any]] = inventory_of(NODES[0], INVENTORY)["rhcs_cman_groups"]
@@ -121,7 +127,7 @@ def start(release: str) -> Flows:
     keep(flows, "again", run_role(release))
     more = groups_with("second")
     keep(flows, "propagate", run_role(release, groups=more))
-    keep(flows, "refuse", run_role(release, groups=more, quorum_disk={"label": "other", "interval": 3, "tko": 20}))
+    keep(flows, "refuse", run_role(release, groups=more, quorum_disk=other_disk()))
     fail("cman_tool status", 1, err="cman_tool: Cannot open connection to cman: permission denied\n", node=NODES[1])
     keep(flows, "strange_status", run_role(release, groups=more))
     fail("cman_tool status", 0, node=NODES[1])
@@ -130,8 +136,8 @@ def start(release: str) -> Flows:
 
 def finish(release: str, flows: Flows) -> None:
     """Allow an outage; then let the start fail."""
-    more, disk = groups_with("second"), {"label": "other", "interval": 3, "tko": 20}
-    keep(flows, "outage", run_role(release, groups=more, quorum_disk=disk, allow_outage=True))
+    more = groups_with("second")
+    keep(flows, "outage", run_role(release, groups=more, quorum_disk=other_disk(), allow_outage=True))
     reset(release)
     output = "   Waiting for quorum... Timed-out waiting for cluster\n[FAILED]\n"
     fail("service cman start", 1, out=output, node=NODES[2])

@@ -77,6 +77,9 @@ options:
       - pacemaker has no V(drbd) inside of a group, and its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
         C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
         V(everywhere).
+      - rgmanager drops resources of one agent that have the same name (V(options.name), else one that is made of the
+        mount point, volume, service or agent), mount point, device, init script or address, that lack an attribute, or
+        that are inside of an agent which forbids them. They are refused.
       - V(domain) is the name of a group's failover domain with rgmanager, else that of the group. It has no meaning for
         heartbeat and pacemaker.
     type: list

@@ -14,6 +14,7 @@ from .._core.schema import LINE, NODE_NAME, TRUTH, Field, choice, number, text
 
 ANY = number(0)
 FILE = text(re.compile(r"/\S+\Z"), "an absolute path")
+WORD = text(re.compile(r"\S+"), "a text without blanks")
 SWITCH = choice("0", "1")
 FACILITIES = choice("auth", "authpriv", "cron", "daemon", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
                     *("local%d" % count for count in range(8)))
@@ -35,11 +36,21 @@ CMAN_ELSEWHERE = {"two_node": "rhcs_cman_two_node", "expected_votes": "rhcs_cman
                   "port": "rhcs_cman_multicast.port", "nodename": "nothing: each node finds its own name"}
 QUORUMD: Dict[str, Field] = dict(
     {name: SWITCH for name in ("reboot", "use_uptime", "stop_cman", "paranoid", "allow_kill", "master_wins")},
-    cman_label=LINE, status_file=FILE, scheduler=choice("rr", "fifo", "other"), priority=number(-20, 99),
+    cman_label=WORD, scheduler=choice("rr", "fifo", "other"), priority=number(-20, 99),
     tko_up=number(1), upgrade_wait=number(1), max_error_cycles=ANY, io_timeout=SWITCH)
 QUORUMD_EL5 = dict(QUORUMD, log_level=LEVEL, log_facility=FACILITIES, master_wait=number(1))
 QUORUMD_ELSEWHERE = {name: "rhcs_cman_quorum_disk." + name
                      for name in ("interval", "tko", "votes", "min_score", "label", "device")}
+# Schedulers of qdiskd, and the priorities that each of them has.
+PRIORITIES_OF = {"rr": number(1, 99), "fifo": number(1, 99), "other": number(-20, 19)}
+# Agents that give a node back what fencing took from it. Others switch its power, on which a booting node already is.
+UNFENCING = ("fence_scsi", "fence_mpath", "fence_brocade", "fence_cisco_mds", "fence_ifmib", "fence_sanbox2")
+# What cman of EL6.0 and its schema lack: attributes of <totem> and <quorumd>, and agents. udpu is there from EL6.2 on.
+AFTER_EL6_0: Dict[str, Tuple[str, ...]] = {
+    "totem": ("fail_recv_const", "seqno_unchanged_const", "netmtu", "window_size", "max_messages", "miss_count_const",
+              "rrp_problem_count_threshold"),
+    "quorumd": ("tko_up", "upgrade_wait"), "agents": ("tomcat-6", "nfsserver")}
+REGISTERING = ("fence_scsi", "fence_mpath")  # they fence by a key that unfencing has registered
 FENCE_DAEMON: Dict[str, Field] = {
     "post_join_delay": number(-1), "post_fail_delay": ANY, "clean_start": SWITCH, "skip_undefined": SWITCH,
     "override_path": FILE, "override_time": number(1)}
@@ -91,7 +102,8 @@ def check_extra(where: str, given: Any) -> List[str]:
         elif not isinstance(attributes, dict):
             faults.append("%s: %r is not valid; expected a mapping of attributes" % (place, attributes))
         else:
-            faults += check_words(place, [(key, as_text(value)) for key, value in attributes.items()], EXTRA[name], {})
+            faults += check_words(place, [
+                (key, as_text(value)) for key, value in attributes.items() if value is not None], EXTRA[name], {})
     return faults
 
 
@@ -105,6 +117,8 @@ def check_logging(where: str, given: Dict[str, Any]) -> List[str]:
     return faults
 
 
-def as_text(value: Any) -> str:
-    """Return a value as cluster.conf has it: a truth is 1 or 0."""
-    return str(int(value)) if isinstance(value, bool) else str(value)
+def as_text(value: Any) -> Any:
+    """Return a value as cluster.conf has it: a truth is 1 or 0. What cannot be in it stays as it is, to be refused."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value) if isinstance(value, (int, float)) else value

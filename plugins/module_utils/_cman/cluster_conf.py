@@ -45,13 +45,19 @@ def _cman(cluster: Cluster, settings: Settings) -> ET.Element:
     return element("cman", attributes, multicast if cluster.multicast.address or cluster.multicast.ttl else [])
 
 
-def _quorumd(cluster: Cluster, disk: QuorumDisk) -> ET.Element:
+def _disk_options(cluster: Cluster, disk: QuorumDisk, release: str) -> Dict[str, str]:
+    """Return the further options. With votes in the file, EL6's qdiskd no longer chooses master_wins by itself."""
+    alone = release == "el6" and len(cluster.nodes) == 2 and not disk.heuristics
+    return dict({"master_wins": "1"} if alone else {}, **dict(disk.options))
+
+
+def _quorumd(cluster: Cluster, disk: QuorumDisk, release: str) -> ET.Element:
     # votes are always written: what is meant when they are not differs between releases
     attributes = [("interval", disk.interval), ("tko", disk.tko), ("votes", cman_votes.votes_of(cluster).disk),
                   ("min_score", disk.min_score), ("label", disk.label),
                   ("device", None if disk.label else disk.device)]
     heuristics = [element("heuristic", list(zip(heuristic._fields, heuristic))) for heuristic in disk.heuristics]
-    return element("quorumd", attributes + sorted(disk.options), heuristics)
+    return element("quorumd", attributes + sorted(_disk_options(cluster, disk, release).items()), heuristics)
 
 
 def _devices(uses: Sequence[DeviceUse]) -> List[ET.Element]:
@@ -80,9 +86,10 @@ def elements_of(cluster: Cluster, settings: Settings) -> Dict[str, Optional[ET.E
 
     Of what is not in the answer nothing is said: it stays as the file has it.
     """
+    disk = cluster.quorum_disk
     found: Dict[str, Optional[ET.Element]] = {
         "cman": _cman(cluster, settings),
-        "quorumd": _quorumd(cluster, cluster.quorum_disk) if cluster.quorum_disk else None,
+        "quorumd": _quorumd(cluster, disk, settings["rhcs_cman_release"]) if disk else None,
         "clusternodes": element("clusternodes", [], [_node(node) for node in cluster.nodes]),
         "fencedevices": element("fencedevices", [], [
             element("fencedevice", (("name", device.name), ("agent", device.agent)) + device.options)

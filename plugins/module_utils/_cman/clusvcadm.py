@@ -5,12 +5,12 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
-import xml.etree.ElementTree as ET
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.plan import HaError
+from .._model.cluster_state import number
 from .._model.resource_groups import Group
-from . import rm
+from . import rm, state as clustat
 
 MOVING = ("starting", "stopping", "checking", "recoverable", "recovering", "migrating", "uninitialized")
 FROZEN = 1          # bit of a service's flags
@@ -61,26 +61,31 @@ class Operation(NamedTuple):
 
 def parse_clustat(out: str) -> View:
     """Read ``clustat -x``. Text may stand before the XML: what went wrong on the way."""
-    said, start, text = out.partition("<?xml")
     try:
-        root = ET.fromstring(start + text)
-        quorum = root.find("quorum")
-        nodes = {str(node.get("name")): node.get("state") == "1" and node.get("rgmanager") == "1"
-                 for node in root.iter("node") if node.get("qdisk") != "1" and int(str(node.get("nodeid")), 16)}
-        groups = root.find("groups")
-        services = None if groups is None else {
-            str(each.get("name")): _service(each) for each in groups.iter("group")}
-    except (ET.ParseError, ValueError) as error:
+        listing = clustat.parse_clustat(out)
+        if listing is None:
+            raise ServiceError("it printed nothing")
+        nodes = {node.get("name", ""): node.get("state") == "1" and node.get("rgmanager") == "1"
+                 for node in listing.nodes if node.get("qdisk") != "1" and _whole("nodeid", node.get("nodeid"))}
+        services = None if listing.groups is None else {each.get("name", ""): _service(each) for each in listing.groups}
+    except HaError as error:
         raise ServiceError("clustat -x: printed %r, which cannot be read (%s); expected its XML" % (out[:80], error))
-    return View(quorum is not None and quorum.get("quorate") == "1", nodes, services, said.strip())
+    return View(listing.quorum.get("quorate") == "1", nodes, services, listing.said)
 
 
-def _service(group: ET.Element) -> Service:
-    state = str(group.get("state_str"))
+def _whole(name: str, word: Optional[str]) -> int:
+    value = number(word)
+    if value is None:
+        raise ServiceError("%s is not a number" % name)
+    return value
+
+
+def _service(group: Dict[str, str]) -> Service:
+    state = group.get("state_str", "")
     started = state in ("started", "starting", "stopping", "migrating", "checking")
     owner = group.get("owner" if started else "last_owner")
     return Service(state, None if owner in (None, "none", "unknown") else owner,
-                   bool(int(group.get("flags") or "0") & FROZEN))
+                   bool(_whole("flags", group.get("flags") or "0") & FROZEN))
 
 
 def is_moving(view: View, groups: Sequence[Group]) -> bool:

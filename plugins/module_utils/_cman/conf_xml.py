@@ -5,6 +5,7 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import re
 import xml.etree.ElementTree as ET
 from typing import Any, List, Sequence, Tuple
 
@@ -61,7 +62,7 @@ def parse_conf(text: str) -> ET.Element:
 def version_of(root: ET.Element) -> int:
     """Return the configuration's version."""
     version = root.get("config_version", "")
-    if not version.isdigit() or not int(version):
+    if not re.match(r"[0-9]+\Z", version) or not int(version):
         raise ClusterConfError("%s: config_version is %r; expected a whole number, 1 or more" % (PATH, version))
     return int(version)
 

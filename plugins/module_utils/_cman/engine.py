@@ -73,7 +73,7 @@ class Rgmanager:
             root[list(root).index(manager)] = made
         else:
             root.append(made)
-        faults = rm.check_references(made)
+        faults = rm.check_manager(made, [group.name for group in self.groups if group.resources])
         if faults:
             raise HaError("\n".join(faults))
         actions: List[Any] = []
@@ -132,7 +132,7 @@ class Rgmanager:
     def describe(self, state: State) -> str:
         """Return what the diff shows: the part of the configuration that is rgmanager's, and the services' states."""
         manager = conf_xml.parse_conf(state.text).find("rm")
-        lines = [] if manager is None else conf_xml.render(manager).split("\n")[1:-1]
+        lines = [] if manager is None else conf_xml.render(rm.without_secrets(manager)).split("\n")[1:-1]
         services = (state.view.services if state.view else None) or {}
         mine = ["service:" + group.name for group in self.groups]
         return "".join(line + "\n" for line in lines + [

@@ -35,6 +35,11 @@ def _faults(cluster: Cluster) -> Iterator[str]:
     if disk and disk.heuristics and not cluster.quorum_device:
         yield ("rhcs_cman_quorum_disk.heuristics: a list is not valid; expected rhcs_cman_arbiter, the quorum device "
                "that runs them, or no heuristics")
+    for name, owner in (("quorum_disk", disk), ("arbiter", cluster.quorum_device)):
+        for place, heuristic in enumerate(owner.heuristics if owner else ()):
+            if "{" in heuristic.program or "}" in heuristic.program:
+                yield ("rhcs_cman_%s.heuristics[%d].program: '%s' is not valid; expected no braces: in corosync.conf "
+                       "they begin and end sections" % (name, place, heuristic.program))
 
 
 def pacemaker_variables(settings: Mapping[str, Any]) -> Dict[str, Any]:

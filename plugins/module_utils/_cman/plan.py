@@ -8,7 +8,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the role 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._model.cluster import Cluster, Settings
-from . import cluster_conf, conf_changes as cman_changes, conf_xml, host as cman_host, rm, tools
+from . import agents, cluster_conf, conf_changes as cman_changes, conf_xml, host as cman_host, rm, tools
 
 # Each step is done on all nodes before the next one. What stands between cman and rgmanager belongs to others; it is
 # started only where it is to start at boot.
@@ -129,6 +129,12 @@ def _stops(host: Host) -> Tuple[str, ...]:
     return tuple(name for name in STOP_ORDER if runs.get(name))
 
 
+def _described(settings: Settings) -> List[str]:
+    """Return the names of the services that the variables describe, and SHARED where they describe shared resources."""
+    services = [group["name"] for group in settings.get("rhcs_cman_groups") or [] if group.get("resources")]
+    return services + ([agents.SHARED] if settings.get("rhcs_cman_resources") else [])
+
+
 def plan_cluster(cluster: Cluster, hosts: List[Host], settings: Settings) -> Steps:
     """Plan how all nodes get the configuration that the variables describe."""
     best, doubts = _newest(hosts)
@@ -144,7 +150,7 @@ def plan_cluster(cluster: Cluster, hosts: List[Host], settings: Settings) -> Ste
     faults = doubts + _check_running(cluster, hosts, best, desired.changed, release)
     faults += _check_outage(changes, running, settings)
     manager = new.find("rm")
-    faults += rm.check_references(manager) if manager is not None else []
+    faults += rm.check_manager(manager, _described(settings)) if manager is not None else []
     outage = bool(running) and any(change.stop for change in changes) and settings["rhcs_cman_allow_outage"]
     different = [host for host in hosts if not host.text or _version(host) != desired.version
                  or not conf_xml.same(host.text, desired.text)]

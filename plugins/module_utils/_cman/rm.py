@@ -3,25 +3,37 @@
 """Resource groups as rgmanager has them: the element <rm> of cluster.conf with failover domains and service trees.
 
 A chain of resources is a nesting: what starts later stands inside of what starts earlier, and stops before it. Order
-beside each other would follow rgmanager's own order of types, whatever the file says.
+beside each other would follow rgmanager's own order of types, whatever the file says; only those of one type keep
+theirs. Where a nesting is too deep for rgmanager, a resource stands beside an earlier one of its type, after all that
+is inside of that one.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import copy
+import re
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .._core import schema
 from .._model import resource_groups as _groups
 from .._model.resource_groups import Group, Options, Resource
+from . import agents
+from .agents import name_of
 from .conf_xml import canonical, element
 
 LONGEST_SERVICE = 55   # bytes: 63 are kept of "service:NAME"
 MOST_NODES = 100       # priorities of a failover domain are 1 to 100
 CLUSTER_FILESYSTEMS = ("gfs", "gfs2")
 NETWORK_FILESYSTEMS = ("nfs", "nfs4", "cifs")
+XML_NAME = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._-]*\Z")
+CIFS = re.compile(r"//[^/]+/[^/]+")
 SERVICES = ("service", "vm")
+NOT_SHOWN = "(not shown)"
+# Elements whose attributes are no secret. Of others, such as netfs with its options, a diff shows only the name.
+PUBLIC = ("rm", "failoverdomains", "failoverdomain", "failoverdomainnode", "resources", "service", "vm", "action", "ip",
+          "drbd", "lvm", "fs", "clusterfs", "script")
+TRUTHS = {"True": "1", "False": "0"}  # agents compare with yes and 1, and take all else for no
 Pairs = List[Tuple[str, Any]]
 
 
@@ -53,7 +65,21 @@ def check_groups(groups: Sequence[Group], nodes: Sequence[str], name: str,
             spot = "%s.resources[%d]" % (where, place)
             faults += _check_resource(spot, resource)
             faults += _check_reference(spot, resource, shared)
-    return faults + list(_check_domains(groups, nodes, name))
+    faults += _check_domains(groups, nodes, name)
+    return faults or _check_services(groups, name, shared)
+
+
+def _check_services(groups: Sequence[Group], name: str, shared: Sequence[ET.Element]) -> List[str]:
+    """Return a message for each resource that rgmanager would drop; what it can be described as is right."""
+    services = [render_service(group) for group in groups if group.state != "absent" and group.resources]
+    faults = [fault for service in services for fault in agents.check_service(name, service)]
+    return faults + agents.check_unique(name, shared, services, [group.name for group in groups])
+
+
+def check_shared(shared: Sequence[ET.Element], name: str) -> List[str]:
+    """Return a message for each of the resources that groups refer to that rgmanager would drop."""
+    return [fault for each in shared for fault in agents.check_required(name, each)] \
+        + agents.check_unique(name, shared, (), [agents.SHARED])
 
 
 def _check_group(where: str, group: Group, nodes: Sequence[str]) -> Iterator[str]:
@@ -88,15 +114,29 @@ def _check_resource(where: str, resource: Resource) -> Iterator[str]:
     if isinstance(resource, _groups.Ip) and resource.nic:
         yield ("%s.ip.nic: %r; expected none, rgmanager takes the interface that has an address of the same network"
                % (where, resource.nic))
-    if isinstance(resource, _groups.Filesystem) and resource.fstype in NETWORK_FILESYSTEMS \
-            and ":/" not in resource.device:
-        yield "%s.filesystem.device: %r; expected SERVER:/EXPORT for %s" % (where, resource.device, resource.fstype)
+    if isinstance(resource, _groups.Filesystem):
+        yield from _check_filesystem(where + ".filesystem", resource)
     if isinstance(resource, _groups.Agent):
-        if ":" in resource.name or resource.name in SERVICES:
+        if not XML_NAME.match(resource.name) or resource.name in SERVICES:
             yield ("%s.agent.name: %r is no agent of rgmanager; expected the name of one in /usr/share/cluster without "
                    ".sh, such as fs or script" % (where, resource.name))
+        if not all(XML_NAME.match(name) for name, _value in resource.parameters):
+            yield ("%s.agent.parameters: a name is not valid; expected names of letters, digits, '.', '_' and '-' that "
+                   "begin with a letter or '_'" % where)
         if resource.arguments:
             yield "%s.agent.arguments: expected none, agents of rgmanager take parameters" % where
+
+
+def _check_filesystem(where: str, resource: _groups.Filesystem) -> Iterator[str]:
+    device, fstype = resource.device, resource.fstype
+    remote = not device.startswith("/") and ":/" in device
+    if fstype in NETWORK_FILESYSTEMS and not remote and not (fstype == "cifs" and CIFS.match(device)):
+        yield "%s.device: %r is not valid; expected SERVER:/EXPORT for %s" % (where, device, fstype)
+    elif fstype == "cifs" and not share_of(resource)[1]:
+        yield "%s.device: %r is not valid; expected SERVER:/SHARE for cifs" % (where, device)
+    elif remote and fstype not in NETWORK_FILESYSTEMS:
+        yield "%s.fstype: %r is not valid; expected one of %s for %s" % (
+            where, fstype, ", ".join(NETWORK_FILESYSTEMS), device)
 
 
 def _check_reference(where: str, resource: Resource, shared: Sequence[ET.Element]) -> Iterator[str]:
@@ -128,11 +168,6 @@ def _check_domains(groups: Sequence[Group], nodes: Sequence[str], name: str) -> 
 
 # --- elements -------------------------------------------------------------------------------------------------------
 
-def name_of(resource: ET.Element) -> str:
-    """Return what a resource is called in its type: its name, and an address for ip."""
-    return str(resource.get("address" if resource.tag == "ip" else "name"))
-
-
 def render_domain(group: Group, nodes: Sequence[str]) -> ET.Element:
     """Return the failover domain of a group: its nodes in order, and whether it may leave them and comes back."""
     step = 10 if len(group.nodes) * 10 <= MOST_NODES else 1
@@ -143,10 +178,19 @@ def render_domain(group: Group, nodes: Sequence[str]) -> ET.Element:
                                       ("ordered", True), ("nofailback", group.failback is False)], members)
 
 
+def share_of(resource: _groups.Filesystem) -> Tuple[str, str]:
+    """Return the server and the export of a network filesystem. For cifs the agent adds the slashes."""
+    if resource.fstype == "cifs":
+        host, _slash, export = resource.device.replace(":/", "/", 1).lstrip("/").partition("/")
+        return host, export.lstrip("/")
+    host, _colon, export = resource.device.partition(":")
+    return host, export
+
+
 def _filesystem(resource: _groups.Filesystem, name: Optional[str]) -> ET.Element:
     label = name or resource.mountpoint.strip("/").replace("/", "_") or "root"
     if resource.fstype in NETWORK_FILESYSTEMS:
-        host, _colon, export = resource.device.partition(":")
+        host, export = share_of(resource)
         return element("netfs", [("name", label), ("host", host), ("export", export),
                                  ("mountpoint", resource.mountpoint), ("fstype", resource.fstype),
                                  ("options", resource.options or ""), ("force_unmount", 1)])
@@ -171,8 +215,8 @@ def _leaf(resource: Resource, name: Optional[str]) -> ET.Element:
     if isinstance(resource, _groups.Drbd):
         return element("drbd", [("name", name or resource.resource), ("resource", resource.resource)])
     if isinstance(resource, _groups.Agent):
-        pairs: Pairs = list(resource.parameters)
-        if not {"name", "ref"} & set(dict(pairs)) and resource.name != "ip":
+        pairs: Pairs = [(key, TRUTHS.get(value, value)) for key, value in resource.parameters]
+        if not {"name", "ref"} & set(dict(pairs)) and agents.agent_of(resource.name).key == "name":
             pairs.insert(0, ("name", name or resource.name))
         return element(resource.name, pairs)
     service = str(resource[0])
@@ -199,18 +243,30 @@ def render_resource(resource: Resource, said: Options) -> ET.Element:
     return made
 
 
-def render_service(group: Group) -> ET.Element:
-    """Return the service of a group, its chain of resources as a nesting."""
+def _chain(group: Group, beside: bool) -> ET.Element:
+    """Return the service of a group. ``beside``: resources of one type stand beside each other."""
     service = element("service", [
         ("name", group.name), ("autostart", group.autostart is not False), ("domain", domain_of(group)),
         ("recovery", group.recovery), ("max_restarts", group.restarts), ("restart_expire_time", group.restart_window)])
-    inside = service
+    path = [service]
     said = tuple(group.options) + (Options(),) * (len(group.resources) - len(group.options))
     for resource, options in zip(group.resources, said):
         made = render_resource(resource, options)
-        inside.append(made)
-        inside = made
+        types = [each.tag for each in path]
+        if beside and made.tag in types:
+            path = path[:types.index(made.tag)]
+        path[-1].append(made)
+        path.append(made)
     return service
+
+
+def render_service(group: Group) -> ET.Element:
+    """Return the service of a group, its chain of resources as a nesting, as deep as rgmanager can read it."""
+    nested = _chain(group, beside=False)
+    if agents.is_readable(nested):
+        return nested
+    flat = _chain(group, beside=True)
+    return flat if agents.inherited(flat) == agents.inherited(nested) else nested
 
 
 def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
@@ -218,7 +274,24 @@ def parse_shared(raw: Any, name: str) -> Tuple[ET.Element, ...]:
     if not raw:
         return ()
     found = schema.parse(_groups.RESOURCES, raw, name, _groups.GroupError)
+    faults = [fault for place, (resource, _options) in enumerate(found)
+              for fault in _check_resource("%s[%d]" % (name, place), resource)]
+    if faults:
+        raise _groups.GroupError("\n".join(faults))
     return tuple(render_resource(resource, options) for resource, options in found)
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+def without_secrets(manager: ET.Element) -> ET.Element:
+    """Return <rm> as a diff may show it, without the parameters of agents."""
+    made = copy.deepcopy(manager)
+    for each in made.iter():
+        shown = each.attrib if each.tag in PUBLIC else ("ref", agents.agent_of(str(each.tag)).key)
+        for name in each.attrib:
+            if name not in shown:
+                each.set(name, NOT_SHOWN)
+    return made
 
 
 # --- the desired <rm> ----------------------------------------------------------------------------------------------
@@ -270,7 +343,14 @@ def merge_rm(manager: Optional[ET.Element], groups: Sequence[Group], nodes: Sequ
     return made
 
 
-def check_references(manager: ET.Element) -> List[str]:
+def check_manager(manager: ET.Element, declared: Sequence[str]) -> List[str]:
+    """Return a message for each fault of the whole <rm>; ``declared``: as agents.check_unique() takes it."""
+    return _check_references(manager) + agents.check_unique(
+        "cluster.conf", [each for part in manager.findall("resources") for each in agents.resources_in(part)],
+        [each for each in manager if each.tag in SERVICES], declared)
+
+
+def _check_references(manager: ET.Element) -> List[str]:
     """Return one sentence for each service whose domain, and each reference whose resource, is not there."""
     domains = [each.get("name") for each in manager.iter("failoverdomain")]
     resources = {(each.tag, name_of(each)) for part in manager.findall("resources") for each in part}

@@ -4,7 +4,8 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Any, Dict, List, Mapping, Sequence
+import re
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .._core.plan import HaError
 from .._core.schema import fault
@@ -64,11 +65,17 @@ def release_of(settings: Mapping[str, Any], system: Mapping[str, str]) -> str:
         (system["os_family"], system["distribution_major_version"]), "auto")
 
 
+def minor_of(system: Mapping[str, str]) -> Optional[int]:
+    """Return the minor release of EL6; None on other systems, and where it is not known."""
+    match = re.match(r"6\.([0-9]+)", system.get("distribution_version", ""))
+    return int(match.group(1)) if match and system["os_family"] == "RedHat" else None
+
+
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return the changes of one node. The text of cluster.conf in it holds passwords.
 
     changes: a sentence for each; any_changes: at least one host has some; differences: of the configuration;
-    refusals: why nothing may be changed.
+    refusals: why nothing may be changed; advice: what the vendor advises against.
     host: the steps that prepare the host. text, version: of cluster.conf, write: it is written here as a file,
     through: the host that tells the others, running: cman runs here and then has to use that version.
     stop, start: services of this host, stops: of any host. validator: the command that checks cluster.conf.
@@ -79,7 +86,9 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     chosen = dict(settings, rhcs_cman_release=release)
     try:
         cluster = parse_cluster(chosen, ROLE)
-        faults = rules.check_cluster(cluster, chosen)
+        faults, minor = rules.check_cluster(cluster, chosen), minor_of(facts[node]["os"])
+        if not faults and minor is not None:
+            faults = list(rules.check_minor(cluster, chosen, minor))
         if faults:
             return {"changes": [], "refusals": faults}
         node_on(cluster, node, ROLE)
@@ -92,7 +101,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     plans = {name: _plan_host(name, hosts[name], steps, chosen) for name in hosts}
     return dict(
         plans[node], refusals=list(hosts[node].refusals) + list(steps.refusals),
-        differences=list(steps.changes), text=steps.text, version=steps.version, through=steps.through,
+        advice=rules.warn_cluster(cluster, release), differences=list(steps.changes),
+        text=steps.text, version=steps.version, through=steps.through,
         stops=sorted({name for names in steps.stop.values() for name in names}), release=release,
         validator=VALIDATORS[release], runs=seen[node]["status"].get("rc") == 0, members=len(cluster.nodes),
         first=next(iter(hosts)), any_changes=any(each["changes"] for each in plans.values()))

@@ -6,6 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import ipaddress
+import re
 from typing import Any, Dict, Iterator, List, Tuple
 
 from .._model import resource_groups as _groups
@@ -16,7 +17,7 @@ MOST_NODES = 16
 MOST_HEURISTICS = 10
 OWN_RANGE = ipaddress.ip_network("239.0.0.0/8")
 TRANSPORTS = {"el5": ("auto", "udp", "udpb"), "el6": ("auto", "udp", "udpu", "udpb", "rdma")}
-NAMES_OF_A_DEVICE = ("name", "agent", "ref")  # attributes that are not the agent's
+NAMES_OF_A_DEVICE = ("name", "agent", "ref", "xmlns")  # attributes that are not the agent's
 
 
 # --- nodes and votes --------------------------------------------------------------------------------------------------
@@ -89,9 +90,33 @@ def _check_disk_words(cluster: Cluster, disk: QuorumDisk, release: str) -> Itera
     words = cman_words.QUORUMD_EL5 if release == "el5" else cman_words.QUORUMD
     yield from cman_words.check_words("rhcs_cman_quorum_disk.options", disk.options, words,
                                       cman_words.QUORUMD_ELSEWHERE)
-    if dict(disk.options).get("master_wins") == "1" and (disk.heuristics or len(cluster.nodes) > 2):
+    options = dict(disk.options)
+    yield from _check_disk_options("rhcs_cman_quorum_disk.options", options)
+    if options.get("master_wins") == "1" and (disk.heuristics or len(cluster.nodes) > 2):
         yield ("rhcs_cman_quorum_disk.options.master_wins: 1; expected it with two nodes and without heuristics only, "
                "qdiskd takes no notice of it otherwise")
+
+
+def _check_disk_options(where: str, options: Dict[str, str]) -> Iterator[str]:
+    """Check what qdiskd takes and what no cluster with data should have."""
+    if "status_file" in options:
+        yield "%s.status_file: is not valid; expected none: it is for debugging, and may delay qdiskd" % where
+    if options.get("use_uptime") == "0":
+        yield ("%s.use_uptime: 0 is not valid; expected 1: with the time of day, a clock that is set makes nodes evict "
+               "each other" % where)
+    priorities = cman_words.PRIORITIES_OF.get(options.get("scheduler", "rr"))
+    if priorities is not None and "priority" in options:
+        faults: List[str] = []
+        priorities.read(where + ".priority", options["priority"], faults)
+        yield from (fault + " for the scheduler " + options.get("scheduler", "rr") for fault in faults)
+
+
+def _check_heuristics(cluster: Cluster, disk: QuorumDisk, release: str) -> Iterator[str]:
+    alone = dict(disk.options).get("master_wins") == "1" and len(cluster.nodes) == 2
+    if release == "el5" and not disk.heuristics and not alone:
+        yield ("rhcs_cman_quorum_disk.heuristics: [] is not valid; expected at least one on EL5%s: without, each half "
+               "of a split cluster that sees the disk counts itself fit"
+               % (", or options.master_wins: 1" if len(cluster.nodes) == 2 else ""))
 
 
 def _check_timings(cluster: Cluster, disk: QuorumDisk, release: str) -> Iterator[str]:
@@ -112,9 +137,10 @@ def _check_timings(cluster: Cluster, disk: QuorumDisk, release: str) -> Iterator
 def _check_poll(disk: QuorumDisk, settings: Settings, release: str, token: int) -> Iterator[str]:
     poll = str((settings.get("rhcs_cman_cman") or {}).get("quorum_dev_poll", ""))
     timing = cman_votes.timing_of(disk, token, release)
-    if poll.isdigit() and int(poll) < timing.interval * timing.tko * 1000:
-        yield ("rhcs_cman_cman.quorum_dev_poll: %s; expected at least %d ms, interval * tko: the disk's votes would "
-               "come and go" % (poll, timing.interval * timing.tko * 1000))
+    least = max(timing.interval * timing.tko * 1000, token)
+    if re.match(r"[0-9]+\Z", poll) and int(poll) < least:
+        yield ("rhcs_cman_cman.quorum_dev_poll: %s is not valid; expected at least %d ms, the token and interval * "
+               "tko: the disk's votes would come and go" % (poll, least))
 
 
 # --- network ----------------------------------------------------------------------------------------------------------
@@ -159,6 +185,8 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
         if device.agent == "fence_manual":
             yield ("%s.agent: 'fence_manual' fences nothing, was never supported and is removed in EL6; expected an "
                    "agent that cuts power or storage, such as fence_ipmilan" % where)
+        elif device.agent == "fence_vmware":
+            yield "%s.agent: 'fence_vmware' is not valid; expected fence_vmware_soap, which is supported" % where
         elif not device.agent.startswith("fence_"):
             yield "%s.agent: %r is no agent of fenced; expected one such as fence_ipmilan" % (where, device.agent)
         yield from ("%s.options.%s: is no option of the agent; expected it beside options" % (where, name)
@@ -168,11 +196,24 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
         yield from ("rhcs_cman_nodes[%d]: an option of %s is called %s; expected names of the agent's options"
                     % (index, use.device, name) for use in uses for name, _value in use.options
                     if name in NAMES_OF_A_DEVICE)
+    yield from _check_unfencing(cluster)
     bare = unfenced(cluster)
     if bare and not cluster.without_fencing:
         yield ("rhcs_cman_nodes: %s %s no fencing; expected fencing for each node, or rhcs_cman_without_fencing: true, "
                "which accepts that the cluster may destroy what its nodes share" % (
                    ", ".join(bare), "has" if len(bare) == 1 else "have"))
+
+
+def _check_unfencing(cluster: Cluster) -> Iterator[str]:
+    devices = {device.name: device for device in cluster.fence_devices}
+    for index, node in enumerate(cluster.nodes):
+        for place, use in enumerate(node.unfence):
+            where, device = "rhcs_cman_nodes[%d].unfence[%d]" % (index, place), devices[use.device]
+            if device.agent not in cman_words.UNFENCING:
+                yield ("%s.device: the agent %s cannot unfence; expected a device of one of %s, which cut off storage"
+                       % (where, device.agent, ", ".join(cman_words.UNFENCING)))
+            elif dict(device.options + use.options).get("action") != "on":
+                yield ("%s.options.action: is missing; expected on: the agent would fence the node that starts" % where)
 
 
 def _check_fence_daemon(cluster: Cluster) -> Iterator[str]:
@@ -189,7 +230,7 @@ def _check_others(cluster: Cluster, settings: Settings, release: str) -> Iterato
     """Check what is written unchanged."""
     given: Dict[str, Any] = {name: value for name, value in (settings.get("rhcs_cman_cman") or {}).items()
                              if value is not None}
-    pairs: List[Tuple[str, str]] = [(name, cman_words.as_text(value)) for name, value in given.items()]
+    pairs: List[Tuple[str, Any]] = [(name, cman_words.as_text(value)) for name, value in given.items()]
     yield from cman_words.check_words("rhcs_cman_cman", pairs, cman_words.CMAN, cman_words.CMAN_ELSEWHERE)
     yield from cman_words.check_words("rhcs_cman_rm", cluster.rm, cman_words.RM, {})
     yield from cman_words.check_extra("rhcs_cman_extra", settings.get("rhcs_cman_extra") or {})
@@ -212,7 +253,51 @@ def _check_groups(cluster: Cluster, settings: Settings) -> Iterator[str]:
     except _groups.GroupError as error:
         yield from str(error).replace("rhcs_cman_resources[0].resources", "rhcs_cman_resources").split("\n")
         return
+    yield from rm.check_shared(shared, "rhcs_cman_resources")
     yield from rm.check_groups(groups, [node.name for node in cluster.nodes], name, shared)
+
+
+def check_minor(cluster: Cluster, settings: Settings, minor: int) -> Iterator[str]:
+    """Return a message for each thing that the first releases of EL6 do not have."""
+    expected = "is not valid; expected none on EL6.%d, whose cman does not have it" % minor
+    if minor < 2 and cluster.transport == "udpu":
+        yield "rhcs_cman_transport: 'udpu' %s; EL6.2 has" % expected
+    if minor > 0:
+        return
+    later = cman_words.AFTER_EL6_0
+    if cluster.multicast.ttl:
+        yield "rhcs_cman_multicast.ttl: %d %s" % (cluster.multicast.ttl, expected)
+    yield from ("rhcs_cman_totem.%s: it %s" % (name, expected) for name in later["totem"] if name in cluster.totem)
+    options = dict(cluster.quorum_disk.options) if cluster.quorum_disk else {}
+    yield from ("rhcs_cman_quorum_disk.options.%s: it %s" % (name, expected)
+                for name in later["quorumd"] if name in options)
+    for index, group in enumerate(_groups.parse_groups(settings.get("rhcs_cman_groups") or [], "rhcs_cman_groups")):
+        yield from ("rhcs_cman_groups[%d].resources[%d].agent.name: '%s' %s" % (index, place, resource.name, expected)
+                    for place, resource in enumerate(group.resources)
+                    if isinstance(resource, _groups.Agent) and resource.name in later["agents"])
+    shared = rm.parse_shared(settings.get("rhcs_cman_resources"), "rhcs_cman_resources")
+    yield from ("rhcs_cman_resources[%d].agent.name: '%s' %s" % (index, each.tag, expected)
+                for index, each in enumerate(shared) if each.tag in later["agents"])
+
+
+def warn_cluster(cluster: Cluster, release: str) -> List[str]:
+    """Return a warning for each setting that works and that the vendor advises against."""
+    warnings = []
+    delay = dict(cluster.fence_daemon).get("post_fail_delay", "0")
+    if delay != "0":
+        warnings.append("rhcs_cman_fence_daemon.post_fail_delay: %s; each recovery waits that many seconds; expected "
+                        "0, and a longer token where nodes are fenced too early" % delay)
+    single = [node.name for node in cluster.nodes if len(node.fencing) == 1]
+    if single:
+        warnings.append("rhcs_cman_nodes: %s %s a single fence level; expected a second one with another device: when "
+                        "fencing fails, all services wait" % (", ".join(single), "has" if len(single) == 1 else "have"))
+    agents = {device.name: device.agent for device in cluster.fence_devices}
+    keyless = [node.name for node in cluster.nodes if not node.unfence and any(
+        agents[use.device] in cman_words.REGISTERING for level in node.fencing for use in level.devices)]
+    if keyless and release == "el6":
+        warnings.append("rhcs_cman_nodes: %s without unfence; expected it with %s, which fence by a key that unfencing "
+                        "registers" % (", ".join(keyless), " and ".join(cman_words.REGISTERING)))
+    return warnings
 
 
 def check_cluster(cluster: Cluster, settings: Settings) -> List[str]:
@@ -225,7 +310,7 @@ def check_cluster(cluster: Cluster, settings: Settings) -> List[str]:
     words = [] if disk is None else list(_check_disk_words(cluster, disk, release))
     totem = list(_check_totem(cluster, release))
     if disk is not None:
-        faults += list(_check_scores(disk)) + words
+        faults += list(_check_scores(disk)) + words + list(_check_heuristics(cluster, disk, release))
         if not words and not totem:  # only valid values can be computed with
             faults += list(_check_timings(cluster, disk, release))
             faults += list(_check_poll(disk, settings, release, cman_votes.token_of(cluster)))

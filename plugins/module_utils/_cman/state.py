@@ -24,6 +24,7 @@ _PROLOG = "<?xml"
 _SILENT = "states unavailable"  # rgmanager runs somewhere, and did not report
 _ELEMENT = re.compile(r"<(cluster|quorum|node|group)\s(.*?)/>\s*(?=<)", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(\w+)="(.*?)"(?=\s+\w+="|\s*\Z)', re.DOTALL)
+_MEMBER = re.compile(r"([0-9]+) (\S) (.+?)(?: ([0-9]+))?\s*\Z")  # a label of the quorum disk may have blanks
 
 
 class RgmanagerError(HaError):
@@ -76,12 +77,12 @@ def parse_members(output: str) -> Tuple[Member, ...]:
     """Read ``cman_tool nodes -F id,type,name,votes``; EL5 does not know votes and leaves them out."""
     members = []
     for line in output.splitlines():
-        words = line.split()
-        if len(words) < 3 or not words[0].isdigit():
+        row = _MEMBER.match(line)
+        if not row:
             continue  # "NOTE: There are N disallowed nodes" may come first
+        identity, status, name, votes = row.groups()
         # the quorum disk's row has the votes of this node, not its own
-        votes = number(words[3]) if len(words) > 3 and words[0] != "0" else None
-        members.append(Member(int(words[0]), words[2], words[1], votes))
+        members.append(Member(int(identity), name, status, number(votes) if votes and identity != "0" else None))
     return tuple(members)
 
 

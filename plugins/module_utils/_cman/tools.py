@@ -6,10 +6,12 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import ipaddress
+import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.plan import HaError
 
+MEMBER = re.compile(r"([0-9]+) (.+) (\S) ?\Z")
 NOT_RUNNING = "Cannot open connection to cman, is it running"
 
 
@@ -56,14 +58,17 @@ def parse_status(code: int, out: str, err: str) -> Optional[Status]:
 
 
 def parse_members(out: str) -> Dict[str, bool]:
-    """Read ``cman_tool nodes -F id,name,type``: whether each node is a member now. The quorum disk is none."""
+    """Read ``cman_tool nodes -F id,name,type``: whether each node is a member now. The quorum disk is none.
+
+    A note of two lines about disallowed nodes may come first. The label of a quorum disk may have blanks.
+    """
     found = {}
     for line in out.splitlines():
-        words = line.split()
-        if len(words) != 3 or not words[0].isdigit():
+        row = MEMBER.match(line)
+        if row and int(row.group(1)):
+            found[row.group(2)] = row.group(3) == "M"
+        elif not row and not line.startswith(("NOTE: ", "  ")):
             raise CmanError("cman_tool nodes: %r is not valid; expected a number, a name and a letter" % line)
-        if int(words[0]):
-            found[words[1]] = words[2] == "M"
     return found
 
 

@@ -13,6 +13,7 @@ TOKEN = 10000           # the default of cman
 LEAST_TOKEN = 10000     # below it EL6's qdiskd does not start
 EL5_DISK = (1, 10)      # interval (seconds) and tko on EL5 by default
 UPGRADE_WAIT = 2
+LEAST_TKO, LEAST_TKO_UP = 3, 2  # qdiskd raises smaller ones
 
 
 class Votes(NamedTuple):
@@ -69,8 +70,8 @@ def timing_of(disk: QuorumDisk, token: int, release: str) -> Timing:
     options = dict(disk.options)
     interval = disk.interval or EL5_DISK[0]
     unsaid = EL5_DISK[1] if release == "el5" else max((token // 1000 - interval) // 2, 1)
-    tko = disk.tko or unsaid
-    tko_up = int(options.get("tko_up", max(2, tko // 3)))
+    tko = max(disk.tko or unsaid, LEAST_TKO)
+    tko_up = max(int(options.get("tko_up", tko // 3)), LEAST_TKO_UP)
     master_wait = int(options.get("master_wait", tko // 2))
     if master_wait <= tko_up:
         master_wait = tko_up + 1

@@ -13,7 +13,7 @@ import stat
 import struct
 import subprocess
 import tempfile
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .file_writer import replace_file, sync_folder
 from .plan import Command, HaError, MakeFolder, RemoveFile, WriteBlocks, WriteFile
@@ -42,7 +42,7 @@ class BlockDevice(NamedTuple):
     number: str                # "8:17"
     size: int                  # bytes
     paths: Tuple[str, ...]     # every name beneath /dev, sorted
-    holders: Tuple[str, ...]   # the devices that are made of it: "dm-0"
+    holders: Tuple[str, ...]   # the devices that are made of it, or of the disk that it is a partition of: "dm-0"
     md: bool                   # it is a software RAID, or a partition of one
 
 
@@ -200,8 +200,9 @@ class Runner:
             place = "%s/block/%s" % (sys, disk)
             md = os.path.isdir(place + "/md") or disk.startswith("md")
             parts = [part for part in sorted(os.listdir(place)) if os.path.exists("%s/%s/start" % (place, part))]
+            holders = _holders(place)  # of the disk, and with it of its partitions: a path of a multipath map is one
             for name, folder in [(disk, place)] + [(part, "%s/%s" % (place, part)) for part in parts]:
-                device = _block_device(name, folder, paths, md)
+                device = _block_device(name, folder, paths, md, holders)
                 found += [device] if device else []
         return tuple(found)
 
@@ -331,8 +332,13 @@ def _paths_of_numbers(dev: str) -> Dict[str, List[str]]:
     return paths
 
 
-def _block_device(name: str, folder: str, paths: Dict[str, List[str]], md: bool) -> Optional[BlockDevice]:
-    """Read one device from sysfs; None when it has no name, or has just gone."""
+def _holders(folder: str) -> Set[str]:
+    return set(os.listdir(folder + "/holders")) if os.path.isdir(folder + "/holders") else set()
+
+
+def _block_device(name: str, folder: str, paths: Dict[str, List[str]], md: bool,
+                  holders: Set[str]) -> Optional[BlockDevice]:
+    """Read one device from sysfs; None when it has no name, or has just gone. ``holders``: of its whole disk."""
     try:
         with open(folder + "/dev", encoding="ascii") as file:
             number = file.read().strip()
@@ -342,8 +348,7 @@ def _block_device(name: str, folder: str, paths: Dict[str, List[str]], md: bool)
         return None
     if number not in paths:
         return None
-    holders = os.listdir(folder + "/holders") if os.path.isdir(folder + "/holders") else []
-    return BlockDevice(name, number, size, tuple(sorted(paths[number])), tuple(sorted(holders)), md)
+    return BlockDevice(name, number, size, tuple(sorted(paths[number])), tuple(sorted(holders | _holders(folder))), md)
 
 
 def _first_nonzero(device: Any, buffer: Any, start: int, end: int) -> Optional[int]:

@@ -17,6 +17,7 @@ from .._core.schema import (
     GROUP_ADDRESS,
     LINE,
     NODE_NAME,
+    OPTION,
     OPTIONS,
     PORT,
     SCALAR,
@@ -29,6 +30,7 @@ from .._core.schema import (
     choice,
     fault,
     number,
+    pairs,
     read,
     text,
 )
@@ -171,7 +173,10 @@ LABEL = text(None, "a printable text of 1 to %d bytes" % LONGEST_LABEL, _label)
 
 # --- parts of a cluster ---------------------------------------------------------------------------------------------
 
-USES = ListOf(Mapping({"device": FENCE_NAME, "options": OPTIONS}, ("device",), DeviceUse),
+# A value that slipped into the place of a name may be a password too.
+FENCE_OPTIONS = MappingOf(text(OPTION, OPTIONS.key.expected, secret=True), OPTIONS.value, OPTIONS.expected,
+                          make=pairs).default_to(())
+USES = ListOf(Mapping({"device": FENCE_NAME, "options": FENCE_OPTIONS}, ("device",), DeviceUse),
               "a list of {device: NAME, options: {...}}").default_to(())
 
 
@@ -182,11 +187,12 @@ def _name_levels(levels: Sequence[FenceLevel]) -> Tuple[FenceLevel, ...]:
 
 # The levels of fencing of a node, the first tried first.
 FENCE_LEVELS = ListOf(
-    Mapping({"name": LINE.default_to(""), "devices": ListOf(USES.item, "at least one " + USES.expected[10:], least=1)},
+    Mapping({"name": LINE, "devices": ListOf(USES.item, "at least one " + USES.expected[10:], least=1)},
             ("devices",), FenceLevel),
     "a list of levels {name: NAME, devices: [...]}", unique=("name",), make=_name_levels).default_to(())
 FENCE_DEVICES = ListOf(
-    Mapping({"name": FENCE_NAME, "agent": text(AGENT, "a fence agent such as fence_ipmilan"), "options": OPTIONS},
+    Mapping({"name": FENCE_NAME, "agent": text(AGENT, "a fence agent such as fence_ipmilan"),
+             "options": FENCE_OPTIONS},
             ("name", "agent"), FenceDevice),
     "a list of {name: NAME, agent: AGENT, options: {...}}", unique=("name",)).default_to(())
 

@@ -38,6 +38,7 @@ DEVICE = re.compile(r"(/\S+|(UUID|LABEL)=\S+|[A-Za-z0-9.-]+:/\S*)\Z")
 PATH = re.compile(r"/\S*\Z")
 SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
+SEVERAL_MOUNTS = ("gfs", "gfs2", "ocfs2", "btrfs")  # filesystems of which one device may be mounted in several places
 RECOVERIES = ("restart", "relocate", "disable", "fence")
 STATES = ("present", "absent", "enabled", "disabled")
 AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(:[A-Za-z0-9][A-Za-z0-9._@-]*){0,2}\Z")
@@ -271,15 +272,22 @@ GROUP = Mapping({
 GROUPS = ListOf(GROUP, "a list of groups", unique=("name",))
 
 
-def identity(resource: Resource) -> Optional[Tuple[str, str]]:
-    """Return what can exist only once in a cluster: the address, the device's mount point, ... None: may repeat."""
+def identities(resource: Resource) -> List[Tuple[str, str]]:
+    """Return what can exist only once in a cluster: the address, the filesystem's mount point and device, ..."""
     words = {Ip: "address", Drbd: "DRBD resource", Service: "service", Ldirectord: "ldirectord configuration"}
     if isinstance(resource, Filesystem):
-        return "mount point", resource.mountpoint
+        device = [("device", resource.device)] if _is_exclusive(resource) else []
+        return [("mount point", resource.mountpoint)] + device
     if isinstance(resource, Lvm):
-        return "volume group", "/".join(part for part in resource if part)
+        return [("volume group", "/".join(part for part in resource if part))]
     word = words.get(type(resource))
-    return (word, str(resource[0])) if word else None
+    return [(word, str(resource[0]))] if word else []
+
+
+def _is_exclusive(resource: Filesystem) -> bool:
+    """Whether a device can be mounted in only one place: two nodes that mount it would destroy what is on it."""
+    local = resource.device.startswith(("/dev/", "UUID=", "LABEL="))
+    return local and resource.fstype not in SEVERAL_MOUNTS
 
 
 def _repeated(name: str, groups: Sequence[Group]) -> List[str]:
@@ -290,12 +298,11 @@ def _repeated(name: str, groups: Sequence[Group]) -> List[str]:
         if group.state == "absent":
             continue
         named = [("resource name", options.name) for options in group.options if options.name]
-        for what in [identity(resource) for resource in group.resources] + named:
-            if what is not None and what in seen:
+        for what in [each for resource in group.resources for each in identities(resource)] + named:
+            if what in seen:
                 faults.append("%s[%d].resources: the %s %r is in group %r too; expected it only once"
                               % (name, index, what[0], what[1], seen[what]))
-            if what is not None:
-                seen[what] = group.name
+            seen[what] = group.name
     return faults
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import plan_conditions
 import pytest
 import yaml
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ["balthasar", "casper", "melchior"]
@@ -45,3 +47,17 @@ def magi() -> Callable[..., dict[str, Any]]:
         return made
 
     return settings
+
+
+@pytest.fixture(autouse=True)
+def conditions_get_booleans(monkeypatch):
+    """A condition whose result is no boolean is an error, from ansible-core 2.19 on."""
+    for role in _roles.ROLES:
+        domain = _roles.domain_of(role)
+
+        def checked(*arguments: Any, role: str = role, plan: Any = domain.plan, **more: Any) -> Any:
+            result = plan(*arguments, **more)
+            plan_conditions.check(role, result)
+            return result
+
+        monkeypatch.setattr(domain, "plan", checked)

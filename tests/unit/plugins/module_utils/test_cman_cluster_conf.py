@@ -48,6 +48,9 @@ def corrected(release):
         )
         node = root.find(f"clusternodes/clusternode[@name='{name}.localdomain']/fence/method/device")
         node.set("name", f"ipmi_{name}")
+    # 5. without a heuristic, EL5's qdiskd counts each half of a split cluster fit
+    heuristic = [("program", "ping -c 1 -w 1 192.168.0.1"), ("interval", 2), ("tko", 4)]
+    root.find("quorumd").append(conf_xml.element("heuristic", heuristic))
     return root
 
 
@@ -130,6 +133,7 @@ def test_every_part_of_the_schema_has_its_place(magi):
         "transport": "udpu",
         "multicast": {"port": 5407},
         "nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}],
+        "fence_devices.1.agent": "fence_scsi",
         **{f"nodes.{n}.addresses": [f"10.0.0.{n + 1}", f"10.1.0.{n + 1}"] for n in (0, 1, 2)},
     }
     text = plan(magi(changes)).text
@@ -158,6 +162,23 @@ def test_two_nodes_are_two_node(magi):
     nodes = magi()["rhcs_cman_nodes"][:2]
     text = plan(magi({"nodes": nodes, "quorum_disk": None, "expected_votes": None, "groups": []})).text
     assert '<cman expected_votes="1" two_node="1">' in text
+
+
+TWO_WITH_DISK = {"expected_votes": None, "groups": [], "quorum_disk": {"label": "q", "interval": 1, "tko": 10}}
+
+
+@pytest.mark.parametrize(("changes", "release", "written"), [
+    ({}, "el6", ' votes="1" label="q" master_wins="1"/>'),
+    ({"quorum_disk.options": {"master_wins": 0}}, "el6", 'label="q" master_wins="0"/>'),
+    ({"quorum_disk.heuristics": [{"program": "x"}]}, "el6", 'label="q">'),
+    ({}, "el5", 'label="q"/>')])
+def test_the_master_wins_where_qdiskd_would_choose_it_if_the_votes_were_not_written(magi, changes, release, written):
+    settings = magi({"nodes": magi()["rhcs_cman_nodes"][:2], **TWO_WITH_DISK, **changes}, release)
+    assert written in plan(settings).text
+
+
+def test_with_three_nodes_the_master_does_not_win(magi):
+    assert "master_wins" not in plan(magi({"quorum_disk.heuristics": []})).text
 
 
 def test_nothing_of_the_users_is_changed(magi):

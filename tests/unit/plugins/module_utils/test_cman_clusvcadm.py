@@ -68,6 +68,17 @@ def test_what_clustat_does_not_print_is_an_error(out):
         clusvcadm.parse_clustat(out)
 
 
+@pytest.mark.parametrize("name", ["a&b", "a<b", 'a"b', "a>b"])
+def test_clustat_does_not_escape_names(name):
+    seen = clusvcadm.parse_clustat(ALL.replace("service:nfs", "service:" + name))
+    assert len(seen.services) == 14 and seen.services["service:" + name].state == "started"
+
+
+def test_a_node_without_its_number_is_an_error():
+    with pytest.raises(clusvcadm.ServiceError, match="nodeid is not a number"):
+        clusvcadm.parse_clustat(ALL.replace(' nodeid="0x00000001"', ""))
+
+
 def test_old_el5_prints_no_flags():
     assert (
         not clusvcadm.parse_clustat(re.sub(r' flags="\d" flags_str="[^"]*"', "", ALL)).services["service:nfs"].frozen

@@ -30,8 +30,8 @@ EVERY_KIND = {
             "agent": {"name": "apache", "parameters": {"server_root": "/etc/httpd"}},
             "options": {"name": "web", "monitor": {"interval": 20, "timeout": 5}, "start": {"timeout": 60}},
         },
-        {"agent": {"name": "ip", "parameters": {"address": "10.0.0.11"}}},
         {"agent": {"name": "nfsclient", "parameters": {"ref": "world"}}},
+        {"agent": {"name": "ip", "parameters": {"address": "10.0.0.11"}}},
         {"service": {"name": "app"}, "options": {"stop": {"timeout": 30}}},
     ],
 }
@@ -68,12 +68,12 @@ def test_a_chain_is_a_nesting_of_every_kind():
         '<apache name="web" server_root="/etc/httpd" __enforce_timeouts="1">',
         '<action name="status" depth="*" interval="20" timeout="5"/>',
         '<action name="start" timeout="60"/>',
-        '<ip address="10.0.0.11">',
         '<nfsclient ref="world">',
+        '<ip address="10.0.0.11">',
         '<script name="app" file="/etc/init.d/app" __enforce_timeouts="1">',
         '<action name="stop" timeout="30"/>',
         "</script>",
-        "</nfsclient>",
+        "</ip>",
     ]
     assert '<nfsclient name="world" target="*"/>' in lines
     assert '<failoverdomain name="all" restricted="0" ordered="1" nofailback="1">' in lines
@@ -118,7 +118,7 @@ def test_a_group_without_resources_stays_as_it_is():
 
 
 def test_what_refers_to_nothing_is_found():
-    assert rm.check_references(OTHERS) == []
+    assert rm.check_manager(OTHERS, []) == []
     broken = conf_xml.element(
         "rm",
         [],
@@ -128,7 +128,7 @@ def test_what_refers_to_nothing_is_found():
             )
         ],
     )
-    assert rm.check_references(broken) == [
+    assert rm.check_manager(broken, []) == [
         "cluster.conf: the service s has the domain 'none'; expected one of the file (there is none)",
         "cluster.conf: <fs ref='gone'> refers to nothing; expected a resource of that type and name in <resources>",
     ]
@@ -147,6 +147,17 @@ def test_merging_again_changes_nothing(order, count):
     raw = dict(EVERY_KIND, resources=[EVERY_KIND["resources"][place] for place in order[:count]])
     once = rm.merge_rm(OTHERS, groups(raw), NODES, SHARED)
     assert rendered(rm.merge_rm(once, groups(raw), NODES, SHARED)) == rendered(once)
+
+
+def test_a_diff_shows_no_parameter_of_an_agent():
+    raw = dict(EVERY_KIND, resources=[
+        {"agent": {"name": "x", "parameters": {"apikey": "hunter2", "pwd": "hunter2", "auth": "hunter2"}}},
+        {"filesystem": {"device": "nas:/a", "mountpoint": "/a", "fstype": "cifs", "options": "password=hunter2"}}])
+    made = rm.merge_rm(OTHERS, groups(raw), NODES)
+    shown = rendered(rm.without_secrets(made))
+    assert "hunter2" in rendered(made) and "hunter2" not in shown
+    for word in ('netfs name="a"', 'failoverdomainnode name="melchior', 'apikey="(not shown)"', "<!-- a guest -->"):
+        assert word in shown
 
 
 def test_what_is_declared_takes_the_place_of_what_is_there():

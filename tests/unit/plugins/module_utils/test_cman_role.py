@@ -108,6 +108,54 @@ def test_a_cluster_that_is_up_to_date_has_no_changes(magi):
     assert (found["refusals"], found["changes"], found["runs"]) == ([], [], True)
 
 
+def test_a_plan_names_what_differs_without_the_values_of_fence_agents(magi):
+    settings = magi()
+    hosts = {host: running(settings, host, role.plan(settings, bare(settings), host)["text"], 1) for host in HOSTS}
+    secret = {"apikey": "hunter2", "pwd": "hunter2", "auth": "hunter2", "passwd": "hunter2"}
+    found = role.plan(magi({"fence_devices.0.options": secret, "nodes.0.fencing.0.devices.0.options": secret}), hosts,
+                      "casper")
+    assert found["differences"] == ["the node balthasar.localdomain: its <fence> changes", "<fencedevices> changes"]
+    assert found["text"].count("hunter2") == 8
+    assert "hunter2" not in str({key: value for key, value in found.items() if key != "text"})
+
+
+AFTER_EL6_0 = [
+    ({"totem": {"token": 123000, "netmtu": 1500}}, "rhcs_cman_totem.netmtu: it is not valid; expected none on EL6.0"),
+    ({"multicast": {"ttl": 2}}, "rhcs_cman_multicast.ttl: 2 is not valid"),
+    ({"quorum_disk.options": {"tko_up": 3}}, "rhcs_cman_quorum_disk.options.tko_up: it is not valid"),
+    ({"quorum_disk.options": {"upgrade_wait": 1}}, "rhcs_cman_quorum_disk.options.upgrade_wait: it is not valid"),
+    ({"groups.0.resources": [{"agent": {"name": "tomcat-6"}}]},
+     "rhcs_cman_groups[0].resources[0].agent.name: 'tomcat-6' is not valid"),
+    ({"groups.0.resources": [{"agent": {"name": "nfsserver"}}]}, "agent.name: 'nfsserver' is not valid"),
+    ({"resources": [{"service": {"name": "x"}}, {"agent": {"name": "nfsserver"}}]},
+     "rhcs_cman_resources[1].agent.name: 'nfsserver' is not valid")]
+
+
+@pytest.mark.parametrize(("changes", "message"), AFTER_EL6_0)
+def test_what_el6_0_does_not_have_is_refused_there(magi, changes, message):
+    settings = magi(changes, release="auto")
+    hosts = bare(settings)
+    for version, family, refusals in [("6.0", "RedHat", 1), ("6.1", "RedHat", 0), ("6.10", "RedHat", 0),
+                                      ("", "RedHat", 0), ("6.0.10", "Debian", 0)]:
+        hosts["casper"]["os"].update(os_family=family, distribution_version=version)
+        found = role.plan({**settings, "rhcs_cman_release": "el6"}, hosts, "casper")["refusals"]
+        assert len(found) == refusals and all(message in each for each in found)
+
+
+def test_a_quorum_disk_may_be_missing_on_el6_0(magi):
+    settings = magi({"quorum_disk": None, "transport": "udpu", "multicast": {}})
+    hosts = bare(settings)
+    for version, refusals in [("6.0", 1), ("6.1", 1), ("6.2", 0)]:
+        hosts["casper"]["os"]["distribution_version"] = version
+        found = role.plan(settings, hosts, "casper")["refusals"]
+        assert len(found) == refusals and all("'udpu' is not valid" in each and "EL6.2 has" in each for each in found)
+
+
+def test_the_plan_has_the_vendors_advice(magi):
+    (warning,) = role.plan(magi(), bare(magi()), "casper")["advice"]
+    assert "have a single fence level" in warning
+
+
 def test_a_change_is_applied_once_and_an_outage_stops_all(magi):
     settings = magi()
     text = role.plan(settings, bare(settings), "casper")["text"]
@@ -191,7 +239,11 @@ def test_the_heuristics_of_a_quorum_disk_are_those_of_the_quorum_device():
     ({"expected_votes": 9}, "rhcs_cman_expected_votes: 9 is not valid; expected null or 3"),
     ({"expected_votes": 4, "arbiter": {"host": "nas"}}, "expected null or 3 or 5"),
     ({"quorum_disk": {"label": "magi"}}, "rhcs_cman_quorum_disk.device: is missing"),
-    ({"quorum_disk": {"device": LASTING, "heuristics": [{"program": "/bin/true"}]}}, "expected rhcs_cman_arbiter")])
+    ({"quorum_disk": {"device": LASTING, "heuristics": [{"program": "/bin/true"}]}}, "expected rhcs_cman_arbiter"),
+    ({"arbiter": {"host": "nas", "heuristics": [{"program": "x"}, {"program": "a } b"}]}},
+     "rhcs_cman_arbiter.heuristics[1].program: 'a } b' is not valid; expected no braces"),
+    ({"arbiter": {"host": "nas"}, "quorum_disk": {"device": LASTING, "heuristics": [{"program": "{"}]}},
+     "rhcs_cman_quorum_disk.heuristics[0].program: '{' is not valid")])
 def test_variables_without_an_equivalent_are_refused(magi, changes, message):
     settings = magi({"stack": "pacemaker", "quorum_disk": None, "expected_votes": None, "transport": "auto",
                      "multicast": {}, **changes})

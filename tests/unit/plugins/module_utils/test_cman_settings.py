@@ -8,7 +8,9 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._cman import role as rhcs_cman
+from ansible_collections.linuxha.cluster.plugins.module_utils._cman import role as rhcs_cman, settings
+from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster as model
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 HOSTS = ["balthasar", "casper", "melchior"]
 TWO = {
@@ -127,7 +129,8 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         BOTH,
         "min_score: 2; expected at most 1, the sum",
     ),
-    ("score of nothing", {"quorum_disk.min_score": 2}, BOTH, "min_score: 2, without heuristics"),
+    ("score of nothing", {"quorum_disk.min_score": 2, "quorum_disk.heuristics": []}, BOTH,
+     "min_score: 2, without heuristics"),
     ("interval 0", {"quorum_disk.interval": 0}, BOTH, "quorum_disk.interval: 0 is not valid"),
     (
         "log_level of EL5",
@@ -159,8 +162,22 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         "disk given up early",
         {"cman": {"quorum_dev_poll": 10000}},
         BOTH,
-        "quorum_dev_poll: 10000; expected at least 60000",
+        "quorum_dev_poll: 10000 is not valid; expected at least 123000 ms, the token",
     ),
+    ("disk given up before the token", {"cman": {"quorum_dev_poll": 122999}}, BOTH, "quorum_dev_poll: 122999 is not"),
+    ("poll of other digits", {"cman": {"quorum_dev_poll": "\u0661\u00b2"}}, BOTH, "quorum_dev_poll: .* a whole number"),
+    ("tko_up that is raised", {"totem": {"token": 10000}, "quorum_disk.interval": 2, "quorum_disk.tko": 4,
+     "quorum_disk.options": {"tko_up": 1}}, EL6, "at least 20000 ms"),
+    ("no heuristic", {"quorum_disk.heuristics": []}, EL5, r"heuristics: \[\] is not valid; expected at least one on E"),
+    ("no heuristic, two nodes", {**TWO, "quorum_disk": {"label": "q", "interval": 1, "tko": 4}}, EL5,
+     "at least one on EL5, or options.master_wins: 1:"),
+    ("status file", {"quorum_disk.options": {"status_file": "/tmp/x"}}, BOTH, "options.status_file: .* for debugging"),
+    ("time of day", {"quorum_disk.options": {"use_uptime": False}}, BOTH, "use_uptime: 0 is not valid; expected 1"),
+    ("priority of rr", {"quorum_disk.options": {"priority": 0}}, BOTH, "priority: '0' .* 1 to 99 for the scheduler rr"),
+    ("priority of fifo", {"quorum_disk.options": {"scheduler": "fifo", "priority": -1}}, BOTH, "1 to 99 for .* fifo"),
+    ("priority of other", {"quorum_disk.options": {"scheduler": "other", "priority": 20}}, BOTH, "-20 to 19 for the"),
+    ("no scheduler", {"quorum_disk.options": {"scheduler": "idle", "priority": 1}}, BOTH, "scheduler: 'idle' is not"),
+    ("label with a blank", {"quorum_disk.options": {"cman_label": "a b"}}, BOTH, "cman_label: 'a b' .* without blanks"),
     # network
     (
         "the article's multicast",
@@ -195,6 +212,11 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ),
     # fencing
     ("fence_manual", {"fence_devices.0.agent": "fence_manual"}, BOTH, "'fence_manual' fences nothing"),
+    ("fence_vmware", {"fence_devices.0.agent": "fence_vmware"}, BOTH, "agent: 'fence_vmware' .* fence_vmware_soap"),
+    ("unfencing by power", {"nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}]}, EL6,
+     r"nodes\[0\].unfence\[0\].device: the agent fence_ipmilan cannot unfence; expected a device of one of fence_scsi"),
+    ("unfencing that fences", {"nodes.0.unfence": [{"device": "ipmi_casper"}], "fence_devices.1.agent": "fence_scsi"},
+     EL6, r"unfence\[0\].options.action: is missing; expected on"),
     ("agent of heartbeat", {"fence_devices.0.agent": "external/ipmi"}, BOTH, "is no agent of fenced"),
     ("no agent", {"fence_devices.0.agent": "ipmi"}, BOTH, "agent: 'ipmi' is not valid; expected a fence agent"),
     (
@@ -236,6 +258,8 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("unknown element", {"extra": {"dml": {}}}, BOTH, "extra.dml: there is no such element"),
     ("element is a word", {"extra": {"dlm": "on"}}, BOTH, "extra.dlm: 'on' is not valid; expected a mapping"),
     ("attribute of dlm", {"extra": {"dlm": {"protocol": "udp"}}}, BOTH, "extra.dlm.protocol: 'udp' is not valid"),
+    ("mapping as a value", {"extra": {"uidgid": {"uid": {"a": "b"}}}}, BOTH, "uidgid.uid: a mapping is not valid"),
+    ("list as a value", {"cman": {"keyfile": ["/etc/k"]}}, BOTH, "rhcs_cman_cman.keyfile: a list is not valid"),
     ("logging", {"logging": {"debug": True}}, EL5, "rhcs_cman_logging: is given; expected none"),
     ("facility", {"logging": {"syslog_facility": "local9"}}, EL6, "syslog_facility: 'local9' is not valid"),
     ("daemons", {"logging": {"daemons": ["corosync"]}}, EL6, r"daemons\[0\]: 'corosync' .* a mapping"),
@@ -348,8 +372,16 @@ def test_the_articles_cluster_passes(magi, release):
         ({"quorum_disk.options": {"reboot": False, "master_wait": 11, "log_level": 7}}, "el5"),
         ({"multicast": {"address": "ff15::1"}}, "el6"),
         ({"groups": [{"name": "g", "state": "absent"}]}, "el6"),
+        ({"extra": {"uidgid": {"uid": 5, "gid": None}, "dlm": {"protocol": None}}}, "el6"),
         ({"extra": {"dlm": {"plock_ownership": True}}, "cman": {"keyfile": "/etc/cluster/key"}}, "el6"),
-        ({"nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}]}, "el6"),
+        ({"nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}],
+          "fence_devices.1.agent": "fence_scsi"}, "el6"),
+        ({"nodes.0.unfence": [{"device": "ipmi_casper"}], "fence_devices.1.agent": "fence_brocade",
+          "fence_devices.1.options": {"action": "on"}}, "el6"),
+        ({"cman": {"quorum_dev_poll": 123000}}, "el5"),
+        ({"quorum_disk.options": {"scheduler": "other", "priority": -20, "use_uptime": 1}}, "el6"),
+        ({"quorum_disk.options": {"scheduler": "rr", "priority": 99}}, "el6"),
+        ({**TWO, "quorum_disk": {"label": "q", "interval": 1, "tko": 4, "options": {"master_wins": 1}}}, "el5"),
         ({f"nodes.{n}.addresses": [f"10.0.0.{n + 1}", f"10.1.0.{n + 1}"] for n in (0, 1, 2)}, "el6"),
     ],
 )
@@ -358,6 +390,46 @@ def test_good_ones_pass(magi, changes, release):
     assert rhcs_cman.check_settings(magi(changes, release), hosts) == []
 
 
+MARK = "hunter2"
+SHAPES = [MARK, [MARK], {"passwd": MARK}, [{"passwd": MARK}], [[MARK]], {"options": MARK}, f"passwd: {MARK}",
+          f"{MARK}\n", [f"passwd={MARK}"], {"passwd": {"x": MARK}}]
+PLACES = ["fence_devices", "fence_devices.0", "fence_devices.0.options", "fence_devices.0.options.passwd", "nodes",
+          "nodes.0", "nodes.0.fencing", "nodes.0.fencing.0", "nodes.0.fencing.0.devices", "nodes.0.fencing.0.devices.0",
+          "nodes.0.fencing.0.devices.0.options", "nodes.0.unfence"]
+
+
+# A key of a mapping is a name, and shown: only those of options may be a mistyped value.
+NOT_A_NAME: dict[str, Any] = {f"passwd {MARK}": None}
+
+
+@pytest.mark.parametrize(
+    ("place", "shape"),
+    [(place, shape) for place in PLACES for shape in SHAPES]
+    + [(place, NOT_A_NAME) for place in PLACES if place.endswith("options")],
+    ids=repr,
+)
+def test_a_secret_is_not_shown_whatever_shape_it_has(magi, place, shape):
+    given = magi({place: shape})
+    assert MARK not in "\n".join(_roles.validate("rhcs_cman", given, HOSTS)[1])
+
+
 def test_a_password_is_never_said(magi):
-    settings = magi({"fence_devices.0.options": {"passwd": "se\ncret", "se cret": 1}, "nodes.0.fencing": "secret"})
-    assert "cret is not" not in "\n".join(rhcs_cman.check_settings(settings, HOSTS))
+    given = magi({"fence_devices.0.options": {"passwd": "se\ncret", "se cret": 1}, "nodes.0.fencing": "secret"})
+    assert "cret is not" not in "\n".join(rhcs_cman.check_settings(given, HOSTS))
+
+
+DEVICE = {"devices": [{"device": "ipmi_casper"}]}
+
+
+@pytest.mark.parametrize(("changes", "warnings"), [
+    ({f"nodes.{n}.fencing": [DEVICE, {"devices": [{"device": "ipmi_melchior"}]}] for n in (0, 1, 2)}, []),
+    ({}, [r"balthasar.localdomain, casper.localdomain, melchior.localdomain have a single fence level"]),
+    ({f"nodes.{n}.fencing": [DEVICE] * n for n in (0, 1, 2)}, [r"rhcs_cman_nodes: casper.localdomain has a single"]),
+    ({"fence_daemon": {"post_fail_delay": 5}}, ["post_fail_delay: 5; each recovery waits", "single"]),
+    ({"fence_devices.1.agent": "fence_scsi"}, ["single fence level", "casper.localdomain without unfence"])])
+def test_what_the_vendor_advises_against_is_a_warning(magi, changes, warnings):
+    cluster = model.parse_cluster(magi(changes), model.CMAN)
+    found = settings.warn_cluster(cluster, "el6")
+    assert len(found) == len(warnings)
+    assert settings.warn_cluster(cluster, "el5") == [text for text in found if "without unfence" not in text]
+    assert all(re.search(pattern, text) for pattern, text in zip(warnings, found, strict=True))

@@ -135,6 +135,8 @@ def test_cman_speaks_where_clustat_does_not() -> None:
 
 
 def test_el5_knows_no_votes_of_nodes() -> None:
+    (label,) = cman.parse_members("0 M our quorum disk 2 \n")
+    assert (label.name, label.votes) == ("our quorum disk", None)
     assert [member.votes for member in cman.parse_members("1 M a \n2 X b \n")] == [None, None]
 
 

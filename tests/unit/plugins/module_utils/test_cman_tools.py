@@ -49,6 +49,10 @@ def test_what_it_does_not_print_is_an_error(code, out, err, message):
 def test_members_without_the_disk():
     out = "0 /dev/disk/by-id/scsi-3600 M \n1 balthasar.localdomain M \n3 melchior.localdomain X \n"
     assert tools.parse_members(out) == {"balthasar.localdomain": True, "melchior.localdomain": False}
+    note = "NOTE: There are 1 disallowed nodes,\n      members list may seem inconsistent across the cluster\n"
+    assert tools.parse_members(note + out.replace("/dev/disk/by-id/scsi-3600", "our quorum disk")) == (
+        tools.parse_members(out))
+    assert tools.parse_members("1 a d \n") == {"a": False}
     with pytest.raises(tools.CmanError, match="'Node  Sts' is not valid"):
         tools.parse_members("Node  Sts")
 

@@ -46,6 +46,15 @@ def test_el5_wants_more_than_twice_the_disks_time():
     assert cman_votes.timing_of(disk(), 10000, "el5")[:3] == (1, 10, 17000)
 
 
+@pytest.mark.parametrize(("interval", "tko", "options", "failover"), [
+    (1, 4, {"tko_up": "1"}, 4 + 3 + 2),     # qdiskd makes tko_up 2, and master_wait 3
+    (1, 4, {"tko_up": "2"}, 4 + 3 + 2),
+    (2, 1, {}, 2 * (3 + 3 + 2))])           # and tko 3
+def test_qdiskd_raises_numbers_that_are_too_small(interval, tko, options, failover):
+    said = disk(interval=interval, tko=tko, options=tuple(options.items()))
+    assert cman_votes.timing_of(said, 20000, "el6").failover == failover * 1000
+
+
 def test_what_the_user_says_of_the_waits_counts():
     said = disk(interval=1, tko=10, options=(("tko_up", "2"), ("upgrade_wait", "4"), ("master_wait", "1")))
     assert cman_votes.timing_of(said, 20000, "el5").failover == (10 + 3 + 4) * 1000

@@ -143,6 +143,22 @@ def test_a_bad_resource_is_named(resource: Any, said: str) -> None:
     assert said in str(caught.value)
 
 
+def two_mounts(device: str, fstype: str | None) -> list[Any]:
+    mounts = [{"filesystem": {"device": device, "mountpoint": f"/srv/{name}", "fstype": fstype}} for name in "ab"]
+    return [dict(WEB, resources=mounts[:1]), dict(WEB, name="mail", resources=mounts[1:])]
+
+
+@pytest.mark.parametrize("device", ["/dev/sda", "UUID=5", "LABEL=x"])
+def test_a_device_is_mounted_in_one_place(device: str) -> None:
+    with pytest.raises(_groups.GroupError, match=f"the device '{device}' is in group 'web' too; expected it only once"):
+        _groups.parse_groups(two_mounts(device, "ext4"))
+
+
+@pytest.mark.parametrize(("device", "fstype"), [("nas:/a", "nfs"), ("/dev/sda", "gfs2"), ("/srv/bound", None)])
+def test_some_filesystems_are_mounted_in_several_places(device: str, fstype: str | None) -> None:
+    assert len(_groups.parse_groups(two_mounts(device, fstype))) == 2
+
+
 BAD_GROUPS = [
     ([dict(WEB, state="enabled", resources=None)], "groups[0].resources: is missing; expected a list of at least one"),
     ([dict(WEB, state="off")], "groups[0].state: 'off'"),

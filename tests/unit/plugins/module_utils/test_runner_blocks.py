@@ -179,7 +179,15 @@ def test_disks_and_partitions_are_found_with_all_their_names(tmp_path, kernel):
     assert found_by(tmp_path) == (
         runner.BlockDevice("dm-0", "253:0", 1 << 20, (dev + "/dm-0", dev + "/mapper/mpatha"), (), False),
         runner.BlockDevice("sdb", "8:16", 1 << 20, (dev + "/block/8:16", dev + "/sdb"), ("dm-0",), False),
-        runner.BlockDevice("sdb1", "8:17", 1 << 19, (dev + "/sdb1",), (), False))
+        runner.BlockDevice("sdb1", "8:17", 1 << 19, (dev + "/sdb1",), ("dm-0",), False))
+
+
+def test_a_partition_of_a_disk_without_holders_has_its_own(tmp_path, kernel):
+    kernel("sdb", (8, 16), 2048, "sdb")
+    for number, holders in ((1, ["dm-1"]), (2, [])):
+        name = "sdb%d" % number
+        (kernel("sdb/" + name, (8, 16 + number), 512, name, holders=holders) / "start").write_text("1")
+    assert [device.holders for device in found_by(tmp_path)] == [(), ("dm-1",), ()]
 
 
 def test_software_raid_is_recognised_by_its_name_or_its_folder(tmp_path, kernel):

@@ -178,6 +178,14 @@ def test_a_service_is_moved_and_stopped():
     assert run(host)["services"][0]["state"] == "disabled"
 
 
+def test_a_service_that_others_described_wrongly_can_be_stopped():
+    twin = '<service name="twin"><script name="test_svc" file="/etc/init.d/twin"/></service></rm>'
+    host = Host(conf=CONF.replace("</rm>", twin), groups=[{"name": "test", "state": "disabled"}])
+    assert not run(host)["failed"] and host.services["test"][0] == "disabled"
+    refused = run(Host(conf=CONF.replace("</rm>", twin)))
+    assert refused["failed"] and "service twin: the name of a script is not valid" in refused["msg"]
+
+
 def test_a_service_that_lands_elsewhere_is_an_error():
     host = Host(groups=[dict(GROUP, running_on="casper")])
     host.lands = "balthasar.localdomain"

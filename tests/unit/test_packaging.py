@@ -1,0 +1,89 @@
+# Copyright: the linuxha.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is in the artifact that users install, and what never gets there."""
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+PACKED = {"CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md",
+          "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+# What a checkout collects while people work in it.
+STRAY = [".lab-lb/id_ed25519", ".lab/state.json", ".cache/x/y", ".coverage", ".env", "id_rsa", "hosts.yml", "vault.yml",
+         "plugins/modules/__pycache__/qdisk.cpython-313.pyc", "plugins/.coverage", "roles/ntp/id_ed25519",
+         "roles/ntp/.vault",
+         "playbooks/site.retry", "playbooks/secret.txt", "docs/.key", "tests/output/x", "linuxha-cluster-0.0.1.tar.gz"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """Build the collection from a copy of the files of the repository in which stray files lie; return the artifact."""
+    copy, place = tmp_path_factory.mktemp("with a blank") / "tree", tmp_path_factory.mktemp("artifact")
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    for name in STRAY:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text("secret", encoding="utf-8")
+    subprocess.run([TOOLS / "ansible-galaxy", "collection", "build", "--output-path", place, copy], check=True,
+                   stdout=subprocess.DEVNULL)
+    return next(place.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def packed(built) -> set[str]:
+    """Return the files of the artifact."""
+    with tarfile.open(built) as artifact:
+        return {member.name for member in artifact.getmembers() if member.isfile()}
+
+
+def test_only_what_works_there_is_packed(packed):
+    assert {name.split("/")[0] for name in packed} == PACKED
+    assert not packed & set(STRAY)
+
+
+def test_everything_that_is_needed_is_packed(packed):
+    listed = subprocess.run(["git", "ls-files", "plugins", "roles", "playbooks", "meta"], cwd=ROOT, check=True,
+                            capture_output=True, text=True).stdout.split()
+    assert {name for name in listed if (ROOT / name).is_file()} <= packed
+
+
+def test_the_build_context_of_an_execution_environment_is_made(built, tmp_path):
+    collection = tmp_path / "ansible_collections/linuxha/cluster"
+    collection.mkdir(parents=True)
+    with tarfile.open(built) as artifact:
+        artifact.extractall(collection)  # noqa: S202  our own artifact
+    done = subprocess.run([TOOLS / "ansible-builder", "introspect", tmp_path], check=True, capture_output=True,
+                          text=True)
+    assert {"openssh-client", "openssh-clients"} == set(re.findall(r"'([\w-]+) \[platform", done.stdout))
+    (tmp_path / "ee.yml").write_text(yaml.safe_dump({
+        "version": 3, "images": {"base_image": {"name": "localhost/base:1"}},
+        "dependencies": {"galaxy": {"collections": ["linuxha.cluster"]}}}), encoding="utf-8")
+    subprocess.run([TOOLS / "ansible-builder", "create", "-f", "ee.yml", "-c", "context"], cwd=tmp_path, check=True,
+                   stdout=subprocess.DEVNULL)
+    assert (tmp_path / "context/_build/requirements.yml").exists()
+
+
+def test_every_module_is_in_the_action_group():
+    group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["all"]
+    assert group == sorted(path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py"))
+
+
+def test_dependencies_are_those_that_are_used():
+    declared = set(yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"])
+    text = "\n".join(path.read_text(encoding="utf-8") for folder in ("roles", "playbooks", "plugins")
+                     for path in (ROOT / folder).rglob("*") if path.suffix in (".yml", ".py"))
+    used = set(re.findall(r"\b((?:ansible|community)\.\w+)\.\w+:", text)) - {"ansible.builtin", "ansible.legacy"}
+    assert used == declared
