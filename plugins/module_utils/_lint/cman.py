@@ -11,16 +11,14 @@ import xml.etree.ElementTree as ET
 from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 from xml.parsers import expat
 
-from .._cman import attributes as words, rm, votes
+from .._cman import agents, attributes as words, rm, votes
 from .._cman.conf_xml import canonical
-from .._core.schema import GROUP_ADDRESS, LINE, Field, number, read
+from .._core.schema import GROUP_ADDRESS, LINE, Field, read
 from .._model.cluster import QuorumDisk
 from .report import File, Report, is_number
 
 MOST_LEVELS = 100
-PRIORITIES = {"rr": number(1, 99), "fifo": number(1, 99), "other": number(-20, 19)}
-# Agents that give a node back what fencing took from it; the first two fence by a key that unfencing has registered.
-UNFENCING = ("fence_scsi", "fence_mpath", "fence_brocade", "fence_cisco_mds", "fence_ifmib", "fence_sanbox2")
+FILE = "cluster.conf"
 AGENTS = {"fence_manual": "an agent that cuts power or storage, such as fence_ipmilan: it fences nothing",
           "fence_vmware": "fence_vmware_soap, which is supported"}
 EVERYWHERE = {name: LINE for name in ("name", "id")}
@@ -126,7 +124,7 @@ def check_host(files: Sequence[File], report: Dict[str, Report]) -> None:
         _check_attributes(root, report[file.path])
         _check_fencing(root, nodes, report[file.path])
         _check_delay(root, nodes, report[file.path])
-        _check_references(root, report[file.path])
+        _check_services(root, report[file.path])
         if root.find("quorumd") is not None:
             _check_disk(root, _find(root, "quorumd"), len(nodes), report[file.path])
 
@@ -198,8 +196,8 @@ def _check_disk(root: ET.Element, disk: ET.Element, nodes: int, report: Report) 
     if disk.get("use_uptime") in ("0", "no"):
         report.refuse("cman-use-uptime", line, "quorumd.use_uptime", disk.get("use_uptime"), "1")
     scheduler = disk.get("scheduler", "rr")
-    if scheduler in PRIORITIES and disk.get("priority") is not None:
-        for message in read(PRIORITIES[scheduler], disk.get("priority"), "quorumd.priority")[1]:
+    if scheduler in words.PRIORITIES_OF and disk.get("priority") is not None:
+        for message in read(words.PRIORITIES_OF[scheduler], disk.get("priority"), "quorumd.priority")[1]:
             report.add("cman-priority", line, "%s with the scheduler %s" % (message, scheduler))
     _check_timings(root, disk, report)
     if disk.findall("heuristic") or (nodes == 2 and disk.get("master_wins") in ("1", "yes")):
@@ -262,28 +260,38 @@ def _check_unfencing(where: str, node: ET.Element, devices: Dict[str, ET.Element
     for use in node.findall("unfence/device"):
         device = devices.get(use.get("name", ""))
         agent = "" if device is None else device.get("agent", "")
-        if device is not None and agent not in UNFENCING:
+        if device is not None and agent not in words.UNFENCING:
             report.refuse("cman-unfence-agent", line_of(use), where + ".unfence", agent,
-                          "a device of one of " + ", ".join(UNFENCING))
+                          "a device of one of " + ", ".join(words.UNFENCING))
         elif device is not None and (use.get("action") or device.get("action")) != "on":
             report.missing("cman-unfence-agent", line_of(use), where + ".unfence.device.action", "on")
     agents = [devices[use.get("name", "")].get("agent") for use in node.findall("fence/method/device")
               if use.get("name", "") in devices]
-    if set(agents) & set(UNFENCING[:2]) and not node.findall("unfence/device"):
+    if set(agents) & set(words.REGISTERING) and not node.findall("unfence/device"):
         report.missing("cman-unfence-missing", line_of(node), where + ".unfence",
-                       "a device of " + " and ".join(UNFENCING[:2]) + " with action on")
+                       "a device of " + " and ".join(words.REGISTERING) + " with action on")
 
 
 # --- services -------------------------------------------------------------------------------------------------------
 
-def _check_references(root: ET.Element, report: Report) -> None:
+def _check_services(root: ET.Element, report: Report) -> None:
+    """Check what services refer to, and what rgmanager would drop or not find the end of."""
     for manager in root.findall("rm"):
         shared = [child for child in manager if child.tag in ("failoverdomains", "resources")]
-        for service in (child for child in manager if child.tag not in ("failoverdomains", "resources")):
+        services = [child for child in manager if child.tag not in ("failoverdomains", "resources")]
+        for service in services:
             alone = ET.Element("rm")
             alone.extend([*shared, service])
-            for message in rm.check_references(alone):
+            for message in rm.check_manager(alone, ()):
                 report.add("cman-reference", line_of(service), message)
+            for message in agents.check_service(FILE, service):
+                report.add("cman-resource", line_of(service), message)
+        lines = {"service %s" % service.get("name"): line_of(service) for service in services}
+        named = [str(service.get("name")) for service in services]
+        resources = [each for part in manager.findall("resources") for each in agents.resources_in(part)]
+        for message in agents.check_unique(FILE, resources, services, named + [agents.SHARED]):
+            owner = message[len(FILE + ", "):].partition(": ")[0]
+            report.add("cman-resource", lines.get(owner, line_of(manager)), message.replace(" (options.name)", ""))
 
 
 # --- the other hosts ------------------------------------------------------------------------------------------------

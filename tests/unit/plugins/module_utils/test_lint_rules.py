@@ -218,6 +218,19 @@ ONE_FILE = [
     ("cman-attribute", "cluster.conf", *pair(CMAN, 'tko="10"', 'tko="10" tkoo="1"')),
     ("cman-reference", "cluster.conf", *pair(CMAN, 'ref="10.0.0.9"', 'ref="10.0.0.8"')),
     ("cman-reference", "cluster.conf", *pair(CMAN, 'domain="any"', 'domain="none"')),
+    ("cman-resource", "cluster.conf", *pair(CMAN.replace("  </rm>", """    <service name="nfs">
+      <fs name="f" device="/dev/vg/f" mountpoint="/f"><nfsexport name="x"/></fs></service>\n  </rm>"""),
+        '<fs name="f" device="/dev/vg/f" mountpoint="/f"><nfsexport name="x"/></fs>',
+        '<ip address="10.0.0.7"><nfsexport name="x"/></ip>')),
+    ("cman-resource", "cluster.conf", *pair(CMAN.replace("  </rm>", """    <service name="two">
+      <script name="s" file="/etc/init.d/s"/></service>\n  </rm>"""), ' file="/etc/init.d/s"', "")),
+    ("cman-resource", "cluster.conf", *pair(CMAN.replace("  </rm>", """    <service name="two">
+      <ip address="10.0.0.8"/></service>\n  </rm>"""), "10.0.0.8", "10.0.0.9/24")),
+    ("cman-resource", "cluster.conf", *pair(CMAN.replace("</resources>", '<ip address="10.0.0.8"/></resources>'),
+                                            "10.0.0.8", "10.0.0.9")),
+    ("cman-resource", "cluster.conf", CMAN.replace("  </rm>", '<service name="deep">' + "".join(
+        f'<lvm name="l{n}" vg_name="v"><script name="s{n}" file="/f{n}">' for n in range(15)) + "</script></lvm>" * 15
+        + "</service>\n  </rm>"), CMAN),
     ("drbd-quorum", "r0.res", *pair(RES, "quorum off", "quorum majority")),
     ("drbd-fence-peer", "r0.res", *pair(RES, PEER_9, "")),
     ("drbd-unfence-peer", "r0.res", *pair(RES, 'unfence-peer "', 'split-brain "')),
