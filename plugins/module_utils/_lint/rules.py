@@ -113,8 +113,8 @@ CMAN: Tuple[Tuple[str, str, str, str, str], ...] = (
      "The schema of EL6 refuses the file, and EL5 passes over it", "Remove or correct it"),
     ("cman-reference", ERROR, "A service that refers to a failover domain or resource that is not there",
      "rgmanager drops the resource with all that is inside of it", "Add what it refers to, or correct the name"),
-    ("cman-resource", ERROR, "A resource inside of one that forbids it, without an attribute that it must have, with what "
-     "another one has (name, address, mount point, device), or nested too deep",
+    ("cman-resource", ERROR, "A resource inside of one that forbids it, without an attribute that it must have, with "
+     "what another one has (name, address, mount point, device), or nested too deep",
      "rgmanager drops it with all that is inside of it and starts the service without; paths that are too long hang it",
      "Give each resource a name of its own, and nest only what depends on what is around it"),
     ("cman-differs", ERROR, "cluster.conf is not the same on all nodes", "A node with another version does not join",
