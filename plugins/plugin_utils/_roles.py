@@ -58,25 +58,40 @@ def show_refusal(task: Any, host: str, text: str) -> None:
 
 
 def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
-    """Return the role's variables by name, templated, out of all variables of a task."""
-    return {name: plain(templar.template(value)) for name, value in variables.items() if name.startswith(role + "_")}
+    """Return the role's variables by name, templated, out of all variables of a task.
+
+    Others with the role's prefix are None: the role has no use for them, and a template may be undefined.
+    """
+    return {name: plain(templar.template(value)) if name in options_of(role) else None
+            for name, value in variables.items() if name.startswith(role + "_")}
 
 
 def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Return the role's settings with all defaults, and one message for each fault.
 
-    The rules of the domain are checked once names and types are right.
+    The rules of the domain are checked once names and types are right. See foreign() for variables of other names.
     """
     domain, fields = domain_of(role), schema_of_role(role)
     # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
     settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
                 for name, value in settings.items()}
     unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
-               for name in sorted(set(settings) - set(fields.fields))]
+               for name in sorted(set(settings) - set(fields.fields)) if _is_misspelt(role, name)]
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
     if unknown or faults:
         return {}, unknown + faults
     return found, domain.check_settings(found, list(hosts))
+
+
+def foreign(role: str, settings: dict[str, Any]) -> list[str]:
+    """Return a warning for each variable that has the role's prefix and is none of its own, nor close to one."""
+    return [f"{name}: the role {role} has no such variable, and ignores it; expected another prefix for variables of "
+            "your own" for name in sorted(set(settings) - set(options_of(role))) if not _is_misspelt(role, name)]
+
+
+def _is_misspelt(role: str, name: str) -> bool:
+    """Whether an unknown name is close to a variable of the role. The prefix, which all have, does not count."""
+    return bool(schema.closest(name[len(role):], [option[len(role):] for option in options_of(role)]))
 
 
 @lru_cache(maxsize=None)

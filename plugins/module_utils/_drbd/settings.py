@@ -4,7 +4,6 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-import ipaddress
 import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -17,6 +16,7 @@ from .._core.schema import (
     Mapping,
     choice,
     fault,
+    ip_address,
     join,
     missing,
     number,
@@ -84,7 +84,7 @@ def _name(raw: str) -> str:
 
 
 def _address(raw: str) -> str:
-    address = ipaddress.ip_address(raw)
+    address = ip_address(raw)
     if address.is_unspecified or address.is_multicast:
         raise ValueError
     return str(address)

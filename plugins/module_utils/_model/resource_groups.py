@@ -149,6 +149,8 @@ class Group(NamedTuple):
 
 
 def _address(raw: str) -> Tuple[str, Optional[int]]:
+    if "%" in raw:
+        raise Expected("it without a scope id; nic names the interface")
     interface = ipaddress.ip_interface(raw)
     address, network = interface.ip, interface.network
     if address.is_loopback or address.is_multicast or address.is_unspecified or address.is_reserved:

@@ -6,11 +6,11 @@ Only the declared targets and their declared settings are compared. A session is
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-import ipaddress
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.plan import Command, HaError, Plan, WriteFile
+from .._core.schema import ip_address
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 RECOVERY = "/sys/class/iscsi_session/session%d/recovery_tmo"  # writable: the one timeout that a live session takes
@@ -107,11 +107,11 @@ def parse_portal(text: str) -> Portal:
     """Turn "192.168.0.10", "192.168.0.10:3260" or "[fd00::10]:3260" into a Portal; ValueError for anything else."""
     match = re.match(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?\Z", text)
     if not match:
-        return Portal(str(ipaddress.IPv6Address(text)), DEFAULT_PORT)
+        return Portal(str(ip_address(text)), DEFAULT_PORT)
     port = int(match.group(3) or DEFAULT_PORT)
     if not 0 < port < 65536:
         raise ValueError("port %d" % port)
-    return Portal(str(ipaddress.ip_address(match.group(1) or match.group(2))), port)
+    return Portal(str(ip_address(match.group(1) or match.group(2))), port)
 
 
 def parse_target(raw: Dict[str, Any]) -> Target:

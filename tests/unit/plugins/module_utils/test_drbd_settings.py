@@ -72,6 +72,7 @@ CASES = [
     (resource(nodes=nodes(disk="sdb")), "[0].nodes[1].disk: 'sdb' is not valid"),
     (resource(nodes=nodes(meta_disk="sdc")), "[0].nodes[1].meta_disk: 'sdc' is not valid"),
     (resource(nodes=nodes(address="10.0.0.300")), "[0].nodes[1].address: '10.0.0.300' is not valid"),
+    (resource(nodes=nodes(address="fd00::2%eth0")), "[0].nodes[1].address: 'fd00::2%eth0' is not valid"),
     (resource(nodes=nodes(address="0.0.0.0")), "[0].nodes[1].address: '0.0.0.0' is not valid"),
     (resource(nodes=nodes(address="10.0.0.1")),
      "[0].nodes[1].address: '10.0.0.1' is not valid; expected a value that no other"),

@@ -70,7 +70,7 @@ def with_resource(resource: Any) -> dict[str, Any]:
 
 # what is changed, and the beginning of what is said
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"colour": "red"}, "heartbeat_colour"),
+    ({"keep_alive": "2"}, "heartbeat_keep_alive: there is no such variable of the role heartbeat (did you mean"),
     ({"udpport": "many"}, "heartbeat_udpport: 'many' is not valid; expected a whole number"),
     ({"authentication": "rot13"}, "heartbeat_authentication: 'rot13' is not valid; expected one of sha1"),
     ({"nodes": None}, "heartbeat_nodes: is missing"),

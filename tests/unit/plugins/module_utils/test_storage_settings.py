@@ -70,6 +70,7 @@ def test_an_extent_may_be_a_multiple_of_128k():
 CASES = [
     (targets(target(portal="nas.localdomain")),
      "clvm_targets[0].portal: 'nas.localdomain' is not valid; expected the IP address"),
+    (targets(target(portal="fd00::1%x")), "clvm_targets[0].portal: 'fd00::1%x' is not valid; expected the IP address"),
     (targets(target(portal="192.168.0.10:99999")), "clvm_targets[0].portal: '192.168.0.10:99999' is not valid"),
     (targets(target(iqn="disks")), "clvm_targets[0].iqn: 'disks' is not valid; expected a name such as iqn.2010-09"),
     (targets(target(), target(portal="192.168.0.10:3260")),
