@@ -32,9 +32,10 @@ class ActionModule(ActionBase):
         for name in roles:
             role, _slash, entry_point = name.partition("/")
             given = _roles.settings_of(role, task_vars, self._templar)
-            settings, found = _roles.validate(role, given, _roles.hosts_for(entry_point, task_vars))
+            beside = _roles.roles_of(task_vars)
+            settings, found = _roles.validate(role, given, _roles.hosts_for(entry_point, task_vars), beside)
             problems += found
-            warnings += _roles.foreign(role, given)
+            warnings += [] if found else _roles.warnings_of(role, given, settings, beside)
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:
             _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import yaml
 from ansible.utils.display import Display
@@ -66,10 +66,18 @@ def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str,
             for name, value in variables.items() if name.startswith(role + "_")}
 
 
-def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dict[str, Any], list[str]]:
+def roles_of(variables: dict[str, Any]) -> list[str]:
+    """Return the roles whose required variables a host has. Others need none, so that they say nothing of the host."""
+    needed = {role: [name for name, option in options_of(role).items() if option.get("required")] for role in ROLES}
+    return [role for role, names in needed.items() if names and set(names) <= set(variables)]
+
+
+def validate(role: str, settings: dict[str, Any], hosts: list[str], beside: Sequence[str] = ()) -> tuple[
+        dict[str, Any], list[str]]:
     """Return the role's settings with all defaults, and one message for each fault.
 
     The rules of the domain are checked once names and types are right. See foreign() for variables of other names.
+    beside: the roles whose variables the host has.
     """
     domain, fields = domain_of(role), schema_of_role(role)
     # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
@@ -80,7 +88,17 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dic
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
     if unknown or faults:
         return {}, unknown + faults
-    return found, domain.check_settings(found, list(hosts))
+    faults = domain.check_settings(found, list(hosts))
+    return found, faults or getattr(domain, "check_beside", _nothing)(found, beside)
+
+
+def warnings_of(role: str, given: dict[str, Any], settings: dict[str, Any], beside: Sequence[str]) -> list[str]:
+    """Return the warnings about the variables of a role that are valid."""
+    return foreign(role, given) + getattr(domain_of(role), "warn_beside", _nothing)(settings, beside)
+
+
+def _nothing(_settings: dict[str, Any], _beside: Sequence[str]) -> list[str]:
+    return []
 
 
 def foreign(role: str, settings: dict[str, Any]) -> list[str]:

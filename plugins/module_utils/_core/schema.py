@@ -34,6 +34,9 @@ CLEAN = "without line ends, control characters and digits other than 0-9"
 TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
 
+FORCE = ("-f", "-F", "-y", "--force", "--yes")  # of mkfs and LVM: overwrite without asking
+WITH_VALUE = "AbCdEegGiIJlLmMNoOrtTUzpsjZ"      # letters that take what follows them as their value
+
 Options = Tuple[Tuple[str, str], ...]
 Rules = Callable[[str, Dict[str, Any]], Iterable[str]]
 AnyField = TypeVar("AnyField", bound="Field")
@@ -144,6 +147,30 @@ def text(pattern: Optional[Pattern[str]], expected: str, convert: Optional[Calla
             raise ValueError
         return convert(raw) if convert else raw
     return Field(read_text, expected, secret)
+
+
+def refused_option(given: str, refused: Sequence[str]) -> str:
+    """Return which of the refused options an argument is, or contains (-yff, --forc, --clustered=y); "" for none."""
+    if given.startswith("--"):
+        name = given.partition("=")[0]
+        return next((option for option in refused if len(name) > 2 and option.startswith(name)), "")
+    for letter in given[1:] if given.startswith("-") else "":
+        if "-" + letter in refused:
+            return "-" + letter
+        if letter in WITH_VALUE:
+            break
+    return ""
+
+
+def argument(refused: Sequence[str]) -> Field:
+    """Return a field for one argument of a program, and none of the refused options."""
+    def convert(raw: str) -> str:
+        option = refused_option(raw, refused)
+        if option:
+            also = "" if option == raw.partition("=")[0] else " (%s)" % option
+            raise Expected("it left out%s: the role decides it, or it would overwrite what is there" % also)
+        return raw
+    return text(re.compile(r".+"), "one argument", convert)
 
 
 def _whole(raw: Any) -> int:

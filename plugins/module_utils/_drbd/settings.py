@@ -8,12 +8,14 @@ import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from .._core.schema import (
+    FORCE,
     PORT,
     SCALAR,
     Expected,
     Field,
     ListOf,
     Mapping,
+    argument,
     choice,
     fault,
     ip_address,
@@ -26,12 +28,14 @@ from .._core.schema import (
 
 TUNING = "al-extents al-updates disable-write-same discard-zeroes-if-aligned disk-barrier disk-drain disk-flushes " \
          "disk-timeout md-flushes on-io-error read-balancing resync-after rs-discard-granularity size " \
-         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap"
+         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap " \
+         "block-size discard-granularity max-bio-size peer-tiebreaker resync-without-replication"
 LINK = "after-sb-0pri after-sb-1pri after-sb-2pri allow-remote-read allow-two-primaries always-asbp " \
        "congestion-extents congestion-fill connect-int cram-hmac-alg csums-after-crash-only csums-alg " \
        "data-integrity-alg ko-count max-buffers max-epoch-size on-congestion ping-int ping-timeout rcvbuf-size " \
        "rr-conflict shared-secret sndbuf-size socket-check-timeout tcp-cork timeout transport unplug-watermark " \
-       "use-rle verify-alg load-balance-paths tls tls-keyring"
+       "use-rle verify-alg load-balance-paths tls tls-keyring tls-privkey tls-certificate rdma-ctrl-rcvbuf-size " \
+       "rdma-ctrl-sndbuf-size"
 SECTIONS = {
     "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout stacked-timeouts wait-after-sb wfc-timeout",
     "disk": TUNING,
@@ -39,9 +43,9 @@ SECTIONS = {
     "handlers": "after-resync-target before-resync-source before-resync-target disconnected fence-peer "
                 "initial-split-brain local-io-error out-of-sync pri-lost pri-lost-after-sb pri-on-incon-degr "
                 "quorum-lost split-brain unfence-peer",
-    "options": "auto-promote auto-promote-timeout cpu-mask max-io-depth on-no-data-accessible on-no-quorum "
-               "on-suspended-primary-outdated peer-ack-delay peer-ack-window quorum quorum-minimum-redundancy "
-               "twopc-retry-timeout twopc-timeout",
+    "options": "auto-promote auto-promote-timeout cpu-mask drbd8-api-compatibility max-io-depth "
+               "on-no-data-accessible on-no-quorum on-suspended-primary-outdated peer-ack-delay peer-ack-window "
+               "quorum quorum-minimum-redundancy twopc-retry-timeout twopc-timeout",
 }
 OWN_VARIABLE = {"protocol": "protocol", "fencing": "fencing"}
 CHOICES = {
@@ -63,10 +67,14 @@ LOSES_DATA = {
 NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-count", "max-buffers",
            "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
 SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
-         "congestion-fill", "rs-discard-granularity")
+         "congestion-fill", "rs-discard-granularity", "block-size", "discard-granularity", "max-bio-size",
+         "rdma-ctrl-rcvbuf-size", "rdma-ctrl-sndbuf-size")
 SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "disk-barrier", "disk-drain",
             "disk-flushes", "md-flushes", "allow-remote-read", "allow-two-primaries", "always-asbp",
-            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap")
+            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap",
+            "peer-tiebreaker", "resync-without-replication", "drbd8-api-compatibility")
+# They set and remove a constraint in Pacemaker; those of DRBD 9 have a 9 in their names.
+CRM_HANDLER = re.compile(r"crm-(un)?fence-peer(\.9)?\.sh\b")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
@@ -110,6 +118,12 @@ def _value(raw: Any) -> str:
     return str(word)
 
 
+def _voters(raw: Any) -> str:
+    if raw is False or raw in ("off", 1, "1"):  # YAML reads off as false
+        return "off" if raw is False else str(raw)
+    raise Expected("off: there are two nodes, and the one that survives is never more than half of them")
+
+
 def _switch(raw: Any) -> str:
     if not isinstance(raw, bool) and raw not in ("yes", "no"):
         raise ValueError
@@ -122,6 +136,7 @@ VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for
 VALUES.update({option: number(0) for option in NUMBERS})
 VALUES.update({option: Field(_switch, "yes or no") for option in SWITCHES})
 VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
+VALUES.update({option: Field(_voters, "off") for option in ("quorum", "quorum-minimum-redundancy")})
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 
 
@@ -140,8 +155,10 @@ class Section(Field):
             return None
         found = {}
         for key, value in raw.items():
-            option, place = str(key).replace("_", "-"), join(where, key)
-            if option in SECTIONS[self.name].split():
+            option, place = str(key).replace("_", "-"), join(where, key, self.secret)
+            if option in found:
+                faults.append("%s: is given twice, with '_' and with '-'; expected it once" % place)
+            elif option in SECTIONS[self.name].split():
                 found[option] = VALUES[option].read(place, value, faults)
             else:
                 faults.append("%s: there is no such option; expected %s" % (place, self._home(where, option)))
@@ -174,6 +191,17 @@ def _check_resource(where: str, resource: Settings) -> Iterator[str]:
         yield fault(where + ".initial_sync.from", source, "one of its nodes: " + ", ".join(names))
     if fencing != "dont-care" and "fence-peer" not in resource["handlers"]:
         yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: " + fencing)
+    yield from _check_unfence(where, resource["handlers"])
+
+
+def _check_unfence(where: str, handlers: Settings) -> Iterator[str]:
+    fence = CRM_HANDLER.search(handlers.get("fence-peer", ""))
+    if not fence or fence.group(1):
+        return
+    unfence = "crm-unfence-peer%s.sh" % (fence.group(2) or "")
+    if not any(unfence in handlers.get(event, "") for event in ("unfence-peer", "after-resync-target")):
+        yield missing(where + ".handlers.unfence_peer", "%s in it or in after_resync_target, which removes the "
+                      "constraint that %s sets, or the node is never promoted again" % (unfence, fence.group()))
 
 
 RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
@@ -187,7 +215,8 @@ RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
     "nodes": ListOf(NODE, "exactly two different nodes", least=2, most=2, unique=("name", "address")),
     "filesystem": Mapping({
         "type": text(re.compile(r"[a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
-        "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /")},
+        "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /"),
+        "mkfs_options": ListOf(argument(FORCE), "a list of arguments")},
         ("type", "mountpoint"), others=True)}),
     ("name", "device", "port", "initial_sync", "nodes"), rules=_check_resource, others=True)
 SECONDS = number(1, expected="a number of seconds, 1 or more")
@@ -213,6 +242,32 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
             faults += _check_data_loss(where, resource)
     return faults + _check_unique(resources) + list(_check_names(found, resources)) + list(
         _check_destroy(found, resources))
+
+
+def crm_handlers(resources: Sequence[Settings]) -> Iterator[Tuple[str, str, str]]:
+    """Yield the handlers that need Pacemaker: the path of each, its value, and ".9" for one of DRBD 9."""
+    for number_, resource in enumerate(resources):
+        for key, value in (resource.get("handlers") or {}).items():
+            match = CRM_HANDLER.search(str(value))
+            if match:
+                yield "drbd_failover_resources[%d].handlers.%s" % (number_, key), value, match.group(2) or ""
+
+
+def check_beside(settings: Settings, roles: Sequence[str]) -> List[str]:
+    """Return one message for each problem with the other ``roles`` whose variables the host has."""
+    if "heartbeat" not in roles or "pacemaker" in roles:
+        return []
+    return [fault(place, value, "a program that works without Pacemaker, as drbd-peer-outdater of heartbeat does")
+            for place, value, _release in crm_handlers(settings["drbd_failover_resources"])]
+
+
+def warn_beside(settings: Settings, roles: Sequence[str]) -> List[str]:
+    """Return one warning for each thing that another role must provide, and none is known to."""
+    if {"pacemaker", "heartbeat", "rhcs_cman"} & set(roles):
+        return []
+    return ["%s: %s needs Pacemaker, and this host has no variables of the role pacemaker. Under another cluster "
+            "manager it fails, and DRBD does not fence the other node" % (place, value)
+            for place, value, _release in crm_handlers(settings["drbd_failover_resources"])]
 
 
 def _check_hosts(where: str, resource: Settings, hosts: Sequence[str]) -> Iterator[str]:

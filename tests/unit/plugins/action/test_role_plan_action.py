@@ -157,7 +157,8 @@ def test_a_role_that_plans_for_itself_does_not_speak_for_its_next_use(act, plann
 @pytest.mark.parametrize("name, hosts", [("ntp", ["a"]), ("ntp/remove", ["a", "z"])])
 def test_another_entry_point_may_change_some_nodes_only(act, planner, monkeypatch, name, hosts):
     seen = []
-    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given: seen.append(given) or (settings, []))
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given, _others: (
+        seen.append(given) or (settings, [])))
     own = facts(ntp={"todo": []})
     act(role_plan, {**own, "hostvars": {"a": own}}, roles=[name])
     act(host_facts, {}, {"own": {"roles": {"ntp": {}}, "ansible_facts": dict(OS)}}, roles=[name])
@@ -201,7 +202,7 @@ def test_of_several_roles_only_the_changes_are_returned(act, monkeypatch):
     monkeypatch.setattr(heartbeat, "plan", lambda *_arguments: {
         "changes": ["write ha.cf"], "warnings": ["weak"], "files": "hush"})
     own = {"heartbeat_nodes": ["a"], "heartbeat_bcast": ["eth1"], **facts(ntp={}, heartbeat={})}
-    monkeypatch.setattr(_roles, "validate", lambda _role, settings, _hosts: (settings, []))
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, *_others: (settings, []))
     done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "heartbeat"])
     assert {name: value for name, value in done.result.items() if name != "ansible_facts"} == {
         "changed": False, "changes": ["install chrony", "write ha.cf"], "packages": [], "warnings": ["weak"]}

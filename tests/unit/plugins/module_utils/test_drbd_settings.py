@@ -4,6 +4,7 @@ import copy
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as drbd_settings
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 HOSTS = ["debian1", "debian2"]
 
@@ -61,6 +62,8 @@ def test_a_batch_without_both_nodes_is_refused():
 
 
 SYNC = {"from": "debian3"}
+CRM = "/usr/lib/drbd/crm-"
+EXT4 = {"type": "ext4", "mountpoint": "/mnt"}
 CASES = [
     (resource(name="a b"), "drbd_failover_resources[0].name: 'a b' is not valid; expected letters"),
     (resource(name="all"), "[0].name: 'all' is not valid; expected another name"),
@@ -95,6 +98,20 @@ CASES = [
      "[0].startup.wfc_timeout: 'soon' is not valid; expected a whole number"),
     (resource(handlers={"split_brain": ["a"]}), "one value without quotes"),
     (resource(net={"verify_alg": 'sha1"; }'}), "one value without quotes"),
+    (resource(options={"quorum": "majority"}),
+     "[0].options.quorum: 'majority' is not valid; expected off: there are two nodes"),
+    (resource(options={"quorum": "all"}), "expected off: there are two nodes"),
+    (resource(options={"quorum": 2}), "[0].options.quorum: 2 is not valid; expected off"),
+    (resource(options={"quorum": ["off"]}), "[0].options.quorum: a list is not valid; expected off"),
+    (resource(options={"quorum_minimum_redundancy": "majority"}), "expected off: there are two nodes"),
+    (resource(handlers={"fence_peer": CRM + "fence-peer.sh"}, fencing="resource-only"),
+     "[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.sh in it or in after_resync_target"),
+    (resource(handlers={"fence_peer": CRM + "fence-peer.9.sh", "unfence_peer": CRM + "unfence-peer.sh"}),
+     "[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.9.sh"),
+    (resource(filesystem=dict(EXT4, mkfs_options=["-m", "0", "-FF"])),
+     "[0].filesystem.mkfs_options[2]: '-FF' is not valid; expected it left out (-F): the role decides it"),
+    (resource(net={"shared_secret": "a", "shared-secret": "b"}),
+     "[0].net.shared-secret: is given twice, with '_' and with '-'; expected it once"),
     (resource(net={"after_sb_0pri": "discard-younger-primary"}), "data would be thrown away"),
     (resource(net={"after_sb_1pri": "violently-as0p"}), "drbd_failover_accept_data_loss: [repl]"),
     (resource(net={"after_sb_2pri": "call-pri-lost-after-sb"}), "data would be thrown away"),
@@ -155,6 +172,35 @@ def test_the_other_variables_are_checked_too(settings, words):
 ])
 def test_line_ends_other_digits_and_nothing_are_refused(wrong, words):
     assert any(words in one for one in found(wrong)), found(wrong)
+
+
+PEER = {"fence_peer": CRM + "fence-peer.sh --timeout 30", "after_resync_target": CRM + "unfence-peer.sh"}
+
+
+@pytest.mark.parametrize("handlers", [
+    PEER, {"fence-peer": CRM + "fence-peer.9.sh", "unfence-peer": CRM + "unfence-peer.9.sh"},
+    {"fence_peer": "/usr/lib/drbd/stonith_admin-fence-peer.sh"}])
+def test_a_fencing_handler_with_its_counterpart_is_accepted(handlers):
+    assert found(resource(handlers=handlers, fencing="resource-and-stonith", options={"quorum": "off"})) == []
+
+
+@pytest.mark.parametrize("beside, refused, warned", [
+    (["heartbeat", "drbd_failover"], 2, 0), (["heartbeat", "pacemaker"], 0, 0), (["rhcs_cman"], 0, 0),
+    (["pacemaker"], 0, 0), (["clvm"], 0, 2)])
+def test_scripts_for_pacemaker_are_refused_under_heartbeat(beside, refused, warned):
+    given = {"drbd_failover_resources": [resource(handlers=PEER, fencing="resource-only")]}
+    settings, faults = _roles.validate("drbd_failover", given, HOSTS, beside)
+    assert len(faults) == refused
+    assert all("expected a program that works without Pacemaker, as drbd-peer-outdater" in fault for fault in faults)
+    warnings = _roles.warnings_of("drbd_failover", given, settings, beside)
+    assert len(warnings) == warned
+    assert all("needs Pacemaker, and this host has no variables of the role pacemaker" in text for text in warnings)
+
+
+def test_the_roles_of_a_host_are_those_whose_required_variables_it_has():
+    given = {"heartbeat_nodes": HOSTS, "heartbeat_groups": [], "pacemaker_nodes": [], "ntp_servers": [],
+             "drbd_failover_resources": []}
+    assert _roles.roles_of(given) == ["heartbeat"]
 
 
 def test_a_section_is_a_mapping():

@@ -125,7 +125,7 @@ BAD_RESOURCES = [
     ({"agent": {"name": "Delay", "parameters": {"a": ["s"]}}}, "agent.parameters.a: (not shown)"),
     ({"agent": {"name": "Delay", "parameters": {"a": "s\nt"}}}, "agent.parameters.a: (not shown)"),
     ({"agent": {"name": "Delay", "parameters": {"a b": 1}}}, "agent.parameters: (not shown) is not valid"),
-    ({"agent": {"name": "Delay", "parameters": {"passwd=x": None}}}, "agent.parameters.(not shown): (not shown) is not"),
+    ({"agent": {"name": "Delay", "parameters": {"a=x": None}}}, "agent.parameters.(not shown): (not shown) is"),
     ({"ip": {"address": "fe80::1%eth0"}}, "ip.address: 'fe80::1%eth0' is not valid; expected it without a scope id"),
     ({"options": {}}, "groups[0].resources[1]: (not shown) is not valid; expected a mapping with one key"),
     ({"agent": {"name": "ocf:a:b:c"}}, "groups[0].resources[1].agent.name: 'ocf:a:b:c'"),

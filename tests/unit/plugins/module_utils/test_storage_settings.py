@@ -135,6 +135,8 @@ CASES = [
     (groups(group(extent_size="3M1")), "extent_size: '3M1' is not valid; expected a power of two"),
     (groups(group(extent_size="100K")), "extent_size: '100K' is not valid; expected a power of two"),
     (groups(group(options=["--force"])), "options[0]: '--force' is not valid; expected it left out"),
+    (groups(group(options=["-yff"])), "options[0]: '-yff' is not valid; expected it left out (-y)"),
+    (groups(group(options=["-cy"])), "options[0]: '-cy' is not valid; expected it left out (-c)"),
     (groups(group(options=["--locktype=none"])), "options[0]: '--locktype=none' is not valid; expected it left out"),
     (groups(group(options=["a\nb"])), "options[0]: 'a\\nb' is not valid; expected a text of one line"),
     (groups(group(volume(name="a/b"))), "volumes[0].name: 'a/b' is not valid; expected letters"),
