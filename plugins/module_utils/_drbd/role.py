@@ -198,8 +198,8 @@ def _check_names(settings: Settings, here: Facts, node: str) -> List[str]:
         index = [entry["name"] for entry in resource["nodes"]].index(here["os"]["nodename"]) if found else 0
         for path, stable in sorted(found.get("unstable", {}).items()):
             right = stable or "a name in /dev/disk/by-id, or of a volume of LVM"
-            text = ("drbd_failover_resources[%d].nodes[%d]: %s may be another disk of %s after the next boot; expected %s"
-                    % (number, index, path, node, right))
+            text = "drbd_failover_resources[%d].nodes[%d]: %s may be another disk of %s after the next boot; " \
+                   "expected %s" % (number, index, path, node, right)
             (problems if stable and not found["known"] else warnings).append(text)
     if problems:
         raise DrbdError("\n".join(problems))

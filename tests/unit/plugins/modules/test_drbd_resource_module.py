@@ -98,6 +98,8 @@ class PretendedHost:
         if argv == ("drbdadm", "adjust", "repl"):
             self.ran.append(" ".join(argv))
             self.change(argv)
+        else:
+            assert argv[:2] == ("drbdsetup", "events2"), argv
         return Output(0, self.events(), "")
 
     def prove(self, content, argv, path):
