@@ -123,7 +123,7 @@ def options_of(role: str) -> dict[str, Any]:
     """Return the role's argument specification."""
     file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
-    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["variables"]["options"]
 
 
 def run_id() -> int:

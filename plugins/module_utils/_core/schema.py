@@ -17,25 +17,22 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import copy
-import difflib
 import ipaddress
 import re
 from typing import Any, Callable, Dict, Iterable, List, Optional, Pattern, Sequence, Tuple, TypeVar, Union
 
+from .messages import OPTION, closest, fault, hides, join, missing, show, unknown
 from .plan import HaError
 
+__all__ = ["closest", "fault", "hides", "join", "missing", "show", "unknown"]  # of messages, for importers
+
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
-OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
-LONGEST_SHOWN = 120
 CLEAN = "without line ends, control characters and digits other than 0-9"
 TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
-
-FORCE = ("-f", "-F", "-y", "--force", "--yes")  # of mkfs and LVM: overwrite without asking
-WITH_VALUE = "AbCdEegGiIJlLmMNoOrtTUzpsjZ"      # letters that take what follows them as their value
 
 Options = Tuple[Tuple[str, str], ...]
 Rules = Callable[[str, Dict[str, Any]], Iterable[str]]
@@ -48,52 +45,6 @@ class SchemaError(HaError):
 
 class Expected(ValueError):
     """A value is not valid; the text describes more exactly than its field what is."""
-
-
-# --- messages -------------------------------------------------------------------------------------------------------
-
-def fault(where: str, value: Any, expected: str, secret: bool = False) -> str:
-    """Return the message for a value that is not valid."""
-    shown = "(not shown)" if secret and value not in ([], {}) else show(value)
-    return "%s: %s is not valid; expected %s" % (where, shown, expected)
-
-
-def show(value: Any) -> str:
-    """Return a value as messages print it: in one line, not too long, and never what is inside a container."""
-    if isinstance(value, (dict, list, tuple)) and value:
-        return "a mapping" if isinstance(value, dict) else "a list"
-    try:
-        text_ = repr(value)
-    except ValueError:  # Python refuses to print a number of thousands of digits
-        return "a number"
-    return text_ if len(text_) <= LONGEST_SHOWN else text_[:LONGEST_SHOWN] + "..."
-
-
-def join(where: str, key: Any, secret: bool = False) -> str:
-    """Return the path of a key. Of a ``secret`` one, only a name is shown: `{passwd=X}` is a key without a value."""
-    name = key if isinstance(key, str) and key.isprintable() else show(key)
-    if secret and not OPTION.match(name):
-        name = "(not shown)"
-    return "%s.%s" % (where, name) if where else name
-
-
-def missing(where: str, expected: str) -> str:
-    """Return the message for a value that must be given."""
-    return "%s: is missing; expected %s" % (where, expected)
-
-
-def closest(key: Any, known: Iterable[str]) -> str:
-    """Return the name that was probably meant; "" when none is close."""
-    close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.75) if isinstance(key, str) else []
-    return close[0] if close else ""
-
-
-def unknown(where: str, key: Any, known: Iterable[str], kind: str = "key", secret: bool = False) -> str:
-    """Return the message for a name that does not exist, with the one that was probably meant."""
-    names = sorted(known)
-    close = closest(key, names)
-    return "%s: there is no such %s%s; expected one of %s" % (
-        join(where, key, secret), kind, " (did you mean %s?)" % close if close else "", ", ".join(names))
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -147,30 +98,6 @@ def text(pattern: Optional[Pattern[str]], expected: str, convert: Optional[Calla
             raise ValueError
         return convert(raw) if convert else raw
     return Field(read_text, expected, secret)
-
-
-def refused_option(given: str, refused: Sequence[str]) -> str:
-    """Return which of the refused options an argument is, or contains (-yff, --forc, --clustered=y); "" for none."""
-    if given.startswith("--"):
-        name = given.partition("=")[0]
-        return next((option for option in refused if len(name) > 2 and option.startswith(name)), "")
-    for letter in given[1:] if given.startswith("-") else "":
-        if "-" + letter in refused:
-            return "-" + letter
-        if letter in WITH_VALUE:
-            break
-    return ""
-
-
-def argument(refused: Sequence[str]) -> Field:
-    """Return a field for one argument of a program, and none of the refused options."""
-    def convert(raw: str) -> str:
-        option = refused_option(raw, refused)
-        if option:
-            also = "" if option == raw.partition("=")[0] else " (%s)" % option
-            raise Expected("it left out%s: the role decides it, or it would overwrite what is there" % also)
-        return raw
-    return text(re.compile(r".+"), "one argument", convert)
 
 
 def _whole(raw: Any) -> int:
@@ -346,7 +273,8 @@ class Mapping(Field):
             self.refuse(where, raw, faults)
             return None
         if not self.others:
-            faults += [unknown(where, key, self.fields, secret=self.secret) for key in raw if key not in self.fields]
+            faults += [unknown(where, key, self.fields, hidden=hides(self.secret, key, raw[key]))
+                       for key in raw if key not in self.fields]
         found = {}
         for key, field in self.fields.items():
             if raw.get(key) is not None:
@@ -383,7 +311,8 @@ class MappingOf(Field):
         for key, value in raw.items():
             name = self.key.read(where, key, faults)
             if value is not None or not self.nulls:
-                found[name] = self.known.get(name, self.value).read(join(where, key, self.secret), value, faults)
+                found[name] = self.known.get(name, self.value).read(
+                    join(where, key, hides(self.secret, key, value)), value, faults)
         return None if len(faults) > before else self.convert(found)
 
 

@@ -192,7 +192,8 @@ def _check_names(settings: Settings, here: Facts, node: str) -> List[str]:
 
     Raise for one of a new resource, where the disk has a name that stays.
     """
-    warnings, problems = [], []
+    warnings: List[str] = []
+    problems: List[str] = []
     for number, resource in enumerate(settings["drbd_failover_resources"]):
         found = here["drbd"].get(resource["name"], {})
         index = [entry["name"] for entry in resource["nodes"]].index(here["os"]["nodename"]) if found else 0

@@ -7,17 +7,17 @@ Private to linuxha.cluster; nothing outside may import it.
 import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+from .._core.arguments import FORCE, argument
 from .._core.schema import (
-    FORCE,
     PORT,
     SCALAR,
     Expected,
     Field,
     ListOf,
     Mapping,
-    argument,
     choice,
     fault,
+    hides,
     ip_address,
     join,
     missing,
@@ -155,7 +155,7 @@ class Section(Field):
             return None
         found = {}
         for key, value in raw.items():
-            option, place = str(key).replace("_", "-"), join(where, key, self.secret)
+            option, place = str(key).replace("_", "-"), join(where, key, hides(self.secret, key, value))
             if option in found:
                 faults.append("%s: is given twice, with '_' and with '-'; expected it once" % place)
             elif option in SECTIONS[self.name].split():

@@ -23,6 +23,7 @@ from .._core.schema import (
     MappingOf,
     choice,
     fault,
+    hides,
     join,
     missing,
     number,
@@ -227,7 +228,8 @@ class _ResourceField(Field):
             self.refuse(where, raw, faults)
             return None
         if given[0] not in KINDS:
-            faults.append(unknown(where, given[0], KINDS, "kind of resource"))
+            hidden = hides(self.secret, given[0], raw[given[0]])
+            faults.append(unknown(where, given[0], KINDS, "kind of resource", hidden))
             return None
         resource = KINDS[given[0]].read(join(where, given[0]), raw[given[0]], faults)
         options = OPTIONS.read(where + ".options", {} if raw.get("options") is None else raw["options"], faults)

@@ -8,16 +8,15 @@ Dialect: Python 3.6, standard library only. Used on the controller.
 import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+from .._core.arguments import FORCE, argument
 from .._core.block_devices import is_unstable
 from .._core.schema import (
-    FORCE,
     SCALAR,
     Expected,
     Field,
     ListOf,
     Mapping,
     MappingOf,
-    argument,
     fault,
     is_clean,
     missing,

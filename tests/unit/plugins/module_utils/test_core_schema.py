@@ -114,15 +114,6 @@ def test_what_is_not_valid_is_named_with_its_path_its_value_and_what_would_be(fi
         schema.parse(field, raw, "x")
 
 
-@pytest.mark.parametrize("given, option", [
-    ("-F", "-F"), ("-FF", "-F"), ("-Kf", "-f"), ("-fy", "-f"), ("-yff", "-y"), ("-qF", "-F"), ("--force", "--force"),
-    ("--forc", "--force"), ("--yes=x", "--yes"), ("-m0", ""), ("-Lfast", ""), ("-Oflex_bg", ""), ("-L", ""), ("-", ""),
-    ("--", ""), ("^has_journal", ""), ("--format", ""), ("ftype=1", "")])
-def test_an_option_is_found_however_it_is_written(given, option):
-    assert schema.refused_option(given, schema.FORCE) == option
-    assert bool(schema.read(schema.argument(schema.FORCE), given)[1]) == bool(option)
-
-
 def test_a_number_too_long_to_print_is_refused_without_it():
     assert "is not valid; expected one word" in refused(WORD, 10 ** 9000)
 

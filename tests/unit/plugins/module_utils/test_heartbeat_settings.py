@@ -202,6 +202,6 @@ def test_the_secret_is_that_of_the_inventory_or_of_the_file(tmp_path: Path) -> N
 
 
 def test_defaults_and_specification_agree() -> None:
-    options = SPECIFICATION["argument_specs"]["main"]["options"]
+    options = SPECIFICATION["argument_specs"]["variables"]["options"]
     assert {name: option["default"] for name, option in options.items() if "default" in option} == DEFAULTS
     assert [name for name, option in options.items() if option.get("required")] == ["heartbeat_nodes"]

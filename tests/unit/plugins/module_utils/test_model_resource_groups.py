@@ -121,7 +121,7 @@ BAD_RESOURCES = [
     ({"agent": {"name": "Delay", "arguments": "3"}}, "groups[0].resources[1].agent.arguments: '3'"),
     ({"agent": {"name": "Delay", "arguments": [3]}}, "groups[0].resources[1].agent.arguments[0]: 3"),
     ({"agent": {"name": "Delay", "parameters": [1]}}, "groups[0].resources[1].agent.parameters: (not shown)"),
-    ({"agent": {"name": "Delay", "parameters": {"a": None}}}, "agent.parameters.a: (not shown)"),
+    ({"agent": {"name": "Delay", "parameters": {"a": None}}}, "agent.parameters.(not shown): (not shown)"),
     ({"agent": {"name": "Delay", "parameters": {"a": ["s"]}}}, "agent.parameters.a: (not shown)"),
     ({"agent": {"name": "Delay", "parameters": {"a": "s\nt"}}}, "agent.parameters.a: (not shown)"),
     ({"agent": {"name": "Delay", "parameters": {"a b": 1}}}, "agent.parameters: (not shown) is not valid"),
