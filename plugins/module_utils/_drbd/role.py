@@ -29,9 +29,9 @@ RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
-    "disk": dict.fromkeys((
+    "disk": dict(dict.fromkeys((
         "bitmap", "block-size", "discard-granularity", "max-bio-size", "peer-tiebreaker",
-        "resync-without-replication"), ()),
+        "resync-without-replication"), ()), **{"c-max-rate": ("0",)}),
     "net": dict(dict.fromkeys((
         "allow-remote-read", "load-balance-paths", "rdma-ctrl-rcvbuf-size", "rdma-ctrl-sndbuf-size", "tls",
         "tls-certificate", "tls-keyring", "tls-privkey", "transport"), ()),

@@ -37,7 +37,7 @@ LINK = "after-sb-0pri after-sb-1pri after-sb-2pri allow-remote-read allow-two-pr
        "use-rle verify-alg load-balance-paths tls tls-keyring tls-privkey tls-certificate rdma-ctrl-rcvbuf-size " \
        "rdma-ctrl-sndbuf-size"
 SECTIONS = {
-    "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout stacked-timeouts wait-after-sb wfc-timeout",
+    "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout wait-after-sb wfc-timeout",
     "disk": TUNING,
     "net": LINK,
     "handlers": "after-resync-target before-resync-source before-resync-target disconnected fence-peer "
@@ -57,6 +57,11 @@ CHOICES = {
     "rr-conflict": ("disconnect", "violently", "call-pri-lost", "retry-connect", "auto-discard"),
     "on-congestion": ("block", "pull-ahead", "disconnect"),
     "on-no-data-accessible": ("io-error", "suspend-io"),
+    "on-no-quorum": ("io-error", "suspend-io"),
+    "on-suspended-primary-outdated": ("disconnect", "force-secondary"),
+    "read-balancing": ("prefer-local", "prefer-remote", "round-robin", "least-pending", "when-congested-remote",
+                       "32K-striping", "64K-striping", "128K-striping", "256K-striping", "512K-striping",
+                       "1M-striping"),
 }
 LOSES_DATA = {
     "after-sb-0pri": CHOICES["after-sb-0pri"][1:],
@@ -64,21 +69,32 @@ LOSES_DATA = {
     "after-sb-2pri": CHOICES["after-sb-2pri"][1:],
     "rr-conflict": ("violently", "call-pri-lost", "auto-discard"),
 }
-NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-count", "max-buffers",
-           "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
-SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
-         "congestion-fill", "rs-discard-granularity", "block-size", "discard-granularity", "max-bio-size",
-         "rdma-ctrl-rcvbuf-size", "rdma-ctrl-sndbuf-size")
+NUMBERS = {  # as `drbdsetup xml-help` prints them, the same for 8.4 and 9
+    "al-extents": (67, 65534), "auto-promote-timeout": (0, 600), "c-delay-target": (1, 100), "c-plan-ahead": (0, 300),
+    "congestion-extents": (67, 65534), "connect-int": (1, 120), "degr-wfc-timeout": (0, 300000),
+    "disk-timeout": (0, 6000), "ko-count": (0, 200), "max-bio-bvecs": (0, 128), "max-buffers": (32, 131072),
+    "max-epoch-size": (1, 20000), "max-io-depth": (4, 2 ** 32 - 1), "outdated-wfc-timeout": (0, 300000),
+    "peer-ack-delay": (1, 10000), "ping-int": (1, 120), "ping-timeout": (1, 300), "socket-check-timeout": (0, 300),
+    "timeout": (1, 600), "twopc-retry-timeout": (1, 50), "twopc-timeout": (50, 600), "unplug-watermark": (1, 131072),
+    "wfc-timeout": (0, 300000)}
+SECTOR, KIB = 512, 1024
+SIZES = {  # the same, with what a number without a unit counts; without limits where the tools here do not know them
+    "block-size": (0, 2 ** 31, 1), "c-fill-target": (0, 1048576, SECTOR), "c-max-rate": (250, 4194304, KIB),
+    "c-min-rate": (0, 4194304, KIB), "congestion-fill": (0, 20971520, SECTOR), "discard-granularity": (0, 2 ** 31, 1),
+    "max-bio-size": (0, 2 ** 31, 1), "peer-ack-window": (2048, 204800, SECTOR), "rcvbuf-size": (0, 10485760, 1),
+    "rdma-ctrl-rcvbuf-size": (0, 2 ** 31, 1), "rdma-ctrl-sndbuf-size": (0, 2 ** 31, 1),
+    "resync-rate": (1, 4194304, KIB), "rs-discard-granularity": (0, 1048576, 1), "size": (0, 2 ** 41, SECTOR),
+    "sndbuf-size": (0, 10485760, 1)}
 SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "disk-barrier", "disk-drain",
             "disk-flushes", "md-flushes", "allow-remote-read", "allow-two-primaries", "always-asbp",
             "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap",
-            "peer-tiebreaker", "resync-without-replication", "drbd8-api-compatibility")
+            "peer-tiebreaker", "resync-without-replication", "drbd8-api-compatibility", "wait-after-sb")
 # They set and remove a constraint in Pacemaker; those of DRBD 9 have a 9 in their names.
 CRM_HANDLER = re.compile(r"crm-(un)?fence-peer(\.9)?\.sh\b")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
-RATE = re.compile(r"([0-9]+[kKMG]?)?\Z")
+NUMBER = re.compile(r"([0-9]{1,15})([kKMG])?\Z")
 DESTROY = re.compile(r"(?:([^/:]+):)?(/.*)\Z")
 Settings = Dict[str, Any]
 
@@ -98,28 +114,33 @@ def _address(raw: str) -> str:
     return str(address)
 
 
+def _number(low: int, high: int, unit: int, expected: str = "") -> Field:
+    """Return a field for a number that may have a unit, such as 8k; ``unit``: the bytes of one without."""
+    def convert(raw: Any) -> str:
+        match = NUMBER.match(str(raw))
+        if isinstance(raw, bool) or not match:
+            raise ValueError
+        count = int(match.group(1)) * (1024 ** " KMG".index(match.group(2).upper()) if match.group(2) else unit)
+        if not low * unit <= count <= high * unit:
+            raise ValueError
+        return str(raw)
+    return Field(convert, expected or "a whole number, %d to %d" % (low, high))
+
+
 def _rate(raw: Any) -> str:
-    word = SCALAR.convert(raw)
-    if not RATE.match(word):
-        raise ValueError
-    return str(word)
-
-
-def _size(raw: Any) -> str:
-    if raw == "":
-        raise ValueError
-    return _rate(raw)
+    """Return the rate that becomes both resync-rate and c-max-rate."""
+    return "" if raw == "" else str(C_MAX_RATE.convert(raw))
 
 
 def _value(raw: Any) -> str:
     word = SCALAR.convert(raw)
-    if '"' in word:
+    if '"' in word or isinstance(raw, bool) or word in ("", "yes", "no"):  # words of its own to DRBD's parser
         raise ValueError
     return str(word)
 
 
 def _voters(raw: Any) -> str:
-    if raw is False or raw in ("off", 1, "1"):  # YAML reads off as false
+    if raw is False or raw == "off" or (raw in (1, "1") and raw is not True):  # YAML reads off as false
         return "off" if raw is False else str(raw)
     raise Expected("off: there are two nodes, and the one that survives is never more than half of them")
 
@@ -132,11 +153,15 @@ def _switch(raw: Any) -> str:
 
 ONE_VALUE = "one value without quotes and line ends"
 VALUES: Dict[str, Field] = {option: Field(_value, ONE_VALUE) for words in SECTIONS.values() for option in words.split()}
-VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for option in SIZES})
-VALUES.update({option: number(0) for option in NUMBERS})
+VALUES.update({option: _number(*limits, "a number with K, M or G, such as 100M") for option, limits in SIZES.items()})
+VALUES.update({option: _number(low, high, 1) for option, (low, high) in NUMBERS.items()})
 VALUES.update({option: Field(_switch, "yes or no") for option in SWITCHES})
 VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
+C_MAX_RATE = VALUES["c-max-rate"]
+VALUES["c-max-rate"] = Field(lambda raw: "0" if str(raw) == "0" else C_MAX_RATE.convert(raw), C_MAX_RATE.expected)
 VALUES.update({option: Field(_voters, "off") for option in ("quorum", "quorum-minimum-redundancy")})
+VALUES.update({option: text(re.compile(r"(?!(yes|no)\Z)[A-Za-z/][^\"]*"), "a command without double quotes")
+               for option in SECTIONS["handlers"].split()})
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 
 
@@ -191,6 +216,11 @@ def _check_resource(where: str, resource: Settings) -> Iterator[str]:
         yield fault(where + ".initial_sync.from", source, "one of its nodes: " + ", ".join(names))
     if fencing != "dont-care" and "fence-peer" not in resource["handlers"]:
         yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: " + fencing)
+    promoted = resource["startup"].get("become-primary-on", source)
+    both = ["both"] if resource["net"].get("allow-two-primaries") == "yes" else []
+    if promoted not in names + both:
+        yield fault(where + ".startup.become_primary_on", promoted, "one of its nodes, or both with "
+                    "net.allow_two_primaries")
     yield from _check_unfence(where, resource["handlers"])
 
 
