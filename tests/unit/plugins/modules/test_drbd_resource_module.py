@@ -5,7 +5,11 @@ from collections import namedtuple
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, RemoveFile, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import BlockDevice, CommandError
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as reader, plan as drbd_plan
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
+    host as reader,
+    plan as drbd_plan,
+    resource as drbd_resource,
+)
 from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as entry_point
 
 Output = namedtuple("Output", "code out err")
@@ -438,6 +442,28 @@ def test_a_file_that_drbd_refuses_is_put_back_as_it_was(go):
     assert told["msg"].endswith("The file is as it was before. To continue: correct the options of the resource")
     assert "--shared-secret=***" in told["msg"] and "s3cret" not in str(told)
     assert host.files[RES] == "old" and host.ran == ["drbdadm adjust repl"] * 2
+
+
+def test_facts_do_not_hold_the_secret_that_drbdadm_prints(go):
+    host = running()
+
+    usual = host.run
+
+    def run(argv, **more):
+        if "get-gi" in argv:
+            raise CommandError("'%s' ended with exit code 11: %s" % (" ".join(argv), REFUSED))
+        return usual(argv, **more)
+    host.run = run
+    told = predicted(host)["changes"][0]
+    assert "--shared-secret=***" in told and "s3cret" not in told
+
+
+@pytest.mark.parametrize("text", [
+    "--shared-secret='s3 cret'", '--shared-secret="s3cret"', "--shared-secret=s3\\ cret", 'shared-secret "s3cret";',
+    'shared-secret\ts3cret;', '<option name="shared-secret" value="s3cret"/>'])
+def test_the_secret_is_hidden_however_it_is_printed(text):
+    shown = drbd_resource.without_secret("Command '%s' terminated" % text)
+    assert "***" in shown and "cret" not in shown.replace("shared-secret", "") and shown.endswith("terminated")
 
 
 def test_a_first_file_that_drbd_refuses_stays(go):
