@@ -56,5 +56,6 @@ def unknown(where: str, key: Any, known: Iterable[str], kind: str = "key", hidde
     """Return the message for a name that does not exist, with the one that was probably meant."""
     names = sorted(known)
     close = closest(key, names)
+    hidden = hidden and not (close and OPTION.match(key))  # a misspelt name without a value
     return "%s: there is no such %s%s; expected one of %s" % (
         join(where, key, hidden), kind, " (did you mean %s?)" % close if close else "", ", ".join(names))

@@ -106,6 +106,8 @@ def test_what_is_valid_is_returned_in_its_right_type(field, raw, found):
     (schema.OPTIONS, {"a b": 1}, "x: (not shown) is not valid; expected names of options"),
     (schema.OPTIONS, {5: 1}, "x: (not shown) is not valid; expected names of options"),
     (LOGIN, {"pasword": "hidden"}, "x.pasword: there is no such key (did you mean password?)"),
+    (LOGIN, {"pasword": None}, "x.pasword: there is no such key (did you mean password?)"),
+    (LOGIN, {"password=a": None}, "x.(not shown): there is no such key (did you mean password?)"),
     (LOGIN, {"user": "a", "password hidden": None}, "x.(not shown): there is no such key; expected one of password"),
 ])
 def test_what_is_not_valid_is_named_with_its_path_its_value_and_what_would_be(field, raw, message):
