@@ -146,20 +146,46 @@ def test_a_secret_that_is_accepted_is_only_in_files_that_are_hidden(role: str, p
     assert accepted
 
 
+def run(tmp_path: Path, hosts: dict[str, Any], tasks: list[dict[str, Any]], *options: str, **play: Any) -> str:
+    """Run tasks on hosts with these variables, and return all that Ansible prints."""
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{
+        "hosts": "all", "connection": "local", "gather_facts": False, "tasks": tasks,
+        "vars": {"ansible_python_interpreter": sys.executable}, **play}]))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [program, "-i", tmp_path / "hosts.json", tmp_path / "play.yml", "-vvvv", "--diff", *options],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("role", sorted({role for role, _path in SECRETS}))
 def test_no_run_shows_a_secret(tmp_path, role):
     """Run a role with every twelfth of the shapes that it refuses, one for each host."""
     refused = [settings for owner, path in SECRETS if owner == role for settings in shapes(role, path)
                if _roles.validate(role, settings, HOSTS)[1]][::12]
     hosts = {"host%d" % index: settings for index, settings in enumerate(refused)}
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([{
-        "hosts": "all", "connection": "local", "gather_facts": False, "tasks": [
-            {"ansible.builtin.include_role": {"name": "linuxha.cluster." + role}}]}]))
-    program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run([program, "-i", tmp_path / "hosts.json", tmp_path / "play.yml", "-vvvv", "--check", "--diff"],
-                          env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True,
-                          text=True, check=False)
-    told = done.stdout + done.stderr
-    assert done.returncode == 2 and len(re.findall(r"failed=1 ", told)) == len(hosts) > 5
+    told = run(tmp_path, hosts, [{"ansible.builtin.include_role": {"name": "linuxha.cluster." + role}}], "--check")
+    assert len(re.findall(r"failed=1 ", told)) == len(hosts) > 5
     assert [line for line in told.splitlines() if MARK in line or str(NUMBER) in line] == []
+
+
+@pytest.mark.parametrize("spelling", ["shared_secret", "shared-secret"])
+def test_no_run_shows_a_secret_that_is_planned_and_written(tmp_path, spelling):
+    given = {"drbd_failover_resources": [dict(drbd.REPL, net={spelling: MARK, "cram_hmac_alg": "sha1"})]}
+    facts = drbd.pair(drbd.settings(*given["drbd_failover_resources"]))
+    hosts = {host: {"linuxha": {"roles": {"drbd_failover": facts[host]}, "unchanged": []}} for host in facts}
+    plan, vars_file = "__drbd_failover_plan", ROOT / "roles/drbd_failover/vars/main.yml"
+    rewritten = {"dest": str(tmp_path) + "/{{ inventory_hostname }}.res", "check": []}
+    told = run(tmp_path, {host: {**values, **given, "rewritten": rewritten} for host, values in hosts.items()}, [
+        {"ansible.builtin.set_fact": {"linuxha": "{{ linuxha }}", "cacheable": True}},
+        {"linuxha.cluster.role_plan": {"roles": ["drbd_failover"]}, "register": plan,
+         "no_log": "{{ __drbd_failover_has_secret }}"},
+        {"linuxha.cluster.config_files": {
+            "files": "{{ %s.files.files | selectattr('secret') | map('combine', rewritten) }}" % plan},
+         "no_log": "{{ __drbd_failover_has_secret }}"},
+        {"ansible.builtin.debug": {"var": "ansible_facts"}}], vars_files=[str(vars_file)])
+    assert [line for line in told.splitlines() if MARK in line] == []
+    for host in facts:
+        written = tmp_path / (host + ".res")
+        assert MARK in written.read_text() and written.stat().st_mode & 0o777 == 0o600
