@@ -28,17 +28,20 @@ class ActionModule(ActionBase):
         if arguments.pop("invalidate", False):
             return dict(result, changed=False, ansible_facts={"linuxha": _roles.planned_in(task_vars)})
         roles = arguments.pop("roles", [])
-        problems, queries = [], {}
+        problems, queries, warnings = [], {}, []
         for name in roles:
             role, _slash, entry_point = name.partition("/")
-            settings, found = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
+            given = _roles.settings_of(role, task_vars, self._templar)
+            beside = _roles.roles_of(task_vars)
+            settings, found = _roles.validate(role, given, _roles.hosts_for(entry_point, task_vars), beside)
             problems += found
+            warnings += [] if found else _roles.warnings_of(role, given, settings, beside)
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:
             _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))
             return dict(result, failed=True, msg="\n".join(problems))
-        return dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
+        done = dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
+        return dict(done, warnings=list(done.get("warnings", ())) + warnings) if warnings else done
 
     def _gather(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         gathered = self._execute_module(

@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
             settings, problems = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars))
+                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars),
+                _roles.roles_of(task_vars))
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:

@@ -165,6 +165,10 @@ written:
   returned: success
   type: list
   elements: str
+backups:
+  description: The copies of the files that were replaced, by their paths.
+  returned: success
+  type: dict
 pending:
   description: Whether the daemon still has to be reloaded.
   returned: success
@@ -225,7 +229,7 @@ class Files:
 
     def report(self, state):
         """Return the module's own values."""
-        return {"pending": bool(state.pending), "written": self.written}
+        return {"pending": bool(state.pending), "written": self.written, "backups": dict(self.runner.backups)}
 
 
 def main():

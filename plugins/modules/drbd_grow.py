@@ -108,6 +108,7 @@ from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
 from ..module_utils._drbd import grow as drbd_grow, resource as drbd
+from ..module_utils._drbd.host import QuietRunner
 
 TIMEOUT = 30  # seconds in which both sides agree on the new size
 
@@ -175,7 +176,7 @@ def main():
         drbd_grow.check_desired(desired)
     except HaError as error:
         module.fail_json(msg=str(error))
-    host = Host(Runner(module), desired, module.params["node"] or os.uname().nodename)
+    host = Host(QuietRunner(Runner(module)), desired, module.params["node"] or os.uname().nodename)
     reconcile(module, read=host.read, plan=lambda state: drbd_grow.plan_growth(state, desired), perform=host.perform,
               describe=drbd_grow.describe, report=drbd_grow.report)
 

@@ -44,6 +44,12 @@ options:
       - The text that C(/etc/drbd.d/NAME.res) is about to have. C(drbdadm --dry-run adjust) is run with it.
       - So check mode predicts it, and what would take the disk away is refused before the file is written.
     type: str
+  backup:
+    description:
+      - Where the file of the resource is as it was before it was replaced.
+      - When C(drbdadm adjust) refuses the new file, the old one is put back, or the resource would not start at boot.
+    type: path
+    version_added: "0.2.0"
   destroy:
     description:
       - Devices on this host whose content may be destroyed when metadata is created on them or wiped from them.
@@ -234,6 +240,7 @@ def argument_spec():
         "node": {"type": "str"},
         "disk": {"type": "path"},
         "description": {"type": "str", "no_log": True},  # it may hold the shared secret
+        "backup": {"type": "path"},
         "destroy": {"type": "list", "elements": "path", "default": []},
         "initial_sync": {"type": "dict", "options": {
             "from": {"type": "str", "required": True}, "skip_if_blank": {"type": "bool", "default": False}}},
@@ -258,7 +265,8 @@ def desired_from(params):
         sync_from=sync.get("from") or "", skip_if_blank=bool(sync.get("skip_if_blank")),
         peers=None if peers is None else tuple(drbd.parse_evidence(peer) for peer in peers),
         filesystem=filesystem.get("type") or "", mkfs_options=tuple(filesystem.get("options") or ()),
-        report_standalone=params["on_standalone"] == "report", description=params["description"] or "")
+        report_standalone=params["on_standalone"] == "report", description=params["description"] or "",
+        backup=params["backup"] or "")
 
 
 def main():

@@ -34,9 +34,7 @@ options:
         type: str
         choices: [automatic, manual, onboot]
       chap:
-        description:
-          - Names and passwords. iscsiadm takes a password as an argument only, so for a moment it can be seen in the
-            process list of the host when it is set.
+        description: Names and passwords. A password is written into the record, so that no process list shows it.
         type: dict
         suboptions:
           user:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import yaml
 from ansible.utils.display import Display
@@ -58,25 +58,58 @@ def show_refusal(task: Any, host: str, text: str) -> None:
 
 
 def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
-    """Return the role's variables by name, templated, out of all variables of a task."""
-    return {name: plain(templar.template(value)) for name, value in variables.items() if name.startswith(role + "_")}
+    """Return the role's variables by name, templated, out of all variables of a task.
+
+    Others with the role's prefix are None: the role has no use for them, and a template may be undefined.
+    """
+    return {name: plain(templar.template(value)) if name in options_of(role) else None
+            for name, value in variables.items() if name.startswith(role + "_")}
 
 
-def validate(role: str, settings: dict[str, Any], hosts: list[str]) -> tuple[dict[str, Any], list[str]]:
+def roles_of(variables: dict[str, Any]) -> list[str]:
+    """Return the roles whose required variables a host has. Others need none, so that they say nothing of the host."""
+    needed = {role: [name for name, option in options_of(role).items() if option.get("required")] for role in ROLES}
+    return [role for role, names in needed.items() if names and set(names) <= set(variables)]
+
+
+def validate(role: str, settings: dict[str, Any], hosts: list[str], beside: Sequence[str] = ()) -> tuple[
+        dict[str, Any], list[str]]:
     """Return the role's settings with all defaults, and one message for each fault.
 
-    The rules of the domain are checked once names and types are right.
+    The rules of the domain are checked once names and types are right. See foreign() for variables of other names.
+    beside: the roles whose variables the host has.
     """
     domain, fields = domain_of(role), schema_of_role(role)
     # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
     settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
                 for name, value in settings.items()}
     unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
-               for name in sorted(set(settings) - set(fields.fields))]
+               for name in sorted(set(settings) - set(fields.fields)) if _is_misspelt(role, name)]
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
     if unknown or faults:
         return {}, unknown + faults
-    return found, domain.check_settings(found, list(hosts))
+    faults = domain.check_settings(found, list(hosts))
+    return found, faults or getattr(domain, "check_beside", _nothing)(found, beside)
+
+
+def warnings_of(role: str, given: dict[str, Any], settings: dict[str, Any], beside: Sequence[str]) -> list[str]:
+    """Return the warnings about the variables of a role that are valid."""
+    return foreign(role, given) + getattr(domain_of(role), "warn_beside", _nothing)(settings, beside)
+
+
+def _nothing(_settings: dict[str, Any], _beside: Sequence[str]) -> list[str]:
+    return []
+
+
+def foreign(role: str, settings: dict[str, Any]) -> list[str]:
+    """Return a warning for each variable that has the role's prefix and is none of its own, nor close to one."""
+    return [f"{name}: the role {role} has no such variable, and ignores it; expected another prefix for variables of "
+            "your own" for name in sorted(set(settings) - set(options_of(role))) if not _is_misspelt(role, name)]
+
+
+def _is_misspelt(role: str, name: str) -> bool:
+    """Whether an unknown name is close to a variable of the role. The prefix, which all have, does not count."""
+    return bool(schema.closest(name[len(role):], [option[len(role):] for option in options_of(role)]))
 
 
 @lru_cache(maxsize=None)
@@ -90,7 +123,7 @@ def options_of(role: str) -> dict[str, Any]:
     """Return the role's argument specification."""
     file = Path(__file__).parents[2] / "roles" / role / "meta/argument_specs.yml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be without its library in C
-    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["main"]["options"]
+    return yaml.load(file.read_text(encoding="utf-8"), loader)["argument_specs"]["variables"]["options"]
 
 
 def planned_in(variables: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def facts(host: str, text: str) -> dict[str, Any]:
                 "problem": "", "used": int(key[0]) if text else 0, "known": known}}}
 
 
-def play(tmp_path: Path, texts: dict[str, str], tasks: list[dict[str, Any]]) -> dict[str, str]:
+def play(tmp_path: Path, texts: dict[str, str], tasks: list[dict[str, Any]], **variables: Any) -> dict[str, str]:
     """Run tasks of the role after its plan, where authkeys has these texts; return what each host writes."""
     hosts = {host: {"linuxha": {"roles": {"heartbeat": facts(host, texts.get(host, ""))}, "unchanged": []},
                     "heartbeat_nodes": [node.upper() for node in CLUSTERS[host.split("-")[0]]],
@@ -55,7 +55,7 @@ def play(tmp_path: Path, texts: dict[str, str], tasks: list[dict[str, Any]]) -> 
     (tmp_path / "play.yml").write_text(yaml.safe_dump([{
         "hosts": "all", "connection": "local", "gather_facts": False, "tasks": before + tasks,
         "vars_files": [str(ROOT / "roles/heartbeat/vars/main.yml")],
-        "vars": {**defaults, "heartbeat_bcast": ["eth1"], "ansible_python_interpreter": sys.executable}}]))
+        "vars": {**defaults, **variables, "heartbeat_bcast": ["eth1"], "ansible_python_interpreter": sys.executable}}]))
     program = Path(sys.executable).with_name("ansible-playbook")
     done = subprocess.run([program, "-i", tmp_path / "hosts.yml", tmp_path / "play.yml", "-vvv"],
                           env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True,
@@ -72,10 +72,10 @@ def write(tmp_path: Path, content: str, **more: Any) -> dict[str, Any]:
             "no_log": True, **more}
 
 
-def configure(tmp_path: Path, texts: dict[str, str]) -> dict[str, str]:
+def configure(tmp_path: Path, texts: dict[str, str], **variables: Any) -> dict[str, str]:
     files = named("configure.yml", "Write heartbeat's files")["vars"]["__heartbeat_authkeys_file"]
     return play(tmp_path, texts, [named("configure.yml", "Choose the shared secret"), write(
-        tmp_path, files["content"], when="__heartbeat_plan.write_authkeys")])
+        tmp_path, files["content"], when="__heartbeat_plan.write_authkeys")], **variables)
 
 
 def test_two_new_clusters_get_two_secrets(tmp_path):
@@ -89,6 +89,13 @@ def test_each_cluster_keeps_the_secret_that_one_of_its_nodes_has(tmp_path):
     found = configure(tmp_path, texts)
     assert {host: found[host] for host in ("mail-a", "shop-b")} == {
         "mail-a": texts["mail-b"], "shop-b": texts["shop-a"]}
+
+
+def test_declared_keys_are_written_on_all_nodes_and_never_shown(tmp_path):
+    keys = [{"number": 1, "method": "md5", "secret": "first-secret"},
+            {"number": 2, "method": "sha1", "secret": "second-one"}]
+    found = configure(tmp_path, {}, heartbeat_authkeys=keys, heartbeat_auth=2)
+    assert set(found.values()) == {"auth 2\n1 md5 first-secret\n2 sha1 second-one\n"}
 
 
 @pytest.mark.parametrize("step, lines", [("add", 3), ("drop", 2)])

@@ -9,11 +9,13 @@ from typing import Any, Dict, List
 
 from .._core.schema import ListOf, Mapping, MappingOf, fault, number, read, text
 
-_HOST = r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])"
+_NAME = r"[A-Za-z0-9._-]+"
+_HOST = r"(" + _NAME + r"|\[[0-9a-fA-F:.]+\])"
 LISTEN = re.compile(r"(\*|%s):([0-9]+)\Z" % _HOST)
-SERVER_NAME = re.compile(r"([a-z]+://)?%s(:[0-9]+)?\Z" % _HOST)
-PATH = re.compile(r"/[^\s\"\\<>]*\Z")  # stands in a directive without quotes
-SERVER_ADMIN = re.compile(r"[^\s\"\\<>]+\Z")
+SERVER_NAME = re.compile(r"([a-z]+://)?%s(:[0-9]+)?\Z" % _NAME)
+# Both stand in directives without quotes. Apache replaces ${X} by a variable, and <Directory> has wildcards.
+PATH = re.compile(r"/(?!.*\$\{)[^\s\"'\\<>*?\[\]]*\Z")
+SERVER_ADMIN = re.compile(r"(?!.*\$\{)[^\s\"'\\<>]+\Z")
 
 
 def _listen(raw: str) -> str:

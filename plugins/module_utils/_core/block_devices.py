@@ -23,6 +23,8 @@ NAMES = {
     "gpt": "a partition table",
     "PMBR": "a partition table",
 }
+UNSTABLE = re.compile(r"/dev/(sd[a-z]+[0-9]*|dm-[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)\Z")  # others after the next boot
+STABLE = ("/dev/disk/by-id/", "/dev/mapper/", "/dev/disk/by-path/", "/dev/disk/by-partuuid/")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "ntfs", "gfs2", "ocfs2", "jfs", "f2fs")
 
 
@@ -48,6 +50,17 @@ class Device(NamedTuple):
     signatures: Tuple[Signature, ...] = ()
     users: Tuple[str, ...] = ()                 # "mounted on /srv", "held by dm-0"
     first_byte: Optional[int] = None            # the first one that is not zero, in the part that was read
+
+
+def is_unstable(path: str) -> bool:
+    """Whether a name may be that of another disk after the next boot."""
+    return bool(UNSTABLE.match(path))
+
+
+def stable_name(paths: Sequence[str]) -> str:
+    """Return the best of a device's names that stay the same, whatever is on it; "" for none."""
+    return next((path for folder in STABLE for path in sorted(paths)
+                 if path.startswith(folder) and "/lvm-pv-uuid-" not in path), "")
 
 
 def parse_wipefs(text: str) -> Tuple[Signature, ...]:

@@ -58,6 +58,7 @@ class Runner:
 
     def __init__(self, module: Any) -> None:
         self._module = module
+        self.backups: Dict[str, str] = {}        # the copies of files that were replaced, by their paths
         path = os.environ.get("PATH", "") + ":" + SYSTEM_PATH  # an ssh session's PATH often lacks sbin
         self._environment = dict(os.environ, LC_ALL="C", LANGUAGE="C", PATH=path.lstrip(":"))
 
@@ -253,7 +254,7 @@ class Runner:
     def _arrange(self, action: Any) -> None:
         try:
             if not isinstance(action, MakeFolder) and action.backup and os.path.exists(action.path):
-                self._module.backup_local(action.path)
+                self.backups[action.path] = self._module.backup_local(action.path)
             if isinstance(action, WriteFile):
                 self._write(action)
             elif isinstance(action, RemoveFile):

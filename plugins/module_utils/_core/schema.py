@@ -10,24 +10,26 @@ containers ``ListOf``, ``Mapping`` and ``MappingOf``. ``read`` applies one to a 
 
 It never raises, whatever a user wrote. The value is None when there are faults. In a mapping, null counts as not given.
 No string may hold control characters, line ends or digits other than 0-9, unless its field has ``multiline``.
-The value of a field that is ``secret`` is never in a message, nor is what stands in place of a container that has one.
+The value of a field that is ``secret`` is never in a message, nor is what stands in place of a container that has one,
+nor a key of such a container that may be a secret itself.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import copy
-import difflib
 import ipaddress
 import re
 from typing import Any, Callable, Dict, Iterable, List, Optional, Pattern, Sequence, Tuple, TypeVar, Union
 
+from .messages import OPTION, closest, fault, hides, join, missing, show, unknown
 from .plan import HaError
 
+__all__ = ["closest", "fault", "hides", "join", "missing", "show", "unknown"]  # of messages, for importers
+
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
-OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
-LONGEST_SHOWN = 120
 CLEAN = "without line ends, control characters and digits other than 0-9"
 TAKEN = "a value that no other entry has"
 CLEAN_LINES = "without control characters"
@@ -43,44 +45,6 @@ class SchemaError(HaError):
 
 class Expected(ValueError):
     """A value is not valid; the text describes more exactly than its field what is."""
-
-
-# --- messages -------------------------------------------------------------------------------------------------------
-
-def fault(where: str, value: Any, expected: str, secret: bool = False) -> str:
-    """Return the message for a value that is not valid."""
-    shown = "(not shown)" if secret and value not in ([], {}) else show(value)
-    return "%s: %s is not valid; expected %s" % (where, shown, expected)
-
-
-def show(value: Any) -> str:
-    """Return a value as messages print it: in one line, not too long, and never what is inside a container."""
-    if isinstance(value, (dict, list, tuple)) and value:
-        return "a mapping" if isinstance(value, dict) else "a list"
-    try:
-        text_ = repr(value)
-    except ValueError:  # Python refuses to print a number of thousands of digits
-        return "a number"
-    return text_ if len(text_) <= LONGEST_SHOWN else text_[:LONGEST_SHOWN] + "..."
-
-
-def join(where: str, key: Any) -> str:
-    """Return the path of a key."""
-    name = key if isinstance(key, str) and key.isprintable() else show(key)
-    return "%s.%s" % (where, name) if where else name
-
-
-def missing(where: str, expected: str) -> str:
-    """Return the message for a value that must be given."""
-    return "%s: is missing; expected %s" % (where, expected)
-
-
-def unknown(where: str, key: Any, known: Iterable[str], kind: str = "key") -> str:
-    """Return the message for a name that does not exist, with the one that was probably meant."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(key), names, n=1, cutoff=0.75) if isinstance(key, str) else []
-    return "%s: there is no such %s%s; expected one of %s" % (
-        join(where, key), kind, " (did you mean %s?)" % close[0] if close else "", ", ".join(names))
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -209,9 +173,18 @@ def _scalar(raw: Any) -> str:
     return raw
 
 
+def ip_address(raw: str) -> Any:
+    """Return an IP address. Only a link-local one may have a scope id, the name of an interface: fe80::1%eth0."""
+    address = ipaddress.ip_address(raw)
+    _address, percent, scope = raw.partition("%")
+    if percent and not (address.is_link_local and SCOPE.match(scope)):
+        raise ValueError
+    return address
+
+
 def _group_address(raw: str) -> str:
     """Return a multicast address that routers and switches treat as one: none of 224.0.0.x."""
-    address = ipaddress.ip_address(raw)
+    address = ip_address(raw)
     if not address.is_multicast or (address.version == 4 and address in LINK_LOCAL_GROUPS):
         raise ValueError
     return str(address)
@@ -220,7 +193,7 @@ def _group_address(raw: str) -> str:
 def _reachable(raw: str) -> str:
     """Return an address of a node: an IP address, or a name."""
     try:
-        address = ipaddress.ip_address(raw)
+        address = ip_address(raw)
     except ValueError:
         if not NODE.match(raw) or re.match(r"[0-9.]+\Z", raw):
             raise
@@ -300,7 +273,8 @@ class Mapping(Field):
             self.refuse(where, raw, faults)
             return None
         if not self.others:
-            faults += [unknown(where, key, self.fields) for key in raw if key not in self.fields]
+            faults += [unknown(where, key, self.fields, hidden=hides(self.secret, key, raw[key]))
+                       for key in raw if key not in self.fields]
         found = {}
         for key, field in self.fields.items():
             if raw.get(key) is not None:
@@ -324,7 +298,8 @@ class MappingOf(Field):
     def __init__(self, key: Field, value: Field, expected: str, known: Optional[Dict[str, Field]] = None,
                  nulls: bool = True, make: Callable[[Dict[str, Any]], Any] = dict) -> None:
         super().__init__(make, expected, value.secret)
-        self.key, self.value, self.known, self.nulls = key, value, known or {}, nulls
+        self.key, self.value, self.known, self.nulls = copy.copy(key), value, known or {}, nulls
+        self.key.secret = key.secret or value.secret
 
     def read(self, where: str, raw: Any, faults: List[str]) -> Any:
         """Return what ``make`` makes of the values; None after a fault."""
@@ -336,7 +311,8 @@ class MappingOf(Field):
         for key, value in raw.items():
             name = self.key.read(where, key, faults)
             if value is not None or not self.nulls:
-                found[name] = self.known.get(name, self.value).read(join(where, key), value, faults)
+                found[name] = self.known.get(name, self.value).read(
+                    join(where, key, hides(self.secret, key, value)), value, faults)
         return None if len(faults) > before else self.convert(found)
 
 

@@ -11,7 +11,8 @@ from typing import Any, Dict, Mapping
 
 from .._core import block_devices as devices
 from .._core.device_reader import read_device
-from .._core.plan import HaError
+from .._core.plan import Command, HaError, WriteFile
+from .._core.runner import CommandError
 from . import connection, plan as drbd_plan, resource as drbd
 
 SECOND = 1
@@ -19,11 +20,30 @@ STATE_FILES = "/var/lib/drbd"
 DRIVER = "/sys/module/drbd/version"
 
 
+class QuietRunner:
+    """The command runner, whose errors do not hold the shared secret: drbdadm prints the command that failed."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._runner, name)
+        if name not in ("run", "prove", "perform"):
+            return found
+
+        def call(*arguments: Any, **more: Any) -> Any:
+            try:
+                return found(*arguments, **more)
+            except CommandError as error:
+                raise CommandError(drbd.without_secret(str(error)))
+        return call
+
+
 class Host:
     """This host: reads the state of one resource, verifies it before dangerous steps, waits for it."""
 
     def __init__(self, runner: Any, desired: drbd_plan.Desired, node: str, timeout: int) -> None:
-        self.runner = runner
+        self.runner = QuietRunner(runner)
         self.desired = desired
         self.node = node
         self.timeout = timeout                  # seconds that any wait may take
@@ -89,7 +109,12 @@ class Host:
     def perform(self, action: Any) -> None:
         """Carry out one action of a plan."""
         if not isinstance(action, drbd_plan.Verify):
-            self.runner.perform(action)
+            try:
+                self.runner.perform(action)
+            except CommandError as error:
+                if not self.desired.backup or action.argv != drbd_plan.adjust_command(self.desired):
+                    raise
+                self._restore(action, str(error))
             return
         if action.what == "fresh":
             self._wait("connected")
@@ -101,6 +126,15 @@ class Host:
             check = {"ready": drbd_plan.check_ready, "empty": drbd_plan.check_targets,
                      "fresh": drbd_plan.check_fresh, "idle": drbd_plan.check_idle}
             check[action.what](state, self.desired)
+
+    def _restore(self, action: Command, reason: str) -> None:
+        """Put the file of the resource back, as it was before this run, and apply it again as far as possible."""
+        name, text = self.desired.name, self.runner.read_file(self.desired.backup)
+        path = drbd.file_of(name)
+        self.runner.perform(WriteFile("restore %s" % path, path, text, 0o600, False))
+        self.runner.run(action.argv, accepted=tuple(range(256)))
+        raise drbd.DrbdError("CANNOT APPLY %s TO %s ON %s: %s. The file is as it was before. To continue: correct the "
+                             "options of the resource" % (path, name, self.node, reason))
 
     def settle(self, state: Any, wait: str, fail: bool) -> Any:
         """Wait for ``wait``, and return the state that was reached."""
@@ -169,7 +203,8 @@ def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what drbd_resource would do to a resource before its first sync, one sentence for each action.
 
     up_to_date: whether both sides are connected and UpToDate, and the filesystem is there; running: whether the kernel
-    runs it. Where drbd_resource would refuse, its reason is the one change.
+    runs it; known: whether it has a file or was created; unstable: of its disks whose name may change, the name that
+    stays, or "". Where drbd_resource would refuse, its reason is the one change.
     """
     sync, filesystem, here = asked.get("initial_sync") or {}, asked.get("filesystem") or {}, asked["nodes"][node]
     desired = drbd_plan.Desired(
@@ -177,11 +212,19 @@ def predict(runner: Any, asked: Mapping[str, Any], node: str) -> Dict[str, Any]:
         skip_if_blank=bool(sync.get("skip_if_blank")), filesystem=filesystem.get("type") or "",
         mkfs_options=tuple(filesystem.get("options") or ()))
     host = Host(runner, desired, node, 0)
+    found = {"known": True, "unstable": _unstable(runner, here["disks"])}
     try:
         state = host.read()
+        found["known"] = bool(state.config or state.record)
         actions = drbd_plan.plan_resource(state, desired).actions
-        return {"changes": [action.sentence for action in actions], "running": state.live is not None,
-                "up_to_date": bool(drbd.report(state, desired.filesystem)["up_to_date"])}
+        return dict(found, changes=[action.sentence for action in actions], running=state.live is not None,
+                    up_to_date=bool(drbd.report(state, desired.filesystem)["up_to_date"]))
     except HaError as error:
         kernel = runner.has("drbdadm") and drbd.parse_version(runner.read_file(DRIVER))
-        return {"changes": [str(error)], "up_to_date": False, "running": bool(kernel and host.read_live())}
+        return dict(found, changes=[str(error)], up_to_date=False, running=bool(kernel and host.read_live()))
+
+
+def _unstable(runner: Any, paths: Any) -> Dict[str, str]:
+    unstable = [path for path in paths if devices.is_unstable(path)]
+    names = {path: device.paths for device in runner.block_devices() for path in device.paths} if unstable else {}
+    return {path: devices.stable_name(names.get(path, ())) for path in unstable}

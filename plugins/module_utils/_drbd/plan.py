@@ -51,6 +51,7 @@ class Desired(NamedTuple):
     mkfs_options: Tuple[str, ...] = ()
     report_standalone: bool = False
     description: str = ""                       # of the resource, as its file is about to be
+    backup: str = ""                            # where its file is as it was before
 
 
 class Verify(NamedTuple):
@@ -214,8 +215,13 @@ def _check_pending(state: State, desired: Desired) -> None:
                         "`drbdadm adjust %s`." % (desired.name, state.node, "; ".join(taken), desired.name))
 
 
+def adjust_command(desired: Desired) -> Tuple[str, ...]:
+    """Return the command that does only what is missing, so that a killed run can go on."""
+    return "drbdadm", "adjust", desired.name
+
+
 def _running(state: State, desired: Desired) -> Step:
-    command = ("drbdadm", "adjust", desired.name)  # does only what is missing, so that a killed run can go on
+    command = adjust_command(desired)
     if state.live is None:
         state = state._replace(live=Live(connection="Connecting"))
         sentence = "bring %s up: attach the disk, connect" % desired.name

@@ -259,8 +259,13 @@ def compare_generations(mine: Generation, theirs: Generation) -> str:
 def parse_adjust(text: str) -> Tuple[str, ...]:
     """Return the commands that ``drbdadm --dry-run adjust`` would run, without the secret in them."""
     lines = [line.strip() for line in text.splitlines()]
-    return tuple(re.sub(r"(--shared-secret=)('[^']*'|\"[^\"]*\"|(\\.|[^\s\\])*)", r"\1***", line)
-                 for line in lines if line and not line.startswith("#"))
+    return tuple(without_secret(line) for line in lines if line and not line.startswith("#"))
+
+
+def without_secret(text: str) -> str:
+    """Return commands of drbdsetup, or what drbdadm prints of its files, without the shared secret."""
+    text = re.sub(r"(--shared-secret=)('[^']*'|\"[^\"]*\"|(\\.|[^\s\\])*)", r"\1***", text)
+    return re.sub(r"(shared-secret(\s+|\"\s+value=))(\"[^\"\n]*\"|[^\s;]+)", r"\1***", text)
 
 
 def parse_record(text: Optional[str], path: str) -> Optional[Record]:

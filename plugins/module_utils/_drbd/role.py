@@ -10,9 +10,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .resource import DrbdError, file_of, service_of, target_of
-from .settings import check_settings
+from .settings import check_beside, check_settings, crm_handlers, warn_beside
 
-__all__ = ["check_settings", "plan", "plan_remove", "query"]
+__all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query", "warn_beside"]
 
 Settings = Mapping[str, Any]
 Facts = Mapping[str, Any]
@@ -29,12 +29,17 @@ RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
-    "disk": {"bitmap": ()},
-    "net": {"transport": (), "allow-remote-read": (), "load-balance-paths": (), "tls": (), "tls-keyring": (),
-            "rr-conflict": ("retry-connect", "auto-discard")},
+    "disk": dict(dict.fromkeys((
+        "bitmap", "block-size", "discard-granularity", "max-bio-size", "peer-tiebreaker",
+        "resync-without-replication"), ()), **{"c-max-rate": ("0",)}),
+    "net": dict(dict.fromkeys((
+        "allow-remote-read", "load-balance-paths", "rdma-ctrl-rcvbuf-size", "rdma-ctrl-sndbuf-size", "tls",
+        "tls-certificate", "tls-keyring", "tls-privkey", "transport"), ()),
+        **{"rr-conflict": ("retry-connect", "auto-discard")}),
     "handlers": {"disconnected": (), "quorum-lost": ()},
     "options": dict.fromkeys((
-        "auto-promote", "auto-promote-timeout", "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",
+        "auto-promote", "auto-promote-timeout", "drbd8-api-compatibility",
+        "max-io-depth", "on-no-quorum", "on-suspended-primary-outdated",
         "peer-ack-delay", "peer-ack-window", "quorum", "quorum-minimum-redundancy", "twopc-retry-timeout",
         "twopc-timeout"), ())}  # type: Dict[str, Dict[str, Tuple[str, ...]]]
 NEEDS_8 = {"disk": {"max-bio-bvecs": ()}, "net": {"unplug-watermark": ()}}  # type: Dict[str, Dict[str, Tuple[str, ...]]]
@@ -58,8 +63,10 @@ def query(settings: Settings) -> Dict[str, Any]:
         "units": [ALL_IN_ONE] + [target_of(resource["name"]) for resource in resources],
         "drbd": [{"name": resource["name"], "initial_sync": resource["initial_sync"],
                   "filesystem": _filesystem(resource),
-                  "nodes": {entry["name"]: {"disk": entry["disk"], "destroy": destroyed_on(settings, entry["name"])}
-                            for entry in resource["nodes"]}} for resource in resources]}
+                  "nodes": {entry["name"]: {
+                      "disk": entry["disk"], "destroy": destroyed_on(settings, entry["name"]),
+                      "disks": disks_of(resource, entry["name"])} for entry in resource["nodes"]}}
+                 for resource in resources]}
 
 
 def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
@@ -68,7 +75,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes: a sentence for each change; packages: what to install, empty where DRBD is installed; load: whether the
     driver has to be loaded, now and at boot; files: arguments of the module config_files; resources: those that
     drbd_resource has to bring up here, with the inventory name of the other node; texts: the files of resources by
-    name; enable, disable: units at boot.
+    name; enable, disable: units at boot; warnings: printed by Ansible.
     """
     here = facts[node]
     hosts = hosts_of(facts)
@@ -76,6 +83,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     check_driver(settings, here, node)
     name, platform = here["os"]["nodename"], platform_of(here["os"])
     mine = resources_of(settings, name)
+    warnings = _check_names(settings, here, node)
     packages = [] if is_installed(here) else list(settings["drbd_failover_packages"] or platform.packages)
     load = here["texts"][DRIVER] is None or "drbd" not in (here["texts"][LOADED_AT_BOOT] or "").split()
     per_resource = platform.has_units if settings["drbd_failover_start_units"] == "auto" \
@@ -98,7 +106,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes += ["start %s and enable it at boot" % unit for unit in enable]
     changes += ["disable %s" % unit for unit in disable]
     return {"changes": changes, "packages": packages, "load": load, "files": arguments_of(files),
-            "resources": resources, "enable": enable, "disable": disable,
+            "resources": resources, "enable": enable, "disable": disable, "warnings": warnings,
             "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine}}
 
 
@@ -170,8 +178,33 @@ def check_driver(settings: Settings, here: Facts, node: str) -> None:
         for number, resource in enumerate(settings["drbd_failover_resources"])
         for section in sorted(refused) for key, value in (resource.get(section) or {}).items()
         if _is_refused(refused[section], key.replace("_", "-"), value)]
+    problems += [
+        "%s: %s is not valid; expected crm-fence-peer%s.sh and crm-unfence-peer%s.sh with DRBD %s, which %s runs"
+        % (place, value, ".9" if _is_9(version) else "", ".9" if _is_9(version) else "", version.strip(), node)
+        for place, value, release in crm_handlers(settings["drbd_failover_resources"])
+        if bool(release) != _is_9(version)]
     if problems:
         raise DrbdError("\n".join(problems))
+
+
+def _check_names(settings: Settings, here: Facts, node: str) -> List[str]:
+    """Return a warning for each disk of a resource of this host whose name may be another disk's after the next boot.
+
+    Raise for one of a new resource, where the disk has a name that stays.
+    """
+    warnings: List[str] = []
+    problems: List[str] = []
+    for number, resource in enumerate(settings["drbd_failover_resources"]):
+        found = here["drbd"].get(resource["name"], {})
+        index = [entry["name"] for entry in resource["nodes"]].index(here["os"]["nodename"]) if found else 0
+        for path, stable in sorted(found.get("unstable", {}).items()):
+            right = stable or "a name in /dev/disk/by-id, or of a volume of LVM"
+            text = "drbd_failover_resources[%d].nodes[%d]: %s may be another disk of %s after the next boot; " \
+                   "expected %s" % (number, index, path, node, right)
+            (problems if stable and not found["known"] else warnings).append(text)
+    if problems:
+        raise DrbdError("\n".join(problems))
+    return warnings
 
 
 def _is_refused(refused: Mapping[str, Tuple[str, ...]], option: str, value: Any) -> bool:
@@ -349,7 +382,8 @@ def _options(resource: Mapping[str, Any], section: str) -> Dict[str, Any]:
 
 
 def _word(name: str, value: Any) -> str:
-    text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    no = "off" if name.startswith("quorum") else "no"
+    text = ("yes" if value else no) if isinstance(value, bool) else str(value)
     if re.match(r"[A-Za-z0-9_./-]+\Z", text) and name not in QUOTED:
         return text
     return '"%s"' % text.replace("\\", "\\\\")

@@ -4,10 +4,10 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-import ipaddress
 import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+from .._core.arguments import FORCE, argument
 from .._core.schema import (
     PORT,
     SCALAR,
@@ -17,6 +17,8 @@ from .._core.schema import (
     Mapping,
     choice,
     fault,
+    hides,
+    ip_address,
     join,
     missing,
     number,
@@ -26,22 +28,24 @@ from .._core.schema import (
 
 TUNING = "al-extents al-updates disable-write-same discard-zeroes-if-aligned disk-barrier disk-drain disk-flushes " \
          "disk-timeout md-flushes on-io-error read-balancing resync-after rs-discard-granularity size " \
-         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap"
+         "c-delay-target c-fill-target c-max-rate c-min-rate c-plan-ahead resync-rate max-bio-bvecs bitmap " \
+         "block-size discard-granularity max-bio-size peer-tiebreaker resync-without-replication"
 LINK = "after-sb-0pri after-sb-1pri after-sb-2pri allow-remote-read allow-two-primaries always-asbp " \
        "congestion-extents congestion-fill connect-int cram-hmac-alg csums-after-crash-only csums-alg " \
        "data-integrity-alg ko-count max-buffers max-epoch-size on-congestion ping-int ping-timeout rcvbuf-size " \
        "rr-conflict shared-secret sndbuf-size socket-check-timeout tcp-cork timeout transport unplug-watermark " \
-       "use-rle verify-alg load-balance-paths tls tls-keyring"
+       "use-rle verify-alg load-balance-paths tls tls-keyring tls-privkey tls-certificate rdma-ctrl-rcvbuf-size " \
+       "rdma-ctrl-sndbuf-size"
 SECTIONS = {
-    "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout stacked-timeouts wait-after-sb wfc-timeout",
+    "startup": "become-primary-on degr-wfc-timeout outdated-wfc-timeout wait-after-sb wfc-timeout",
     "disk": TUNING,
     "net": LINK,
     "handlers": "after-resync-target before-resync-source before-resync-target disconnected fence-peer "
                 "initial-split-brain local-io-error out-of-sync pri-lost pri-lost-after-sb pri-on-incon-degr "
                 "quorum-lost split-brain unfence-peer",
-    "options": "auto-promote auto-promote-timeout cpu-mask max-io-depth on-no-data-accessible on-no-quorum "
-               "on-suspended-primary-outdated peer-ack-delay peer-ack-window quorum quorum-minimum-redundancy "
-               "twopc-retry-timeout twopc-timeout",
+    "options": "auto-promote auto-promote-timeout cpu-mask drbd8-api-compatibility max-io-depth "
+               "on-no-data-accessible on-no-quorum on-suspended-primary-outdated peer-ack-delay peer-ack-window "
+               "quorum quorum-minimum-redundancy twopc-retry-timeout twopc-timeout",
 }
 OWN_VARIABLE = {"protocol": "protocol", "fencing": "fencing"}
 CHOICES = {
@@ -53,6 +57,11 @@ CHOICES = {
     "rr-conflict": ("disconnect", "violently", "call-pri-lost", "retry-connect", "auto-discard"),
     "on-congestion": ("block", "pull-ahead", "disconnect"),
     "on-no-data-accessible": ("io-error", "suspend-io"),
+    "on-no-quorum": ("io-error", "suspend-io"),
+    "on-suspended-primary-outdated": ("disconnect", "force-secondary"),
+    "read-balancing": ("prefer-local", "prefer-remote", "round-robin", "least-pending", "when-congested-remote",
+                       "32K-striping", "64K-striping", "128K-striping", "256K-striping", "512K-striping",
+                       "1M-striping"),
 }
 LOSES_DATA = {
     "after-sb-0pri": CHOICES["after-sb-0pri"][1:],
@@ -60,17 +69,32 @@ LOSES_DATA = {
     "after-sb-2pri": CHOICES["after-sb-2pri"][1:],
     "rr-conflict": ("violently", "call-pri-lost", "auto-discard"),
 }
-NUMBERS = ("al-extents", "connect-int", "degr-wfc-timeout", "disk-timeout", "ko-count", "max-buffers",
-           "max-epoch-size", "outdated-wfc-timeout", "ping-int", "ping-timeout", "timeout", "wfc-timeout")
-SIZES = ("resync-rate", "c-max-rate", "c-min-rate", "c-fill-target", "size", "sndbuf-size", "rcvbuf-size",
-         "congestion-fill", "rs-discard-granularity")
+NUMBERS = {  # as `drbdsetup xml-help` prints them, the same for 8.4 and 9
+    "al-extents": (67, 65534), "auto-promote-timeout": (0, 600), "c-delay-target": (1, 100), "c-plan-ahead": (0, 300),
+    "congestion-extents": (67, 65534), "connect-int": (1, 120), "degr-wfc-timeout": (0, 300000),
+    "disk-timeout": (0, 6000), "ko-count": (0, 200), "max-bio-bvecs": (0, 128), "max-buffers": (32, 131072),
+    "max-epoch-size": (1, 20000), "max-io-depth": (4, 2 ** 32 - 1), "outdated-wfc-timeout": (0, 300000),
+    "peer-ack-delay": (1, 10000), "ping-int": (1, 120), "ping-timeout": (1, 300), "socket-check-timeout": (0, 300),
+    "timeout": (1, 600), "twopc-retry-timeout": (1, 50), "twopc-timeout": (50, 600), "unplug-watermark": (1, 131072),
+    "wfc-timeout": (0, 300000)}
+SECTOR, KIB = 512, 1024
+SIZES = {  # the same, with what a number without a unit counts; without limits where the tools here do not know them
+    "block-size": (0, 2 ** 31, 1), "c-fill-target": (0, 1048576, SECTOR), "c-max-rate": (250, 4194304, KIB),
+    "c-min-rate": (0, 4194304, KIB), "congestion-fill": (0, 20971520, SECTOR), "discard-granularity": (0, 2 ** 31, 1),
+    "max-bio-size": (0, 2 ** 31, 1), "peer-ack-window": (2048, 204800, SECTOR), "rcvbuf-size": (0, 10485760, 1),
+    "rdma-ctrl-rcvbuf-size": (0, 2 ** 31, 1), "rdma-ctrl-sndbuf-size": (0, 2 ** 31, 1),
+    "resync-rate": (1, 4194304, KIB), "rs-discard-granularity": (0, 1048576, 1), "size": (0, 2 ** 41, SECTOR),
+    "sndbuf-size": (0, 10485760, 1)}
 SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "disk-barrier", "disk-drain",
             "disk-flushes", "md-flushes", "allow-remote-read", "allow-two-primaries", "always-asbp",
-            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap")
+            "csums-after-crash-only", "tcp-cork", "tls", "use-rle", "auto-promote", "load-balance-paths", "bitmap",
+            "peer-tiebreaker", "resync-without-replication", "drbd8-api-compatibility", "wait-after-sb")
+# They set and remove a constraint in Pacemaker; those of DRBD 9 have a 9 in their names.
+CRM_HANDLER = re.compile(r"crm-(un)?fence-peer(\.9)?\.sh\b")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
-RATE = re.compile(r"([0-9]+[kKMG]?)?\Z")
+NUMBER = re.compile(r"([0-9]{1,15})([kKMG])?\Z")
 DESTROY = re.compile(r"(?:([^/:]+):)?(/.*)\Z")
 Settings = Dict[str, Any]
 
@@ -84,30 +108,41 @@ def _name(raw: str) -> str:
 
 
 def _address(raw: str) -> str:
-    address = ipaddress.ip_address(raw)
+    address = ip_address(raw)
     if address.is_unspecified or address.is_multicast:
         raise ValueError
     return str(address)
 
 
+def _number(low: int, high: int, unit: int, expected: str = "") -> Field:
+    """Return a field for a number that may have a unit, such as 8k; ``unit``: the bytes of one without."""
+    def convert(raw: Any) -> str:
+        match = NUMBER.match(str(raw))
+        if isinstance(raw, bool) or not match:
+            raise ValueError
+        count = int(match.group(1)) * (1024 ** " KMG".index(match.group(2).upper()) if match.group(2) else unit)
+        if not low * unit <= count <= high * unit:
+            raise ValueError
+        return str(raw)
+    return Field(convert, expected or "a whole number, %d to %d" % (low, high))
+
+
 def _rate(raw: Any) -> str:
-    word = SCALAR.convert(raw)
-    if not RATE.match(word):
-        raise ValueError
-    return str(word)
-
-
-def _size(raw: Any) -> str:
-    if raw == "":
-        raise ValueError
-    return _rate(raw)
+    """Return the rate that becomes both resync-rate and c-max-rate."""
+    return "" if raw == "" else str(C_MAX_RATE.convert(raw))
 
 
 def _value(raw: Any) -> str:
     word = SCALAR.convert(raw)
-    if '"' in word:
+    if '"' in word or isinstance(raw, bool) or word in ("", "yes", "no"):  # words of its own to DRBD's parser
         raise ValueError
     return str(word)
+
+
+def _voters(raw: Any) -> str:
+    if raw is False or raw == "off" or (raw in (1, "1") and raw is not True):  # YAML reads off as false
+        return "off" if raw is False else str(raw)
+    raise Expected("off: there are two nodes, and the one that survives is never more than half of them")
 
 
 def _switch(raw: Any) -> str:
@@ -118,10 +153,15 @@ def _switch(raw: Any) -> str:
 
 ONE_VALUE = "one value without quotes and line ends"
 VALUES: Dict[str, Field] = {option: Field(_value, ONE_VALUE) for words in SECTIONS.values() for option in words.split()}
-VALUES.update({option: Field(_size, "a number with K, M or G, such as 100M") for option in SIZES})
-VALUES.update({option: number(0) for option in NUMBERS})
+VALUES.update({option: _number(*limits, "a number with K, M or G, such as 100M") for option, limits in SIZES.items()})
+VALUES.update({option: _number(low, high, 1) for option, (low, high) in NUMBERS.items()})
 VALUES.update({option: Field(_switch, "yes or no") for option in SWITCHES})
 VALUES.update({option: choice(*words) for option, words in CHOICES.items()})
+C_MAX_RATE = VALUES["c-max-rate"]
+VALUES["c-max-rate"] = Field(lambda raw: "0" if str(raw) == "0" else C_MAX_RATE.convert(raw), C_MAX_RATE.expected)
+VALUES.update({option: Field(_voters, "off") for option in ("quorum", "quorum-minimum-redundancy")})
+VALUES.update({option: text(re.compile(r"(?!(yes|no)\Z)[A-Za-z/][^\"]*"), "a command without double quotes")
+               for option in SECTIONS["handlers"].split()})
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 
 
@@ -140,8 +180,10 @@ class Section(Field):
             return None
         found = {}
         for key, value in raw.items():
-            option, place = str(key).replace("_", "-"), join(where, key)
-            if option in SECTIONS[self.name].split():
+            option, place = str(key).replace("_", "-"), join(where, key, hides(self.secret, key, value))
+            if option in found:
+                faults.append("%s: is given twice, with '_' and with '-'; expected it once" % place)
+            elif option in SECTIONS[self.name].split():
                 found[option] = VALUES[option].read(place, value, faults)
             else:
                 faults.append("%s: there is no such option; expected %s" % (place, self._home(where, option)))
@@ -174,6 +216,22 @@ def _check_resource(where: str, resource: Settings) -> Iterator[str]:
         yield fault(where + ".initial_sync.from", source, "one of its nodes: " + ", ".join(names))
     if fencing != "dont-care" and "fence-peer" not in resource["handlers"]:
         yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: " + fencing)
+    promoted = resource["startup"].get("become-primary-on", source)
+    both = ["both"] if resource["net"].get("allow-two-primaries") == "yes" else []
+    if promoted not in names + both:
+        yield fault(where + ".startup.become_primary_on", promoted, "one of its nodes, or both with "
+                    "net.allow_two_primaries")
+    yield from _check_unfence(where, resource["handlers"])
+
+
+def _check_unfence(where: str, handlers: Settings) -> Iterator[str]:
+    fence = CRM_HANDLER.search(handlers.get("fence-peer", ""))
+    if not fence or fence.group(1):
+        return
+    unfence = "crm-unfence-peer%s.sh" % (fence.group(2) or "")
+    if not any(unfence in handlers.get(event, "") for event in ("unfence-peer", "after-resync-target")):
+        yield missing(where + ".handlers.unfence_peer", "%s in it or in after_resync_target, which removes the "
+                      "constraint that %s sets, or the node is never promoted again" % (unfence, fence.group()))
 
 
 RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
@@ -187,7 +245,8 @@ RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
     "nodes": ListOf(NODE, "exactly two different nodes", least=2, most=2, unique=("name", "address")),
     "filesystem": Mapping({
         "type": text(re.compile(r"[a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
-        "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /")},
+        "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /"),
+        "mkfs_options": ListOf(argument(FORCE), "a list of arguments")},
         ("type", "mountpoint"), others=True)}),
     ("name", "device", "port", "initial_sync", "nodes"), rules=_check_resource, others=True)
 SECONDS = number(1, expected="a number of seconds, 1 or more")
@@ -213,6 +272,32 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
             faults += _check_data_loss(where, resource)
     return faults + _check_unique(resources) + list(_check_names(found, resources)) + list(
         _check_destroy(found, resources))
+
+
+def crm_handlers(resources: Sequence[Settings]) -> Iterator[Tuple[str, str, str]]:
+    """Yield the handlers that need Pacemaker: the path of each, its value, and ".9" for one of DRBD 9."""
+    for number_, resource in enumerate(resources):
+        for key, value in (resource.get("handlers") or {}).items():
+            match = CRM_HANDLER.search(str(value))
+            if match:
+                yield "drbd_failover_resources[%d].handlers.%s" % (number_, key), value, match.group(2) or ""
+
+
+def check_beside(settings: Settings, roles: Sequence[str]) -> List[str]:
+    """Return one message for each problem with the other ``roles`` whose variables the host has."""
+    if "heartbeat" not in roles or "pacemaker" in roles:
+        return []
+    return [fault(place, value, "a program that works without Pacemaker, as drbd-peer-outdater of heartbeat does")
+            for place, value, _release in crm_handlers(settings["drbd_failover_resources"])]
+
+
+def warn_beside(settings: Settings, roles: Sequence[str]) -> List[str]:
+    """Return one warning for each thing that another role must provide, and none is known to."""
+    if {"pacemaker", "heartbeat", "rhcs_cman"} & set(roles):
+        return []
+    return ["%s: %s needs Pacemaker, and this host has no variables of the role pacemaker. Under another cluster "
+            "manager it fails, and DRBD does not fence the other node" % (place, value)
+            for place, value, _release in crm_handlers(settings["drbd_failover_resources"])]
 
 
 def _check_hosts(where: str, resource: Settings, hosts: Sequence[str]) -> Iterator[str]:

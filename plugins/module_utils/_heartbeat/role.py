@@ -33,13 +33,12 @@ class HeartbeatError(HaError):
     """The nodes cannot be configured as the variables ask for."""
 
 
-class Key(NamedTuple):
-    """The key that all nodes of a cluster share. ``digest`` is empty while its secret is not chosen yet."""
+class Keys(NamedTuple):
+    """The keys that all nodes of a cluster share; the digest of one is empty while its secret is not chosen yet."""
 
-    host: str      # who chooses its secret, by inventory name
-    number: int
-    method: str
-    digest: str
+    host: str                               # who chooses the secret, by inventory name
+    used: int                               # the number of the key that signs
+    known: Tuple[Tuple[int, str, str], ...]  # number, method and digest of the secret
 
 
 def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
@@ -67,12 +66,12 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     heartbeat is installed; warnings: printed by Ansible.
     """
     hosts = hosts_of(settings, facts, node)
-    key = shared_key(settings, facts, hosts)
-    parts = {host: _parts(settings, facts[host], key) for host in hosts}
-    own, choose = parts[node], any(part["write_authkeys"] for part in parts.values()) and key.host == node
+    keys = shared_keys(settings, facts, hosts)
+    parts = {host: _parts(settings, facts[host], keys) for host in hosts}
+    own, choose = parts[node], any(part["write_authkeys"] for part in parts.values()) and keys.host == node
     initdead, keepalive = (milliseconds(settings["heartbeat_" + name]) or 0 for name in ("initdead", "keepalive"))
     return dict(
-        own, configure=any(part["changes"] for part in parts.values()), hosts=hosts, secret_host=key.host,
+        own, configure=any(part["changes"] for part in parts.values()), hosts=hosts, secret_host=keys.host,
         choose_secret=choose,
         start_timeout=int(initdead / 1000) + 180, two_keepalives=math.ceil(2 * keepalive / 1000) + 1,
         warnings=_warnings(settings))
@@ -99,8 +98,11 @@ def hosts_of(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -
     return found
 
 
-def shared_key(settings: Mapping[str, Any], facts: Mapping[str, Any], hosts: List[str]) -> Key:
-    """Return the key of the cluster: the first node that has a secret chooses, else the first one with a key at all."""
+def shared_keys(settings: Mapping[str, Any], facts: Mapping[str, Any], hosts: List[str]) -> Keys:
+    """Return the keys of the cluster: those that are given in full, or one.
+
+    The first node that has a secret chooses the one key, else the first node with a key at all.
+    """
     signing = {}
     for host in hosts:
         keys = facts[host]["heartbeat"]["authkeys"]
@@ -110,13 +112,17 @@ def shared_key(settings: Mapping[str, Any], facts: Mapping[str, Any], hosts: Lis
         signing[host] = {number: digest for number, _method, digest in keys["known"]}.get(keys["used"], "")
     host = ([each for each in hosts if signing[each] not in ("", _digest(""))]
             + [each for each in hosts if signing[each]] + hosts)[0]
+    if settings["heartbeat_authkeys"]:
+        return Keys(host, settings["heartbeat_auth"], tuple(
+            (key["number"], key["method"], _digest(key["secret"] or "")) for key in settings["heartbeat_authkeys"]))
     method, given = settings["heartbeat_authentication"], given_secret(settings)
     kept = "" if signing[host] == _digest("") else signing[host]
     digest = _digest("") if method == "crc" else _digest(given) if given else kept
-    return Key(host, facts[host]["heartbeat"]["authkeys"]["used"] or 1, method, digest)
+    number = facts[host]["heartbeat"]["authkeys"]["used"] or 1
+    return Keys(host, number, ((number, method, digest),))
 
 
-def _parts(settings: Mapping[str, Any], here: Mapping[str, Any], key: Key) -> Dict[str, Any]:
+def _parts(settings: Mapping[str, Any], here: Mapping[str, Any], keys: Keys) -> Dict[str, Any]:
     """Return what has to change on one node, without what depends on the others."""
     release, programs = _platform(here["os"])
     unit = here["units"][UNIT]
@@ -128,7 +134,7 @@ def _parts(settings: Mapping[str, Any], here: Mapping[str, Any], key: Key) -> Di
     drop_in = DesiredFiles((File(DROP_IN, render_drop_in(release)),), daemon="systemd",
                            take_over=TakeOver(("systemctl", "daemon-reload")))
     file_changes, unit_changes = predict_changes(here, files), predict_changes(here, drop_in)
-    authkeys = not _has_key(here, key)
+    authkeys = not _has_keys(here, keys)
     split = bool(here["commands"]["split_messages"]) or not installed
     start = unit.get("ActiveState") != "active" or unit.get("UnitFileState") != "enabled"
     changes = ["install %s" % name for name in packages]
@@ -161,12 +167,11 @@ def _platform(system: Mapping[str, str]) -> Tuple[int, str]:
     return release, "/usr/libexec/heartbeat" if release >= 12 else "/usr/lib/heartbeat"
 
 
-def _has_key(here: Mapping[str, Any], key: Key) -> bool:
-    """Return whether the node's authkeys has the shared key alone, and nobody else may read it."""
-    keys, file = here["heartbeat"]["authkeys"], here["files"][AUTHKEYS]
-    return bool(key.digest) and {name: file[name] for name in AUTHKEYS_ATTRIBUTES} == AUTHKEYS_ATTRIBUTES \
-        and keys["used"] == key.number and [list(each) for each in keys["known"]] == [
-            [key.number, key.method, key.digest]]
+def _has_keys(here: Mapping[str, Any], keys: Keys) -> bool:
+    """Return whether the node's authkeys has the shared keys and no others, and nobody else may read it."""
+    found, file = here["heartbeat"]["authkeys"], here["files"][AUTHKEYS]
+    return {name: file[name] for name in AUTHKEYS_ATTRIBUTES} == AUTHKEYS_ATTRIBUTES and found["used"] == keys.used \
+        and sorted(tuple(each) for each in found["known"]) == sorted(keys.known)
 
 
 def own_logs(settings: Mapping[str, Any]) -> List[str]:
@@ -195,9 +200,13 @@ def _files(settings: Mapping[str, Any], programs: str) -> Tuple[File, ...]:
 
 def _warnings(settings: Mapping[str, Any]) -> List[str]:
     weak = {"crc": "anyone on the network can forge packets", "md5": "it is weak"}
-    method = settings["heartbeat_authentication"]
-    return ["heartbeat_authentication: %s does not protect the cluster, %s; expected sha1" % (method, weak[method])] \
-        if method in weak else []
+    methods = [("heartbeat_authkeys[%d].method" % index, key["method"])
+               for index, key in enumerate(settings["heartbeat_authkeys"])] or [
+        ("heartbeat_authentication", settings["heartbeat_authentication"])]
+    return ["%s: %s does not protect the cluster, %s; expected sha1" % (name, method, weak[method])
+            for name, method in methods if method in weak] + [
+        "heartbeat_authkeys[%d].secret: is shorter than 8 characters; expected a longer one" % index
+        for index, key in enumerate(settings["heartbeat_authkeys"]) if 0 < len(key["secret"] or "") < 8]
 
 
 def _digest(text: str) -> str:

@@ -20,6 +20,7 @@ from .._core.schema import (
     Mapping,
     choice,
     fault,
+    missing,
     number,
     read,
     text,
@@ -33,6 +34,7 @@ FACILITIES = ("none", "auth", "authpriv", "cron", "daemon", "kern", "mail", "sys
 BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800)
 SECRET = re.compile(r"[!-~]{8,}\Z")
 SECRET_EXPECTED = "at least 8 printable characters without blanks"
+METHODS = ("sha1", "md5", "crc")
 Settings = Dict[str, Any]
 
 
@@ -85,6 +87,13 @@ ADDRESS = text(None, "the IPv4 address of a node", _address)
 PING = text(None, "the IPv4 address of a machine that always answers", _address)
 LOG = _text(r"|/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path such as /var/log/ha-log")
 
+# The line of an existing authkeys or stonith_host may stand in any of their words.
+HIDDEN_METHOD = choice(*METHODS)
+HIDDEN_METHOD.secret = True
+KEY = Mapping({"number": number(1, 15), "method": HIDDEN_METHOD,
+               "secret": _text(r"[!-~]*", "printable characters without blanks, at which heartbeat would cut it",
+                               secret=True).default_to("")}, ("number", "method"))
+
 VARIABLES = Mapping({
     "heartbeat_nodes": ListOf(NODE_NAME, "two nodes between which heartbeat moves groups (or one, alone)",
                               least=1, most=2),
@@ -107,9 +116,13 @@ VARIABLES = Mapping({
     "heartbeat_apiauth": ListOf(Mapping({"service": WORD, "users": WORDS, "groups": WORDS}, ("service",)),
                                 "a list of mappings"),
     "heartbeat_stonith_host": ListOf(_required(**{
-        "from": LINE, "type": WORD, "parameters": _text("[^#]+", "the device's parameters, on one line", secret=True),
+        "from": _text(".+", LINE.expected, secret=True),
+        "type": _text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)?",
+                      "a type such as external/ipmi, see `stonith -L`", secret=True),
+        "parameters": _text("[^#]+", "the device's parameters, on one line", secret=True),
     }), "a list of mappings"),
     "heartbeat_logfile": LOG, "heartbeat_debugfile": LOG, "heartbeat_logfacility": choice(*FACILITIES),
+    "heartbeat_authkeys": ListOf(KEY, "a list of keys", unique=("number",)).default_to(()),
     "heartbeat_secret": text(re.compile("|" + SECRET.pattern), SECRET_EXPECTED, secret=True),
 }, others=True)
 
@@ -161,7 +174,23 @@ def _check_programs(found: Settings) -> Iterator[str]:
     nodes = ("*",) + found["heartbeat_nodes"]
     for index, entry in enumerate(found["heartbeat_stonith_host"]):
         if entry["from"] not in nodes:
-            yield fault("heartbeat_stonith_host[%d].from" % index, entry["from"], "one of " + ", ".join(nodes))
+            yield fault("heartbeat_stonith_host[%d].from" % index, entry["from"], "one of " + ", ".join(nodes), True)
+
+
+def _check_keys(found: Settings, settings: Settings) -> Iterator[str]:
+    """Check the keys that are given in full."""
+    keys, used = found["heartbeat_authkeys"], settings.get("heartbeat_auth") or 0
+    for index, key in enumerate(keys):
+        where = "heartbeat_authkeys[%d].secret" % index
+        if key["method"] == "crc" and key["secret"]:
+            yield fault(where, key["secret"], "none, crc has no secret", secret=True)
+        elif key["method"] != "crc" and not key["secret"]:
+            yield missing(where, "the secret of " + key["method"])
+    if (keys or used) and used not in [key["number"] for key in keys]:
+        yield fault("heartbeat_auth", used, "the number of the key in heartbeat_authkeys that signs")
+    for name in ("heartbeat_secret", "heartbeat_secret_file") if keys else ():
+        if settings.get(name):
+            yield "%s: is given, and heartbeat_authkeys too; expected one of them" % name
 
 
 def _check_secret(settings: Settings) -> Iterator[str]:
@@ -174,10 +203,10 @@ def _check_secret(settings: Settings) -> Iterator[str]:
         return
     full = os.path.expanduser(path)
     if not os.path.isabs(full) or not os.path.isfile(full):
-        yield fault("heartbeat_secret_file", path, "a file on the controller, with its full path")
+        yield fault("heartbeat_secret_file", path, "a file on the controller, with its full path", secret=True)
         return
     if not SECRET.match(given_secret(settings)):
-        yield fault("heartbeat_secret_file", path, "a file that holds " + SECRET_EXPECTED)
+        yield fault("heartbeat_secret_file", path, "a file that holds " + SECRET_EXPECTED, secret=True)
 
 
 def given_secret(settings: Any) -> str:
@@ -206,5 +235,5 @@ def check_settings(settings: Settings, _hosts: Sequence[str]) -> List[str]:
     found, faults = read(VARIABLES, settings)
     if not faults:
         faults += [*_check_nodes(found), *_check_times(found, settings), *_check_media(found),
-                   *_check_pings(found, settings), *_check_programs(found)]
+                   *_check_pings(found, settings), *_check_programs(found), *_check_keys(found, settings)]
     return faults + list(_check_secret(settings)) + _check_groups(settings)

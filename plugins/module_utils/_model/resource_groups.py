@@ -23,6 +23,7 @@ from .._core.schema import (
     MappingOf,
     choice,
     fault,
+    hides,
     join,
     missing,
     number,
@@ -150,6 +151,8 @@ class Group(NamedTuple):
 
 
 def _address(raw: str) -> Tuple[str, Optional[int]]:
+    if "%" in raw:
+        raise Expected("it without a scope id; nic names the interface")
     interface = ipaddress.ip_interface(raw)
     address, network = interface.ip, interface.network
     if address.is_loopback or address.is_multicast or address.is_unspecified or address.is_reserved:
@@ -226,7 +229,8 @@ class _ResourceField(Field):
             self.refuse(where, raw, faults)
             return None
         if given[0] not in KINDS:
-            faults.append(unknown(where, given[0], KINDS, "kind of resource"))
+            hidden = hides(self.secret, given[0], raw[given[0]])
+            faults.append(unknown(where, given[0], KINDS, "kind of resource", hidden))
             return None
         resource = KINDS[given[0]].read(join(where, given[0]), raw[given[0]], faults)
         options = OPTIONS.read(where + ".options", {} if raw.get("options") is None else raw["options"], faults)

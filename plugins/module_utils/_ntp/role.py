@@ -165,6 +165,11 @@ def _source_lines(settings: Mapping[str, Any], pools: List[str], pool: str = "po
     return lines
 
 
+def _with_prefix(network: str) -> str:
+    """Return a network as chronyd reads it, which knows no masks such as 255.255.0.0."""
+    return str(ipaddress.ip_network(network)) if "." in network.partition("/")[2] else network
+
+
 def render_chrony(settings: Mapping[str, Any], daemon: Daemon, pools: List[str]) -> str:
     """Return chrony.conf."""
     lines = ["# Ansible managed", "# Written by the role linuxha.cluster.ntp; see chrony.conf(5).", ""]
@@ -177,7 +182,8 @@ def render_chrony(settings: Mapping[str, Any], daemon: Daemon, pools: List[str])
     if settings["ntp_rtc_sync"]:
         lines += ["", "# The kernel copies the system time to the hardware clock every 11 minutes.", "rtcsync"]
     if settings["ntp_allow"]:
-        lines += ["", "# Clients of this host."] + ["allow " + network for network in settings["ntp_allow"]]
+        lines += ["", "# Clients of this host."] + [
+            "allow " + _with_prefix(network) for network in settings["ntp_allow"]]
     return _end(lines, settings, "local stratum %s orphan")
 
 

@@ -8,7 +8,7 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterator, List, Sequence
 
-from .._core.schema import Expected, ListOf, Mapping, decimal, fault, number, read, text
+from .._core.schema import Expected, ListOf, Mapping, decimal, fault, ip_address, number, read, text
 
 HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -23,7 +23,7 @@ def _host_name(raw: str) -> str:
 
 def _pool(raw: str) -> str:
     try:
-        ipaddress.ip_address(raw)
+        ip_address(raw)
     except ValueError:
         return _host_name(raw)
     raise Expected("a name with many addresses behind it (a single machine belongs into ntp_servers)")
@@ -31,7 +31,7 @@ def _pool(raw: str) -> str:
 
 def _server(raw: str) -> str:
     try:
-        address = ipaddress.ip_address(raw)
+        address = ip_address(raw)
     except ValueError:
         return _host_name(raw)
     if address.is_loopback or address.is_unspecified or address.is_multicast:
@@ -40,6 +40,8 @@ def _server(raw: str) -> str:
 
 
 def _network(raw: str) -> str:
+    if "%" in raw:  # a network has no scope id
+        raise ValueError
     network = ipaddress.ip_network(raw, strict=False)
     try:
         ipaddress.ip_network(raw)

@@ -6,16 +6,17 @@ Only the declared targets and their declared settings are compared. A session is
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-import ipaddress
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.plan import Command, HaError, Plan, WriteFile
+from .._core.schema import ip_address
 
 NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 RECOVERY = "/sys/class/iscsi_session/session%d/recovery_tmo"  # writable: the one timeout that a live session takes
 REPLACEMENT = "node.session.timeo.replacement_timeout"
 DEFAULT_PORT = 3260
+RECORDS = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")  # where open-iscsi has its records, by distribution
 NONE_FOUND = 21               # iscsiadm: no records, no sessions
 SECRETS = ("node.session.auth.password", "node.session.auth.password_in")
 STARTUP = ("node.startup", "node.conn[0].startup")
@@ -101,17 +102,26 @@ class Discover(NamedTuple):
     target: Target
 
 
+class WriteSecret(NamedTuple):
+    """Write a password into the files of a target's record: as an argument of iscsiadm, all users would see it."""
+
+    sentence: str
+    target: Target
+    name: str
+    value: str
+
+
 # --- output and arguments of iscsiadm ---------------------------------------------------------------------------------
 
 def parse_portal(text: str) -> Portal:
     """Turn "192.168.0.10", "192.168.0.10:3260" or "[fd00::10]:3260" into a Portal; ValueError for anything else."""
     match = re.match(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?\Z", text)
     if not match:
-        return Portal(str(ipaddress.IPv6Address(text)), DEFAULT_PORT)
+        return Portal(str(ip_address(text)), DEFAULT_PORT)
     port = int(match.group(3) or DEFAULT_PORT)
     if not 0 < port < 65536:
         raise ValueError("port %d" % port)
-    return Portal(str(ipaddress.ip_address(match.group(1) or match.group(2))), port)
+    return Portal(str(ip_address(match.group(1) or match.group(2))), port)
 
 
 def parse_target(raw: Dict[str, Any]) -> Target:
@@ -146,6 +156,18 @@ def parse_records(text: str) -> Tuple[Settings, ...]:
         if equals and records:
             records[-1][name.strip()] = "" if value == "<empty>" else value
     return tuple(records)
+
+
+def with_secret(text: str, name: str, value: str) -> str:
+    """Return the text of a record's file with a password."""
+    if value.strip() != value or "\n" in value:
+        raise IscsiError("%s: (not shown) is not valid; expected no blanks around it and no line ends" % name)
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() != name]
+    if "# END RECORD" not in kept:
+        raise IscsiError("CANNOT WRITE THE PASSWORD of a target: its record has no '# END RECORD'. To continue: remove "
+                         "the record: iscsiadm -m node -T IQN -p PORTAL -o delete")
+    end = kept.index("# END RECORD")
+    return "\n".join(kept[:end] + ["%s = %s" % (name, value)] + kept[end:]) + "\n"
 
 
 def parse_sessions(text: str) -> Tuple[Session, ...]:
@@ -250,12 +272,14 @@ def different(state: State, target: Target) -> List[Tuple[str, str]]:
 
 
 def _settings(state: State, target: Target) -> Tuple[List[Any], State]:
-    actions = []
+    actions: List[Any] = []
     changed = different(state, target)
     for name, value in changed:
-        shown = "" if name in SECRETS else " to %s" % value
-        actions.append(Command("set %s of %s%s" % (name, target.name, shown),
-                               _node(target, "-o", "update", "-n", name, "-v", value)))
+        if name in SECRETS:
+            actions.append(WriteSecret("set %s of %s" % (name, target.name), target, name, value))
+        else:
+            actions.append(Command("set %s of %s to %s" % (name, target.name, value),
+                                   _node(target, "-o", "update", "-n", name, "-v", value)))
     records = tuple(dict(record, **dict(changed)) for record in state.records[target.name])
     return actions, state._replace(records=dict(state.records, **{target.name: records}))
 

@@ -5,9 +5,12 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import glob
+import os
 import time
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping
 
+from .._core.plan import WriteFile
 from . import iscsi
 
 INTERVAL = 0.5  # seconds between two checks for a device
@@ -42,6 +45,16 @@ def desired_from(params: Mapping[str, Any]) -> Any:
         raise iscsi.IscsiError(
             "targets: %s is not valid; expected a portal such as 192.168.0.10 or [fd00::10]:3260" % error)
     return iscsi.Desired(targets, params["initiator_name"] or "")
+
+
+def record_files(target: Any) -> List[str]:
+    """Return the files of a target's record: one, or one for each interface in a directory."""
+    found: List[str] = []
+    for folder in iscsi.RECORDS:
+        place = glob.escape(os.path.join(folder, target.iqn, "%s,%d" % target.portal))
+        for path in sorted(glob.glob(place) + glob.glob(place + ",*")):
+            found += sorted(os.path.join(path, name) for name in os.listdir(path)) if os.path.isdir(path) else [path]
+    return found
 
 
 class Host:
@@ -90,7 +103,20 @@ class Host:
         """Carry out one action of a plan."""
         if isinstance(action, iscsi.Discover):
             action = iscsi.new_record(action.target, self.ask(action.target.portal))
-        self.runner.perform(action)
+        if isinstance(action, iscsi.WriteSecret):
+            self._write_secret(action)
+        else:
+            self.runner.perform(action)
+
+    def _write_secret(self, action: Any) -> None:
+        for path in record_files(action.target):
+            text = iscsi.with_secret(self.runner.read_file(path), action.name, action.value)
+            self.runner.perform(WriteFile(action.sentence, path, text, 0o600, False))
+        shown = iscsi.parse_records(self.runner.run(iscsi.record_of(action.target)).out)
+        if any(record.get(action.name) != action.value for record in shown):
+            raise iscsi.IscsiError(
+                "CANNOT set %s of %s: iscsiadm does not read what was written to its record in %s. To continue: set it "
+                "by hand, and declare no password" % (action.name, action.target.name, " or ".join(iscsi.RECORDS)))
 
     def settle(self, state: Any) -> Any:
         """Wait for the devices, which the kernel finds some time after the login; IscsiError at the timeout."""

@@ -8,6 +8,8 @@ Dialect: Python 3.6, standard library only. Used on the controller.
 import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+from .._core.arguments import FORCE, argument
+from .._core.block_devices import is_unstable
 from .._core.schema import (
     SCALAR,
     Expected,
@@ -28,7 +30,6 @@ IQN = re.compile(r"(iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(:\S+)?|eui\.[0-9A-Fa-f]{
 LVM_NAME = re.compile(r"[A-Za-z0-9+_.][A-Za-z0-9+_.-]*\Z")
 GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 DEVICE = re.compile(r"/dev/[A-Za-z0-9_./:@+=%,-]+\Z")
-UNSTEADY = re.compile(r"/dev/(sd[a-z]+[0-9]*|dm-[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)\Z")  # others after the next boot
 RESERVED = re.compile(r"(snapshot|pvmove)|.*_(cdata|cmeta|corig|cvol|iorig|mimage|mlog|pmspare|rimage|rmeta|tdata|"
                       r"tmeta|vdata|vorigin|wcorig)|\.{1,2}\Z|lvmlock\Z")
 DEV_FOLDERS = ("block", "bus", "char", "cpu", "disk", "dri", "fd", "input", "mapper", "mqueue", "net", "pts", "shm",
@@ -36,7 +37,6 @@ DEV_FOLDERS = ("block", "bus", "char", "cpu", "disk", "dri", "fd", "input", "map
 LOCK_TABLE = re.compile(r"[A-Za-z0-9_-]{1,32}:[A-Za-z0-9_-]{1,30}\Z")
 LABELS = {"ext2": 16, "ext3": 16, "ext4": 16, "xfs": 12}  # the longest label, in characters
 RECORD_SETTING = re.compile(r"(node|iface)\.[A-Za-z0-9_.\[\]]+\Z")
-FORCE = ("-f", "-F", "-ff", "-y", "--force", "--yes")
 SHARING = ("-c", "--clustered", "--shared", "--lock-type", "--locktype", "--systemid", "-s", "--physicalextentsize")
 OWN_SETTINGS = ("global/use_lvmlockd", "global/locking_type", "global/use_lvmetad", "devices/filter")
 LONGEST_SHARED = 60               # of a group's name: a lockspace "lvm_NAME" has at most 64 characters
@@ -115,7 +115,7 @@ def _name_field(longest: int, refused: Sequence[str] = ()) -> Field:
 def _device(raw: str) -> str:
     if ".." in raw:
         raise ValueError
-    if UNSTEADY.match(raw):
+    if is_unstable(raw):
         raise Expected("its name in /dev/disk/by-id, /dev/disk/by-path or /dev/mapper: this one may be another disk on "
                        "another host or after the next boot")
     return raw
@@ -135,18 +135,10 @@ def _extent(raw: Any) -> int:
     return extent
 
 
-def _argument_field(refused: Sequence[str]) -> Field:
-    def convert(raw: str) -> str:
-        if raw.partition("=")[0] in refused:
-            raise Expected("it left out: the role decides it, or it would overwrite what is there")
-        return raw
-    return text(re.compile(r".+"), "one argument", convert)
-
-
 def _check_filesystem(where: str, filesystem: Settings) -> Iterator[str]:
     kind, label, table = filesystem["type"], filesystem["label"] or "", filesystem["lock_table"] or ""
     if kind == "gfs2":
-        options = ListOf(_argument_field(("-O", "-p", "-t", "-j")), "a list of arguments")
+        options = ListOf(argument(("-O", "-p", "-t", "-j")), "a list of arguments")
         yield from read(options, list(filesystem["options"]), where + ".options")[1]
         if not LOCK_TABLE.match(table):
             yield fault(where + ".lock_table", table, "CLUSTER:NAME, the name of the cluster and of the filesystem")
@@ -170,7 +162,7 @@ def _check_volumes(where: str, group: Settings) -> Iterator[str]:
 
 FILESYSTEM = Mapping({
     "type": text(re.compile(r"[a-z][a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
-    "options": ListOf(_argument_field(FORCE), "a list of arguments").default_to(()),
+    "options": ListOf(argument(FORCE), "a list of arguments").default_to(()),
     "label": text(None, "a label"), "lock_table": text(None, "CLUSTER:NAME"), "journals": number(0)},
     ("type",), rules=_check_filesystem)
 VOLUME = Mapping({
@@ -181,7 +173,7 @@ GROUP = Mapping({
     "devices": ListOf(text(DEVICE, "a device such as /dev/disk/by-id/wwn-0x6001405...", _device),
                       "a list of at least one shared device", least=1),
     "extent_size": Field(_extent, "a power of two, or a multiple of 128K"),
-    "options": ListOf(_argument_field(FORCE + SHARING), "a list of arguments").default_to(()),
+    "options": ListOf(argument(FORCE + SHARING), "a list of arguments").default_to(()),
     "volumes": ListOf(VOLUME, "a list of volumes", unique=("name",)).default_to(())},
     ("name", "devices"), rules=_check_volumes)
 

@@ -67,6 +67,39 @@ def test_wrong_variables_of_all_roles_are_reported_before_the_host_is_contacted(
     assert done.result["failed"] and "ntp_alow: there is no such variable of the role ntp" in done.result["msg"]
 
 
+@pytest.mark.parametrize("role, name", [
+    ("ntp", "ntp_timezone"), ("apache", "apache_status"), ("heartbeat", "heartbeat_result"),
+    ("drbd_failover", "drbd_failover_monitoring"), ("pacemaker", "pacemaker_release")])
+def test_variables_of_other_people_with_a_roles_prefix_are_ignored_with_a_warning(act, monkeypatch, role, name):
+    monkeypatch.setattr(_roles.domain_of(role), "query", lambda _settings: {})
+    given = {"heartbeat_nodes": ["a"], "heartbeat_bcast": ["eth1"], "pacemaker_cluster_name": "x",
+             "pacemaker_nodes": [{"name": "a", "id": 1}], "pacemaker_without_fencing": True, name: {"rc": 0}}
+    done = act(host_facts, given, {"own": {"roles": {role: {}}, "ansible_facts": dict(OS)}}, roles=[role])
+    assert done.result["warnings"] == [f"{name}: the role {role} has no such variable, and ignores it; expected "
+                                       "another prefix for variables of your own"]
+    assert act(host_facts, dict(given, **{name: None}), roles=[role], invalidate=True).result.get("warnings") is None
+
+
+def test_variables_of_other_people_are_not_templated(act):
+    def template(value: Any) -> Any:
+        assert value != "{{ undefined }}"
+        return value
+
+    settings = _roles.settings_of("ntp", {"ntp_timezone": "{{ undefined }}", "ntp_pools": []}, SimpleNamespace(
+        template=template))
+    assert settings == {"ntp_timezone": None, "ntp_pools": []}
+
+
+@pytest.mark.parametrize("name, meant", [
+    ("ntp_server", "ntp_servers"), ("ntp_alow", "ntp_allow"), ("heartbeat_secrets", "heartbeat_secret"),
+    ("drbd_failover_resource", "drbd_failover_resources"), ("heartbeat_logfacilty", "heartbeat_logfacility")])
+def test_a_misspelt_variable_is_refused(name, meant):
+    role = name.rpartition("_")[0]
+    messages = _roles.validate(role, {name: None}, ["a"])[1]
+    assert f"{name}: there is no such variable of the role {role} (did you mean {meant}?)" in messages[0]
+    assert _roles.foreign(role, {name: None}) == []
+
+
 def test_hosts_without_systemd_are_described_by_service_facts(act):
     answers = {"own": {"roles": {"ntp": {}}, "ansible_facts": {}}, "setup": {"ansible_facts": {
         "ansible_service_mgr": "sysvinit"}}, "service_facts": {"ansible_facts": {"services": {"ntpd": {}}}}}
@@ -128,7 +161,8 @@ def test_a_role_that_plans_for_itself_does_not_speak_for_its_next_use(act, plann
 @pytest.mark.parametrize("name, hosts", [("ntp", ["a"]), ("ntp/remove", ["a", "z"])])
 def test_another_entry_point_may_change_some_nodes_only(act, planner, monkeypatch, name, hosts):
     seen = []
-    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given: seen.append(given) or (settings, []))
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, given, _others: (
+        seen.append(given) or (settings, [])))
     own = facts(ntp={"todo": []})
     act(role_plan, {**own, "hostvars": {"a": own}}, roles=[name])
     act(host_facts, {}, {"own": {"roles": {"ntp": {}}, "ansible_facts": dict(OS)}}, roles=[name])
@@ -172,7 +206,7 @@ def test_of_several_roles_only_the_changes_are_returned(act, monkeypatch):
     monkeypatch.setattr(heartbeat, "plan", lambda *_arguments: {
         "changes": ["write ha.cf"], "warnings": ["weak"], "files": "hush"})
     own = {"heartbeat_nodes": ["a"], "heartbeat_bcast": ["eth1"], **facts(ntp={}, heartbeat={})}
-    monkeypatch.setattr(_roles, "validate", lambda _role, settings, _hosts: (settings, []))
+    monkeypatch.setattr(_roles, "validate", lambda _role, settings, *_others: (settings, []))
     done = act(role_plan, {**own, "hostvars": {"a": own}}, roles=["ntp", "heartbeat"])
     assert {name: value for name, value in done.result.items() if name != "ansible_facts"} == {
         "changed": False, "changes": ["install chrony", "write ha.cf"], "packages": [], "warnings": ["weak"]}

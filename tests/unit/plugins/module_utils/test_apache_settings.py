@@ -10,7 +10,8 @@ GOOD = {"apache_listen": ["*:80", "[::1]:8080", "www:80"], "apache_document_root
 
 @pytest.mark.parametrize("change", [
     {}, {"apache_document_root_mount": ""}, {"apache_server_name": "https://www.example.com:443"},
-    {"apache_server_name": None}, {"apache_server_name": "[fd00::1]"}, {"apache_processes": {}}])
+    {"apache_server_name": None}, {"apache_server_name": "10.0.0.1:80"}, {"apache_processes": {}},
+    {"apache_document_root": "/mnt/repl/$www", "apache_server_admin": "a$b@c"}])
 def test_good_settings_have_no_problem(change):
     assert apache.check_settings({**GOOD, **change}, ["debian1"]) == []
 
@@ -33,6 +34,11 @@ INJECTED = "a\n  Alias /etc /etc"
     ({"apache_document_root": "/" + INJECTED}, "apache_document_root: '/a\\n  Alias /etc /etc' is not valid"),
     ({"apache_document_root": "/srv\u00a0x"}, "apache_document_root: '/srv\\xa0x' is not valid"),
     ({"apache_document_root": "/srv>"}, "apache_document_root: '/srv>' is not valid"),
+    ({"apache_document_root": "/mnt/repl/${X}"}, "apache_document_root: '/mnt/repl/${X}' is not valid"),
+    ({"apache_document_root": "/mnt/repl/*"}, "apache_document_root: '/mnt/repl/*' is not valid"),
+    ({"apache_server_admin": "${X}@example.com"}, "apache_server_admin: '${X}@example.com' is not valid"),
+    ({"apache_server_admin": "'root'@x"}, "apache_server_admin: \"'root'@x\" is not valid"),
+    ({"apache_server_name": "[fd00::1]"}, "apache_server_name: '[fd00::1]' is not valid; expected a host name"),
     ({"apache_document_root": "www"}, "apache_document_root: 'www' is not valid; expected an absolute path"),
     ({"apache_document_root_mount": "mnt repl"}, "apache_document_root_mount: 'mnt repl' is not valid"),
     ({"apache_document_root": "/mnt/replica"},

@@ -102,3 +102,19 @@ def test_only_a_line_without_noauto_mounts_at_boot(line, expected):
 def test_whoever_uses_a_device_is_named(device, number, holders, expected):
     swaps = "Filename Type Size Used Priority\n/dev/sdb2 partition 1 0 -2\n"
     assert core.users_of("/dev/disk/by-id/x", device, number, MOUNTINFO, swaps, holders) == expected
+
+
+@pytest.mark.parametrize("path, unstable", [
+    ("/dev/sdb", True), ("/dev/sdab12", True), ("/dev/dm-0", True), ("/dev/nvme0n1p3", True), ("/dev/vda1", False),
+    ("/dev/disk/by-id/wwn-1", False), ("/dev/vg/sda", False), ("/dev/mapper/mpatha", False)])
+def test_names_that_depend_on_the_order_of_discovery_are_unstable(path, unstable):
+    assert core.is_unstable(path) is unstable
+
+
+@pytest.mark.parametrize("paths, best", [
+    (["/dev/sdb", "/dev/disk/by-path/1", "/dev/disk/by-id/wwn-2", "/dev/disk/by-id/ata-1"], "/dev/disk/by-id/ata-1"),
+    (["/dev/dm-1", "/dev/mapper/vg-lv", "/dev/vg/lv"], "/dev/mapper/vg-lv"),
+    (["/dev/sdb1", "/dev/disk/by-id/lvm-pv-uuid-1", "/dev/disk/by-partuuid/2"], "/dev/disk/by-partuuid/2"),
+    (["/dev/sdb", "/dev/disk/by-uuid/1"], ""), ([], "")])
+def test_the_best_stable_name_is_chosen(paths, best):
+    assert core.stable_name(paths) == best

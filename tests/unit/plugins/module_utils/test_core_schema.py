@@ -37,7 +37,7 @@ def refused(field, raw):
     (schema.SCALAR, True, "1"), (schema.SCALAR, 1.5, "1.5"), (schema.SCALAR, "a b", "a b"), (schema.SCALAR, "", ""),
     (schema.LINE, "a line", "a line"),
     (schema.ADDRESS, "10.0.0.1", "10.0.0.1"), (schema.ADDRESS, "ring1.a", "ring1.a"),
-    (schema.ADDRESS, "FD00::1", "fd00::1"),
+    (schema.ADDRESS, "FD00::1", "fd00::1"), (schema.ADDRESS, "fe80::1%eth0.100", "fe80::1%eth0.100"),
     (schema.GROUP_ADDRESS, "239.192.6.41", "239.192.6.41"), (schema.GROUP_ADDRESS, "ff15::1", "ff15::1"),
     (LINKS, [{"name": "a"}, {"name": "b", "port": "81"}], (Link("a", 80), Link("b", 81))),
     (schema.ListOf(WORD, "words", make=list), [], []),
@@ -98,8 +98,17 @@ def test_what_is_valid_is_returned_in_its_right_type(field, raw, found):
      "x[3].a: 'b' is not valid; expected a value that no other entry has"),
     (schema.MappingOf(WORD, WORD, "words", nulls=False), {"a": None}, "x.a: None is not valid; expected one word"),
     (schema.MappingOf(WORD, WORD, "words by name"), [], "x: [] is not valid; expected words by name"),
-    (schema.OPTIONS, {"a b": 1}, "x: 'a b' is not valid; expected names of options"),
-    (schema.OPTIONS, {5: 1}, "x: 5 is not valid; expected names of options"),
+    (schema.ADDRESS, "2001:db8::4%x", "x: '2001:db8::4%x' is not valid; expected an IP address"),
+    (schema.ADDRESS, "fe80::1%x y", "x: 'fe80::1%x y' is not valid; expected an IP address"),
+    (schema.ADDRESS, "fe80::1%\n", "is not valid; expected an IP address"),
+    (schema.GROUP_ADDRESS, "ff15::1%eth0", "x: 'ff15::1%eth0' is not valid"),
+    (schema.MappingOf(WORD, WORD, "words by name"), {"a b": "c"}, "x: 'a b' is not valid; expected one word"),
+    (schema.OPTIONS, {"a b": 1}, "x: (not shown) is not valid; expected names of options"),
+    (schema.OPTIONS, {5: 1}, "x: (not shown) is not valid; expected names of options"),
+    (LOGIN, {"pasword": "hidden"}, "x.pasword: there is no such key (did you mean password?)"),
+    (LOGIN, {"pasword": None}, "x.pasword: there is no such key (did you mean password?)"),
+    (LOGIN, {"password=a": None}, "x.(not shown): there is no such key (did you mean password?)"),
+    (LOGIN, {"user": "a", "password hidden": None}, "x.(not shown): there is no such key; expected one of password"),
 ])
 def test_what_is_not_valid_is_named_with_its_path_its_value_and_what_would_be(field, raw, message):
     assert message in refused(field, raw)
@@ -146,13 +155,16 @@ def test_parse_raises_the_error_of_its_caller():
 
 @pytest.mark.parametrize("raw", [
     {"password": "s3cr3t"}, {"password": ["s3cr3t"]}, {"password": {"s3cr3t": "s3cr3t"}}, "user:s3cr3t", ["s3cr3t"],
-    {"user": {"password": "s3cr3t"}}, {"password": "s3cr3t s3cr3t\n"},
+    {"user": {"password": "s3cr3t"}}, {"password": "s3cr3t s3cr3t\n"}, {"password=s3cr3t": None},
+    {"password:s3cr3t": None}, {"password s3cr3t": "s3cr3t"},
 ])
 def test_a_secret_is_never_printed(raw):
     assert "s3cr3t" not in refused(LOGIN, raw)
     lists = schema.ListOf(LOGIN, "logins", unique=("password",))
     assert "s3cr3t" not in "".join(schema.read(lists, raw, "x")[1] + schema.read(lists, [raw, raw], "x")[1])
     assert "s3cr3t" not in "".join(schema.read(schema.OPTIONS, [raw], "x")[1])
+    free = schema.MappingOf(schema.LINE, schema.text(None, "a text", secret=True), "texts by name", nulls=False)
+    assert "s3cr3t" not in "".join(schema.read(free, raw, "x")[1])
 
 
 def test_two_equal_secrets_are_named_without_their_value():

@@ -279,7 +279,11 @@ def test_a_host_without_systemd_is_refused(manager, shown):
     ("net", "rr_conflict", "retry-connect", "8.4.11\n"), ("net", "transport", "tcp", "8.4.11\n"),
     ("net", "tls", True, "8.4.11\n"), ("net", "load_balance_paths", "yes", "8.4.11\n"),
     ("disk", "bitmap", False, "8.4.11\n"),
-    ("options", "quorum", "majority", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
+    ("disk", "c_max_rate", 0, "8.4.11\n"), ("net", "tls_keyring", "17", "8.4.11\n"),
+    ("net", "tls-certificate", "18", "8.4.11\n"),
+    ("net", "rdma_ctrl_sndbuf_size", "64k", "8.4.11\n"), ("disk", "resync_without_replication", True, "8.4.11\n"),
+    ("disk", "discard_granularity", "64k", "8.4.11\n"), ("options", "drbd8_api_compatibility", True, "8.4.11\n"),
+    ("options", "quorum", "off", "8.4.11\n"), ("options", "auto-promote", True, "8.4.11\n"),
     ("handlers", "quorum_lost", "/bin/true", "8.4.11\n"), ("disk", "max_bio_bvecs", 1, "9.2.1\n")])
 def test_options_that_the_driver_does_not_know_are_refused(section, option, value, version):
     desired = settings(dict(REPL, **{section: {option: value}}))
@@ -295,6 +299,64 @@ def test_options_that_the_driver_does_not_know_are_refused(section, option, valu
         % (section, option, value, version.strip(), needed))
     facts["one"]["texts"][role.DRIVER] = "9.2.1\n" if version < "9" else "8.4.11\n"
     assert role.plan(desired, facts, "one")["changes"]
+
+
+FENCED = {"fencing": "resource-only", "handlers": {
+    "fence_peer": "/usr/lib/drbd/crm-fence-peer.sh", "unfence_peer": "/usr/lib/drbd/crm-unfence-peer.sh"}}
+FENCED_9 = {"fencing": "resource-only", "handlers": {
+    "fence_peer": "/usr/lib/drbd/crm-fence-peer.9.sh", "unfence-peer": "/usr/lib/drbd/crm-unfence-peer.9.sh"}}
+
+
+@pytest.mark.parametrize("fencing, right, wrong, expected", [
+    (FENCED, "8.4.11\n", "9.2.1\n", "crm-fence-peer.9.sh and crm-unfence-peer.9.sh with DRBD 9.2.1"),
+    (FENCED_9, "9.2.1\n", "8.4.11\n", "crm-fence-peer.sh and crm-unfence-peer.sh with DRBD 8.4.11")])
+def test_fencing_scripts_of_the_other_release_are_refused(fencing, right, wrong, expected):
+    desired = settings(dict(REPL, **fencing))
+    facts = pair(desired)
+    facts["one"]["texts"][role.DRIVER] = right
+    assert role.plan(desired, facts, "one")["changes"]
+    facts["one"]["texts"][role.DRIVER] = wrong
+    with pytest.raises(DrbdError) as refused:
+        role.plan(desired, facts, "one")
+    told = str(refused.value).split("\n")
+    assert [line.split(": ")[0] for line in told] == [
+        "drbd_failover_resources[0].handlers." + event for event in fencing["handlers"]]
+    assert told[0].endswith("is not valid; expected %s, which one runs" % expected)
+
+
+def test_quorum_is_off_whatever_yaml_makes_of_it():
+    for value in ("off", False):
+        desired = settings(dict(REPL, options={"quorum": value, "auto_promote": False}))
+        text = role.render_resource(desired["drbd_failover_resources"][0], "9.2.1")
+        assert "    quorum off;\n    auto-promote no;\n" in text
+
+
+UNSTABLE = {"/dev/sdb1": "/dev/disk/by-id/wwn-1-part1"}
+
+
+def test_a_new_resource_gets_the_name_of_a_disk_that_stays():
+    desired = settings()
+    facts = pair(desired)
+    facts["two"]["drbd"] = {"repl": dict(facts["one"]["drbd"].get("repl", {}), known=False, unstable=UNSTABLE,
+                                         changes=[], up_to_date=True, running=False)}
+    with pytest.raises(DrbdError) as refused:
+        role.plan(desired, facts, "two")
+    assert str(refused.value) == (
+        "drbd_failover_resources[0].nodes[1]: /dev/sdb1 may be another disk of two after the next boot; expected "
+        "/dev/disk/by-id/wwn-1-part1")
+
+
+@pytest.mark.parametrize("known, unstable, expected", [
+    (True, UNSTABLE, "/dev/disk/by-id/wwn-1-part1"),
+    (False, {"/dev/sdb1": ""}, "a name in /dev/disk/by-id, or of a volume of LVM")])
+def test_a_resource_that_exists_or_has_no_other_name_keeps_it_with_a_warning(known, unstable, expected):
+    facts = converged(settings())
+    facts["two"]["drbd"]["repl"] = dict(UP_TO_DATE, known=known, unstable=unstable)
+    plan = role.plan(settings(), facts, "two")
+    assert plan["changes"] == []
+    assert plan["warnings"] == ["drbd_failover_resources[0].nodes[1]: /dev/sdb1 may be another disk of two after the "
+                                "next boot; expected " + expected]
+    assert role.plan(settings(), facts, "one")["warnings"] == []
 
 
 def test_values_that_both_drivers_know_are_accepted():
@@ -385,7 +447,9 @@ def test_the_query_asks_for_everything_that_is_planned():
     assert {RES, DISKS, "/mnt/repl", role.LOADED_AT_BOOT} <= set(query["files"])
     assert query["units"] == ["drbd.service", "drbd@my\\x2dres.target", TARGET]
     assert query["drbd"][1]["nodes"] == {
-        "debian1": {"disk": "/dev/ubdb", "destroy": []}, "debian2": {"disk": "/dev/ubdb", "destroy": []}}
+        "debian1": {"disk": "/dev/ubdb", "destroy": [], "disks": ["/dev/ubdb"]},
+        "debian2": {"disk": "/dev/ubdb", "destroy": [], "disks": ["/dev/ubdb"]}}
+    assert query["drbd"][0]["nodes"]["debian2"]["disks"] == ["/dev/vg/lv", "/dev/sdc1"]
     assert [resource["filesystem"] for resource in query["drbd"]] == [None, {"type": "ext4", "options": []}]
 
 

@@ -4,6 +4,7 @@ import copy
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter.problems import problems
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import settings as drbd_settings
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 HOSTS = ["debian1", "debian2"]
 
@@ -61,6 +62,8 @@ def test_a_batch_without_both_nodes_is_refused():
 
 
 SYNC = {"from": "debian3"}
+CRM = "/usr/lib/drbd/crm-"
+EXT4 = {"type": "ext4", "mountpoint": "/mnt"}
 CASES = [
     (resource(name="a b"), "drbd_failover_resources[0].name: 'a b' is not valid; expected letters"),
     (resource(name="all"), "[0].name: 'all' is not valid; expected another name"),
@@ -72,6 +75,7 @@ CASES = [
     (resource(nodes=nodes(disk="sdb")), "[0].nodes[1].disk: 'sdb' is not valid"),
     (resource(nodes=nodes(meta_disk="sdc")), "[0].nodes[1].meta_disk: 'sdc' is not valid"),
     (resource(nodes=nodes(address="10.0.0.300")), "[0].nodes[1].address: '10.0.0.300' is not valid"),
+    (resource(nodes=nodes(address="fd00::2%eth0")), "[0].nodes[1].address: 'fd00::2%eth0' is not valid"),
     (resource(nodes=nodes(address="0.0.0.0")), "[0].nodes[1].address: '0.0.0.0' is not valid"),
     (resource(nodes=nodes(address="10.0.0.1")),
      "[0].nodes[1].address: '10.0.0.1' is not valid; expected a value that no other"),
@@ -92,8 +96,43 @@ CASES = [
     (resource(disk={"c_max_rate": "100MB"}), "a number with K, M or G"),
     (resource(startup={"wfc_timeout": "soon"}),
      "[0].startup.wfc_timeout: 'soon' is not valid; expected a whole number"),
-    (resource(handlers={"split_brain": ["a"]}), "one value without quotes"),
+    (resource(handlers={"split_brain": ["a"]}), "expected a command without double quotes"),
+    (resource(handlers={"split_brain": True}), "[0].handlers.split_brain: True is not valid; expected a command"),
+    (resource(handlers={"split_brain": "5k"}), "[0].handlers.split_brain: '5k' is not valid; expected a command"),
+    (resource(net={"verify_alg": False}), "[0].net.verify_alg: False is not valid; expected one value without quotes"),
+    (resource(net={"verify_alg": "no"}), "[0].net.verify_alg: 'no' is not valid; expected one value without quotes"),
+    (resource(net={"ping_int": 121}), "[0].net.ping_int: 121 is not valid; expected a whole number, 1 to 120"),
+    (resource(net={"ping_int": True}), "[0].net.ping_int: True is not valid; expected a whole number, 1 to 120"),
+    (resource(net={"max_buffers": "129k"}), "[0].net.max_buffers: '129k' is not valid; expected a whole number, 32 to"),
+    (resource(net={"sndbuf_size": "11M"}), "[0].net.sndbuf_size: '11M' is not valid; expected a number with K"),
+    (resource(disk={"resync_rate": 0}), "[0].disk.resync_rate: 0 is not valid; expected a number with K"),
+    (resource(disk={"c_max_rate": "5G"}), "[0].disk.c_max_rate: '5G' is not valid; expected a number with K"),
+    (resource(disk={"read_balancing": "first"}), "[0].disk.read_balancing: 'first' is not valid; expected one of"),
+    (resource(options={"on_no_quorum": "stop"}), "[0].options.on_no_quorum: 'stop' is not valid; expected one of io-"),
+    (resource(options={"quorum": True}), "[0].options.quorum: True is not valid; expected off"),
+    (resource(startup={"become_primary_on": "debian3"}),
+     "[0].startup.become_primary_on: 'debian3' is not valid; expected one of its nodes, or both with"),
+    (resource(startup={"become_primary_on": "both"}), "[0].startup.become_primary_on: 'both' is not valid; expected"),
+    (resource(startup={"wfc_timeout": "1M"}), "[0].startup.wfc_timeout: '1M' is not valid; expected a whole number"),
+    (resource(resync_rate="100k"), "[0].resync_rate: '100k' is not valid; expected bytes per second, such as 100M"),
+    (resource(disk={"c_max_rate": 1}), "[0].disk.c_max_rate: 1 is not valid; expected a number with K"),
+    (resource(handlers={"split_brain": "no"}), "[0].handlers.split_brain: 'no' is not valid; expected a command"),
+    (resource(startup={"stacked_timeouts": True}), "[0].startup.stacked_timeouts: there is no such option"),
     (resource(net={"verify_alg": 'sha1"; }'}), "one value without quotes"),
+    (resource(options={"quorum": "majority"}),
+     "[0].options.quorum: 'majority' is not valid; expected off: there are two nodes"),
+    (resource(options={"quorum": "all"}), "expected off: there are two nodes"),
+    (resource(options={"quorum": 2}), "[0].options.quorum: 2 is not valid; expected off"),
+    (resource(options={"quorum": ["off"]}), "[0].options.quorum: a list is not valid; expected off"),
+    (resource(options={"quorum_minimum_redundancy": "majority"}), "expected off: there are two nodes"),
+    (resource(handlers={"fence_peer": CRM + "fence-peer.sh"}, fencing="resource-only"),
+     "[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.sh in it or in after_resync_target"),
+    (resource(handlers={"fence_peer": CRM + "fence-peer.9.sh", "unfence_peer": CRM + "unfence-peer.sh"}),
+     "[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.9.sh"),
+    (resource(filesystem=dict(EXT4, mkfs_options=["-m", "0", "-FF"])),
+     "[0].filesystem.mkfs_options[2]: '-FF' is not valid; expected it left out (-F): the role decides it"),
+    (resource(net={"shared_secret": "a", "shared-secret": "b"}),
+     "[0].net.shared-secret: is given twice, with '_' and with '-'; expected it once"),
     (resource(net={"after_sb_0pri": "discard-younger-primary"}), "data would be thrown away"),
     (resource(net={"after_sb_1pri": "violently-as0p"}), "drbd_failover_accept_data_loss: [repl]"),
     (resource(net={"after_sb_2pri": "call-pri-lost-after-sb"}), "data would be thrown away"),
@@ -154,6 +193,35 @@ def test_the_other_variables_are_checked_too(settings, words):
 ])
 def test_line_ends_other_digits_and_nothing_are_refused(wrong, words):
     assert any(words in one for one in found(wrong)), found(wrong)
+
+
+PEER = {"fence_peer": CRM + "fence-peer.sh --timeout 30", "after_resync_target": CRM + "unfence-peer.sh"}
+
+
+@pytest.mark.parametrize("handlers", [
+    PEER, {"fence-peer": CRM + "fence-peer.9.sh", "unfence-peer": CRM + "unfence-peer.9.sh"},
+    {"fence_peer": "/usr/lib/drbd/stonith_admin-fence-peer.sh"}])
+def test_a_fencing_handler_with_its_counterpart_is_accepted(handlers):
+    assert found(resource(handlers=handlers, fencing="resource-and-stonith", options={"quorum": "off"})) == []
+
+
+@pytest.mark.parametrize("beside, refused, warned", [
+    (["heartbeat", "drbd_failover"], 2, 0), (["heartbeat", "pacemaker"], 0, 0), (["rhcs_cman"], 0, 0),
+    (["pacemaker"], 0, 0), (["clvm"], 0, 2)])
+def test_scripts_for_pacemaker_are_refused_under_heartbeat(beside, refused, warned):
+    given = {"drbd_failover_resources": [resource(handlers=PEER, fencing="resource-only")]}
+    settings, faults = _roles.validate("drbd_failover", given, HOSTS, beside)
+    assert len(faults) == refused
+    assert all("expected a program that works without Pacemaker, as drbd-peer-outdater" in fault for fault in faults)
+    warnings = _roles.warnings_of("drbd_failover", given, settings, beside)
+    assert len(warnings) == warned
+    assert all("needs Pacemaker, and this host has no variables of the role pacemaker" in text for text in warnings)
+
+
+def test_the_roles_of_a_host_are_those_whose_required_variables_it_has():
+    given = {"heartbeat_nodes": HOSTS, "heartbeat_groups": [], "pacemaker_nodes": [], "ntp_servers": [],
+             "drbd_failover_resources": []}
+    assert _roles.roles_of(given) == ["heartbeat"]
 
 
 def test_a_section_is_a_mapping():

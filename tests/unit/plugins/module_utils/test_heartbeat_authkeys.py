@@ -40,6 +40,13 @@ def test_the_key_in_use_is_read_as_heartbeat_reads_it(text: str, number: int, ke
         assert authkeys.signing_key(chosen) == authkeys.Key(method, used)
 
 
+def test_keys_that_are_given_in_full_are_written() -> None:
+    keys = [{"number": 1, "method": "md5", "secret": '"vive'}, {"number": 2, "method": "crc", "secret": None}]
+    text = choice_of("auth 1\n1 sha1 old\n", "sha1", "", "fresh", keys, 2)
+    assert text == 'auth 2\n1 md5 "vive\n2 crc \n'
+    assert authkeys.parse_keys(text) == authkeys.parse_keys('auth 2\n1 md5 "vive ipvs"\n2 crc\n')
+
+
 @pytest.mark.parametrize("text", ["auth 2\n1 md5 s3cret\n", "s3cret\n", "auth\n", "auth s3cret\n"])
 def test_a_broken_authkeys_is_refused_without_saying_what_is_in_it(text: str) -> None:
     with pytest.raises(authkeys.SecretError) as caught:

@@ -172,9 +172,35 @@ def test_the_first_node_with_a_secret_chooses_and_its_peer_takes_it():
 def test_a_key_without_a_secret_only_gives_its_number():
     facts = all_bare()
     facts["mail-b"]["heartbeat"]["authkeys"] = digest_keys("auth 2\n2 crc\n")
-    assert role.shared_key(settings(), facts, list(NODES)) == role.Key("mail-b", 2, "sha1", "")
-    assert role.shared_key(settings(authentication="crc"), facts, list(NODES)) == role.Key(
-        "mail-b", 2, "crc", digest(""))
+    assert role.shared_keys(settings(), facts, list(NODES)) == role.Keys("mail-b", 2, ((2, "sha1", ""),))
+    assert role.shared_keys(settings(authentication="crc"), facts, list(NODES)) == role.Keys(
+        "mail-b", 2, ((2, "crc", digest("")),))
+
+
+ARTICLE = 'auth 2\n1 md5 "vive ipvs"\n2 crc\n'
+DECLARED = {"auth": 2, "authkeys": [{"number": 2, "method": "crc"}, {"number": 1, "method": "md5", "secret": '"vive'}]}
+
+
+def test_an_authkeys_file_with_several_keys_is_adopted():
+    facts = converged(text=ARTICLE)
+    assert changes(facts, settings(**DECLARED)) == []
+    assert role.plan(settings(**DECLARED), facts, "mail-a")["warnings"] == [
+        "heartbeat_authkeys[0].method: crc does not protect the cluster, anyone on the network can forge packets; "
+        "expected sha1",
+        "heartbeat_authkeys[1].method: md5 does not protect the cluster, it is weak; expected sha1",
+        "heartbeat_authkeys[1].secret: is shorter than 8 characters; expected a longer one"]
+
+
+@pytest.mark.parametrize("text", [
+    "", OLD, ARTICLE.replace("auth 2", "auth 1"), ARTICLE.replace("vive", "other"),
+    ARTICLE.replace("2 crc\n", "2 md5 x\n"), ARTICLE + "3 crc\n"])
+def test_declared_keys_replace_all_others(text):
+    facts = converged()
+    facts["mail-b"]["heartbeat"]["authkeys"] = digest_keys(text)
+    facts["mail-a"]["heartbeat"]["authkeys"] = digest_keys(ARTICLE)
+    plans = {host: role.plan(settings(**DECLARED), facts, host) for host in NODES}
+    assert [plans[host]["write_authkeys"] for host in NODES] == [False, True]
+    assert [plans[host]["choose_secret"] for host in NODES] == [plans[host]["secret_host"] == host for host in NODES]
 
 
 def test_the_secret_of_the_inventory_or_its_file_counts(tmp_path):

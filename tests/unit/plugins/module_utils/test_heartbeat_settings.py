@@ -36,6 +36,7 @@ def found(**changes: Any) -> list[str]:
     return problems(settings, "heartbeat", HOSTS)
 
 
+ARTICLE = [{"number": 1, "method": "md5", "secret": '"vive'}, {"number": 2, "method": "crc"}]
 GOOD: list[dict[str, Any]] = [
     {},
     {"keepalive": "500ms", "warntime": "1.5", "deadtime": "2s", "initdead": "4000ms"},
@@ -49,7 +50,9 @@ GOOD: list[dict[str, Any]] = [
     {"apiauth": [{"service": "dopd", "users": ["hacluster"], "groups": ["haclient"]}]},
     {"stonith_host": [{"from": "*", "type": "baytech", "parameters": "10.0.0.3 login password"}]},
     {"logfile": "", "debugfile": "", "logfacility": "none"},
+    {"stonith_host": [{"from": "debian1", "type": "external/ipmi", "parameters": "debian2 10.0.0.3 user word lan"}]},
     {"secret": "correct-horse"},
+    {"auth": 2, "authkeys": ARTICLE},
     {"authentication": "md5"},
     {"auto_failback": True, "groups": []},
 ]
@@ -70,7 +73,7 @@ def with_resource(resource: Any) -> dict[str, Any]:
 
 # what is changed, and the beginning of what is said
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"colour": "red"}, "heartbeat_colour"),
+    ({"keep_alive": "2"}, "heartbeat_keep_alive: there is no such variable of the role heartbeat (did you mean"),
     ({"udpport": "many"}, "heartbeat_udpport: 'many' is not valid; expected a whole number"),
     ({"authentication": "rot13"}, "heartbeat_authentication: 'rot13' is not valid; expected one of sha1"),
     ({"nodes": None}, "heartbeat_nodes: is missing"),
@@ -112,7 +115,27 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"respawn": [{"user": "root", "command": "dopd"}]}, "heartbeat_respawn[0].command: 'dopd'"),
     ({"apiauth": [{"service": "dopd"}]}, "heartbeat_apiauth[0].users: is missing"),
     ({"apiauth": [{"service": "dopd", "users": "root"}]}, "heartbeat_apiauth[0].users: 'root'"),
-    ({"stonith_host": [{"from": "reel1", "type": "x", "parameters": "y"}]}, "heartbeat_stonith_host[0].from: 'reel1'"),
+    ({"stonith_host": [{"from": "reel1", "type": "x", "parameters": "y"}]},
+     "heartbeat_stonith_host[0].from: (not shown) is not valid; expected one of *, debian1, debian2"),
+    ({"stonith_host": [{"from": "*", "type": "external/ipmi hush", "parameters": "y"}]},
+     "heartbeat_stonith_host[0].type: (not shown) is not valid; expected a type such as external/ipmi"),
+    ({"stonith_host": [{"from": "*", "type": "external/", "parameters": "y"}]}, "heartbeat_stonith_host[0].type: (not"),
+    ({"authkeys": [{"number": 1, "method": "sha1", "secret": "hush"}]},
+     "heartbeat_auth: 0 is not valid; expected the number of the key in heartbeat_authkeys that signs"),
+    ({"auth": 2}, "heartbeat_auth: 2 is not valid; expected the number of the key in heartbeat_authkeys"),
+    ({"auth": 1, "authkeys": [{"number": 1, "method": "md5"}]},
+     "heartbeat_authkeys[0].secret: is missing; expected the secret of md5"),
+    ({"auth": 1, "authkeys": [{"number": 1, "method": "crc", "secret": "hush"}]},
+     "heartbeat_authkeys[0].secret: (not shown) is not valid; expected none, crc has no secret"),
+    ({"auth": 1, "authkeys": [{"number": 1, "method": "md5", "secret": "vive ipvs"}]},
+     "heartbeat_authkeys[0].secret: (not shown) is not valid; expected printable characters without blanks"),
+    ({"auth": 1, "authkeys": [{"number": 1, "method": "md5 hush"}]},
+     "heartbeat_authkeys[0].method: (not shown) is not valid; expected one of sha1, md5, crc"),
+    ({"auth": 1, "authkeys": [{"number": 16, "method": "crc"}]}, "heartbeat_authkeys[0].number: 16 is not valid"),
+    ({"auth": 1, "authkeys": [{"number": 1, "method": "crc"}] * 2},
+     "heartbeat_authkeys[1].number: 1 is not valid; expected a value that no other"),
+    ({"auth": 2, "authkeys": ARTICLE, "secret": "correct-horse"},
+     "heartbeat_secret: is given, and heartbeat_authkeys too; expected one of them"),
     (
         {"stonith_host": [{"from": "*", "type": "x", "parameters": "login s3cret # x"}]},
         "heartbeat_stonith_host[0].parameters: (not shown)",
@@ -127,8 +150,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"logfile": "ha.log"}, "heartbeat_logfile: 'ha.log'"),
     ({"debugfile": "/var/log/"}, "heartbeat_debugfile: '/var/log/'"),
     ({"logfacility": "local9"}, "heartbeat_logfacility: 'local9'"),
-    ({"secret_file": "/nonexistent/secret"}, "heartbeat_secret_file: '/nonexistent/secret' is not valid"),
-    ({"secret_file": "secret"}, "heartbeat_secret_file: 'secret' is not valid; expected a file"),
+    ({"secret_file": "/nonexistent/secret"}, "heartbeat_secret_file: (not shown) is not valid; expected a file on the"),
+    ({"secret_file": "secret"}, "heartbeat_secret_file: (not shown) is not valid; expected a file on the controller"),
     ({"secret": "s3cretword", "secret_file": "/x"}, "heartbeat_secret: is given, and heartbeat_secret_file too"),
     ({"secret": "two words"}, "heartbeat_secret: (not shown) is not valid"),
     ({"groups": [{"name": "web"}]}, "heartbeat_groups[0].nodes: is missing"),
@@ -179,6 +202,6 @@ def test_the_secret_is_that_of_the_inventory_or_of_the_file(tmp_path: Path) -> N
 
 
 def test_defaults_and_specification_agree() -> None:
-    options = SPECIFICATION["argument_specs"]["main"]["options"]
+    options = SPECIFICATION["argument_specs"]["variables"]["options"]
     assert {name: option["default"] for name, option in options.items() if "default" in option} == DEFAULTS
     assert [name for name, option in options.items() if option.get("required")] == ["heartbeat_nodes"]

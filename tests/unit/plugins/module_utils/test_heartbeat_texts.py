@@ -31,7 +31,7 @@ def rendered(seed: int, **variables: str) -> dict[str, str]:
     """Return the first of the role's files, as a run with this order of sets writes it."""
     specification = yaml.safe_load((ROOT / "roles/heartbeat/meta/argument_specs.yml").read_text(encoding="utf-8"))
     defaults = {name: option.get("default") for name, option in
-                specification["argument_specs"]["main"]["options"].items()}
+                specification["argument_specs"]["variables"]["options"].items()}
     settings = {**defaults, "heartbeat_nodes": ["a", "b"], **LOGS, **variables}
     done = subprocess.run([sys.executable, "-c", PROGRAM, json.dumps(settings)], capture_output=True, text=True,
                           env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True)

@@ -121,12 +121,14 @@ def test_the_platforms_pool_is_for_those_who_name_no_source(system, pool):
 def test_chrony_conf_has_what_the_variables_say():
     server = {"host": "a.org", "prefer": True, "minpoll": 4, "maxpoll": 6, "iburst": False}
     desired = settings(pools=["x.org"], servers=[server],
-                       allow=["10.0.0.0/8"], local_stratum=10, step_updates=-1, extra_lines=["log tracking"])
+                       allow=["10.0.0.0/8", "192.168.0.0/255.255.0.0", "fd00::1"], local_stratum=10,
+                       step_updates=-1, extra_lines=["log tracking"])
     plan = role.plan(desired, {"a": bare()}, "a")
     assert [line for line in content(plan).splitlines() if line and not line.startswith("#")] == [
         "pool x.org iburst", "server a.org prefer minpoll 4 maxpoll 6", "driftfile /var/lib/chrony/chrony.drift",
         "keyfile /etc/chrony/chrony.keys", "logdir /var/log/chrony", "maxupdateskew 100.0", "makestep 1.0 -1",
-        "rtcsync", "allow 10.0.0.0/8", "local stratum 10 orphan", "log tracking"]
+        "rtcsync", "allow 10.0.0.0/8", "allow 192.168.0.0/16", "allow fd00::1", "local stratum 10 orphan",
+        "log tracking"]
     assert plan["files"]["files"][0]["check"][:3] == ["/usr/sbin/chronyd", "-p", "pool x.org iburst"]
 
 

@@ -21,7 +21,7 @@ def test_defaults_are_right():
 
 @pytest.mark.parametrize("settings", [
     {"ntp_servers": [{"host": "192.168.69.254", "minpoll": 4, "maxpoll": 4},
-                     {"host": "fd00::1"}, {"host": "ntp-1.lan."}]},
+                     {"host": "fd00::1"}, {"host": "ntp-1.lan."}, {"host": "fe80::1%eth0"}]},
     {"ntp_pools": ["2.debian.pool.ntp.org"], "ntp_allow": ["10.0.0.0/8", "fd00:1::/64", "0.0.0.0/0"]},
     {"ntp_local_stratum": 15, "ntp_step_updates": -1, "ntp_extra_lines": ["log tracking"]},
 ])
@@ -60,6 +60,9 @@ def test_good_settings_are_accepted(settings):
     ({"ntp_step_updates": -2}, r"^ntp_step_updates: -2 is not valid; expected -1"),
     ({"ntp_sync_timeout": 0}, r"^ntp_sync_timeout: 0 is not valid; expected seconds"),
     ({"ntp_extra_lines": ["a\nb"]}, r"^ntp_extra_lines\[0\]: 'a\\nb' is not valid; expected one line"),
+    ({"ntp_servers": [{"host": "2001:db8::4%x"}]}, r"^ntp_servers\[0\].host: '2001:db8::4%x' is not valid"),
+    ({"ntp_pools": ["fe80::1%a b"]}, r"^ntp_pools\[0\]: 'fe80::1%a b' is not valid; expected a host name"),
+    ({"ntp_allow": ["2001:db8::4%x"]}, r"^ntp_allow\[0\]: '2001:db8::4%x' is not valid; expected a network such as"),
     ({"ntp_pools": ["pool٦.example"]}, r"^ntp_pools\[0\]: 'pool٦.example' is not valid"),
     ({"ntp_pools": ["pool.example\n"]}, r"^ntp_pools\[0\]: 'pool.example\\n' is not valid"),
     ({"ntp_servers": [{"host": "10.0.0.1", "minpoll": "²"}]}, r"^ntp_servers\[0\].minpoll: '²' is not valid"),

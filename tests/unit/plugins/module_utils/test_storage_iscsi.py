@@ -28,6 +28,8 @@ def done(state, desired=DESIRED):
     for action in iscsi.plan_sessions(state, desired).actions:
         if isinstance(action, Command):
             found.append(" ".join(action.argv).replace(BASE, "node"))
+        elif isinstance(action, iscsi.WriteSecret):
+            found.append("write %s %s" % (action.name, action.value))
         else:
             found.append("write " + action.path if isinstance(action, WriteFile) else "ask for " + action.target.iqn)
     return found
@@ -35,7 +37,7 @@ def done(state, desired=DESIRED):
 
 SET = ["node -o update -n node.conn[0].startup -v automatic",
        "node -o update -n node.session.auth.authmethod -v CHAP",
-       "node -o update -n node.session.auth.password -v secret word",
+       "write node.session.auth.password secret word",
        "node -o update -n node.session.auth.username -v magi",
        "node -o update -n node.session.queue_depth -v 64",
        "node -o update -n node.session.timeo.replacement_timeout -v 300",
@@ -180,4 +182,31 @@ def test_after_a_plan_there_is_nothing_left_to_do(state):
 @given(STATES)
 def test_nothing_ever_logs_out_or_deletes(state):
     for action in iscsi.plan_sessions(state, DESIRED).actions:
-        assert not {"--logout", "delete", "-u"} & set(action.argv)
+        argv = getattr(action, "argv", ())
+        assert argv or isinstance(action, iscsi.WriteSecret)
+        assert not {"--logout", "delete", "-u"} & set(argv)
+
+
+@given(STATES)
+def test_no_password_is_an_argument_of_a_program(state):
+    for action in iscsi.plan_sessions(state, DESIRED).actions:
+        assert "secret word" not in " ".join(getattr(action, "argv", ())) + action.sentence
+
+
+def test_a_password_is_written_as_iscsiadm_writes_it():
+    text = recorded("2.1.8-record.txt")
+    written = iscsi.with_secret(text, iscsi.SECRETS[0], "a = b#'\"")
+    (before,), (after,) = iscsi.parse_records(text), iscsi.parse_records(written)
+    assert after == dict(before, **{iscsi.SECRETS[0]: "a = b#'\""})
+    assert iscsi.with_secret(written, iscsi.SECRETS[0], "a = b#'\"") == written
+    assert written.endswith("node.session.auth.password = a = b#'\"\n# END RECORD\n")
+
+
+@pytest.mark.parametrize("text, value, message", [
+    ("# BEGIN RECORD 2.1.8\n", "s3cret", "its record has no '# END RECORD'. To continue: remove the record"),
+    ("# END RECORD\n", "s3cret\nnode.startup = manual", "node.session.auth.password: .not shown. is not valid"),
+    ("# END RECORD\n", " s3cret", "expected no blanks around it")])
+def test_what_a_record_cannot_hold_is_refused(text, value, message):
+    with pytest.raises(iscsi.IscsiError, match=message) as refused:
+        iscsi.with_secret(text, iscsi.SECRETS[0], value)
+    assert "s3cret" not in str(refused.value)

@@ -70,6 +70,7 @@ def test_an_extent_may_be_a_multiple_of_128k():
 CASES = [
     (targets(target(portal="nas.localdomain")),
      "clvm_targets[0].portal: 'nas.localdomain' is not valid; expected the IP address"),
+    (targets(target(portal="fd00::1%x")), "clvm_targets[0].portal: 'fd00::1%x' is not valid; expected the IP address"),
     (targets(target(portal="192.168.0.10:99999")), "clvm_targets[0].portal: '192.168.0.10:99999' is not valid"),
     (targets(target(iqn="disks")), "clvm_targets[0].iqn: 'disks' is not valid; expected a name such as iqn.2010-09"),
     (targets(target(), target(portal="192.168.0.10:3260")),
@@ -134,6 +135,8 @@ CASES = [
     (groups(group(extent_size="3M1")), "extent_size: '3M1' is not valid; expected a power of two"),
     (groups(group(extent_size="100K")), "extent_size: '100K' is not valid; expected a power of two"),
     (groups(group(options=["--force"])), "options[0]: '--force' is not valid; expected it left out"),
+    (groups(group(options=["-yff"])), "options[0]: '-yff' is not valid; expected it left out (-y)"),
+    (groups(group(options=["-cy"])), "options[0]: '-cy' is not valid; expected it left out (-c)"),
     (groups(group(options=["--locktype=none"])), "options[0]: '--locktype=none' is not valid; expected it left out"),
     (groups(group(options=["a\nb"])), "options[0]: 'a\\nb' is not valid; expected a text of one line"),
     (groups(group(volume(name="a/b"))), "volumes[0].name: 'a/b' is not valid; expected letters"),

@@ -4,10 +4,16 @@ from collections import namedtuple
 
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import Command, HaError, RemoveFile, WriteFile
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import host as reader, plan as drbd_plan
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import BlockDevice, CommandError
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import (
+    host as reader,
+    plan as drbd_plan,
+    resource as drbd_resource,
+)
 from ansible_collections.linuxha.cluster.plugins.modules import drbd_resource as entry_point
 
 Output = namedtuple("Output", "code out err")
+RES = "/etc/drbd.d/repl.res"
 NOTE = "/var/lib/linuxha/drbd/repl.json"
 XML = """<config><resource name="repl">
 <host name="debian1"><volume vnr="0"><device minor="0">/dev/drbd0</device><disk>/dev/sdb</disk>
@@ -46,6 +52,8 @@ class PretendedHost:
         self.steps = None                       # how many actions are done before the run is killed
         self.ran = []
         self.enabled = "enabled"
+        self.blocks = (BlockDevice("sdb", "8:16", 1 << 30, ("/dev/disk/by-id/ata-1", "/dev/sdb"), (), False),)
+        self.refuses = None                     # what `drbdadm adjust` prints when it refuses the file
 
     def has(self, program):
         return program in self.programs
@@ -55,6 +63,9 @@ class PretendedHost:
 
     def is_block_device(self, path):
         return path in ("/dev/sdb", "/dev/drbd0")
+
+    def block_devices(self):
+        return self.blocks
 
     def is_held(self, path):
         return self.held
@@ -88,7 +99,11 @@ class PretendedHost:
             return Output(0, self.pending, "")
         if argv == ("systemctl", "is-enabled", "drbd@repl.target"):
             return Output(0, self.enabled + "\n", "")
-        assert argv[:2] == ("drbdsetup", "events2"), argv
+        if argv == ("drbdadm", "adjust", "repl"):
+            self.ran.append(" ".join(argv))
+            self.change(argv)
+        else:
+            assert argv[:2] == ("drbdsetup", "events2"), argv
         return Output(0, self.events(), "")
 
     def prove(self, content, argv, path):
@@ -127,6 +142,8 @@ class PretendedHost:
             self.signatures, self.generation = ["drbd"], FRESH
         elif words == "drbdadm adjust repl":
             assert self.generation
+            if self.refuses and self.files.get(RES) == "new":
+                raise CommandError("'drbdadm adjust repl' ended with exit code 10: " + self.refuses)
             self.pending = ""
             self.live = self.live or {"role": "Secondary", "connection": "Connected", "disk": "Inconsistent",
                                       "replication": "Established", "peer": "Inconsistent"}
@@ -290,13 +307,14 @@ def running():
 
 def predicted(host, **more):
     asked = dict({"name": "repl", "initial_sync": SYNC, "filesystem": {"type": "ext4"},
-                  "nodes": {"debian1": {"disk": "/dev/sdb", "destroy": []}}}, **more)
+                  "nodes": {"debian1": {"disk": "/dev/sdb", "destroy": [], "disks": ["/dev/sdb", "/dev/md0"]}}}, **more)
     return reader.predict(host, asked, "debian1")
 
 
 def test_facts_tell_what_the_module_would_change(go):
     host = running()
-    up_to_date = {"changes": [], "up_to_date": True, "running": True}
+    known = {"known": True, "unstable": {"/dev/sdb": "/dev/disk/by-id/ata-1"}}
+    up_to_date = dict(known, changes=[], up_to_date=True, running=True)
     assert predicted(host) == up_to_date
     assert not go(host, **FIRST)["changed"] and host.ran == []
     host.pending = "drbdsetup-84 disk-options 0 --resync-rate=10M"
@@ -309,12 +327,17 @@ def test_facts_tell_what_the_module_would_change(go):
     assert (refused["up_to_date"], refused["running"]) == (False, True)
     del host.files["/etc/fstab"]
     host.live.update(replication="SyncSource", peer="Inconsistent")
-    assert predicted(host) == {"changes": [], "up_to_date": False, "running": True}   # there is something to wait for
+    assert predicted(host) == dict(known, changes=[], up_to_date=False, running=True)  # there is something to wait for
     host.live.update(connection="StandAlone", replication="Off", peer="DUnknown")
     host.pending = "drbdsetup-84 connect repl"
     assert "StandAlone" in predicted(host, initial_sync=None, filesystem=None)["changes"][0]
     bare = predicted(PretendedHost())
-    assert bare["changes"][-1].startswith("bring repl up") and not bare["running"]
+    assert bare["changes"][-1].startswith("bring repl up") and not bare["running"] and bare["known"]
+    without_file = PretendedHost()
+    without_file.described = False
+    assert not predicted(without_file)["known"]
+    without_file.blocks = ()
+    assert predicted(without_file)["unstable"] == {"/dev/sdb": ""}
     assert host.ran == []
 
 
@@ -405,6 +428,51 @@ def test_options_are_adjusted_and_shown_without_the_secret(go):
     host.pending = "drbdsetup-84 net-options x --shared-secret=s3cret\n"
     told = go(host, **FIRST)
     assert "--shared-secret=***" in told["diff"]["before"] and host.ran == ["drbdadm adjust repl"]
+
+
+REFUSED = "Command 'drbdsetup net-options repl 1 --shared-secret=s3cret --tls=yes' terminated with exit code 10"
+
+
+def test_a_file_that_drbd_refuses_is_put_back_as_it_was(go):
+    host = running()
+    host.files.update({RES: "new", RES + ".1~": "old"})
+    host.pending, host.refuses = "drbdsetup net-options repl 1 --tls=yes\n", REFUSED
+    told = go(host, backup=RES + ".1~", **FIRST)
+    assert told["msg"].startswith("CANNOT APPLY /etc/drbd.d/repl.res TO repl ON debian1: 'drbdadm adjust repl' ended")
+    assert told["msg"].endswith("The file is as it was before. To continue: correct the options of the resource")
+    assert "--shared-secret=***" in told["msg"] and "s3cret" not in str(told)
+    assert host.files[RES] == "old" and host.ran == ["drbdadm adjust repl"] * 2
+
+
+def test_facts_do_not_hold_the_secret_that_drbdadm_prints(go):
+    host = running()
+
+    usual = host.run
+
+    def run(argv, **more):
+        if "get-gi" in argv:
+            raise CommandError("'%s' ended with exit code 11: %s" % (" ".join(argv), REFUSED))
+        return usual(argv, **more)
+    host.run = run
+    told = predicted(host)["changes"][0]
+    assert "--shared-secret=***" in told and "s3cret" not in told
+
+
+@pytest.mark.parametrize("text", [
+    "--shared-secret='s3 cret'", '--shared-secret="s3cret"', "--shared-secret=s3\\ cret", 'shared-secret "s3cret";',
+    'shared-secret\ts3cret;', '<option name="shared-secret" value="s3cret"/>'])
+def test_the_secret_is_hidden_however_it_is_printed(text):
+    shown = drbd_resource.without_secret("Command '%s' terminated" % text)
+    assert "***" in shown and "cret" not in shown.replace("shared-secret", "") and shown.endswith("terminated")
+
+
+def test_a_first_file_that_drbd_refuses_stays(go):
+    host = running()
+    host.files[RES] = "new"
+    host.pending, host.refuses = "drbdsetup net-options repl 1 --tls=yes\n", REFUSED
+    told = go(host, **FIRST)
+    assert told["failed"] and "--shared-secret=***" in told["msg"] and "s3cret" not in str(told)
+    assert host.files[RES] == "new"
 
 
 def test_what_the_coming_file_changes_is_predicted_and_refused_before_it_is_written(go):

@@ -55,6 +55,8 @@ class Initiator:
     def perform(self, action):
         if isinstance(action, WriteFile):
             self.files[action.path] = action.content
+            if action.path != iscsi.NAME_FILE:
+                self.records[IQN].update(line.split(" = ") for line in action.content.splitlines() if " = " in line)
             return
         argv = action.argv
         self.ran.append(" ".join(argv))
@@ -104,6 +106,33 @@ def test_a_target_is_reached_and_the_other_one_is_left_alone(go):
     assert first["sessions"][1]["replacement_timeout"] == 300 and first["pending"] == []
     assert host.records[OTHER] == FRESH and host.recovery[7] == "120" and not any(OTHER in line for line in host.ran)
     assert go(host)["changed"] is False
+
+
+@pytest.mark.parametrize("files", [
+    ["192.168.0.10,3260"], ["192.168.0.10,3260,1/default", "192.168.0.10,3260,1/eth1"]])
+def test_a_password_is_written_to_all_files_of_the_record_and_to_no_process_list(go, monkeypatch, tmp_path, files):
+    folder = tmp_path / "nodes" / IQN
+    paths = [folder / name for name in [*files, "192.168.0.10,32601"]]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.setattr(iscsi, "RECORDS", (str(tmp_path / "nodes"), "/nonexistent"))
+    host = Initiator()
+    host.files.update({str(path): "# BEGIN RECORD 2.1.8\n# END RECORD\n" for path in paths})
+    wish = dict(TARGET, chap={"user": "magi", "password": "s3cret", "user_in": None, "password_in": None})
+    left = go(host, targets=[wish])
+    assert left["changed"] and "s3cret" not in str(left) + " ".join(host.ran)
+    assert [host.files[str(path)] for path in paths[:-1]] == [
+        "# BEGIN RECORD 2.1.8\nnode.session.auth.password = s3cret\n# END RECORD\n"] * len(files)
+    assert "s3cret" not in host.files[str(paths[-1])]
+    assert go(host, targets=[wish])["changed"] is False
+
+
+def test_a_record_whose_file_is_somewhere_else_is_an_error(go, monkeypatch):
+    monkeypatch.setattr(iscsi, "RECORDS", ("/nonexistent",))
+    left = go(Initiator(), targets=[dict(TARGET, chap={"user": "magi", "password": "s3cret"})])
+    assert left["failed"] and left["msg"].startswith("CANNOT set node.session.auth.password of " + IQN)
+    assert "s3cret" not in str(left)
 
 
 def test_a_host_with_something_to_do_is_not_idle(go):
