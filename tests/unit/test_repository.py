@@ -29,7 +29,7 @@ PACKAGES = {
     "_ntp": {"_core", "_model"},
     "_pacemaker": {"_core", "_model"},
     "_storage": {"_core", "_model"},
-    "_lint": {"_cman", "_core", "_drbd", "_heartbeat", "_lvs", "_model", "_storage"},
+    "_lint": {"_cman", "_core", "_drbd", "_heartbeat", "_lvs", "_model"},
     "_status": {"_apache", "_backup", "_cman", "_core", "_drbd", "_heartbeat", "_lvs", "_model", "_ntp", "_pacemaker",
                 "_storage"},
 }

@@ -11,12 +11,11 @@ import posixpath
 import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from .._drbd.settings import LOSES_DATA
-from .._storage.settings import UNSTEADY
+from .._core.block_devices import UNSTABLE
+from .._drbd.settings import CRM_HANDLER, LOSES_DATA
 from .report import Entry, File, Report, is_number
 from .sections import parse_drbd
 
-CRM_HANDLER = re.compile(r"\bcrm-(un)?fence-peer(\.9)?\.sh\b")
 ONLY_9 = ("connection", "connection-mesh", "path")
 YES = ("yes", "true", "1", "")
 
@@ -229,7 +228,7 @@ def _check_taken(resources: Sequence[Resource]) -> None:
     for index, resource in enumerate(resources):
         for claim in _claims(resource):
             where = "%s.%s" % (resource.name, claim.kind)
-            if claim.kind == "disk" and UNSTEADY.match(claim.value.partition("[")[0]):
+            if claim.kind == "disk" and UNSTABLE.match(claim.value.partition("[")[0]):
                 resource.report.refuse("drbd-disk-name", claim.line, where, claim.value,
                                        "a logical volume, or a name in /dev/disk/by-id or /dev/mapper")
             if claim.kind == "minor" and not is_number(claim.value):
