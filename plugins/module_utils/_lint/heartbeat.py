@@ -13,7 +13,7 @@ from .._core import schema
 from .._heartbeat import haresources as lines_of
 from .._heartbeat.haresources import Line
 from .._heartbeat.resources import NO_PEER, render_token
-from .._heartbeat.settings import TIME_FIELD
+from .._heartbeat.settings import METHODS, TIME_FIELD
 from .report import Entry, File, Report, is_number
 from .sections import parse_words
 
@@ -36,7 +36,6 @@ RELATIONS = (
 AGENTS = "AudibleAlarm Delay Filesystem ICP IPaddr IPaddr2 IPsrcaddr IPv6addr LVM LVSSyncDaemonSwap LinuxSCSI " \
          "MailTo OCF Raid1 SendArp ServeRAID WAS WinPopup Xinetd apache db2 drbddisk drbdupper ids ldirectord " \
          "portblock"
-METHODS = ("crc", "md5", "sha1")
 MUST_BE_EQUAL = ("node", "udpport", "auto_failback", "crm", "pacemaker") + TIMES
 READABLE = 0o044
 
