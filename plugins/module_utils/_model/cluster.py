@@ -10,6 +10,7 @@ Dialect: Python 3.6, standard library only.
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, cast
 
+from .._core.messages import OPTION
 from .._core.plan import HaError
 from .._core.schema import (
     ADDRESS,
@@ -17,7 +18,6 @@ from .._core.schema import (
     GROUP_ADDRESS,
     LINE,
     NODE_NAME,
-    OPTION,
     OPTIONS,
     PORT,
     SCALAR,
