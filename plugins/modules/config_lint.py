@@ -30,6 +30,7 @@ EXAMPLES = r"""
   linuxha.cluster.config_lint:
     path: /var/backups/web_pair-20261120T170000Z
   register: saved
+  run_once: true
 
 - name: Fail where there are errors
   ansible.builtin.fail:
