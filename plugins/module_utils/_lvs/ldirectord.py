@@ -18,10 +18,12 @@ from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService
 
 Settings = Dict[str, Any]
 
+WRITTEN = "# Managed by Ansible: the service"  # how a file of the role begins
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 PATH = re.compile(r"/[^\s\"#]+\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
 NUMBER = re.compile(r"[0-9]{1,9}\Z")
+FALLBACK = re.compile(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z")
 HEAVIEST = 65535             # what every ipvsadm takes; Debian's takes more
 FORWARDS = tuple(ipvs.FORWARDS)
 CHECKTYPES = ("connect", "external", "external-perl", "negotiate", "off", "on", "ping")
@@ -123,7 +125,7 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
     """
     given, key = service.given, service.key
     everywhere = dict(_given(common), **_given(given.get("globals") or {}))
-    lines = ["# Managed by Ansible: the service %s of an LVS director." % service.name]
+    lines = ["%s %s of an LVS director." % (WRITTEN, service.name)]
     for name in GLOBALS:
         if name == "execute":
             lines += ["execute = " + entry for entry in everywhere.get(name, ())]
@@ -139,6 +141,12 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
         if name in given:
             lines.append("    %s%s = %s" % (name, six if name == "fallback" else "", _value(name, given[name])))
     return "\n".join(lines) + "\n"
+
+
+def fallbacks_of(service: Declared, common: Settings) -> Set[str]:
+    """Return the addresses, or host names, to which ldirectord sends clients while no real server is alive."""
+    given = [service.given.get("fallback") or common.get("fallback6" if service.key.family == 6 else "fallback")]
+    return {match.group(1) or match.group(2) for match in map(FALLBACK.match, filter(None, given)) if match}
 
 
 def list_targets(text: str) -> Set[str]:
@@ -269,7 +277,7 @@ def _check_reals(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> 
 
 def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> None:
     """Check ADDRESS[:PORT] [FORWARD] for a service; of a key without an address, for services of every port."""
-    match = re.match(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z", text)
+    match = FALLBACK.match(text)
     if not match or not HOST_NAME.match(match.group(2) or "x") or not 0 < int(match.group(3) or 1) < 65536:
         reader.fault(where, text, "ADDRESS[:PORT] [gate|masq|ipip], such as 127.0.0.1:80")
         return
