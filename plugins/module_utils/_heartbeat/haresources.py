@@ -89,6 +89,11 @@ def parse_haresources(text: str) -> Tuple[Line, ...]:
     return tuple(lines)
 
 
+def list_groups(text: str) -> List[str]:
+    """Return the names of the groups that this collection has written into the file."""
+    return [line.group for line in parse_haresources(text) if line.node and line.group]
+
+
 def render_haresources(lines: Sequence[Line]) -> str:
     """Return the text of the file."""
     return "".join(line.raw for line in lines)
