@@ -206,8 +206,8 @@ def _warnings(settings: Mapping[str, Any]) -> List[str]:
 def _unnamed(settings: Mapping[str, Any], here: Mapping[str, Any], node: str) -> List[str]:
     """Return the groups that the role has written and its variables do not name any more."""
     names = [group["name"] for group in settings["heartbeat_groups"]]
-    return ["heartbeat_groups: does not name %s, which is in %s on %s; heartbeat keeps running it. To remove it: add it "
-            "with state: absent" % (name, HARESOURCES, node)
+    return ["heartbeat_groups: does not name %s, which is in %s on %s; heartbeat keeps running it. To remove it: add "
+            "it with state: absent" % (name, HARESOURCES, node)
             for name in list_groups(here["texts"][HARESOURCES] or "") if name not in names]
 
 

@@ -97,8 +97,8 @@ def test_a_group_that_the_variables_do_not_name_any_more_is_reported():
         "# group: mail\nnode1 10.0.0.9\n# group: web\nnode1 10.0.0.8\nnode1 10.0.0.7\n")
     web = {"name": "web", "nodes": ["node1", "node2"], "resources": [{"ip": {"address": "10.0.0.8/24"}}]}
     assert role.plan(settings(groups=[web]), facts, "mail-a")["warnings"] == [
-        "heartbeat_groups: does not name mail, which is in /etc/ha.d/haresources on mail-a; heartbeat keeps running it. "
-        "To remove it: add it with state: absent"]
+        "heartbeat_groups: does not name mail, which is in /etc/ha.d/haresources on mail-a; heartbeat keeps running "
+        "it. To remove it: add it with state: absent"]
     gone = {"name": "mail", "state": "absent"}
     assert role.plan(settings(groups=[web, gone]), facts, "mail-a")["warnings"] == []
     assert role.plan(settings(groups=[web]), facts, "mail-b")["warnings"] == []
