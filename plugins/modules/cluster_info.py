@@ -146,7 +146,8 @@ class Host:
         clustat = self.part("clustat", lambda: clustat_reader.read_cluster(self.runner, "auto", self.seconds))
         found = {name: self.part(name, read) for name, read in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("cib", self.cib), ("clock", self.clock),
-            ("addresses", self.addresses), ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
+            ("addresses", self.addresses), ("units", lambda: self.units(clustat)), ("disks", self.disks),
+            ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, read):

@@ -281,7 +281,8 @@ def _cib(host: Host) -> List[Finding]:
     if (host.said.get("cib") or {}).get("written", True):
         return []
     return [Finding(DEGRADED, host.name, "Pacemaker does not write its configuration: cib.xml differs from what runs, "
-                    "which is lost when all nodes stop. Free space in /var, or mount it for writing, then restart Pacemaker",
+                    "which is lost when all nodes stop. Free space in /var, or mount it for writing, then restart "
+                    "Pacemaker",
                     (host.name,), (Step(host.name, "findmnt --target /var/lib/pacemaker/cib --output OPTIONS,AVAIL"),
                                    Step(host.name, "journalctl -u pacemaker -n 50")))]
 
