@@ -326,7 +326,7 @@ TWO_GROUPS = "# group: web\ndebian1 192.168.69.16\n# group: mail\ndebian2 192.16
 ])
 def test_a_switchover_announces_all_that_heartbeat_moves(tmp_path, group, holdings, told):
     states = pair()
-    for name, holding in zip(("debian1", "debian2"), holdings):
+    for name, holding in zip(("debian1", "debian2"), holdings, strict=True):
         addresses = [f"192.168.69.{number}" for number, holder in ((16, 0), (17, 1)) if holding == "all" or (
             holding == "local" and name == f"debian{holder + 1}")]
         states[name].update(clustat=fake.heartbeat(name, holding, TWO_GROUPS), addresses=fake.addresses(*addresses))
