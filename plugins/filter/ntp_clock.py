@@ -38,8 +38,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(synchronised) tells whether the clock follows a source, C(source) which one, and C(offset) how many seconds it is
-      off.
+    - C(synchronised) tells whether the clock follows a source, C(source) which one, and C(offset) how many seconds it
+      is off.
     - C(sources) lists all sources with C(address), C(state), C(stratum) and C(reached).
       The latter is the number of answers to the last eight questions.
     - C(summary) says it in one sentence.

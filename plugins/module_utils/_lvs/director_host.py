@@ -6,6 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller.
 """
 import posixpath
+import re
 from typing import Any, List, Mapping, cast
 
 from .._core.host_output import parse_addresses, parse_files
@@ -13,6 +14,7 @@ from . import ipvs
 
 DAEMON = "ldirectord"
 LOADED = "/proc/modules"
+MARK = r"(?:--set-x?mark|mark set) (0x[0-9a-f]+|[0-9]+)"
 
 
 def path_of(name: str) -> str:
@@ -48,6 +50,12 @@ class Host:
         """The services of which the role has written a file, by name."""
         paths = sorted(filter(None, self.facts["commands"].get("written", "").split("\0")))
         return [posixpath.basename(path)[:-len(".cf")] for path in paths]
+
+    @property
+    def marks(self) -> List[int]:
+        """The firewall marks that a rule of iptables or nftables sets."""
+        texts = [self.facts["commands"].get(name, "") for name in ("rules", "ruleset")]
+        return [int(number, 0) for number in re.findall(MARK, "".join(texts))]
 
     def unit(self, name: str, field: str) -> str:
         """Return a property of a unit."""

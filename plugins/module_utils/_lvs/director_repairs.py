@@ -8,7 +8,7 @@ all of it, and checks each real server again.
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the role lvs_director.
 """
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Sequence, Set, Tuple
 
 from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
 from .ldirectord import Declared
@@ -49,8 +49,14 @@ def _alive(service: Declared, common: Dict[str, Any], log: Mapping[str, Any],
 def _strangers(service: Declared, common: Dict[str, Any],
                there: Mapping[ipvs.ServerName, ipvs.Server]) -> Tuple[ipvs.ServerName, ...]:
     """Return the servers in the kernel that ldirectord does not know, and removes when it is reloaded."""
-    fallbacks = ldirectord.fallbacks_of(service, common)
+    fallbacks = _fallbacks_of(service, common)
     if not service.numeric or not all(ipvs.read_address(address)[1] for address in fallbacks):
         return ()
     known = set(service.want.service.servers).union(service.want.drained)
     return tuple(name for name in there if name not in known and name[0] not in fallbacks)
+
+
+def _fallbacks_of(service: Declared, common: Dict[str, Any]) -> Set[str]:
+    """Return the addresses, or host names, to which ldirectord sends clients while no real server is alive."""
+    given = [service.given.get("fallback") or common.get("fallback6" if service.key.family == 6 else "fallback")]
+    return {match.group(1) or match.group(2) for match in map(ldirectord.FALLBACK.match, filter(None, given)) if match}

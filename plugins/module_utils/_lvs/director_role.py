@@ -143,9 +143,16 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
                                  posixpath.dirname(CONFIG)]},
         "ldirectord": {name + ".cf": str(_globals_of(desired, name).get("logfile", monitor.LOG)) for name in names},
         "ipvs": bool(names)}
+    if _marks_of(desired):
+        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"])
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
+
+
+def _marks_of(desired: Desired) -> Dict[int, str]:
+    return {service.key.port: service.name for service in desired.services
+            if service.present and service.key.protocol == "fwmark"}
 
 
 def _globals_of(desired: Desired, name: str) -> Dict[str, Any]:
@@ -314,6 +321,10 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
     found = ["lvs_director_services: does not name %s, of which %s is on %s; it stays as it is. To remove it: add "
              "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
              if name not in names]
+    found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
+              "gets none. To continue: iptables -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
+              "-j MARK --set-mark %d" % (name, mark, node, mark) for mark, name in _marks_of(desired).items()
+              if mark not in here.marks]
     if desired.static:
         keys = [service.key for service in desired.services]
         found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "

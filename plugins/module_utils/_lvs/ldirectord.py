@@ -51,6 +51,8 @@ QUOTED = ("callback", "logfile", "request", "receive", "virtualhost", "login", "
 NUMBERS = dict({name: (1, LARGEST) for name in ("checktimeout", "negotiatetimeout", "checkinterval", "checkcount",
                                                 "failurecount")}, emailalertfreq=(0, LARGEST), checkport=(1, 65535))
 CHECK_WORDS = ("request", "receive")
+WITH_QUOTES = CHECK_WORDS + ("login", "passwd", "database", "secret")
+PAIR = re.compile(r'\s+"(.*)"[, ]\s*"(.*)"(.*)')  # as ldirectord splits request and receive of a real server
 PATHS = ("callback", "fallbackcommand", "maintenancedir", "monitorfile", "checkcommand")
 SECRETS = ("login", "passwd", "secret")
 # Checked by services.py, or by a rule of their own.
@@ -114,8 +116,12 @@ def _render_real(real: Settings, key: ipvs.Key) -> str:
     text += "->" + _bracketed(real["to"]) if real.get("to") else ""
     text += (":%d" % port if port else "") + " %s %d" % (real.get("forward", "gate"), real.get("weight", 1))
     if real.get("request") is not None:
-        text += ' "%s", "%s"' % (real["request"], real.get("receive") or "")
+        text += _render_check(real)
     return text + "".join(" %s:%d" % (word[0], real[word]) for word in ("lower", "upper") if real.get(word))
+
+
+def _render_check(real: Settings) -> str:
+    return ' "%s", "%s"' % (real["request"], real.get("receive") or "")
 
 
 def render_config(service: Declared, common: Settings, quiesce: bool = False) -> str:
@@ -141,12 +147,6 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
         if name in given:
             lines.append("    %s%s = %s" % (name, six if name == "fallback" else "", _value(name, given[name])))
     return "\n".join(lines) + "\n"
-
-
-def fallbacks_of(service: Declared, common: Settings) -> Set[str]:
-    """Return the addresses, or host names, to which ldirectord sends clients while no real server is alive."""
-    given = [service.given.get("fallback") or common.get("fallback6" if service.key.family == 6 else "fallback")]
-    return {match.group(1) or match.group(2) for match in map(FALLBACK.match, filter(None, given)) if match}
 
 
 def list_targets(text: str) -> Set[str]:
@@ -273,6 +273,13 @@ def _check_reals(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> 
             reader.fault(at + ".weight", real["weight"], "0 to %d" % HEAVIEST)
         for word in CHECK_WORDS:
             _check_text(reader, at, word, real.get(word))
+        if real.get("request") is not None:
+            line = _render_check(real)
+            match = PAIR.match(line)
+            if match and match.groups()[:2] != (real["request"], real.get("receive") or ""):
+                reader.faults.append('%s: quotes with only a blank or comma between them are in request or receive; '
+                                     'expected none, ldirectord separates the two there (in receive, \\x22 is a quote)'
+                                     % at)
 
 
 def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> None:
@@ -332,11 +339,16 @@ def _check_questions(reader: Reader, where: str, given: Settings, kind: str, pro
 
 
 def _check_text(reader: Reader, where: str, name: str, value: Any) -> None:
-    """Check a value that stands in a line of its own, where # begins a comment."""
+    """Check a value that stands in a line of its own, where # begins a comment, between quotes too.
+
+    A directive ends with the last quote of its line, so that those within it are kept.
+    """
     text = "x" if value is None else str(value)
-    if not text or not schema.is_clean(text) or set(text) & set('"#'):
-        reader.faults.append(schema.fault("%s.%s" % (where, name), value, 'one line of text without " and #',
-                                          secret=name in SECRETS))
+    refused = "#" if name in WITH_QUOTES else '"#'
+    if not text or not schema.is_clean(text) or set(text) & set(refused):
+        expected = "one line of text without " + " and ".join(refused)
+        expected += " (\\x23 in its place)" if name == "receive" else ""
+        reader.faults.append(schema.fault("%s.%s" % (where, name), value, expected, secret=name in SECRETS))
 
 
 def _check_directives(reader: Reader, where: str, given: Settings) -> None:

@@ -530,6 +530,22 @@ def test_a_service_that_the_variables_do_not_name_any_more_is_reported():
     assert "/etc/ha.d/old.cf" in paths(removal["files"])
 
 
+@pytest.mark.parametrize("rules", [
+    {"rules": "-A PREROUTING -d 192.168.0.3/32 -p tcp -j MARK --set-xmark 0x7/0xffffffff\n"},
+    {"ruleset": "ip daddr 192.168.0.3 tcp dport { 80, 443 } meta mark set 0x00000007\n"},
+    {"ruleset": "meta mark set 7\n"}])
+def test_a_service_by_firewall_mark_needs_a_rule_that_sets_it(rules):
+    settings = change(services=[{**WWW, "name": "mark", "virtual": "7", "checktype": "on"}])
+    assert role.query(settings)["commands"]["ruleset"] == ["nft", "list", "ruleset"]
+    assert "ruleset" not in role.query(GOOD)["commands"]
+    facts = Director().facts(settings)
+    facts["commands"]["rules"] = "-A PREROUTING -j MARK --set-xmark 0x70/0xffffffff\n"
+    (warning,) = role.plan(settings, {"a": facts}, "a")["warnings"]
+    assert warning.startswith("lvs_director_services: mark needs packets with the firewall mark 7, and no rule on a ")
+    facts["commands"].update(rules)
+    assert role.plan(settings, {"a": facts}, "a")["warnings"] == []
+
+
 def test_a_service_of_a_static_table_that_the_variables_do_not_name_any_more_is_reported():
     settings = change(monitor="static")
     director = Director().apply(settings)
