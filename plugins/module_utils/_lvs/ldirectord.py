@@ -121,7 +121,8 @@ def _render_real(real: Settings, key: ipvs.Key) -> str:
 
 
 def _render_check(real: Settings) -> str:
-    return ' "%s", "%s"' % (real["request"], real.get("receive") or "")
+    """Return what is asked of one real server. ldirectord forgets receive, and what follows it, behind a slash."""
+    return ' "%s", "%s"' % (real["request"].lstrip("/"), real.get("receive") or "")
 
 
 def render_config(service: Declared, common: Settings, quiesce: bool = False) -> str:
@@ -276,7 +277,7 @@ def _check_reals(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> 
         if real.get("request") is not None:
             line = _render_check(real)
             match = PAIR.match(line)
-            if match and match.groups()[:2] != (real["request"], real.get("receive") or ""):
+            if match and match.groups()[:2] != (real["request"].lstrip("/"), real.get("receive") or ""):
                 reader.faults.append('%s: quotes with only a blank or comma between them are in request or receive; '
                                      'expected none, ldirectord separates the two there (in receive, \\x22 is a quote)'
                                      % at)

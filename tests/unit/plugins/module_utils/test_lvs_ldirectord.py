@@ -61,14 +61,18 @@ virtual = 7
 
 
 WEB = {**GOOD, "checktype": "negotiate", "service": "http", "request": "/", "persistent": None}
-TEXTS = st.text(st.sampled_from('abc", {}:[]'), min_size=1, max_size=12)
+TEXTS = st.text(st.sampled_from('/abc", {}:[]'), min_size=1, max_size=12)
 
 
 def parse(line):
     """Return what ldirectord's parser takes of a line, by its own expressions."""
     line = re.sub("#.*", "", line)
     match = re.match(r'(?:request|receive|login|passwd|database|secret)\s*=\s*"(.*)"', line.strip())
-    return match.group(1) if match else re.search(r'\s+"(.*)"[, ]\s*"(.*)"(.*)', line).groups()[:2]
+    if match:
+        return match.group(1)
+    asked, receive, rest = re.search(r'\s+"(.*)"[, ]\s*"(.*)"(.*)', line).groups()
+    # it looks for the slash by an expression that forgets what the one before has found
+    return (asked, None, None) if asked.startswith("/") else ("/" + asked, receive, rest)
 
 
 def lines_of(service):
@@ -92,7 +96,7 @@ def test_what_is_accepted_of_a_real_server_is_what_ldirectord_reads(asked, recei
     real = {**REAL, "request": asked, "receive": receive, "lower": 1, "upper": 2}
     if refused(real=[real]) == []:
         (line,) = [line for line in lines_of({**WEB, "real": [real]}) if line.startswith("    real")]
-        assert parse(line) == (asked, receive)
+        assert parse(line) == ("/" + asked.lstrip("/"), receive, " l:1 u:2")
 
 
 def test_what_ldirectord_would_split_elsewhere_is_refused():
