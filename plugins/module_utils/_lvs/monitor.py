@@ -21,24 +21,27 @@ _BEGIN = re.compile(r"(Starting|Reloading) Linux Director")
 _DONE = re.compile(r"(Added|Restored|Deleted|Quiescent|Readd Quiescent) real server: (\S+) ")
 
 
-def parse_log(text: str, config: str) -> Dict[str, Any]:
-    """Return what the ldirectord of a configuration has logged since it started or was reloaded.
+def parse_log(text: str) -> Dict[str, Dict[str, Any]]:
+    """Return what the ldirectord of each configuration has logged since it started or was reloaded.
 
     servers: UP or DOWN by real server, as ``endpoint_of`` writes it; begun: whether the log goes back that far. Then a
     real server that is not named was in the table before, and is alive.
     """
-    servers: Dict[str, str] = {}
-    begun = False
+    found: Dict[str, Dict[str, Any]] = {}
     for line in text.splitlines():
         match = _LINE.match(line)
-        if not match or match.group(1) != config:
-            continue
-        done = _DONE.match(match.group(2))
-        if done:
-            servers[done.group(2)] = UP if done.group(1) in ("Added", "Restored") else DOWN
-        elif _BEGIN.match(match.group(2)):
-            servers, begun = {}, True
-    return {"begun": begun, "servers": servers}
+        done = _DONE.match(match.group(2)) if match else None
+        if match and done:
+            state = UP if done.group(1) in ("Added", "Restored") else DOWN
+            found.setdefault(match.group(1), unknown())["servers"][done.group(2)] = state
+        elif match and _BEGIN.match(match.group(2)):
+            found[match.group(1)] = dict(unknown(), begun=True)
+    return found
+
+
+def unknown() -> Dict[str, Any]:
+    """Return what is known of a configuration without a log."""
+    return {"begun": False, "servers": {}}
 
 
 def read(runner: Any, logs: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
@@ -46,14 +49,14 @@ def read(runner: Any, logs: Mapping[str, str]) -> Dict[str, Dict[str, Any]]:
 
     logs: the log of each configuration by its name; a facility of syslog has none.
     """
-    found: Dict[str, Dict[str, Any]] = {}
-    for config, log in logs.items():
-        running = is_running(runner, config)
-        text = ""
-        if running and log.startswith("/"):  # logrotate leaves the older part beside it
-            text = runner.run(["tail", "--quiet", "--bytes=%d" % LONGEST, log + ".1", log], accepted=(0, 1)).out
-        found[config] = dict(parse_log(text, config), running=running)
-    return found
+    running = {config: is_running(runner, config) for config in logs}
+    parsed = {}
+    for log in sorted({log for config, log in logs.items() if running[config] and log.startswith("/")}):
+        # logrotate leaves the older part beside it
+        parsed[log] = parse_log(
+            runner.run(["tail", "--quiet", "--bytes=%d" % LONGEST, log + ".1", log], accepted=(0, 1)).out)
+    return {config: dict(parsed.get(log, {}).get(config) or unknown(), running=running[config])
+            for config, log in logs.items()}
 
 
 def is_running(runner: Any, config: str) -> bool:

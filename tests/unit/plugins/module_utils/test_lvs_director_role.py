@@ -70,7 +70,8 @@ class Director:
                 "units": {name: self.units.get(name, {}) for name in asked["units"]},
                 "commands": {"addresses": self.addresses, "servers": servers, "written": "".join(
                     f"{path}\0" for path, text in self.configs.items() if text.startswith(ldirectord.WRITTEN))},
-                "ldirectord": {config: dict(monitor.parse_log(self.log, config), running=config in self.running)
+                "ldirectord": {config: dict(monitor.parse_log(self.log).get(config) or monitor.unknown(),
+                                            running=config in self.running)
                                for config in asked["ldirectord"]},
                 "pending": {role.DAEMON: self.pending} if self.pending else {}, "ipvs": self.table, "mounts": {}}
 

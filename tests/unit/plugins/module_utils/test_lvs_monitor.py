@@ -43,13 +43,13 @@ class Runner:
 
 
 def test_the_last_word_of_each_real_server_counts():
-    assert monitor.parse_log(LOG, "www.cf") == {"begun": True, "servers": {
+    assert monitor.parse_log(LOG)["www.cf"] == {"begun": True, "servers": {
         "192.168.0.4:80": "down", "192.168.0.5:80": "down", "192.168.0.6:80": "up"}}
-    assert monitor.parse_log(LOG, "six.cf") == {"begun": False, "servers": {"[2001:db8::4]:80": "down"}}
+    assert monitor.parse_log(LOG)["six.cf"] == {"begun": False, "servers": {"[2001:db8::4]:80": "down"}}
 
 
 def test_a_reload_checks_all_again():
-    assert monitor.parse_log(LOG + RELOADED, "www.cf") == {"begun": True, "servers": {}}
+    assert monitor.parse_log(LOG + RELOADED)["www.cf"] == {"begun": True, "servers": {}}
 
 
 @pytest.mark.parametrize(("files", "running"), [
