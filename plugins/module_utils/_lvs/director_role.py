@@ -33,6 +33,7 @@ TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
 RULES_FILE = "/etc/lvs-director.rules"
 IPVSADM_UNIT = "ipvsadm.service"
 HEARTBEAT_UNIT = "heartbeat.service"
+HARESOURCES = "/etc/ha.d/haresources"
 OPTIONAL_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
 SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
@@ -135,7 +136,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     configs = [CONFIG % name for name in names]
     found: Dict[str, Any] = {
         "files": list(FILES) + [KERNEL_TABLE] + configs,
-        "texts": [LOADED] + [path_of(name) for name in settings["lvs_director_sysctls"]],
+        "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
         "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
             BOOT_UNIT % name for name in names],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
@@ -202,7 +203,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     packages: to install; quiesce, drain: files in which real servers to be drained
     have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
     modules, sysctls; disable, enable, start, restore: units; table: services for the module ipvs_service; reload:
-    configurations; verify: services, without their servers, that the kernel must have after the reload; remove: files;
+    configurations; repairs: what the reload restores that somebody changed, one sentence each; verify: services,
+    without their servers, that the kernel must have after the reload; remove: files;
     pending: whether a run that was killed has written files without applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
@@ -217,7 +219,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
             if service.name not in names and here.has(CONFIG % service.name)]
     table = _table_of(desired, here)
     lost = _lost(desired, here)
-    repairs = ipvs_plan.plan_table(here.table, ipvs_settings.Desired(lost))
+    repairs = [action.sentence for action in ipvs_plan.plan_table(here.table, ipvs_settings.Desired(lost)).actions]
     steps: Dict[str, Any] = {
         "packages": _packages(desired, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
@@ -230,6 +232,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         "start": _units_to_start(desired, here, changed),
         "enable": [TABLE_UNIT] if desired.fills_table and here.unit(TABLE_UNIT, "UnitFileState") != "enabled" else [],
         "table": [services.entry_of(key, want) for key, want in table.services.items()],
+        "repairs": repairs,
         "restore": _units_to_restore(desired, here),
         "reload": [service.name for service in desired.monitored if service.key in lost or (
             CONFIG % service.name in changed and here.has(CONFIG % service.name))],
@@ -239,7 +242,6 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    table_changes += [action.sentence for action in repairs.actions]
     changes = _sentences(
         steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
@@ -309,10 +311,12 @@ def _units_to_disable(desired: Desired, here: Host, packages: Sequence[str]) -> 
 
 def _units_to_restore(desired: Desired, here: Host) -> List[str]:
     """Return the units of ldirectord to start: heartbeat has started them with the address, and monitors neither."""
+    if desired.boot or here.unit(HEARTBEAT_UNIT, "ActiveState") != "active" or not here.has(BOOT_FILE):
+        return []
     mine = {each.address for each in here.addresses if each.nic != "lo"}
+    started = re.findall(r"\bldirectord::([A-Za-z0-9_-]+)\.cf\b", here.facts["texts"][HARESOURCES] or "")
     return [BOOT_UNIT % service.name for service in desired.monitored
-            if not desired.boot and here.unit(HEARTBEAT_UNIT, "ActiveState") == "active" and here.has(BOOT_FILE)
-            and here.has(CONFIG % service.name) and service.key.address in mine and not here.runs(service.name)]
+            if service.name in started and service.key.address in mine and not here.runs(service.name)]
 
 
 def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
@@ -352,7 +356,7 @@ def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[s
     found += ["set " + setting for setting in steps["sysctls"]]
     found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
     found += ["enable %s at boot" % unit for unit in steps["enable"]]
-    found += list(table)
+    found += list(table) + steps["repairs"]
     found += ["start " + unit for unit in steps["restore"]]
     found += ["reload ldirectord for " + name for name in steps["reload"]]
     found += ["remove " + path for path in steps["remove"]]

@@ -446,7 +446,7 @@ def monitored(settings: dict[str, Any], table: str, *messages: str) -> dict[str,
 def test_what_was_changed_by_hand_in_the_kernel_is_restored_by_a_reload_of_ldirectord(table, repair, boot):
     plan = monitored(change(services=[PAIR], boot=boot), table)
     assert plan["changes"] == [repair, "reload ldirectord for www"]
-    assert (plan["reload"], plan["table"]) == (["www"], [])
+    assert (plan["reload"], plan["table"], plan["repairs"]) == (["www"], [], [repair])
     assert plan["verify"] == [{"address": "192.168.0.3", "port": 80, "protocol": "tcp", "scheduler": "wlc",
                                "flags": [], "one_packet": False, "purge": False, "servers": []}]
 
@@ -506,11 +506,15 @@ def test_ldirectord_that_was_stopped_is_started_where_heartbeat_holds_the_addres
     director = Director(addresses=active).apply(GOOD)
     assert director.plan(GOOD)["changes"] == []  # no heartbeat
     director.units[role.HEARTBEAT_UNIT] = READY
+    director.texts[role.HARESOURCES] = "frontal1 IPaddr2::192.168.0.3/24 ldirectord::other.cf\n"
+    assert director.plan(GOOD)["changes"] == []  # heartbeat does not run it
+    director.texts[role.HARESOURCES] = "frontal1 IPaddr2::192.168.0.3/24 ldirectord::www.cf\n"
     assert director.plan(GOOD)["changes"] == ["start lvs-ldirectord@www.service"]
     assert director.plan(GOOD)["restore"] == ["lvs-ldirectord@www.service"]
     assert director.run("www").plan(GOOD)["changes"] == []
     standby = Director().apply(GOOD)
     standby.units[role.HEARTBEAT_UNIT] = READY
+    standby.texts = director.texts
     assert standby.plan(GOOD)["changes"] == []
 
 
