@@ -71,7 +71,7 @@ def parse(line):
     if match:
         return match.group(1)
     asked, receive, rest = re.search(r'\s+"(.*)"[, ]\s*"(.*)"(.*)', line).groups()
-    # it looks for the slash by an expression that forgets what the one before has found
+    # the slash is found by an expression that forgets what the one before has found
     return (asked, None, None) if asked.startswith("/") else ("/" + asked, receive, rest)
 
 
