@@ -6,9 +6,9 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used by the module cluster_info.
 """
 import re
-import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, Optional
 
+from .._core.plan import HaError
 from .._pacemaker.cib import parse_cib
 
 FILES = ("/var/lib/pacemaker/cib/cib.xml", "/var/lib/heartbeat/crm/cib.xml")  # the second up to Pacemaker 1.1.7
@@ -29,17 +29,17 @@ def cib_facts(running: str, file: Optional[str]) -> Dict[str, Any]:
                                              if each.get("attribute") == "#uname"]
             moves.append({"id": element.get("id"), "kind": match.group(1), "resource": element.get("rsc"),
                           "node": next(filter(None, nodes), None)})
-    return {"moves": moves, "written": file is not None and _words(root) == _words_of(file)}
+    return {"moves": moves, "written": _words(root) == _words_of(file)}
 
 
-def _words_of(text: str) -> List[Any]:
+def _words_of(text: Optional[str]) -> List[Any]:
     try:
-        return _words(ET.fromstring(text))
-    except ET.ParseError:  # cut short
+        return _words(parse_cib(text or ""))
+    except HaError:  # cut short
         return []
 
 
-def _words(root: ET.Element) -> List[Any]:
-    """Return the configuration for a comparison: tags, attributes and texts in their order, without indentation."""
-    return [(element.tag, sorted(element.attrib.items()), (element.text or "").strip())
-            for part in root.findall("configuration") for element in part.iter()]
+def _words(root: Any) -> List[Any]:
+    """Return the configuration for a comparison: tags, attributes and texts in their order."""
+    return [(str(element.tag), sorted(element.attrib.items()), (element.text or "").strip())
+            for element in root.find("configuration").iter()]

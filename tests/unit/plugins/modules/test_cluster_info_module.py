@@ -115,7 +115,7 @@ def test_persistence_is_read_where_there_is_some():
     assert (service["persistent"], service["declared"]["persistent"]) == (60, 600)
 
 
-CIB = """<cib epoch="%s"><configuration>%s<constraints>
+CIB = """<cib epoch="%s"><configuration>%s<!-- kept --><constraints>
 <rsc_location id="cli-ban-web-on-a" rsc="web" node="a" score="-INFINITY"/>
 <rsc_location id="cli-prefer-db" rsc="db"><rule><expression attribute="#uname" value="b"/></rule></rsc_location>
 <rsc_location id="own" rsc="db" node="b"/></constraints></configuration>%s</cib>"""
