@@ -27,6 +27,7 @@ from farm import (
 )
 
 from lab.harness import chaos, faults, observers
+from lab.harness.scenario import require_success
 
 CONNECTIONS = 30
 LONGEST = 6.0  # seconds for which the directors may not hear each other: less than the deadtime of 10
@@ -99,6 +100,22 @@ def real_server_lost() -> observers.Fault:
     return cut._replace(name="power cut of a real server", nodes=lambda: list(REALS), breaks_connections=True)
 
 
+def changed_by_hand() -> observers.Fault:
+    """Return the fault of an administrator who changes the active director's table; the next run restores it."""
+    changes_of_table = (
+        f"ipvsadm -d -t {VIP}:80 -r {REALS['reel1']}:80",
+        f"ipvsadm -e -t {VIP}:80 -r {REALS['reel2']}:80 -g -w 0",
+        f"ipvsadm -E -t {VIP}:80 -s rr",
+    )
+
+    def inject(node: str, seconds: float) -> None:
+        lab.ssh(node, changes_of_table[int(seconds * 10) % len(changes_of_table)])
+        time.sleep(seconds)
+        require_success(farm.play("site.yml"))
+
+    return observers.Fault("table changed by hand", inject, (1.0, 9.9), 5.0, nodes=owners, breaks_connections=True)
+
+
 def partition() -> observers.Fault:
     """Return the fault of a director that is cut off for longer than the deadtime: both are active for a while."""
     cut, *_ = faults.cable_cuts(lab, "eth0", bounds.merge)
@@ -141,6 +158,7 @@ CLUSTER = chaos.Cluster(
     faults=[
         *bounds.faults(lab, DIRECTORS),
         real_server_lost(),
+        changed_by_hand(),
         *faults.cable_cuts(lab, "eth0", 5.0, LONGEST),
         partition(),
         faults.killed(lab, "ldirectord", "pgrep -o -f ldirectord.*www.cf", bounds.takeover, active_or_all),

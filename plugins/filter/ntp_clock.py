@@ -38,7 +38,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(synchronised) tells whether the clock follows a source, C(source) which one.
+    - C(synchronised) tells whether the clock follows a source, C(source) which one, and C(offset) how many seconds it
+      is off.
     - C(sources) lists all sources with C(address), C(state), C(stratum) and C(reached).
       The latter is the number of answers to the last eight questions.
     - C(summary) says it in one sentence.
@@ -56,8 +57,8 @@ def ntp_clock(text: str, daemon: str, own_clock: bool = False) -> dict:
         expected = ", ".join(clock.PARSERS)
         raise AnsibleFilterError(f"ntp_clock: daemon: {daemon} is not valid; expected one of {expected}")
     now = clock.read_clock(daemon, text, own_clock)
-    return {"synchronised": bool(now.source), "source": now.source, "summary": clock.render_clock(now),
-            "sources": [source._asdict() for source in now.sources]}
+    return {"synchronised": bool(now.source), "source": now.source, "offset": now.offset,
+            "summary": clock.render_clock(now), "sources": [source._asdict() for source in now.sources]}
 
 
 class FilterModule:

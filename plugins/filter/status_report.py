@@ -29,7 +29,8 @@ options:
   variables:
     description:
       - The variables of each host, such as C(hostvars). Where given, what they declare is compared with the hosts.
-      - Read are O(ignore:heartbeat_nodes), O(ignore:drbd_failover_resources), O(ignore:lvs_director_services),
+      - Read are O(ignore:heartbeat_nodes), O(ignore:heartbeat_groups), O(ignore:drbd_failover_resources),
+        O(ignore:lvs_director_services),
         O(ignore:lvs_director_monitor), O(ignore:rhcs_cman_nodes), O(ignore:rhcs_cman_cluster_name) and
         O(ignore:rhcs_cman_stack).
     type: dict

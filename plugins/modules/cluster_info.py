@@ -52,6 +52,7 @@ drbd:
   description:
     - C(driver) and C(resources), one for each volume and other host; V(null) where DRBD is not installed.
     - A resource that is configured for this host and does not run has C(up) V(false).
+    - C(written) names those that the role drbd_failover or the module drbd_resource has set up.
   type: dict
   returned: success
   sample: {driver: "8.4.11", resources: [{name: repl, up: true, role: Primary, disk: UpToDate, connection: Connected,
@@ -60,8 +61,16 @@ ipvs:
   description:
     - C(services) with weights and connections, C(daemons) that synchronise connections, and by service what ldirectord
       has C(expected); V(null) where ip_vs is not loaded and nothing is expected.
+    - C(declared) of a service is what its file says, and C(written) names those with a file of the role lvs_director.
   type: dict
   returned: success
+cib:
+  description:
+    - C(moves), the constraints that C(crm_resource --ban) and C(--move) left, and whether C(cib.xml) has what runs
+      (C(written)); V(null) where Pacemaker does not run.
+  type: dict
+  returned: success
+  sample: {moves: [{id: cli-ban-web-on-node1, kind: ban, resource: web, node: node1}], written: true}
 clock:
   description: The state of chrony or ntpd; V(null) where neither is installed. C(offset) is in seconds.
   type: dict
@@ -98,13 +107,14 @@ faults:
 
 import glob
 import os
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import units
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.runner import Runner
-from ..module_utils._status import cluster_reader as clustat_reader, host as status_host
+from ..module_utils._status import cib as status_cib, cluster_reader as clustat_reader, host as status_host
 
 ANY = tuple(range(256))  # the output of a program counts more than its exit code
 KERNEL_TABLE = "/proc/net/ip_vs"
@@ -113,6 +123,9 @@ MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/e
 CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
           ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
 
+RULES = "/etc/lvs-director.rules"      # of a table that the role lvs_director fills at boot
+DRBD_STATES = "/var/lib/linuxha/drbd/*.json"
+ATTEMPTS, PAUSE = 3, 1
 DISKS = ("df", "--output=target,pcent,ipcent", "/", "/var")
 
 
@@ -132,8 +145,9 @@ class Host:
         """Return the facts of this host; what cannot be read is None, with the reason in ``faults``."""
         clustat = self.part("clustat", lambda: clustat_reader.read_cluster(self.runner, "auto", self.seconds))
         found = {name: self.part(name, read) for name, read in (
-            ("drbd", self.drbd), ("ipvs", self.ipvs), ("clock", self.clock), ("addresses", self.addresses),
-            ("units", lambda: self.units(clustat)), ("disks", self.disks), ("unfinished", self.unfinished))}
+            ("drbd", self.drbd), ("ipvs", self.ipvs), ("cib", self.cib), ("clock", self.clock),
+            ("addresses", self.addresses), ("units", lambda: self.units(clustat)), ("disks", self.disks),
+            ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, read):
@@ -149,8 +163,9 @@ class Host:
         if driver is None and not self.runner.has("drbdadm"):
             return None
         events = self.output_of("drbdsetup", "events2", "--now", "--statistics") if driver else ""
-        return status_host.drbd_facts(driver.strip() if driver else None, events, self.output_of("drbdadm", "dump-xml"),
-                                      os.uname().nodename)
+        found = status_host.drbd_facts(driver.strip() if driver else None, events,
+                                       self.output_of("drbdadm", "dump-xml"), os.uname().nodename)
+        return dict(found, written=sorted(os.path.basename(path)[:-len(".json")] for path in glob.glob(DRBD_STATES)))
 
     def ipvs(self):
         table = self.runner.read_file(KERNEL_TABLE)
@@ -158,7 +173,24 @@ class Host:
         texts = [self.runner.read_file(path) or "" for path in paths]
         if table is None:  # ip_vs is not loaded; ipvsadm would load it
             return status_host.ipvs_facts("", "", texts) if status_host.expected_of(texts) else None
-        return status_host.ipvs_facts(table, self.output_of("ipvsadm", "-L", "--daemon"), texts)
+        texts.append(self.runner.read_file(RULES) or "")
+        printed = self.output_of("ipvsadm", "-L", "--daemon")
+        if any("persistent" in text or " -p " in text for text in [table] + texts):
+            printed += self.output_of("ipvsadm", "--save", "-n")
+        return status_host.ipvs_facts(table, printed, texts)
+
+    def cib(self):
+        """Compare with the file again after a while: Pacemaker writes it a moment after a change."""
+        for _attempt in range(ATTEMPTS):
+            running = self.output_of("cibadmin", "--query", "--local")
+            if "<cib " not in running:
+                return None
+            files = [self.runner.read_file(path) for path in status_cib.FILES]
+            found = status_cib.cib_facts(running, next(filter(None, files), None))
+            if found["written"]:
+                break
+            time.sleep(PAUSE)
+        return found
 
     def clock(self):
         said = [status_host.clock_facts(daemon, self.output_of(*argv)) for daemon, argv in CLOCKS

@@ -315,6 +315,47 @@ def test_a_role_refuses_a_batch_without_all_nodes_of_the_cluster(tmp_path, group
     assert tasks_of(done)[-1].rpartition(" : ")[2].startswith(("Validate", "Plan"))  # before the first change
 
 
+TWO_GROUPS = "# group: web\ndebian1 192.168.69.16\n# group: mail\ndebian2 192.168.69.17\n"
+
+
+@pytest.mark.parametrize(("group", "holdings", "told"), [
+    (None, ("all", "none"), "to debian2: web, mail"),
+    ("mail", ("all", "none"), "to debian2: web, mail; heartbeat moves all groups together"),
+    ("web", ("local", "local"), "to debian2: web"),
+    ("mail", ("local", "local"), "all of it is on debian2 already"),
+])
+def test_a_switchover_announces_all_that_heartbeat_moves(tmp_path, group, holdings, told):
+    states = pair()
+    for name, holding in zip(("debian1", "debian2"), holdings, strict=True):
+        addresses = [f"192.168.69.{number}" for number, holder in ((16, 0), (17, 1)) if holding == "all" or (
+            holding == "local" and name == f"debian{holder + 1}")]
+        states[name].update(clustat=fake.heartbeat(name, holding, TWO_GROUPS), addresses=fake.addresses(*addresses))
+    groups = [{"name": name, "nodes": ["debian1", "debian2"], "resources": []} for name in ("web", "mail")]
+    done = play(tmp_path, ROOT / "playbooks/switchover.yml", one(states), {
+        "cluster": "web_pair", "to": "debian2", "heartbeat_groups": groups,
+        **({"group": group} if group else {})}, "--check")
+    assert done.returncode == 0, done.stdout
+    said = done.stdout.split("TASK [Report what will move]")[1].split("TASK [")[0]
+    assert re.findall(r"msg: [\"']?([^\"'\n]*)", said) == [told]
+
+
+@pytest.mark.parametrize(("group", "moved"), [(None, ["test"]), ("test", ["test"]), ("storage", [])])
+def test_a_switchover_of_pacemaker_moves_groups_alone(tmp_path, group, moved):
+    states = magi()
+    rows = states["casper"]["clustat"]["groups"]
+    rows.append({**next(row for row in rows if row["name"] == "alone"), "name": "sbd", "kind": "fencing"})
+    assert {row["kind"] for row in rows} == {"group", "clone", "resource", "fencing"}
+    done = play(tmp_path, ROOT / "playbooks/switchover.yml", one(states), {
+        "cluster": "magi_nodes", "to": "casper", **({"group": group} if group else {})}, "--check")
+    assert done.returncode == (0 if moved else 2), done.stdout
+    if not moved:
+        assert f"group: {group}; expected one of test, web" in " ".join(done.stdout.split())
+    else:
+        said = done.stdout.split("TASK [Report what will move]")[1].split("TASK [")[0]
+        assert re.findall(r"msg: [\"']?([^\"'\n]*)", said) == ["to casper: " + ", ".join(moved)]
+        assert re.findall(r"\(item=(.*)\)", done.stdout) == moved
+
+
 DRAIN = """
 - hosts: debian1
   gather_facts: false

@@ -17,7 +17,9 @@ __all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query", "wa
 Settings = Mapping[str, Any]
 Facts = Mapping[str, Any]
 
-COMMON = "/etc/drbd.d/global_common.conf"
+RESOURCES = "/etc/drbd.d"
+COMMON = RESOURCES + "/global_common.conf"
+STATES = "/var/lib/linuxha/drbd"
 DRIVER = "/sys/module/drbd/version"
 LOADED_AT_BOOT = "/etc/modules-load.d/drbd.conf"
 ALL_IN_ONE = "drbd.service"
@@ -60,6 +62,7 @@ def query(settings: Settings) -> Dict[str, Any]:
         files += [file_of(resource["name"]), _disks_file(service_of(resource["name"]))] + _mountpoints([resource])
     return {
         "files": sorted(set(files)), "texts": [DRIVER, LOADED_AT_BOOT],
+        "commands": {"written": ["find", RESOURCES, STATES, "-maxdepth", "1", "-type", "f"]},
         "units": [ALL_IN_ONE] + [target_of(resource["name"]) for resource in resources],
         "drbd": [{"name": resource["name"], "initial_sync": resource["initial_sync"],
                   "filesystem": _filesystem(resource),
@@ -106,8 +109,19 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes += ["start %s and enable it at boot" % unit for unit in enable]
     changes += ["disable %s" % unit for unit in disable]
     return {"changes": changes, "packages": packages, "load": load, "files": arguments_of(files),
-            "resources": resources, "enable": enable, "disable": disable, "warnings": warnings,
-            "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine}}
+            "resources": resources, "enable": enable, "disable": disable,
+            "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine},
+            "warnings": warnings + _unnamed(settings, here, node)}
+
+
+def _unnamed(settings: Settings, here: Facts, node: str) -> List[str]:
+    """Return the resources that the role has set up, and its variables do not name any more: both files are there."""
+    found = here["commands"]["written"].splitlines()
+    names = [resource["name"] for resource in settings["drbd_failover_resources"]]
+    written = sorted(posixpath.basename(path)[:-len(".json")] for path in found if path.startswith(STATES + "/"))
+    return ["drbd_failover_resources: does not name %s, which is in %s on %s; it stays as it is. To remove it: ansible "
+            "%s -m linuxha.cluster.drbd_resource -a 'name=%s state=absent'" % (name, file_of(name), node, node, name)
+            for name in written if name not in names and file_of(name) in found]
 
 
 def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:

@@ -51,6 +51,7 @@ class Heartbeat:
         self.groups: Tuple[groups.Group, ...] = ()
         self.path = params["path"] or HARESOURCES
         self.perform = runner.perform
+        self.takes_over = False
 
     def read(self) -> haresources.State:
         """Return the file's text and what heartbeat holds here, once the groups themselves are in order."""
@@ -58,7 +59,14 @@ class Heartbeat:
         running = self.runner.has("cl_status") and self.runner.run(["cl_status", "hbstatus"], accepted=(0, 1)).code == 0
         self.check_cluster(running)
         text = self.runner.read_file(self.path)
-        return haresources.State(text, self.holding() if running else "")
+        holding = self.holding() if running else ""
+        return haresources.State(text, holding, self.peers() if holding == "all" else ())
+
+    def peers(self) -> Tuple[str, ...]:
+        """Return the other nodes that are active."""
+        names = without_no_peer(self.runner.run(["cl_status", "listnodes", "-n"]).out.split())
+        return tuple(name.lower() for name in names if name.lower() != self.here.lower() and self.runner.run(
+            ["cl_status", "nodestatus", name], accepted=(0, 1)).out.strip() == "active")
 
     def holding(self) -> str:
         """Return what heartbeat holds; wait for a move of groups to end."""
@@ -97,6 +105,7 @@ class Heartbeat:
         scripts = {agent: path for agent, path in found.items() if path}
         desired = haresources.plan_haresources(current, self.groups, self.here, self.path, scripts,
                                                self.params["restart"])
+        self.takes_over = any(getattr(action, "argv", ()) == haresources.TAKEOVER for action in desired.actions)
         faults = [need.sentence for need in agents.list_needs(tokens) if not self.is_there(need)]
         faults += self.check_new_addresses(tokens, known, current.holding in ("local", "foreign", "all"))
         if faults and not self.lenient:
@@ -130,9 +139,15 @@ class Heartbeat:
         """Return what the diff shows: the file."""
         return state.text or ""
 
-    @staticmethod
-    def settle(state: haresources.State) -> haresources.State:
-        """Nothing to wait for: the commands of the plan end when the resources run."""
+    def settle(self, state: haresources.State) -> haresources.State:
+        """Wait until what was taken over runs here; the other commands of a plan end when the resources run."""
+        until = time.time() + self.params["wait"]
+        while self.takes_over and state.holding == "none":
+            if time.time() >= until:
+                raise HaError("CANNOT TAKE OVER THE NEW GROUPS ON %s: heartbeat did not within %d s. To continue: %s"
+                              % (self.here, self.params["wait"], " ".join(haresources.TAKEOVER)))
+            time.sleep(1)
+            state = state._replace(holding=self.holding())
         return state
 
     def report(self, state: haresources.State) -> Dict[str, Any]:

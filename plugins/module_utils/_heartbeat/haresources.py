@@ -17,6 +17,7 @@ from .resources import Token, render_token, token_of
 
 AGENT_DIRECTORIES = ("/etc/ha.d/resource.d", "/etc/init.d")  # in the order of heartbeat's search
 HEADER = "# What heartbeat runs, one group a line; this file must be the same on both nodes.\n"
+TAKEOVER = ("/usr/share/heartbeat/hb_takeover", "local")
 HOLDINGS = ("none", "local", "foreign", "all", "transition")
 _ENVIRONMENT = ("env", "HA_DIR=/etc/ha.d", "HA_FUNCS=/etc/ha.d/shellfuncs", "HA_RESOURCEDIR=/etc/ha.d/resource.d")
 
@@ -41,10 +42,14 @@ class Line(NamedTuple):
 
 
 class State(NamedTuple):
-    """What is on a node: the file's text (None: no file) and the share that heartbeat holds ('' when it is stopped)."""
+    """What is on a node: the file's text (None: no file) and the share that heartbeat holds ('' when it is stopped).
+
+    peers: the other nodes that are active, in small letters.
+    """
 
     text: Optional[str]
     holding: str
+    peers: Tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
@@ -87,6 +92,11 @@ def parse_haresources(text: str) -> Tuple[Line, ...]:
         lines.append(Line(raw, words[0] if words else "", tuple(parse_token(word) for word in words[1:]),
                           marker.group(1) if marker else None))
     return tuple(lines)
+
+
+def list_groups(text: str) -> List[str]:
+    """Return the names of the groups that this collection has written into the file."""
+    return [line.group for line in parse_haresources(text) if line.node and line.group]
 
 
 def render_haresources(lines: Sequence[Line]) -> str:
@@ -266,7 +276,8 @@ def plan_live(changes: Sequence[Change], here: str, holding: str, scripts: Dict[
     """Plan what this node starts and stops: heartbeat's own account says which groups it holds, by preferred node.
 
     A new group starts on the node that holds the groups of its preferred node: another one would be outside of
-    heartbeat's account. The other node only gets the file. With ``restart``, what depends on a change restarts.
+    heartbeat's account (_first_of has those that their own node takes over). The other node only gets the file. With
+    ``restart``, what depends on a change restarts.
     """
     lost: Dict[bool, List[Item]] = {True: [], False: []}
     gained: Dict[bool, List[Item]] = {True: [], False: []}
@@ -304,9 +315,25 @@ def plan_haresources(current: State, groups: Sequence[_groups.Group], here: str,
     if text == current.text:
         return Plan((), current)
     live: Tuple[Command, ...] = ()
+    takeover: Tuple[Command, ...] = ()
     if current.holding and changes:
         if current.holding == "transition":
             raise HaresourcesError("heartbeat is moving groups between the nodes right now; nothing was done. Run this "
                                    "again when cl_status rscstatus does not say transition any more")
-        live = plan_live(changes, here, current.holding, scripts, restart)
-    return Plan(live + (WriteFile("write %s" % path, path, text),), State(text, current.holding))
+        first = _first_of(changes, current, here)
+        live = plan_live([change for change in changes if change not in first], here, current.holding, scripts, restart)
+        mine = [change.group for change in first if change.new and change.new.node.lower() == here.lower()]
+        takeover = (Command("take over %s, which prefer this node" % ", ".join(mine), TAKEOVER),) if mine else ()
+    return Plan(live + (WriteFile("write %s" % path, path, text),) + takeover,
+                current._replace(text=text, holding="local" if takeover else current.holding))
+
+
+def _first_of(changes: Sequence[Change], current: State, here: str) -> List[Change]:
+    """Return the new groups of a node that is active, holds nothing, and had no group: that node runs hb_takeover.
+
+    The node that holds all groups would start them, and they would stay there.
+    """
+    old = {line.node.lower() for line in parse_haresources(current.text or "") if line.node}
+    idle = {"none": (here.lower(),), "all": current.peers}.get(current.holding, ())
+    return [change for change in changes if change.old is None and change.new
+            and change.new.node.lower() in idle and change.new.node.lower() not in old]

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .._core.plan import HaError
 from .ha_cf import render_ha_cf
+from .haresources import list_groups
 from .settings import check_settings, given_secret, milliseconds
 from .unit import DROP_IN, render_drop_in
 
@@ -20,6 +21,7 @@ __all__ = ["check_settings", "plan", "query"]
 DIRECTORY = "/etc/ha.d"
 HA_CF = DIRECTORY + "/ha.cf"
 AUTHKEYS = DIRECTORY + "/authkeys"
+HARESOURCES = DIRECTORY + "/haresources"
 LOGROTATE = "/etc/logrotate.d/heartbeat-logs"
 PACKAGED_LOGS = ("/var/log/ha-log", "/var/log/ha-debug")  # the package's own logrotate file has them
 UNIT = "heartbeat.service"
@@ -46,6 +48,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     folders = [folder.path for folder in log_folders(settings)]
     return {
         "files": [HA_CF, AUTHKEYS, LOGROTATE, DROP_IN] + folders,
+        "texts": [HARESOURCES],
         "units": [UNIT],
         "packages": ["heartbeat"] + list(settings["heartbeat_agent_packages"]),
         "commands": {"split_messages": ["grep", "--fixed-strings", SPLIT_MESSAGE, DIRECTORY + "/shellfuncs"]},
@@ -74,7 +77,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         own, configure=any(part["changes"] for part in parts.values()), hosts=hosts, secret_host=keys.host,
         choose_secret=choose,
         start_timeout=int(initdead / 1000) + 180, two_keepalives=math.ceil(2 * keepalive / 1000) + 1,
-        warnings=_warnings(settings))
+        warnings=_warnings(settings) + _unnamed(settings, facts[node], node))
 
 
 def hosts_of(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> List[str]:
@@ -207,6 +210,14 @@ def _warnings(settings: Mapping[str, Any]) -> List[str]:
             for name, method in methods if method in weak] + [
         "heartbeat_authkeys[%d].secret: is shorter than 8 characters; expected a longer one" % index
         for index, key in enumerate(settings["heartbeat_authkeys"]) if 0 < len(key["secret"] or "") < 8]
+
+
+def _unnamed(settings: Mapping[str, Any], here: Mapping[str, Any], node: str) -> List[str]:
+    """Return the groups that the role has written and its variables do not name any more."""
+    names = [group["name"] for group in settings["heartbeat_groups"]]
+    return ["heartbeat_groups: does not name %s, which is in %s on %s; heartbeat keeps running it. To remove it: add "
+            "it with state: absent" % (name, HARESOURCES, node)
+            for name in list_groups(here["texts"][HARESOURCES] or "") if name not in names]
 
 
 def _digest(text: str) -> str:

@@ -5,20 +5,20 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import posixpath
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
-from .._core.host_output import parse_addresses, parse_files
 from .._core.plan import HaError
-from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, services
+from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
 from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
+from .director_host import DAEMON, LOADED, Host, path_of
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
 
 __all__ = ["check_settings", "plan", "plan_remove", "query"]
 
-DAEMON = "ldirectord"
 MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
 SYNC_UNIT = "ipvs-sync.service"
@@ -32,12 +32,14 @@ TABLE_UNIT = "lvs-table.service"
 TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
 RULES_FILE = "/etc/lvs-director.rules"
 IPVSADM_UNIT = "ipvsadm.service"
-RUNNING = "/run/ldirectord.%s.cf.pid"
+HEARTBEAT_UNIT = "heartbeat.service"
+HARESOURCES = "/etc/ha.d/haresources"
 OPTIONAL_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
-LOADED = "/proc/modules"
 SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
 SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
+# Of ldirectord's files, the lines that say what the kernel has; others may hold a password.
+LINES = r"^(virtual6?|\s+(real6?|protocol))\s*="
 KERNEL_MODULE = re.compile(r"[a-z0-9_-]+\Z")
 
 
@@ -129,54 +131,34 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
 
 def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     """Return what to gather on a host. The files of ldirectord may hold passwords: only their servers are read."""
-    names = [service["name"] for service in settings["lvs_director_services"]]
+    desired = desired_of(settings)
+    names = [service.name for service in desired.services]
     configs = [CONFIG % name for name in names]
     found: Dict[str, Any] = {
         "files": list(FILES) + [KERNEL_TABLE] + configs,
-        "texts": [LOADED] + [RUNNING % name for name in names] + [
-            _path_of(name) for name in settings["lvs_director_sysctls"]],
-        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT] + [BOOT_UNIT % name for name in names],
-        "commands": {"addresses": ["ip", "-json", "address", "show"]},
-        "ipvs": desired_of(settings).fills_table}
+        "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
+            BOOT_UNIT % name for name in names],
+        "commands": {"addresses": ["ip", "-json", "address", "show"],
+                     "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
+                                 posixpath.dirname(CONFIG)]},
+        "ldirectord": {name + ".cf": str(_globals_of(desired, name).get("logfile", monitor.LOG)) for name in names},
+        "ipvs": bool(names)}
+    if _marks_of(desired):
+        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"])
     if configs:
-        found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", r"^\s+real6?\s*="] + configs
+        found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
 
 
-def _path_of(name: str) -> str:
-    return "/proc/sys/" + name.replace(".", "/")
+def _marks_of(desired: Desired) -> Dict[int, str]:
+    return {service.key.port: service.name for service in desired.services
+            if service.present and service.key.protocol == "fwmark"}
 
 
-class Host:
-    """The facts of a host, in the terms of this role."""
-
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
-        self.pending = facts["pending"].get(DAEMON, "").splitlines()  # files that a run which was killed has written
-        self.servers = parse_files(facts["commands"].get("servers", ""))
-        self.addresses = parse_addresses(facts["commands"]["addresses"])
-        self.modules = {line.split(" ")[0] for line in (facts["texts"][LOADED] or "").splitlines()}
-        self.table = ipvs.parse_state(facts.get("ipvs", ""))
-
-    def has(self, path: str) -> bool:
-        """Tell whether a file is there."""
-        return bool(self.facts["files"][path]["kind"])
-
-    def runs(self, name: str) -> bool:
-        """Tell whether ldirectord runs for a service."""
-        return self.facts["texts"][RUNNING % name] is not None
-
-    def unit(self, name: str, field: str) -> str:
-        """Return a property of a unit."""
-        return str(self.facts["units"][name].get(field, ""))
-
-    def ready(self, name: str) -> bool:
-        """Tell whether a unit runs now and at every boot."""
-        return (self.unit(name, "ActiveState"), self.unit(name, "UnitFileState")) == ("active", "enabled")
-
-    def sysctl(self, name: str) -> str:
-        """Return a setting of the kernel; empty where it has none."""
-        return " ".join((self.facts["texts"][_path_of(name)] or "").split())
+def _globals_of(desired: Desired, name: str) -> Dict[str, Any]:
+    own = next(service.given.get("globals") or {} for service in desired.services if service.name == name)
+    return dict(desired.common, **{key: value for key, value in own.items() if value is not None})
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -220,8 +202,10 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
 
     packages: to install; quiesce, drain: files in which real servers to be drained
     have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
-    modules, sysctls; disable, enable, start: units; table: services for the module ipvs_service; reload:
-    configurations; remove: files; pending: whether a run that was killed has written files without applying them.
+    modules, sysctls; disable, enable, start, restore: units; table: services for the module ipvs_service; reload:
+    configurations; repairs: what the reload restores that somebody changed, one sentence each; verify: services,
+    without their servers, that the kernel must have after the reload; remove: files;
+    pending: whether a run that was killed has written files without applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
@@ -233,12 +217,13 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     names = [service.name for service in desired.monitored]
     stop = [service.name for service in desired.services
             if service.name not in names and here.has(CONFIG % service.name)]
-    table = _table_of(desired, here, stop)
-    used = {file.path for file in files}
+    table = _table_of(desired, here)
+    lost = _lost(desired, here)
+    repairs = [action.sentence for action in ipvs_plan.plan_table(here.table, ipvs_settings.Desired(lost)).actions]
     steps: Dict[str, Any] = {
         "packages": _packages(desired, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
-        "drain": [services.entry_of(service.key, _only_drained(service)) for service in draining],
+        "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
         "stop": stop,
         "stop_sync": not desired.sync and here.has(SYNC_FILE),
         "files": different,
@@ -247,18 +232,26 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         "start": _units_to_start(desired, here, changed),
         "enable": [TABLE_UNIT] if desired.fills_table and here.unit(TABLE_UNIT, "UnitFileState") != "enabled" else [],
         "table": [services.entry_of(key, want) for key, want in table.services.items()],
-        "reload": [name for name in names if CONFIG % name in changed and here.has(CONFIG % name)],
-        "remove": [CONFIG % name for name in stop] + [
-            path for path in OPTIONAL_FILES if here.has(path) and path not in used],
+        "repairs": repairs,
+        "restore": _units_to_restore(desired, here),
+        "reload": [service.name for service in desired.monitored if service.key in lost or (
+            CONFIG % service.name in changed and here.has(CONFIG % service.name))],
+        "verify": [services.entry_of(key, _only_drained(want)._replace(absent=())) for key, want in lost.items()],
+        "remove": [CONFIG % name for name in stop] + _unused(files, here),
         "pending": bool(here.pending)}
-    steps["disable"] = [PACKAGED_UNIT] if here.unit(PACKAGED_UNIT, "UnitFileState") == "enabled" or (
-        steps["packages"] and not desired.static) else []
+    steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
     changes = _sentences(
         steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
-    return dict(steps, changes=changes, secret=any(file.secret for file in files))
+    return dict(steps, changes=changes, secret=any(file.secret for file in files),
+                warnings=_warnings(desired, here, node))
+
+
+def _unused(files: Sequence[File], here: Host) -> List[str]:
+    used = {file.path for file in files}
+    return [path for path in OPTIONAL_FILES if here.has(path) and path not in used]
 
 
 def _check_networks(desired: Desired, here: Host) -> None:
@@ -281,22 +274,67 @@ def _draining(desired: Desired, here: Host) -> List[Declared]:
             & ldirectord.list_targets(here.servers.get(CONFIG % service.name, ""))]
 
 
-def _only_drained(service: Declared) -> services.DesiredService:
-    return service.want._replace(service=service.want.service._replace(servers={}), purge=False)
+def _only_drained(want: services.DesiredService) -> services.DesiredService:
+    return want._replace(service=want.service._replace(servers={}), purge=False)
 
 
-def _table_of(desired: Desired, here: Host, stopped: Sequence[str]) -> ipvs_settings.Desired:
+def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
     """Return the part of the kernel's table that is not ldirectord's.
 
     Where ldirectord runs, it knows better which real servers are alive. One that it found dead stays out until it runs
     again.
     """
     found = {service.key: service.want for service in desired.services if service.numeric and service.present
-             and (desired.static or not here.runs(service.name))}
+             and desired.fills_table and (desired.static or not here.runs(service.name))}
     present = {service.key for service in desired.services if service.present}
-    found.update({service.key: service.want for service in desired.services
-                  if service.numeric and not service.present and service.key not in present})
-    return ipvs_settings.Desired(found if desired.fills_table else {}, keep_quiesced=not desired.static)
+    for service in desired.services:
+        if not service.present:
+            # what is not given stands in the file that was written when it was
+            keys = [service.key] if service.key != services.UNKNOWN else sorted(
+                ipvs.parse_claims(here.servers.get(CONFIG % service.name, "")))
+            found.update({key: _only_drained(service.want) for key in keys if key not in present})
+    return ipvs_settings.Desired(found, keep_quiesced=not desired.static)
+
+
+def _lost(desired: Desired, here: Host) -> Dict[ipvs.Key, services.DesiredService]:
+    return director_repairs.find_lost([
+        (service, _globals_of(desired, service.name), here.log(service.name)) for service in desired.monitored
+        if here.runs(service.name)], here.table)
+
+
+def _units_to_disable(desired: Desired, here: Host, packages: Sequence[str]) -> List[str]:
+    enabled = here.unit(PACKAGED_UNIT, "UnitFileState") == "enabled" or (packages and not desired.static)
+    return ([PACKAGED_UNIT] if enabled else []) + [
+        BOOT_UNIT % service.name for service in desired.services if not service.present
+        and here.unit(BOOT_UNIT % service.name, "UnitFileState") == "enabled"]
+
+
+def _units_to_restore(desired: Desired, here: Host) -> List[str]:
+    """Return the units of ldirectord to start: heartbeat has started them with the address, and monitors neither."""
+    if desired.boot or here.unit(HEARTBEAT_UNIT, "ActiveState") != "active" or not here.has(BOOT_FILE):
+        return []
+    mine = {each.address for each in here.addresses if each.nic != "lo"}
+    started = re.findall(r"\bldirectord::([A-Za-z0-9_-]+)\.cf\b", here.facts["texts"][HARESOURCES] or "")
+    return [BOOT_UNIT % service.name for service in desired.monitored
+            if service.name in started and service.key.address in mine and not here.runs(service.name)]
+
+
+def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
+    """Return what the role has set up, and its variables do not name any more."""
+    names = [service.name for service in desired.services]
+    found = ["lvs_director_services: does not name %s, of which %s is on %s; it stays as it is. To remove it: add "
+             "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
+             if name not in names]
+    found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
+              "gets none. To continue: iptables -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
+              "-j MARK --set-mark %d" % (name, mark, node, mark) for mark, name in _marks_of(desired).items()
+              if mark not in here.marks]
+    if desired.static:
+        keys = [service.key for service in desired.services]
+        found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "
+                  "remove it: add it with state: absent" % (ipvs.name_of(key), node)
+                  for key in here.table.services if key not in keys]
+    return found
 
 
 def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str]:
@@ -318,7 +356,8 @@ def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[s
     found += ["set " + setting for setting in steps["sysctls"]]
     found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
     found += ["enable %s at boot" % unit for unit in steps["enable"]]
-    found += list(table)
+    found += list(table) + steps["repairs"]
+    found += ["start " + unit for unit in steps["restore"]]
     found += ["reload ldirectord for " + name for name in steps["reload"]]
     found += ["remove " + path for path in steps["remove"]]
     return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
@@ -329,9 +368,11 @@ def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str
     desired, here = desired_of(settings), Host(facts[node])
     units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
     units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
-    paths = list(FILES) + [CONFIG % service.name for service in desired.services]
+    names = dict.fromkeys([service.name for service in desired.services] + here.written)
+    paths = list(FILES) + [CONFIG % name for name in names]
+    there = [path for path in paths if path in [CONFIG % name for name in here.written] or here.has(path)]
     changes = ["stop and disable " + unit for unit in units]
-    changes += ["remove " + path for path in paths if here.has(path)]
+    changes += ["remove " + path for path in there]
     changes += ["remove service " + ipvs.name_of(key) for key in here.table.services]
     return {"changes": changes, "units": units, "files": [{"dest": path, "secret": True} for path in paths],
             "table": here.has(KERNEL_TABLE)}

@@ -18,10 +18,12 @@ from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService
 
 Settings = Dict[str, Any]
 
+WRITTEN = "# Managed by Ansible: the service"  # how a file of the role begins
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 PATH = re.compile(r"/[^\s\"#]+\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
 NUMBER = re.compile(r"[0-9]{1,9}\Z")
+FALLBACK = re.compile(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z")
 HEAVIEST = 65535             # what every ipvsadm takes; Debian's takes more
 FORWARDS = tuple(ipvs.FORWARDS)
 CHECKTYPES = ("connect", "external", "external-perl", "negotiate", "off", "on", "ping")
@@ -49,6 +51,8 @@ QUOTED = ("callback", "logfile", "request", "receive", "virtualhost", "login", "
 NUMBERS = dict({name: (1, LARGEST) for name in ("checktimeout", "negotiatetimeout", "checkinterval", "checkcount",
                                                 "failurecount")}, emailalertfreq=(0, LARGEST), checkport=(1, 65535))
 CHECK_WORDS = ("request", "receive")
+WITH_QUOTES = CHECK_WORDS + ("login", "passwd", "database", "secret")
+PAIR = re.compile(r'\s+"(.*)"[, ]\s*"(.*)"(.*)')  # as ldirectord splits request and receive of a real server
 PATHS = ("callback", "fallbackcommand", "maintenancedir", "monitorfile", "checkcommand")
 SECRETS = ("login", "passwd", "secret")
 # Checked by services.py, or by a rule of their own.
@@ -112,8 +116,13 @@ def _render_real(real: Settings, key: ipvs.Key) -> str:
     text += "->" + _bracketed(real["to"]) if real.get("to") else ""
     text += (":%d" % port if port else "") + " %s %d" % (real.get("forward", "gate"), real.get("weight", 1))
     if real.get("request") is not None:
-        text += ' "%s", "%s"' % (real["request"], real.get("receive") or "")
+        text += _render_check(real)
     return text + "".join(" %s:%d" % (word[0], real[word]) for word in ("lower", "upper") if real.get(word))
+
+
+def _render_check(real: Settings) -> str:
+    """Return what is asked of one real server. ldirectord forgets receive, and what follows it, behind a slash."""
+    return ' "%s", "%s"' % (real["request"].lstrip("/"), real.get("receive") or "")
 
 
 def render_config(service: Declared, common: Settings, quiesce: bool = False) -> str:
@@ -123,7 +132,7 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
     """
     given, key = service.given, service.key
     everywhere = dict(_given(common), **_given(given.get("globals") or {}))
-    lines = ["# Managed by Ansible: the service %s of an LVS director." % service.name]
+    lines = ["%s %s of an LVS director." % (WRITTEN, service.name)]
     for name in GLOBALS:
         if name == "execute":
             lines += ["execute = " + entry for entry in everywhere.get(name, ())]
@@ -265,11 +274,18 @@ def _check_reals(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> 
             reader.fault(at + ".weight", real["weight"], "0 to %d" % HEAVIEST)
         for word in CHECK_WORDS:
             _check_text(reader, at, word, real.get(word))
+        if real.get("request") is not None:
+            line = _render_check(real)
+            match = PAIR.match(line)
+            if match and match.groups()[:2] != (real["request"].lstrip("/"), real.get("receive") or ""):
+                reader.faults.append('%s: quotes with only a blank or comma between them are in request or receive; '
+                                     'expected none, ldirectord separates the two there (in receive, \\x22 is a quote)'
+                                     % at)
 
 
 def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> None:
     """Check ADDRESS[:PORT] [FORWARD] for a service; of a key without an address, for services of every port."""
-    match = re.match(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z", text)
+    match = FALLBACK.match(text)
     if not match or not HOST_NAME.match(match.group(2) or "x") or not 0 < int(match.group(3) or 1) < 65536:
         reader.fault(where, text, "ADDRESS[:PORT] [gate|masq|ipip], such as 127.0.0.1:80")
         return
@@ -324,11 +340,16 @@ def _check_questions(reader: Reader, where: str, given: Settings, kind: str, pro
 
 
 def _check_text(reader: Reader, where: str, name: str, value: Any) -> None:
-    """Check a value that stands in a line of its own, where # begins a comment."""
+    """Check a value that stands in a line of its own, where # begins a comment, between quotes too.
+
+    A directive ends with the last quote of its line, so that those within it are kept.
+    """
     text = "x" if value is None else str(value)
-    if not text or not schema.is_clean(text) or set(text) & set('"#'):
-        reader.faults.append(schema.fault("%s.%s" % (where, name), value, 'one line of text without " and #',
-                                          secret=name in SECRETS))
+    refused = "#" if name in WITH_QUOTES else '"#'
+    if not text or not schema.is_clean(text) or set(text) & set(refused):
+        expected = "one line of text without " + " and ".join(refused)
+        expected += " (\\x23 in its place)" if name == "receive" else ""
+        reader.faults.append(schema.fault("%s.%s" % (where, name), value, expected, secret=name in SECRETS))
 
 
 def _check_directives(reader: Reader, where: str, given: Settings) -> None:

@@ -156,11 +156,17 @@ def read_clock(daemon: str, text: str, own_clock: bool) -> Clock:
     return clock._replace(source="") if clock.source == OWN_CLOCK and not own_clock else clock
 
 
+def is_far_off(clock: Clock, limit: float) -> bool:
+    """Tell whether the clock differs from its source by more than some seconds: slewing such a one takes days."""
+    return clock.offset is not None and abs(clock.offset) > limit
+
+
 def render_clock(clock: Clock) -> str:
     """Say in one sentence what the daemon follows, or what it tried."""
     if not clock.answered:
         return "the time daemon does not answer"
     tried = "; ".join("%s: %s, stratum %d, answered %d of the last 8 questions" % source for source in clock.sources)
     if clock.source:
-        return "the clock follows %s" % clock.source
+        off = " and is %.1f s off" % abs(clock.offset or 0) if is_far_off(clock, 0.1) else ""
+        return "the clock follows %s%s" % (clock.source, off)
     return "no source is selected; tried: %s" % (tried or "none, the daemon knows no source (do the names resolve?)")

@@ -70,7 +70,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     changes: a sentence for each change; daemon, package, service, config: what the host runs or will run;
     stop: services that set the clock too; start: whether the service has to be started or enabled;
     files: arguments of the module config_files; verify: the command that prints the sources, with its format;
-    synchronised: whether the daemon follows a source now; sources: their names, for messages.
+    synchronised: whether the daemon follows a source now; step: the command that sets a clock that is far off, else
+    empty; sources: their names, for messages. Raises NtpError for a clock that is far off and may not be set.
     """
     here = facts[node]
     daemons = daemons_of(here["os"])
@@ -87,12 +88,19 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     changes += [] if choice.ready else ["start %s and enable it at boot" % daemon.service]
     if settings["ntp_require_sync"] and not now.source:
         changes.append("wait until %s follows a source" % daemon.service)
+    off = now.offset if settings["ntp_require_sync"] and clock.is_far_off(now, settings["ntp_step_threshold"]) else None
+    step = step_of(name, daemon, here["os"]["service_mgr"] == "systemd") if off is not None else []
+    if step and settings["ntp_step_updates"] == 0:
+        raise clock.NtpError(
+            "CANNOT SYNCHRONISE THE CLOCK ON %s: it is %.1f s off, and ntp_step_updates: 0 never sets it at once. To "
+            "continue: %s" % (node, abs(off or 0), " ".join(step)))
+    changes += ["set the clock, which is %.1f s off" % abs(off or 0)] if step else []
     return {
         "changes": changes, "daemon": name, "package": daemon.package, "service": daemon.service,
         "config": daemon.config, "installed": choice.installed,
         "packages": [] if choice.installed else [daemon.package],
         "start": not choice.ready, "stop": list(choice.others),
-        "files": arguments_of(files), "verify": argv, "synchronised": bool(now.source),
+        "files": arguments_of(files), "verify": argv, "synchronised": bool(now.source), "step": step,
         "sources": pools + [server["host"] for server in settings["ntp_servers"]]}
 
 
@@ -122,6 +130,13 @@ def choose_daemon(settings: Mapping[str, Any], here: Mapping[str, Any], daemons:
     units = clock.units_from(here["units"]) if here["os"]["service_mgr"] == "systemd" \
         else clock.parse_services(here["services"])
     return clock.plan_daemon(named, units, {name: daemon.service for name, daemon in daemons.items()}, OTHERS)
+
+
+def step_of(name: str, daemon: Daemon, systemd: bool) -> List[str]:
+    """Return the command that sets the clock at once; the ntpd family does so when it starts (-g)."""
+    if name == "chrony":
+        return ["chronyc", "makestep"]
+    return ["systemctl", "restart", daemon.service] if systemd else ["service", daemon.service, "restart"]
 
 
 def pools_of(settings: Mapping[str, Any], system: Mapping[str, str]) -> List[str]:

@@ -32,7 +32,7 @@ def check_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
         found += _node(cluster, node, hosts)
-    return found + _devices(cluster)
+    return found + _devices(cluster) + _moves(cluster, hosts)
 
 
 def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
@@ -182,6 +182,15 @@ def _devices(cluster: Cluster) -> List[Finding]:
     return found
 
 
+def _moves(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
+    """Find what crm_resource --ban and --move have left: the resource stays away from nodes, or comes back to one."""
+    moves = (hosts[_speaker(cluster)].said.get("cib") or {}).get("moves") or ()
+    words = {"ban": "%s is banned from %s", "prefer": "%s is bound to %s"}
+    return [_finding(cluster, DEGRADED, "%s by an administrator (crm_resource, constraint %s)" % (
+        words[each["kind"]] % (each["resource"], each["node"] or "a node"), each["id"]), (), [
+            (_speaker(cluster), "crm_resource --clear --resource %s" % each["resource"])]) for each in moves]
+
+
 def _frozen(cluster: Cluster) -> List[Finding]:
     """Find groups that the cluster does not manage: often all of them."""
     frozen = [group for group in cluster.groups or () if "frozen" in group.flags]
@@ -238,7 +247,8 @@ def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[
     name = _host_of(cluster, group.owners[0])
     said = hosts[name].said if name in hosts else {}
     units = said.get("units") or {}
-    missing = []
+    missing: List[str] = []
+    stopped: List[str] = []  # units of ldirectord
     for resource in group.resources:
         agent, words = str(resource["agent"]), str(resource["name"]).split("::")
         if agent in ADDRESS_AGENTS and len(words) > 1:
@@ -247,14 +257,17 @@ def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[
             missing += _not_primary(words[1], said)
         elif unit_of(resource) in units and units[unit_of(resource)]["state"] not in ("active", "reloading"):
             missing.append("%s is %s" % (str(resource["name"]).replace("::", " "), units[unit_of(resource)]["state"]))
+            stopped += [unit_of(resource)] if agent == "ldirectord" else []
     if not missing:
         return []
     others = [node for node in cluster.nodes if node.host != name and node.online]
     problem = "heartbeat reports that %s holds %s, but %s; heartbeat does not monitor it. " % (
         name, group.name, "; ".join(missing))
-    problem += "This moves it to the other node" if others else "This stops and starts it"
-    return [_finding(cluster, CRITICAL, problem, [name], [
-        (name, "/usr/share/heartbeat/hb_standby all" if others else "systemctl restart heartbeat")])]
+    commands = ["/usr/share/heartbeat/hb_standby all" if others else "systemctl restart heartbeat"]
+    effect = "This moves it to the other node" if others else "This stops and starts it"
+    if len(stopped) == len(missing):  # a move of the group would break connections
+        commands, effect = ["systemctl start " + unit for unit in stopped], "This starts it"
+    return [_finding(cluster, CRITICAL, problem + effect, [name], [(name, command) for command in commands])]
 
 
 def _address_missing(address: str, owner: str, cluster: Cluster, hosts: Dict[str, Host]) -> List[str]:

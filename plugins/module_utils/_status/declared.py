@@ -12,6 +12,9 @@ from .report import CRITICAL, DEGRADED, ENGINE_START, Cluster, Finding, Host, St
 STACKS = {"pacemaker": ("pacemaker",), "cman": ("rgmanager",)}
 
 
+NAMING = ("heartbeat_groups", "drbd_failover_resources", "lvs_director_services")
+
+
 class Declared(NamedTuple):
     """What the variables of the roles declare of one host."""
 
@@ -22,12 +25,15 @@ class Declared(NamedTuple):
     drbd: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # the resources and their nodes
     services: int = 0               # of the load balancer
     ldirectord: bool = False
+    named: Dict[str, Tuple[str, ...]] = {}  # by variable, what it names; only variables that are there
 
 
 def read_variables(variables: Mapping[str, Any]) -> Declared:
     """Return what the variables of a host declare. The roles validate them."""
     found = Declared(drbd=tuple((str(each["name"]), tuple(str(node["name"]) for node in _rows(each, "nodes")))
                                 for each in _rows(variables, "drbd_failover_resources") if each.get("name")))
+    found = found._replace(named={variable: tuple(str(row.get("name")) for row in _rows(variables, variable))
+                                  for variable in NAMING if isinstance(variables.get(variable), (list, tuple))})
     services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
     found = found._replace(services=len(services),
                            ldirectord=variables.get("lvs_director_monitor") in (None, "ldirectord"))
@@ -57,14 +63,30 @@ def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[s
     for host in hosts:
         if host.said:
             mine = declared[host.name]
-            found += _engine(host, mine) + _drbd(host, mine) + _director(host, mine)
+            found += _engine(host, mine) + _drbd(host, mine) + _director(host, mine) + _unnamed(host, mine)
     return found + [one for cluster in clusters for one in _members(cluster, declared)]
+
+
+def _unnamed(host: Host, mine: Declared) -> List[Finding]:
+    """Find what the roles have set up, and the variables do not name any more."""
+    groups = host.clustat.get("groups") or () if host.clustat.get("engine") == "heartbeat" else ()
+    there = {  # a line of haresources without a name was written by hand
+        "heartbeat_groups": [group["name"] for group in groups if " " not in group["name"]],
+        "drbd_failover_resources": [row["name"] for row in (host.said.get("drbd") or {}).get("resources") or ()
+                                    if row["name"] in host.said["drbd"].get("written", ())],
+        "lvs_director_services": (host.said.get("ipvs") or {}).get("written") or ()}
+    return [Finding(DEGRADED, host.name, "%s is still set up here; %s does not name it. The role's README says how to "
+                    "remove it" % (name, variable), (host.name,))
+            for variable, names in mine.named.items() for name in dict.fromkeys(there[variable]) if name not in names]
 
 
 def withhold_starts(found: Sequence[Finding], hosts: Sequence[Host], declared: Dict[str, Declared]) -> List[Finding]:
     """Return the findings without steps that start a node which its cluster's variables do not name: it was removed."""
     removed = {host.name: declared[host.name].variable for host in hosts if declared[host.name].nodes
                and not any(_is(host, names) for names in declared[host.name].nodes)}
+    known = [names for each in declared.values() for names in each.nodes]
+    removed.update({host.name: "no host's variables" for host in hosts if known and not declared[host.name].nodes
+                    and not any(_is(host, names) for names in known)})
     return [_withhold(one, removed) for one in found]
 
 
@@ -72,7 +94,8 @@ def _withhold(one: Finding, removed: Dict[str, str]) -> Finding:
     starts = [step for step in one.steps if step.on in removed and step.command in ENGINE_START.values()]
     if not starts:
         return one
-    problem = "%s; do not start it: %s does not name it" % (one.problem, removed[starts[0].on])
+    why = removed[starts[0].on]
+    problem = "%s; do not start it: %s %s it" % (one.problem, why, "name" if " " in why else "does not name")
     return one._replace(problem=problem, steps=tuple(step for step in one.steps if step not in starts))
 
 

@@ -86,12 +86,17 @@ def _servers(target: str, port: int) -> List[str]:
 def ipvs_facts(table: str, daemons: str, texts: Sequence[str]) -> Dict[str, Any]:
     """Return the services with weights and connections, and the real servers that ldirectord monitors.
 
-    table: ``/proc/net/ip_vs``; daemons: ``ipvsadm -L --daemon``; texts: the files of ldirectord.
+    table: ``/proc/net/ip_vs``; daemons: ``ipvsadm -L --daemon``, and ``ipvsadm --save -n``, which tells for how long
+    services are persistent; texts: the files of ldirectord, and the rules of a static table. written: the services that
+    have a file of the role lvs_director.
     """
-    expected = expected_of(texts)
+    expected, state, declared = expected_of(texts), ipvs.parse_state(daemons), _declared_of(texts)
     services = [_service_facts(virtual, expected) for virtual in ipvs_kernel.parse_connections(table)]
-    return {"services": services, "expected": expected,
-            "daemons": [daemon._asdict() for daemon in ipvs.parse_state(daemons).daemons]}
+    timeouts = {ipvs.name_of(key): service.timeout for key, service in state.services.items()}
+    for service in services:
+        service.update(persistent=timeouts.get(service["name"]), declared=declared.get(service["name"]))
+    return {"services": services, "expected": expected, "written": sorted(_written_of(texts)),
+            "daemons": [daemon._asdict() for daemon in state.daemons]}
 
 
 def _service_facts(virtual: ipvs_kernel.Virtual, expected: Dict[str, List[str]]) -> Dict[str, Any]:
@@ -99,6 +104,31 @@ def _service_facts(virtual: ipvs_kernel.Virtual, expected: Dict[str, List[str]])
     name = ipvs.name_of(ipvs.Key(virtual.protocol, virtual.address, virtual.port, family))
     servers = [dict(real._asdict(), name=ipvs.endpoint_of(real.address, real.port)) for real in virtual.servers]
     return {"name": name, "scheduler": virtual.scheduler, "servers": servers, "expected": expected.get(name)}
+
+
+def _written_of(texts: Sequence[str]) -> List[str]:
+    matches = [re.match(re.escape(ldirectord.WRITTEN) + r" (\S+) ", text) for text in texts]
+    return [match.group(1) for match in matches if match]
+
+
+def _declared_of(texts: Sequence[str]) -> Dict[str, Dict[str, Any]]:
+    """Return scheduler, persistence and weights of services, by name; ldirectord's files before the rules."""
+    found: Dict[str, Dict[str, Any]] = {}
+    for text in texts:
+        if text.startswith("-A "):
+            for key, service in ipvs.parse_state(text).services.items():
+                found.setdefault(ipvs.name_of(key), {
+                    "scheduler": service.scheduler, "persistent": service.timeout,
+                    "weights": {ipvs.endpoint_of(*name): server.weight for name, server in service.servers.items()}})
+        for part in re.split(r"^(?=virtual)", text, flags=re.MULTILINE)[1:]:
+            given = dict(re.findall(r"^\s+(scheduler|persistent)\s*=\s*(\w+)", part, re.MULTILINE))
+            for key in ipvs.parse_claims(part):
+                port = 0 if key.protocol == "fwmark" else key.port
+                reals = re.findall(r"^\s+real6?\s*=\s*(\S+)\s+\w+(?:\s+([0-9]+))?", part, re.MULTILINE)
+                found[ipvs.name_of(key)] = {
+                    "scheduler": given.get("scheduler", "wrr"), "persistent": int(given.get("persistent", 0)),
+                    "weights": {name: int(weight or 1) for target, weight in reals for name in _servers(target, port)}}
+    return found
 
 
 def clock_facts(daemon: str, output: str) -> Dict[str, Any]:

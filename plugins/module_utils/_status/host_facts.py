@@ -63,7 +63,7 @@ def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
 
 
 QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
-         "declared", "iscsi", "lvm", "ipvs")
+         "declared", "iscsi", "lvm", "ipvs", "ldirectord")
 KERNEL_TABLE = "/proc/net/ip_vs"
 
 
@@ -75,7 +75,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     "results", the same, with exit code and both outputs; "mounts", a list of paths; "drbd", resources with their
     nodes, as the role drbd_failover describes them; "heartbeat", "iscsi" and "lvm", what the modules ha_resources,
     iscsi_sessions and clustered_lvm would be given; "pacemaker", what is declared of its CIB; "declared", plain data
-    that the planners of other hosts see; "ipvs", true for the kernel's table of virtual services.
+    that the planners of other hosts see; "ipvs", true for the kernel's table of virtual services; "ldirectord", the log
+    of each of its configurations.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -111,6 +112,9 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             found[role]["pacemaker"] = pacemaker_facts.compare(outputs, query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
+        if "ldirectord" in query:
+            from .._lvs import monitor  # noqa: PLC0415 (only where it is needed)
+            found[role]["ldirectord"] = monitor.read(runner, query["ldirectord"])
     return found
 
 

@@ -26,7 +26,8 @@ def check_hosts(hosts: Sequence[Host], clusters: Sequence[Cluster]) -> List[Find
     found += [finding for cluster in clusters for finding in _directors([
         host for host in hosts if host.name in cluster.hosts], cluster)]
     found += [finding for host in hosts for finding in _unfinished(host, by_name[host.name])]
-    return found + [finding for host in hosts for check in (_units, _disks, _clock, _faults) for finding in check(host)]
+    checks = (_units, _disks, _cib, _clock, _faults)
+    return found + [finding for host in hosts for check in checks for finding in check(host)]
 
 
 # --- reachability ---------------------------------------------------------------------------------------------------
@@ -193,10 +194,30 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
             found.append(Finding(DEGRADED, host.name, "%s sends nothing to %s: drained, or found dead" % (
                 service["name"], ", ".join(_named(name, hosts) for name in missing)), (host.name,), _checks(
                     host, missing, hosts), addresses[0] if len(addresses) == 1 else ""))
+    found += _by_hand(host, ipvs["services"])
     lacking = sorted(set(ipvs["expected"]) - {service["name"] for service in ipvs["services"]})
     if lacking and _is_active(host, cluster):
         found.append(Finding(CRITICAL, host.name, "is the active director and does not balance %s" % ", ".join(lacking),
                              (host.name,), (Step(host.name, "ipvsadm -L -n"), Step(host.name, "ps -C ldirectord -f"))))
+    return found
+
+
+def _by_hand(host: Host, services: Sequence[Dict[str, Any]]) -> List[Finding]:
+    """Find services that are not as their files say; weight 0 is a finding of its own."""
+    found = []
+    for service in services:
+        declared = service.get("declared")
+        if declared is None:
+            continue
+        differing = [(name, service[name], declared[name]) for name in ("scheduler", "persistent")
+                     if service[name] not in (None, declared[name])]
+        differing += [("weight of " + each["name"], each["weight"], declared["weights"][each["name"]])
+                      for each in service["servers"] if each["name"] in declared["weights"]
+                      and each["weight"] not in (0, declared["weights"][each["name"]])]
+        if differing:
+            found.append(Finding(DEGRADED, host.name, "%s is not as its file says: %s; somebody changed it" % (
+                service["name"], ", ".join("%s %s (declared %s)" % each for each in differing)), (host.name,), (
+                    Step("", "ansible-playbook site.yml --limit %s" % host.name),)))
     return found
 
 
@@ -253,6 +274,17 @@ def _units(host: Host) -> List[Finding]:
     return [Finding(DEGRADED, host.name, "%s does not run (%s)" % (name, host.said["units"][name]["state"]),
                     (host.name,), (Step(host.name, "systemctl status %s" % name),
                                    Step(host.name, "systemctl start %s" % name))) for name in off]
+
+
+def _cib(host: Host) -> List[Finding]:
+    """Find a configuration of Pacemaker that is in memory only."""
+    if (host.said.get("cib") or {}).get("written", True):
+        return []
+    return [Finding(DEGRADED, host.name, "Pacemaker does not write its configuration: cib.xml differs from what runs, "
+                    "which is lost when all nodes stop. Free space in /var, or mount it for writing, then restart "
+                    "Pacemaker",
+                    (host.name,), (Step(host.name, "findmnt --target /var/lib/pacemaker/cib --output OPTIONS,AVAIL"),
+                                   Step(host.name, "journalctl -u pacemaker -n 50")))]
 
 
 def _disks(host: Host) -> List[Finding]:

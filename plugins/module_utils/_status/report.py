@@ -101,5 +101,6 @@ def host_of(name: str, result: Dict[str, Any]) -> Host:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "unreachable" if result.get("unreachable") else "could not be read",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
-    keys = ("node", "root", "clustat", "drbd", "ipvs", "clock", "addresses", "units", "disks", "unfinished", "faults")
+    keys = ("node", "root", "clustat", "drbd", "ipvs", "cib", "clock", "addresses", "units", "disks", "unfinished",
+            "faults")
     return Host(name, {key: result.get(key) for key in keys})

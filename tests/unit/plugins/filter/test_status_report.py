@@ -200,6 +200,9 @@ def test_an_ldirectord_that_is_held_and_does_not_run_is_found():
     results["frontal1"]["units"] = fake.units(**{"lvs-ldirectord@www": "inactive"})
     assert only(results)["problem"].startswith(
         "heartbeat reports that frontal1 holds www, but ldirectord www.cf is inactive; heartbeat does not monitor it.")
+    assert steps(only(results)) == ["frontal1# systemctl start lvs-ldirectord@www"]
+    results["frontal1"]["addresses"] = fake.addresses("192.168.0.1")
+    assert steps(only(results)) == ["frontal1# /usr/share/heartbeat/hb_standby all"]
 
 
 def test_a_pair_that_is_stopped_is_still_one_cluster():
@@ -844,6 +847,77 @@ def test_a_full_disk_is_found(used, inodes, words):
         {"mountpoint": "/", "used_percent": 97, "inodes_percent": None},
         {"mountpoint": "/var", "used_percent": used, "inodes_percent": inodes}])}
     assert only(results)["problem"] == words
+
+
+def by_hand(table: str, text: str, printed: str = "") -> list[str]:
+    results = fake.lvs_farm()
+    results["frontal1"]["ipvs"] = fake.status_host.ipvs_facts(table, printed, [text])
+    return [problem for _level, problem in found(results)]
+
+
+def test_a_service_that_was_changed_by_hand_is_found():
+    table, name = fake.TABLE + fake.SECOND, "tcp 192.168.0.3:80"
+    assert by_hand(table, fake.LDIRECTORD) == []
+    assert by_hand(table.replace("wrr", "rr"), fake.LDIRECTORD) == [
+        f"{name} is not as its file says: scheduler rr (declared wrr); somebody changed it"]
+    assert by_hand(table.replace("  2  ", "  7  "), fake.LDIRECTORD + "    scheduler = wlc\n") == [
+        f"{name} is not as its file says: scheduler wrr (declared wlc), weight of 192.168.0.5:80 7 (declared 2); "
+        "somebody changed it"]
+    kept, printed = fake.LDIRECTORD + "    persistent = 600\n", "-A -t 192.168.0.3:80 -s wrr -p 60\n"
+    assert by_hand(table, kept, printed) == [
+        f"{name} is not as its file says: persistent 60 (declared 600); somebody changed it"]
+    assert by_hand(table, kept, printed.replace("60", "600")) == []
+    assert by_hand(table, kept) == []  # what was not read is not compared
+    rules = "-A -t 192.168.0.3:80 -s wrr\n-a -t 192.168.0.3:80 -r 192.168.0.5:80 -g -w 3\n"
+    assert by_hand(table, rules) == [
+        f"{name} is not as its file says: weight of 192.168.0.5:80 2 (declared 3); somebody changed it"]
+
+
+def test_what_the_variables_do_not_name_any_more_is_found():
+    words = "debian1: %s is still set up here; %s does not name it. The role's README says how to remove it"
+    results = {"debian1": fake.web_pair()["debian1"]}
+    results["debian1"]["drbd"]["written"] = ["repl", "gone"]
+    results["debian1"]["ipvs"] = fake.status_host.ipvs_facts("", "", [
+        "# Managed by Ansible: the service old of an LVS director.\n", "# by hand\n"])
+    assert missing(results, {"heartbeat_groups": [], "drbd_failover_resources": [], "lvs_director_services": []}) == [
+        words % ("web", "heartbeat_groups"), words % ("repl", "drbd_failover_resources"),
+        words % ("old", "lvs_director_services")]
+    named = {"heartbeat_groups": [{"name": "web"}], "lvs_director_services": [{"name": "old", "state": "absent"}],
+             "drbd_failover_resources": [{"name": "repl"}]}
+    assert missing(results, named) == missing(results, {}) == []
+    results["debian1"]["drbd"]["written"] = []  # the user's own
+    results["debian1"]["clustat"] = fake.heartbeat("debian1", "all", "debian1 192.168.69.16\n")
+    assert missing(results, {"heartbeat_groups": [], "drbd_failover_resources": []}) == []
+
+
+def test_what_crm_resource_left_is_found():
+    results = fake.magi()
+    for result in results.values():
+        result["cib"] = {"written": True, "moves": [
+            {"id": "cli-ban-test-on-debian1", "kind": "ban", "resource": "test", "node": "debian1"},
+            {"id": "cli-prefer-test", "kind": "prefer", "resource": "test", "node": None}]}
+    assert found(results) == [
+        ("degraded", "test is banned from debian1 by an administrator (crm_resource, constraint "
+         "cli-ban-test-on-debian1)"),
+        ("degraded", "test is bound to a node by an administrator (crm_resource, constraint cli-prefer-test)")]
+    assert steps(report(results)["data"]["findings"][0]) == ["debian1# crm_resource --clear --resource test"]
+
+
+def test_a_configuration_that_pacemaker_does_not_write_is_found():
+    results = fake.magi()
+    results["debian2"]["cib"] = {"written": False, "moves": []}
+    assert only(results)["problem"].startswith("Pacemaker does not write its configuration: cib.xml differs")
+    assert only(results)["hosts"] == ["debian2"]
+
+
+def test_no_step_starts_a_node_that_no_hosts_variables_name():
+    results = fake.magi()
+    results["debian3"]["clustat"] = fake.stopped("pacemaker")
+    two = {**MAGI, "rhcs_cman_nodes": MAGI["rhcs_cman_nodes"][:2]}
+    findings = make(results, GROUPS, "now", {"debian1": two, "debian2": two, "debian3": {}})["data"]["findings"]
+    problems = [one["problem"] for one in findings if "do not start it" in one["problem"]]
+    assert problems == ["pacemaker does not run on debian3; do not start it: no host's variables name it"]
+    assert not [step for one in findings for step in one["steps"] if step["command"].startswith("systemctl start")]
 
 
 def test_no_step_starts_a_node_that_was_removed():

@@ -125,6 +125,7 @@ def bare(desired: dict[str, Any], name: str = "debian1", system: dict[str, str] 
     own = [resource["name"] for resource in query["drbd"] if name in resource["nodes"]]
     return {"os": dict(system or DEBIAN, nodename=name), "pending": {}, "mounts": {},
             "files": {path: dict(NOTHING) for path in query["files"]}, "texts": dict.fromkeys(query["texts"]),
+            "commands": dict.fromkeys(query["commands"], ""),
             "units": {unit: {"LoadState": "not-found"} for unit in query["units"]},
             "drbd": {one: {"changes": ["bring %s up" % one], "up_to_date": False, "running": False} for one in own}}
 
@@ -152,6 +153,18 @@ def converged(desired: dict[str, Any], version: str = "8.4.11\n", **system: str)
         host["units"].update({unit: dict(BOOTS) for unit in plan["enable"]})
         host["drbd"] = dict.fromkeys(host["drbd"], UP_TO_DATE)
     return facts
+
+
+def test_a_resource_that_the_variables_do_not_name_any_more_is_reported():
+    facts = converged(settings())
+    assert role.plan(settings(), facts, "one")["warnings"] == []
+    facts["one"]["commands"]["written"] = "".join(f"{path}\n" for path in (
+        RES, "/var/lib/linuxha/drbd/repl.json", "/etc/drbd.d/old.res", "/var/lib/linuxha/drbd/old.json",
+        "/etc/drbd.d/foreign.res", "/var/lib/linuxha/drbd/gone.json"))
+    assert role.plan(settings(), facts, "one")["warnings"] == [
+        "drbd_failover_resources: does not name old, which is in /etc/drbd.d/old.res on one; it stays as it is. To "
+        "remove it: ansible one -m linuxha.cluster.drbd_resource -a 'name=old state=absent'"]
+    assert role.plan(settings(), facts, "two")["warnings"] == []
 
 
 def test_a_bare_node_gets_everything():

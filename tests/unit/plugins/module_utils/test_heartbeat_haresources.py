@@ -49,6 +49,25 @@ def live(text: str, groups: list[Any], holding: str, here: str = "debian1", **mo
     return [action.sentence for action in actions[:-1]]
 
 
+def test_a_new_group_of_a_node_that_holds_nothing_is_taken_over_there() -> None:
+    mail = group("mail", [{"service": {"name": "apache2"}}], ("debian2", "debian1"))
+    web = "# group: web\ndebian1 IPaddr2::192.168.69.16/24\n"
+
+    def planned(text: str, holding: str, here: str, *peers: str) -> list[str]:
+        return [action.sentence for action in haresources.plan_haresources(
+            haresources.State(text, holding, peers), _groups.parse_groups([mail]), here, PATH, {}).actions]
+
+    write, start = f"write {PATH}", "start apache2 of group mail"
+    assert planned(web, "all", "debian1", "debian2") == [write]
+    assert planned(web, "all", "debian1") == [start, write]  # the other one is down
+    assert planned(web, "none", "debian2") == [write, "take over mail, which prefer this node"]
+    # others of that node run here, and a takeover would move them
+    old = web + "# group: db\ndebian2 IPaddr2::192.168.69.17/24\n"
+    assert planned(old, "all", "debian1", "debian2") == [start, write]
+    assert planned(old, "none", "debian2") == [write]
+    assert planned(web, "local", "debian2") == [start, write]
+
+
 def with_resources(*resources: Any) -> list[Any]:
     return [group(resources=list(resources))]
 
@@ -247,7 +266,7 @@ def test_a_new_group_starts_where_its_nodes_groups_are() -> None:
         ("local", "debian1", False),
         ("all", "debian1", True),
         ("local", "debian2", True),
-        ("none", "debian2", False),
+        ("none", "debian1", False),
     ):
         done = live(WEB_LINE, [group(), new], holding, here)
         assert done == (["start smb of group new", "start cups of group new"] if starts else [])

@@ -50,7 +50,7 @@ def bare(nodename: str = "node1", desired: dict[str, Any] | None = None, **syste
     return {"os": {**DEBIAN, "nodename": nodename, **system}, "pending": {}, "mounts": {},
             "commands": dict.fromkeys(query["commands"], ""), "packages": dict.fromkeys(query["packages"], ""),
             "files": {path: dict(NOTHING) for path in query["files"]},
-            "units": {role.UNIT: {"Id": role.UNIT, "LoadState": "not-found"}},
+            "units": {role.UNIT: {"Id": role.UNIT, "LoadState": "not-found"}}, "texts": {role.HARESOURCES: None},
             "heartbeat": {"up_to_date": False, "authkeys": digest_keys("")}}
 
 
@@ -89,6 +89,19 @@ def converged(desired: dict[str, Any] | None = None, text: str = OLD) -> dict[st
 
 def changes(facts: dict[str, Any], desired: dict[str, Any] | None = None, host: str = "mail-a") -> list[str]:
     return role.plan(desired or settings(), facts, host)["changes"]
+
+
+def test_a_group_that_the_variables_do_not_name_any_more_is_reported():
+    facts = converged()
+    facts["mail-a"]["texts"][role.HARESOURCES] = (
+        "# group: mail\nnode1 10.0.0.9\n# group: web\nnode1 10.0.0.8\nnode1 10.0.0.7\n")
+    web = {"name": "web", "nodes": ["node1", "node2"], "resources": [{"ip": {"address": "10.0.0.8/24"}}]}
+    assert role.plan(settings(groups=[web]), facts, "mail-a")["warnings"] == [
+        "heartbeat_groups: does not name mail, which is in /etc/ha.d/haresources on mail-a; heartbeat keeps running "
+        "it. To remove it: add it with state: absent"]
+    gone = {"name": "mail", "state": "absent"}
+    assert role.plan(settings(groups=[web, gone]), facts, "mail-a")["warnings"] == []
+    assert role.plan(settings(groups=[web]), facts, "mail-b")["warnings"] == []
 
 
 def test_bare_nodes_get_everything():

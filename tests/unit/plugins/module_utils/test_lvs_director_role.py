@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import (
     director_role as role,
     ipvs,
     ldirectord,
+    monitor,
     services as lvs_services,
 )
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.ipvs_settings import read_params
@@ -56,15 +58,21 @@ class Director:
         self.units = dict(INSTALLED if units is None else units)
         self.addresses, self.table, self.pending = addresses, "", ""
         self.configs: dict[str, str] = {}
+        self.running: set[str] = set()
+        self.log = ""
 
     def facts(self, settings: dict[str, Any]) -> dict[str, Any]:
         asked = role.query(settings)
         servers = "".join(f"{path}\0{line}\n" for path, text in self.configs.items()
-                          for line in text.splitlines() if " real" in line)
+                          for line in text.splitlines() if re.match(role.LINES.replace(r"\s", "[ ]"), line))
         return {"files": {path: self.files.get(path, NOTHING) for path in asked["files"]},
                 "texts": {path: self.texts.get(path) for path in asked["texts"]},
                 "units": {name: self.units.get(name, {}) for name in asked["units"]},
-                "commands": {"addresses": self.addresses, "servers": servers},
+                "commands": {"addresses": self.addresses, "servers": servers, "written": "".join(
+                    f"{path}\0" for path, text in self.configs.items() if text.startswith(ldirectord.WRITTEN))},
+                "ldirectord": {config: dict(monitor.parse_log(self.log).get(config) or monitor.unknown(),
+                                            running=config in self.running)
+                               for config in asked["ldirectord"]},
                 "pending": {role.DAEMON: self.pending} if self.pending else {}, "ipvs": self.table, "mounts": {}}
 
     def plan(self, settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +107,7 @@ class Director:
 
     def run(self, *names: str) -> Director:
         """Run ldirectord for these services."""
-        self.texts.update({role.RUNNING % name: "4711\n" for name in names})
+        self.running |= {name + ".cf" for name in names}
         return self
 
 
@@ -339,8 +347,8 @@ def test_without_services_no_file_is_searched():
 
 
 @pytest.mark.parametrize(("changes", "needed"), [({}, True), ({"monitor": "static", "boot": True}, True),
-                                                 ({"boot": True}, False), ({"services": []}, False)])
-def test_the_kernels_table_is_gathered_where_the_role_fills_it(changes, needed):
+                                                 ({"boot": True}, True), ({"services": []}, False)])
+def test_the_kernels_table_is_gathered_where_there_are_services(changes, needed):
     assert role.query(change(**changes))["ipvs"] is needed
     facts = Director().facts(change(**changes))
     del facts["ipvs"]
@@ -406,6 +414,160 @@ def test_the_table_is_filled_before_ldirectord_starts_and_left_to_it_then():
     assert director.plan(GOOD)["table"][0]["address"] == "192.168.0.3"
     assert director.plan(change(boot=True))["table"] == []
     assert director.run("www").plan(GOOD)["table"] == []
+
+
+def log_of(*messages: str, config: str = "www.cf") -> str:
+    return "".join(f"[Mon Nov 30 20:00:00 2026|{config}|4711] {message}\n" for message in messages)
+
+
+STARTED, CHANGED = "Starting Linux Director v1.186-ha as daemon", "Changed virtual server: 192.168.0.3:80"
+DEAD = ("Deleted real server: 192.168.0.4:80 (192.168.0.3:80)",)
+PAIR = {**WWW, "real": [{"address": "192.168.0.4"}, {"address": "192.168.0.5", "weight": 2}]}
+FOUR, FIVE = ("-a -t 192.168.0.3:80 -r 192.168.0.4:80 -g -w 1\n", "-a -t 192.168.0.3:80 -r 192.168.0.5:80 -g -w 2\n")
+BOTH = "-A -t 192.168.0.3:80 -s wlc\n" + FOUR + FIVE
+CHANGED_BY_HAND = [
+    ("", "add service tcp 192.168.0.3:80 (wlc) with 2 servers"),
+    (BOTH.replace(FOUR, ""), "add server 192.168.0.4:80 to tcp 192.168.0.3:80 (gate, weight 1)"),
+    (BOTH.replace("-w 2", "-w 7"), "change server 192.168.0.5:80 of tcp 192.168.0.3:80: weight 2 (was 7)"),
+    (BOTH.replace("-w 2", "-w 0"), "change server 192.168.0.5:80 of tcp 192.168.0.3:80: weight 2 (was 0)"),
+    (BOTH.replace("wlc", "rr"), "change service tcp 192.168.0.3:80: scheduler wlc (was rr)"),
+    (BOTH.replace("wlc", "wlc -p 60"), "change service tcp 192.168.0.3:80: timeout 0 (was 60)")]
+
+
+def monitored(settings: dict[str, Any], table: str, *messages: str) -> dict[str, Any]:
+    """Plan for a director on which ldirectord runs, with this table and log."""
+    director = Director().apply(settings).run("www")
+    director.table, director.log = table, log_of(STARTED, CHANGED, *messages)
+    return director.plan(settings)
+
+
+@pytest.mark.parametrize("boot", [True, False])
+@pytest.mark.parametrize(("table", "repair"), CHANGED_BY_HAND)
+def test_what_was_changed_by_hand_in_the_kernel_is_restored_by_a_reload_of_ldirectord(table, repair, boot):
+    plan = monitored(change(services=[PAIR], boot=boot), table)
+    assert plan["changes"] == [repair, "reload ldirectord for www"]
+    assert (plan["reload"], plan["table"], plan["repairs"]) == (["www"], [], [repair])
+    assert plan["verify"] == [{"address": "192.168.0.3", "port": 80, "protocol": "tcp", "scheduler": "wlc",
+                               "flags": [], "one_packet": False, "purge": False, "servers": []}]
+
+
+@pytest.mark.parametrize(("table", "messages"), [
+    (BOTH, ()), (BOTH.replace(FOUR, ""), DEAD), (BOTH.replace(FOUR, FOUR.replace("-w 1", "-w 0")), (
+        "Quiescent real server: 192.168.0.4:80 (192.168.0.3:80) (Weight set to 0)",)),
+    (BOTH.replace(FOUR, ""), ("Added real server: 192.168.0.4:80 (192.168.0.3:80) (Weight set to 1)", *DEAD)),
+    # somebody added a dead one, which ldirectord has to judge
+    (BOTH.replace("-w 1", "-w 5"), DEAD)])
+def test_what_ldirectord_did_itself_is_not_repaired(table, messages):
+    assert monitored(change(services=[PAIR]), table, *messages)["changes"] == []
+
+
+def test_a_service_that_is_missing_is_restored_while_all_real_servers_are_dead():
+    dead = [*DEAD, DEAD[0].replace("0.4", "0.5")]
+    assert monitored(change(services=[PAIR]), "", *dead)["changes"] == [
+        "add service tcp 192.168.0.3:80 (wlc) with 0 servers", "reload ldirectord for www"]
+
+
+@pytest.mark.parametrize(("log", "globals_"), [("", {}), (log_of("x"), {}), (
+    log_of(STARTED), {"readdquiescent": True}), (log_of(STARTED, config="old.cf"), {})])
+def test_what_is_not_known_to_be_alive_is_left_to_ldirectord(log, globals_):
+    settings = change(services=[{**PAIR, "globals": globals_}])
+    director = Director().apply(settings).run("www")
+    director.table, director.log = BOTH.replace(FOUR, ""), log
+    assert director.plan(settings)["changes"] == []
+
+
+FALLBACK, STRANGER = ("-a -t 192.168.0.3:80 -r %s:80 -g -w 1\n" % address for address in ("127.0.0.1", "192.168.0.9"))
+
+
+@pytest.mark.parametrize(("globals_", "more", "changes"), [
+    ({"fallback": "127.0.0.1"}, FALLBACK, []), ({"fallback": "spare"}, STRANGER, []),
+    ({"fallback": "127.0.0.1:80 gate"}, FALLBACK + STRANGER, [
+        "remove server 192.168.0.9:80 of tcp 192.168.0.3:80", "reload ldirectord for www"])])
+def test_a_server_that_ldirectord_does_not_know_is_removed_by_a_reload(globals_, more, changes):
+    assert monitored(change(services=[PAIR], globals=globals_), BOTH + more)["changes"] == changes
+
+
+def test_of_real_servers_by_name_only_the_service_is_compared():
+    named = change(services=[{**WWW, "real": [{"address": "reel1"}]}])
+    assert monitored(named, BOTH)["changes"] == []
+    assert monitored(named, "")["reload"] == ["www"]
+
+
+def test_ldirectord_that_was_stopped_is_started():
+    settings = change(boot=True)
+    director = Director().apply(settings)
+    director.units["lvs-ldirectord@www.service"] = {**READY, "ActiveState": "inactive"}
+    assert director.plan(settings)["changes"] == ["restart lvs-ldirectord@www.service and enable it at boot"]
+
+
+def test_ldirectord_that_was_stopped_is_started_where_heartbeat_holds_the_address():
+    active = json.dumps([*json.loads(ADDRESSES), {"ifname": "eth0", "addr_info": [
+        {"local": "192.168.0.3", "prefixlen": 24}]}])
+    director = Director(addresses=active).apply(GOOD)
+    assert director.plan(GOOD)["changes"] == []  # no heartbeat
+    director.units[role.HEARTBEAT_UNIT] = READY
+    director.texts[role.HARESOURCES] = "frontal1 IPaddr2::192.168.0.3/24 ldirectord::other.cf\n"
+    assert director.plan(GOOD)["changes"] == []  # heartbeat does not run it
+    director.texts[role.HARESOURCES] = "frontal1 IPaddr2::192.168.0.3/24 ldirectord::www.cf\n"
+    assert director.plan(GOOD)["changes"] == ["start lvs-ldirectord@www.service"]
+    assert director.plan(GOOD)["restore"] == ["lvs-ldirectord@www.service"]
+    assert director.run("www").plan(GOOD)["changes"] == []
+    standby = Director().apply(GOOD)
+    standby.units[role.HEARTBEAT_UNIT] = READY
+    standby.texts = director.texts
+    assert standby.plan(GOOD)["changes"] == []
+
+
+def test_a_service_that_the_variables_do_not_name_any_more_is_reported():
+    director = Director().apply(change(services=[WWW, {**WWW, "name": "old", "virtual": "192.168.0.3:81"}]))
+    plan = director.plan(GOOD)
+    assert plan["warnings"] == [
+        "lvs_director_services: does not name old, of which /etc/ha.d/old.cf is on frontal1; it stays as it is. To "
+        "remove it: add {name: old, state: absent}"]
+    assert director.apply(GOOD).plan(GOOD)["changes"] == []
+    gone = change(services=[WWW, {"name": "old", "state": "absent"}])
+    director.table = BOTH.replace(FIVE, "") + "-A -t 192.168.0.3:81 -s wlc\n"
+    assert director.plan(gone)["warnings"] == []
+    assert director.plan(gone)["changes"] == [
+        "stop ldirectord for old", "remove service tcp 192.168.0.3:81 with 0 servers", "remove /etc/ha.d/old.cf"]
+    removal = role.plan_remove(GOOD, {"frontal1": director.facts(GOOD)}, "frontal1")
+    assert "remove /etc/ha.d/old.cf" in removal["changes"]
+    assert "/etc/ha.d/old.cf" in paths(removal["files"])
+
+
+@pytest.mark.parametrize("rules", [
+    {"rules": "-A PREROUTING -d 192.168.0.3/32 -p tcp -j MARK --set-xmark 0x7/0xffffffff\n"},
+    {"ruleset": "ip daddr 192.168.0.3 tcp dport { 80, 443 } meta mark set 0x00000007\n"},
+    {"ruleset": "meta mark set 7\n"}])
+def test_a_service_by_firewall_mark_needs_a_rule_that_sets_it(rules):
+    settings = change(services=[{**WWW, "name": "mark", "virtual": "7", "checktype": "on"}])
+    assert role.query(settings)["commands"]["ruleset"] == ["nft", "list", "ruleset"]
+    assert "ruleset" not in role.query(GOOD)["commands"]
+    facts = Director().facts(settings)
+    facts["commands"]["rules"] = "-A PREROUTING -j MARK --set-xmark 0x70/0xffffffff\n"
+    (warning,) = role.plan(settings, {"a": facts}, "a")["warnings"]
+    assert warning.startswith("lvs_director_services: mark needs packets with the firewall mark 7, and no rule on a ")
+    facts["commands"].update(rules)
+    assert role.plan(settings, {"a": facts}, "a")["warnings"] == []
+
+
+def test_a_service_of_a_static_table_that_the_variables_do_not_name_any_more_is_reported():
+    settings = change(monitor="static")
+    director = Director().apply(settings)
+    director.table += "-A -t 192.168.0.3:81 -s wlc\n"
+    assert director.plan(settings)["warnings"] == [
+        "lvs_director_services: does not name tcp 192.168.0.3:81, which is in the kernel's table on frontal1; it stays "
+        "there. To remove it: add it with state: absent"]
+    gone = change(monitor="static", services=[WWW, {"name": "old", "state": "absent", "virtual": "192.168.0.3:81"}])
+    assert director.plan(gone)["warnings"] == []
+    assert director.plan(gone)["changes"] == ["remove service tcp 192.168.0.3:81 with 0 servers"]
+
+
+def test_a_service_that_is_removed_does_not_start_at_the_next_boot():
+    director = Director().apply(change(boot=True))
+    gone = change(boot=True, services=[{"name": "www", "state": "absent"}])
+    assert "lvs-ldirectord@www.service" in director.plan(gone)["disable"]
+    assert director.apply(gone).plan(gone)["disable"] == []
 
 
 def test_a_dead_real_server_stays_quiesced_while_ldirectord_does_not_run():

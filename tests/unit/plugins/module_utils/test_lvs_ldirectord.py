@@ -3,9 +3,13 @@
 """ldirectord's file, and what is refused although its parser would let it pass."""
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import ldirectord
 from ansible_collections.linuxha.cluster.plugins.module_utils._lvs.services import LONGEST_RANGE
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
+from hypothesis import given, strategies as st
 
 REAL = {"address": "192.168.0.4", "forward": "gate", "weight": 1}
 OTHER = {"address": "192.168.0.5", "forward": "gate", "weight": 1}
@@ -54,6 +58,63 @@ virtual = 7
     virtualhost = "www.example.com"
     monitorfile = /var/log/www.log
 """
+
+
+WEB = {**GOOD, "checktype": "negotiate", "service": "http", "request": "/", "persistent": None}
+TEXTS = st.text(st.sampled_from('/abc", {}:[]'), min_size=1, max_size=12)
+
+
+def parse(line):
+    """Return what ldirectord's parser takes of a line, by its own expressions."""
+    line = re.sub("#.*", "", line)
+    match = re.match(r'(?:request|receive|login|passwd|database|secret)\s*=\s*"(.*)"', line.strip())
+    if match:
+        return match.group(1)
+    asked, receive, rest = re.search(r'\s+"(.*)"[, ]\s*"(.*)"(.*)', line).groups()
+    # the slash is found by an expression that forgets what the one before has found
+    return (asked, None, None) if asked.startswith("/") else ("/" + asked, receive, rest)
+
+
+def lines_of(service):
+    return ldirectord.render_config(declared(service), {}).splitlines()
+
+
+def refused(**changes):
+    return ldirectord.check_services([{**WEB, **changes}], {})
+
+
+@pytest.mark.parametrize("text", ['{"status": "ok", "nodes": [1, 2]}', 'say "yes"', '"', '""', "a b", "\\x23"])
+@pytest.mark.parametrize("name", ["request", "receive", "login", "passwd", "database", "secret"])
+def test_json_and_quotes_reach_ldirectord(name, text):
+    assert refused(**{name: text}) == []
+    (line,) = [line for line in lines_of({**WEB, name: text}) if line.startswith(f"    {name} =")]
+    assert parse(line) == text
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_accepted_of_a_real_server_is_what_ldirectord_reads(asked, receive):
+    real = {**REAL, "request": asked, "receive": receive, "lower": 1, "upper": 2}
+    if refused(real=[real]) == []:
+        (line,) = [line for line in lines_of({**WEB, "real": [real]}) if line.startswith("    real")]
+        assert parse(line) == ("/" + asked.lstrip("/"), receive, " l:1 u:2")
+
+
+def test_what_ldirectord_would_split_elsewhere_is_refused():
+    assert refused(real=[{**REAL, "request": "/", "receive": '{"status":"ok"}'}]) == []
+    (fault,) = refused(real=[{**REAL, "request": "/", "receive": '{"a": "b", "c": 1}'}])
+    assert fault.startswith("services[0].real[0]: quotes with only a blank or comma between them are in request or")
+    assert refused(receive="a # b") == [
+        "services[0].receive: 'a # b' is not valid; expected one line of text without # (\\x23 in its place)"]
+    assert refused(comment='"')[0].endswith('expected one line of text without " and #')
+
+
+@pytest.mark.parametrize("value", ["MARKED#", "MARKED\n", ["MARKED"], {"a": "MARKED"}, {"MARKED": 1}])
+@pytest.mark.parametrize("name", ["passwd", "secret"])
+def test_no_message_shows_a_password(name, value):
+    for shape in ([{**WEB, name: value}], {**WEB, name: value}, [[{name: value}]],
+                  [{**WEB, "globals": {name: value}}]):
+        _found, problems = _roles.validate("lvs_director", {"lvs_director_services": shape}, [])
+        assert problems and "MARKED" not in "".join(problems), problems
 
 
 def declared(service, common=None):
@@ -147,7 +208,7 @@ def test_good_services_have_no_fault(change):
     (real(weight=65536), "services[0].real[0].weight: 65536"),
     (real(weight=-1), "services[0].real[0].weight: -1"),
     (real(lower=5, upper=4), "services[0].real[0].lower: 5 is not valid; expected at most upper, 4"),
-    (real(request='a"b'), "services[0].real[0].request: 'a\"b'"),
+    (real(request="/", receive='a", "b'), "services[0].real[0]: quotes with only a blank or comma between them"),
     ({"fallback": "127.0.0.1:0"}, "services[0].fallback: '127.0.0.1:0'"),
     ({"fallback": "127.0.0.1:8080"},
      "services[0].fallback: '127.0.0.1:8080' is not valid; expected the port of the virtual service, 80: gate"),
@@ -242,9 +303,9 @@ def test_an_absent_service_needs_only_its_name():
 
 
 def test_the_value_of_a_secret_is_not_printed():
-    change = {"checktype": "negotiate", "service": "radius", "request": "a", "secret": 'hidden"'}
+    change = {"checktype": "negotiate", "service": "radius", "request": "a", "secret": "hidden#"}
     assert ldirectord.check_services(services(change), {}) == [
-        'services[0].secret: (not shown) is not valid; expected one line of text without " and #']
+        'services[0].secret: (not shown) is not valid; expected one line of text without #']
 
 
 @pytest.mark.parametrize(("common", "message"), [

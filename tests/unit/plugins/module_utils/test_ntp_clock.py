@@ -127,6 +127,11 @@ def test_daemon_without_sources_is_said_so():
     assert "knows no source" in ntp.render_clock(ntp.Clock(True, "", ()))
 
 
+def test_a_clock_that_is_off_is_said_to_be():
+    assert ntp.render_clock(ntp.Clock(True, "a.org", (), -3600.0)) == "the clock follows a.org and is 3600.0 s off"
+    assert ntp.is_far_off(ntp.Clock(True, "a.org", (), -3600.0), 1) and not ntp.is_far_off(ntp.Clock(True, "", ()), 1)
+
+
 @pytest.mark.parametrize(("name", "offset"), [
     ("chronyc/4.3-selected", -0.000002144), ("chronyc/4.3-own-clock", 0.0), ("chronyc/4.3-starting", None),
     ("chronyc/4.3-no-daemon", None), ("ntpq/ntpsec-1.2.2-selected", 0.000058181), ("ntpq/ntpsec-1.2.2-starting", None)])

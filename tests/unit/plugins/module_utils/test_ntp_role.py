@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,26 @@ def test_an_unsynchronised_clock_is_no_change_where_it_is_not_required():
     facts = converged(DEBIAN, settings())
     facts["commands"] = dict.fromkeys(facts["commands"], "")
     assert role.plan(settings(require_sync=False), {"a": facts}, "a")["changes"] == []
+
+
+HOUR = {"chrony": lambda text: re.sub(r"^((?:[^,]*,){4})[^,]*", r"\g<1>3600.5", text, count=1),
+        "ntpd": lambda text: re.sub(r"\boffset=[\w.+-]+", "offset=-3600500.0", text, count=1)}
+
+
+@pytest.mark.parametrize("system, implementation, command", [
+    (DEBIAN, "chrony", "chronyc makestep"), (DEBIAN, "ntpsec", "systemctl restart ntpsec"),
+    (EL6, "ntp", "service ntpd restart")])
+def test_a_clock_that_is_far_off_is_set(system, implementation, command):
+    desired = settings(implementation=implementation)
+    facts = converged(system, desired)
+    assert role.plan(desired, {"a": facts}, "a")["step"] == []
+    facts["commands"] = {name: change(facts["commands"][name]) for name, change in HOUR.items()}
+    plan = role.plan(desired, {"a": facts}, "a")
+    assert (plan["changes"], " ".join(plan["step"])) == (["set the clock, which is 3600.5 s off"], command)
+    assert role.plan(dict(desired, ntp_step_threshold=4000), {"a": facts}, "a")["step"] == []
+    assert role.plan(dict(desired, ntp_require_sync=False), {"a": facts}, "a")["changes"] == []
+    with pytest.raises(NtpError, match="CANNOT SYNCHRONISE THE CLOCK ON a: it is 3600.5 s off, .* " + command):
+        role.plan(dict(desired, ntp_step_updates=0), {"a": facts}, "a")
 
 
 @pytest.mark.parametrize("system, names", [

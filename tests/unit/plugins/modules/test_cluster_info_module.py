@@ -107,6 +107,39 @@ def test_the_files_of_ldirectord_tell_what_is_expected(monkeypatch: pytest.Monke
     assert (unloaded["services"], list(unloaded["expected"])) == ([], ["tcp 192.168.0.3:80"])
 
 
+def test_persistence_is_read_where_there_is_some():
+    host = Host({**SAID, "ipvsadm --save -n": "-A -t 192.168.0.3:80 -s wrr -p 60\n"}, FILES)
+    assert entry.Host(host, 30).read()["ipvs"]["services"][0]["persistent"] is None
+    host.files = {**FILES, entry.RULES: "-A -t 192.168.0.3:80 -s wrr -p 600\n"}
+    service = entry.Host(host, 30).read()["ipvs"]["services"][0]
+    assert (service["persistent"], service["declared"]["persistent"]) == (60, 600)
+
+
+CIB = """<cib epoch="%s"><configuration>%s<!-- kept --><constraints>
+<rsc_location id="cli-ban-web-on-a" rsc="web" node="a" score="-INFINITY"/>
+<rsc_location id="cli-prefer-db" rsc="db"><rule><expression attribute="#uname" value="b"/></rule></rsc_location>
+<rsc_location id="own" rsc="db" node="b"/></constraints></configuration>%s</cib>"""
+
+
+@pytest.mark.parametrize(("files", "written", "reads"), [
+    ([CIB % (3, "\n\n", "")], True, 1), ([None], False, 3), (["<cib"], False, 3),
+    ([CIB % (3, "<nodes/>", "")], False, 3), ([None, CIB % (4, "", "")], True, 2)])
+def test_the_configuration_of_pacemaker_is_compared_with_its_file(monkeypatch, files, written, reads):
+    host, shown = Host({"cibadmin": CIB % (4, "", "<status/>")}), list(files)
+    monkeypatch.setattr(host, "read_file", lambda path: (
+        shown.pop(0) if len(shown) > 1 else shown[0]) if path == entry.status_cib.FILES[0] else None)
+    monkeypatch.setattr(entry.time, "sleep", lambda seconds: None)
+    found = entry.Host(host, 30).read()["cib"]
+    assert found == {"written": written, "moves": [
+        {"id": "cli-ban-web-on-a", "kind": "ban", "resource": "web", "node": "a"},
+        {"id": "cli-prefer-db", "kind": "prefer", "resource": "db", "node": "b"}]}
+    assert len(host.ran) == reads
+
+
+def test_a_pacemaker_that_does_not_run_has_no_configuration_to_compare():
+    assert read({"cibadmin": "cibadmin: Could not connect to the CIB: Not connected\n"})["cib"] is None
+
+
 def test_what_killed_runs_left_is_reported(monkeypatch: pytest.MonkeyPatch):
     left = {
         "/etc/corosync/authkey.next": ["/etc/corosync/authkey.next"],

@@ -64,6 +64,7 @@ class Host:
         self.warnings: list[str] = []
         self.done: list[str] = []
         self.nodes = "debian1\ndebian2\n"
+        self.status = "dead"  # of the other node
 
     warn = property(lambda self: self.warnings.append)
 
@@ -78,7 +79,7 @@ class Host:
 
     def run(self, argv: list[str], accepted: tuple[int, ...] = (0,)) -> Output:
         if argv[0] == "cl_status":
-            word = {"hbstatus": "", "listnodes": self.nodes}.get(argv[1])
+            word = {"hbstatus": "", "listnodes": self.nodes, "nodestatus": self.status}.get(argv[1])
             if argv[1] == "rscstatus":
                 word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
             code = 1 if self.words == ["stopped"] else 0
@@ -195,6 +196,29 @@ def test_a_move_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     assert Host(["transition", "transition", "all"], wait=60).go()["holding"] == "all"
     with pytest.raises(HaError, match="moving groups"):
         Host(["transition"]).go()
+
+
+MAIL = {"name": "mail", "nodes": ["debian2", "debian1"], "resources": [{"service": {"name": "apache2"}}]}
+
+
+def test_a_new_group_is_left_to_its_own_node_while_that_is_active() -> None:
+    files = {"/etc/ha.d/haresources": "# group: web\ndebian1 IPaddr2::192.168.69.16/24\n"}
+    for status, done in (("active", ["write /etc/ha.d/haresources"]), (
+            "dead", ["start apache2 of group mail", "write /etc/ha.d/haresources"])):
+        host = Host(["all"], files, groups=[MAIL])
+        host.status = status
+        assert (host.go()["actions"], host.done) == (done, done)
+
+
+def test_the_own_node_takes_a_new_group_over_and_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
+    files = {"/etc/ha.d/haresources": "# group: web\ndebian2 IPaddr2::192.168.69.16/24\n"}
+    mine = dict(MAIL, nodes=["debian1", "debian2"])
+    done = ["write /etc/ha.d/haresources", "take over mail, which prefer this node"]
+    assert Host(["none", "none", "none", "transition", "local"], files, groups=[mine], wait=60).go()["actions"] == done
+    assert Host(["none"], files, groups=[mine], check_mode=True).go()["actions"] == done
+    with pytest.raises(HaError, match="CANNOT TAKE OVER THE NEW GROUPS ON debian1: .*hb_takeover local"):
+        Host(["none"], files, groups=[mine]).go()
 
 
 MISSING: dict[str, Any] = {

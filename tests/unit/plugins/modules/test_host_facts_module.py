@@ -200,6 +200,11 @@ def test_the_table_of_virtual_services_is_read_where_there_is_one(loaded, instal
     assert found["lvs_director"]["ipvs"] == ("-A -t 192.168.0.3:80 -s wlc\n" if loaded and installed else "")
 
 
+def test_ldirectord_and_its_log_are_read_for_directors():
+    found = host_facts.gather_for_roles(Director(True, True), {"lvs_director": {"ldirectord": {"www.cf": "local0"}}})
+    assert found["lvs_director"]["ldirectord"] == {"www.cf": {"running": False, "begun": False, "servers": {}}}
+
+
 def test_nothing_is_run_for_an_empty_query():
     host = Host()
     assert host_facts.gather_for_roles(host, {"a": {}})["a"]["units"] == {}
