@@ -7,9 +7,21 @@ Private to linuxha.cluster; nothing outside may import it.
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .._core.schema import NODE, ListOf, Mapping, parse, text
+from .._core.schema import NODE, ListOf, Mapping, fault, join, parse, text
 from .._model import cluster
-from .cib import OWN, CibError, Element, drop_value, elements, find_id, section, section_of, set_value
+from .cib import (
+    KEPT,
+    OWN,
+    CibError,
+    Element,
+    drop_value,
+    elements,
+    find_id,
+    is_kept,
+    section,
+    section_of,
+    set_value,
+)
 from .cib_groups import drop_references, new_primitive, set_operations, set_parameters
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
@@ -47,6 +59,15 @@ FENCING = Mapping({
                     "a list of {name: NAME, fencing: [...]}").default_to(())}, make=Fencing)
 
 
+def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
+    """List options of fencing that Pacemaker would damage. ``devices``, ``nodes``: how messages call them."""
+    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)]
+    options += [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
+                for level in levels for use in level.devices]
+    return ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
+            for where, found in options for key, value in found if not is_kept(value)]
+
+
 def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
     """Read ``{devices: [...], nodes: [...]}``; of each node only its name and its fencing. None: not given."""
     if raw is None:
@@ -56,6 +77,7 @@ def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
     faults = ["%s.nodes: %s is fenced by %s, which is no device; expected one of %s.devices (%s)"
               % (name, node, use.device, name, ", ".join(known) or "empty")
               for node, levels in fencing.nodes for level in levels for use in level.devices if use.device not in known]
+    faults += check_options(fencing, name + ".devices", name + ".nodes")
     if faults:
         raise cluster.ClusterError("\n".join(faults))
     return fencing
@@ -154,9 +176,8 @@ def parse_settings(raw: Any, name: str) -> Settings:
     """Read values by name; truths as Pacemaker writes them. None removes a setting."""
     found = []
     for key, value in sorted((raw or {}).items()):
-        if isinstance(value, (dict, list)) or not str(value).isprintable() or not str(key).isprintable():
-            raise CibError("%s.%s: %r is not valid; expected a text of one line, a number, or null to remove it"
-                           % (name, key, value))
+        if isinstance(value, (dict, list)) or not is_kept(str(value)) or not is_kept(str(key)):
+            raise CibError(fault(join(name, key), value, "%s; or a number, or null to remove it" % KEPT))
         found.append((str(key), None if value is None else
                       str(value).lower() if isinstance(value, bool) else str(value)))
     return tuple(found)

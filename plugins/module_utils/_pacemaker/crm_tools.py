@@ -60,10 +60,11 @@ class Status(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """The parameters of an agent."""
+    """The parameters of an agent, and whether it can be promoted."""
 
     known: Tuple[str, ...]
     required: Tuple[str, ...]
+    promotable: bool = False
 
 
 def _root(tool: str, text: str) -> Any:
@@ -154,10 +155,12 @@ def parse_complaints(text: str) -> Tuple[str, ...]:
 
 
 def parse_metadata(text: str) -> Metadata:
-    """Read the metadata of an agent: its parameters."""
-    parameters = _root("crm_resource --show-metadata", text).findall("parameters/parameter")
+    """Read the metadata of an agent: its parameters, and its action promote."""
+    root = _root("crm_resource --show-metadata", text)
+    parameters = root.findall("parameters/parameter")
     return Metadata(tuple(each.get("name", "") for each in parameters),
-                    tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")))
+                    tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")),
+                    any(each.get("name") == "promote" for each in root.findall("actions/action")))
 
 
 def check_parameters(where: str, agent: str, given: Sequence[str], metadata: Metadata) -> List[str]:

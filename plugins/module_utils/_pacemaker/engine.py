@@ -81,6 +81,9 @@ class Pacemaker:
             if each.tag != "primitive" or known.get(each.get("id")) == cib.canonical(each):
                 continue
             metadata = read[agent] if agent in read else read.setdefault(agent, self.ask(agent))
+            if metadata and metadata.promotable:
+                self.module.warn("%s: %s can be promoted, and in a group is only started; expected a promotable clone, "
+                                 "created by other means, where it needs one" % (each.get("id"), agent))
             if metadata is None:
                 faults.append("%s: this host has no working agent %s; expected it (its package, or its service)"
                               % (each.get("id"), agent))

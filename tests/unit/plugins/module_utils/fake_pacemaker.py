@@ -203,6 +203,8 @@ class Cluster:
                 return Output(1, "", "no such agent")
             root = ET.Element("resource-agent")
             home = ET.SubElement(root, "parameters")
+            if argv[2].endswith("pgsql"):
+                ET.SubElement(ET.SubElement(root, "actions"), "action", {"name": "promote"})
             for place, name in enumerate(PARAMETERS.get(argv[2].split(":")[-1], ())):
                 required = "0" if place or name == "state" else "1"
                 ET.SubElement(home, "parameter", {"name": name, "required": required})

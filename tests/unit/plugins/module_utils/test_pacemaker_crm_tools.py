@@ -100,3 +100,10 @@ def test_parameters_are_compared_with_what_the_agent_takes() -> None:
         "vip: IPaddr2 has no parameter iq; expected some of ip, nic",
         "vip: IPaddr2 needs the parameter ip; expected it",
     ]
+
+
+@pytest.mark.parametrize(("actions", "promotable"), [
+    ('<action name="start"/><action name="promote"/>', True), ('<action name="start"/>', False)])
+def test_metadata_tells_whether_an_agent_can_be_promoted(actions: str, promotable: bool) -> None:
+    text = f"<resource-agent><parameters/><actions>{actions}</actions></resource-agent>"
+    assert crm.parse_metadata(text).promotable is promotable

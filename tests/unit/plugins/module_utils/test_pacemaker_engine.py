@@ -191,6 +191,13 @@ def test_agents_are_asked_what_they_take(resource: dict[str, Any], said: str) ->
     assert go(Cluster(groups=[group], check_mode=True, missing="fail"))["failed"]
 
 
+def test_an_agent_that_can_be_promoted_is_reported() -> None:
+    cluster = Cluster(groups=[dict(WEB, resources=[TEST, {"agent": {"name": "ocf:heartbeat:pgsql"}}])])
+    assert go(cluster)["changed"]
+    assert [text for text in cluster.warnings if text.startswith("web-pgsql: ocf:heartbeat:pgsql can be promoted")]
+    assert not go(cluster)["changed"] and not cluster.warnings
+
+
 def test_an_agent_is_asked_once() -> None:
     dummies = [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": path}}} for path in ("/a", "/b")]
     cluster = Cluster(groups=[dict(WEB, resources=dummies)])
