@@ -76,8 +76,8 @@ options:
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
         its own C(auto_failback), to IPv6 addresses, to groups that leave one of its two nodes out, to V(options) of
         resources, or to any key after V(recovery) but V(state=present) and V(state=absent). They are refused.
-      - pacemaker has no V(drbd) inside of a group, no agent that is promoted, such as C(ocf:linbit:drbd), and no V(after)
-        that names a promotable clone; its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
+      - pacemaker has no V(drbd) inside of a group, no agent that is promoted, such as C(ocf:linbit:drbd), and no
+        V(after) that names a promotable clone; its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
         C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
         V(everywhere).
       - V(domain) is the name of a group's failover domain with rgmanager, else that of the group. It has no meaning for
@@ -283,6 +283,8 @@ def main():
     )
     module.no_log_values = set(secrets_in(module.params))  # from now on only what is secret, or nothing could be told
     engine = ENGINES[module.params["engine"]](module, Runner(module))
+    # The engine has them; a result shows what is here, with -vvv.
+    module.params = dict(module.params, groups="(not shown)", fencing="(not shown)")
     reconcile(module, read=engine.read, plan=engine.plan, perform=engine.perform, describe=engine.describe,
               report=engine.report, settle=engine.settle)
 
