@@ -34,6 +34,7 @@ class Pacemaker:
         self.checked: Optional[cib.Version] = None
         self.happening: Tuple[str, ...] = ()
         self.changed = False
+        self.before: Optional[crm.Status] = None  # what ran before the first change
 
     def read(self) -> State:
         """Return the cluster's configuration and status, once what is declared is valid."""
@@ -64,7 +65,7 @@ class Pacemaker:
         self.moves = steps.moves
         self.check_agents(current.root, steps.final)
         self.verify(current.root, steps.final)
-        self.checked = cib.version_of(current.root)
+        self.checked, self.before = cib.version_of(current.root), current.status
         held = crm_plan.apply(current.root, self.declared, steps.moves)
         self.happening = self.simulate(held)
         text = crm_text.describe(steps.final, self.declared, current.root)
@@ -143,7 +144,7 @@ class Pacemaker:
             self.module.warn("crm_simulate cannot tell what the cluster will do (exit code %d): %s"
                              % (output.code, output.err.strip()[:200]))
             return ()
-        return crm.parse_simulation(output.out)
+        return crm.parse_simulation(output.out, crm_plan.stop_limits(root))
 
     def perform(self, change: Any) -> None:
         """Carry out one change, and wait until the cluster has applied it."""
@@ -217,6 +218,10 @@ class Pacemaker:
         faults, doubts = crm_plan.check_result(state.root, state.status, self.declared)
         for doubt in doubts + ([] if self.changed else faults):
             self.module.warn(doubt)
+        for node in crm.lost_nodes(self.before, state.status) if self.changed and self.before else ():
+            self.module.warn("node %s was online before this change, and was lost during it. A stop that fails, or "
+                             "takes longer than its timeout (options: {stop: {timeout: SECONDS}} of the resource), "
+                             "gets a node fenced: journalctl -u pacemaker there tells which" % node)
         if faults and self.changed:
             raise HaError("\n".join(faults))
         return state

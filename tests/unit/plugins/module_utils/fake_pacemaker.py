@@ -72,6 +72,8 @@ class Cluster:
             **params,
         }
         self.broken: dict[str, str] = {}  # resource: message of its agent
+        self.lost = ""  # node that is fenced while the next change is applied
+        self.offline: set[str] = set()
         self.stuck: set[str] = set()  # resources that do not stop
         self.where: dict[str, str] = {}  # group: node
         self.answers: dict[str, Output] = {}  # program: what it does instead
@@ -179,7 +181,7 @@ class Cluster:
         )
         nodes = ET.SubElement(root, "nodes")
         for name in NODES:
-            ET.SubElement(nodes, "node", {"name": name, "online": "true"})
+            ET.SubElement(nodes, "node", {"name": name, "online": word[name not in self.offline]})
         resources = ET.SubElement(root, "resources")
         known = [each.get("id") for each in self.root.iter("primitive")]
         for name in dict.fromkeys(known + list(self.active)):
@@ -211,5 +213,6 @@ class Cluster:
             return Output(0, cib.render_cib(root), "")
         if argv[1] == "--cleanup":
             self.broken = {}
+        self.offline |= {self.lost} - {""}
         self.settle()
         return Output(0, "", "")

@@ -262,3 +262,11 @@ def test_fencing_is_made_and_the_device_has_to_run() -> None:
     left = go(cluster)
     assert left["actions"] == ["change fencing"] and "s3cret" not in str(left)
     assert go(cluster)["changed"] is False
+
+
+def test_a_node_that_is_lost_during_a_change_is_reported() -> None:
+    cluster = Cluster(groups=[WEB])
+    cluster.lost = "casper"
+    assert go(cluster)["changed"]
+    assert [text for text in cluster.warnings if text.startswith("node casper was online before this change, and was ")]
+    assert not go(cluster)["changed"] and not cluster.warnings
