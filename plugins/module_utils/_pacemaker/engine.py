@@ -76,6 +76,7 @@ class Pacemaker:
         """Check that the agents of new or changed resources are here and accept their parameters."""
         known = {each.get("id"): cib.canonical(each) for each in cib.resources_of(old)}
         faults: List[str] = []
+        doubts: List[str] = []  # fence agents have names for parameters that they do not list
         read: Dict[str, Optional[crm.Metadata]] = {}
         for each in cib.resources_of(new):
             agent = cib.agent_of(each)
@@ -83,17 +84,21 @@ class Pacemaker:
                 continue
             metadata = read[agent] if agent in read else read.setdefault(agent, self.ask(agent))
             if metadata and metadata.promotable:
-                self.module.warn("%s: %s can be promoted, and in a group is only started; expected a promotable clone, "
-                                 "created by other means, where it needs one" % (each.get("id"), agent))
+                doubts.append("%s: %s can be promoted, and in a group is only started; expected a promotable clone, "
+                              "created by other means, where it needs one" % (each.get("id"), agent))
             if metadata is None:
                 faults.append("%s: this host has no working agent %s; expected it (its package, or its service)"
                               % (each.get("id"), agent))
-            elif agent.startswith("ocf:"):
-                faults += crm.check_parameters(each.get("id"), agent, [
-                    pair.get("name") for pair in cib.pairs_of(each, "instance_attributes")], metadata)
+                continue
+            given = [pair.get("name") for pair in cib.pairs_of(each, "instance_attributes")]
+            if agent.startswith("ocf:"):
+                faults += crm.check_parameters(each.get("id"), agent, given, metadata)
+            elif agent.startswith("stonith:"):
+                doubts += crm.check_parameters(each.get("id"), agent, [
+                    name for name in given if not name.startswith("pcmk_")], metadata._replace(required=()))
         if faults and not self.lenient:
             raise HaError("\n".join(faults))
-        for fault in faults:
+        for fault in faults + doubts:
             self.module.warn(fault)
 
     def ask(self, agent: str) -> Optional[crm.Metadata]:

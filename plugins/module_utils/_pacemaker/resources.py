@@ -191,6 +191,8 @@ def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), nam
     faults = _name_faults(groups, name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
+        if group.state == "absent":
+            continue
         names = [("name", group.name)] + [("resources[%d].options.name" % place, said.name)
                                           for place, said in enumerate(group.options) if said.name]
         faults += ["%s.%s: %s; an id in Pacemaker begins with a letter, expected such a name" % (where, key, word)
@@ -201,9 +203,8 @@ def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), nam
         if group.restarts is not None and group.recovery not in (None, "restart"):
             faults.append("%s.restarts: %d, with recovery %s; expected recovery restart"
                           % (where, group.restarts, group.recovery))
-        if group.state == "absent" or not nodes:
-            continue
         faults += ["%s.%s: %s is no node of this cluster; expected some of %s"
                    % (where, "running_on" if node == group.running_on else "nodes", node, ", ".join(nodes))
-                   for node in group.nodes + ((group.running_on,) if group.running_on else ()) if node not in nodes]
+                   for node in group.nodes + ((group.running_on,) if group.running_on else ())
+                   if nodes and node not in nodes]
     return faults

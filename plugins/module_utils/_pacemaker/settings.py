@@ -202,8 +202,10 @@ def _check_sbd(cluster: Cluster) -> Iterator[str]:
         if re.match(r"/dev/sd[a-z]+[0-9]*\Z", device):
             yield _fault("sbd.devices", device, "a persistent name, such as one in /dev/disk/by-id: this may be "
                          "another disk after a reboot")
-    if sbd.delay_start and sbd.delay_start not in ("true", "false", "yes", "no") and not sbd.delay_start.isdigit():
-        yield _fault("sbd.delay_start", sbd.delay_start, "true, false or a number of seconds")
+    delay = sbd.delay_start or "no"
+    if delay == "1" or (delay not in ("true", "false", "yes", "no") and not delay.isdigit()):
+        yield _fault("sbd.delay_start", delay, "true, false or a number of seconds other than 1, which sbd takes for "
+                     "true")
 
 
 def _check_fencing(cluster: Cluster) -> Iterator[str]:
@@ -231,6 +233,8 @@ def _check_properties(cluster: Cluster) -> Iterator[str]:
     for key, value in given.items():
         if not is_kept(value):
             yield "pacemaker_properties.%s: (not shown) is not valid; expected %s" % (key, KEPT)
+    if "have-watchdog" in given:
+        yield _fault("properties.have-watchdog", given["have-watchdog"], "none: Pacemaker finds out whether sbd runs")
     if "stonith-enabled" in given:
         yield _fault("properties.stonith-enabled", given["stonith-enabled"],
                      "pacemaker_without_fencing instead: the role sets this property")

@@ -19,6 +19,7 @@ PARAMETERS = {  # the first one is required
     "IPaddr2": ("ip", "cidr_netmask", "nic"),
     "Filesystem": ("directory", "device", "fstype", "options"),
     "Dummy": ("state",),
+    "fence_apc": ("ip", "port", "password", "passwd"),
 }
 
 

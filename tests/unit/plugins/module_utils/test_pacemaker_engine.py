@@ -270,3 +270,13 @@ def test_a_node_that_is_lost_during_a_change_is_reported() -> None:
     assert go(cluster)["changed"]
     assert [text for text in cluster.warnings if text.startswith("node casper was online before this change, and was ")]
     assert not go(cluster)["changed"] and not cluster.warnings
+
+
+def test_an_option_that_a_fence_agent_does_not_list_is_reported() -> None:
+    options = {"ip": "10.0.0.9", "passwd": "hunter2", "pasword": "hunter2"}
+    fencing = {"devices": [{"name": "pdu", "agent": "fence_apc", "options": options}],
+               "nodes": [{"name": "casper", "fencing": [{"devices": [{"device": "pdu", "options": {"port": 1}}]}]}]}
+    cluster = Cluster(fencing=fencing)
+    go(cluster)
+    assert cluster.warnings[0] == "pdu: stonith:fence_apc has no parameter pasword; expected some of " \
+        "ip, port, password, passwd"

@@ -177,5 +177,7 @@ def test_what_pacemaker_keeps_is_accepted() -> None:
 
 
 def test_an_absent_group_may_name_nodes_that_are_gone() -> None:
-    groups = _groups.parse_groups([{"name": "g", "state": "absent", "nodes": ["gone"]}])
-    assert crm_words.check_groups(groups, ("a",)) == []
+    groups = _groups.parse_groups([{"name": "g", "state": "absent", "nodes": ["gone"]}, {
+        "name": "h", "state": "absent", "nodes": ["gone"], "recovery": "relocate", "restarts": 3,
+        "resources": [{"drbd": {"resource": "r0"}}]}])
+    assert crm_words.check_groups(groups, ("a",)) == [], "nor need it be possible any more"

@@ -143,6 +143,8 @@ def test_good_clusters_pass(variables):
     ({"sbd": {**SBD, "devices": [LASTING, LASTING]}}, "twice is not valid; expected different disks"),
     ({"sbd": {**SBD, "devices": ["/dev/sdb"]}}, "/dev/sdb is not valid; expected a persistent name"),
     ({"sbd": {**SBD, "delay_start": "soon"}}, "delay_start: soon is not valid"),
+    ({"sbd": {**SBD, "delay_start": 1}}, "delay_start: 1 is not valid; expected .* other than 1"),
+    ({"properties": {"have-watchdog": False}}, "have-watchdog: 0 is not valid; expected none"),
     ({"sbd": None}, "balthasar without fencing is not valid; .*pacemaker_without_fencing"),
     ({"sbd": None, "nodes": with_power(NODES[:2]) + NODES[2:], "fence_devices": POWER},
      "melchior without fencing is not valid"),
