@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from .._core.plan import HaError
 
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
+NAME = re.compile(r"[A-Za-z0-9._-]+\Z")  # of a parameter or property: it is a part of an id
 OWN = "-ha-"  # in the id of each setting and constraint that this collection created
 # Behind a character that is not ASCII, Pacemaker 2.1.5 writes these as they are, and reads another text or none at all.
 LOST = re.compile(r"""[^\x00-\x7f].*["&<>]""")

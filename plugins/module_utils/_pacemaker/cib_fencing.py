@@ -11,6 +11,7 @@ from .._core.schema import NODE, ListOf, Mapping, fault, join, parse, text
 from .._model import cluster
 from .cib import (
     KEPT,
+    NAME,
     OWN,
     CibError,
     Element,
@@ -176,7 +177,7 @@ def parse_settings(raw: Any, name: str) -> Settings:
     """Read values by name; truths as Pacemaker writes them. None removes a setting."""
     found = []
     for key, value in sorted((raw or {}).items()):
-        if isinstance(value, (dict, list)) or not is_kept(str(value)) or not is_kept(str(key)):
+        if isinstance(value, (dict, list)) or not is_kept(str(value)) or not NAME.match(str(key)):
             raise CibError(fault(join(name, key), value, "%s; or a number, or null to remove it" % KEPT))
         found.append((str(key), None if value is None else
                       str(value).lower() if isinstance(value, bool) else str(value)))

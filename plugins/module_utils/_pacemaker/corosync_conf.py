@@ -48,7 +48,7 @@ TOTEM = {
     "seqno_unchanged_const": COUNT, "window_size": COUNT, "max_messages": COUNT, "miss_count_const": COUNT,
     "netmtu": number(576, 65536), "heartbeat_failures_allowed": COUNT, "max_network_delay": _time(30),
     "knet_pmtud_interval": COUNT, "knet_mtu": number(0, 65535),
-    "knet_compression_model": choice("none", "zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"),
+    "knet_compression_model": choice("zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"),
     "knet_compression_threshold": COUNT, "knet_compression_level": number(-2 ** 31, 2 ** 31 - 1),
     "link_mode": choice("passive", "active", "rr"), "ip_version": choice("ipv4", "ipv6", "ipv4-6", "ipv6-4"),
     "crypto_model": choice("nss", "openssl"), "crypto_cipher": choice("none", "aes256", "aes192", "aes128"),
@@ -189,7 +189,7 @@ def is_two_node(cluster: Cluster) -> bool:
 
 def versions_of(addresses: Iterable[Optional[str]]) -> Set[int]:
     """Return the versions of the IP addresses among these; names have none."""
-    found = set()
+    found: Set[int] = set()
     for address in addresses:
         try:
             found.add(ipaddress.ip_address(address or "").version)

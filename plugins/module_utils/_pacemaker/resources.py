@@ -8,7 +8,7 @@ import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._model import resource_groups as _groups
-from .cib import ID, KEPT, OWN, is_kept
+from .cib import ID, KEPT, NAME, OWN, is_kept
 
 AGENT = re.compile(r"(ocf:[^:]+:[^:]+|(systemd|service|lsb):[^:]+)\Z")
 HEARTBEAT = "ocf:heartbeat:"
@@ -160,9 +160,11 @@ def _value_faults(where: str, group: _groups.Group) -> List[str]:
     """List parameters that Pacemaker would damage."""
     if any(isinstance(resource, _groups.Drbd) for resource in group.resources):
         return []  # refused for itself
+    expected = "a name of letters, digits, '.', '_' and '-', and %s" % KEPT
     return ["%s.resources[%d]: the parameter %s of %s (not shown) is not valid; expected %s"
-            % (where, place, name, each.agent, KEPT) for place, each in enumerate(primitives_of(group))
-            for name, value in each.parameters if not (is_kept(name) and is_kept(value))]
+            % (where, place, name if NAME.match(name) else "", each.agent, expected)
+            for place, each in enumerate(primitives_of(group))
+            for name, value in each.parameters if not (NAME.match(name) and is_kept(value))]
 
 
 def names_of(groups: Sequence[_groups.Group]) -> List[str]:
@@ -182,6 +184,8 @@ def _name_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
     faults = ["%s: the name %s is not valid; expected one that does not begin with %s, as the ids of what belongs to "
               "%s do" % (name, each, start, owner) for each in names for start, owner in starts
               if each.startswith(start)]
+    faults += ["%s: the name %s is not valid; expected it once, of one group or one resource" % (name, each)
+               for each in sorted(set(names)) if names.count(each) > 1]
     return faults + ["%s: the name %s is not valid; expected another one than that of the clone of %s"
                      % (name, each, clones[each]) for each in names if each in clones]
 

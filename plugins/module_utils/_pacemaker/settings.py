@@ -38,7 +38,7 @@ SBD_AGENTS = {"Debian": "external/sbd", "RedHat": "fence_sbd"}
 SBD_NAME = "sbd"             # of its primitive in the CIB
 FENCE_DELAY = 15             # seconds by which one of two nodes fences later than the other
 DELAYS = ("pcmk_delay_base", "pcmk_delay_max", "delay")
-TIME = re.compile(r"(-?[0-9]+) *(ms|msec|us|usec|s|sec|m|min|h|hr)?")
+TIME = re.compile(r"(-?[0-9]{1,9}) *(ms|msec|us|usec|s|sec|m|min|h|hr)?")
 SECONDS = {"ms": 0.001, "msec": 0.001, "us": 0.000001, "usec": 0.000001, "m": 60, "min": 60, "h": 3600, "hr": 3600}
 PERIOD = text(TIME, "a time such as 60s")
 # Cluster properties on which the safety of data depends; the values of all others are left to Pacemaker.
@@ -239,13 +239,13 @@ def _check_properties(cluster: Cluster) -> Iterator[str]:
         yield _fault("properties.stonith-enabled", given["stonith-enabled"],
                      "pacemaker_without_fencing instead: the role sets this property")
     times = _sbd.full_timeouts(sbd.timeouts if sbd else {})
-    name, value = "stonith-watchdog-timeout", given.get("stonith-watchdog-timeout")
-    if value is not None and (sbd is None or sbd.devices):
-        yield _fault("properties." + name, value, "none: it is of use to pacemaker_sbd without devices only, and "
-                     "without sbd Pacemaker stops on all nodes")
-    elif value is not None and 0 <= _seconds(value) < 2 * times["watchdog"]:
-        yield _fault("properties." + name, value, "at least twice the watchdog timeout of %d s: a lost node must have "
-                     "reset itself" % times["watchdog"])
+    waiting = given.get("stonith-watchdog-timeout")
+    if waiting is not None and (sbd is None or sbd.devices):
+        yield _fault("properties.stonith-watchdog-timeout", waiting, "none: it is of use to pacemaker_sbd without "
+                     "devices only, and without sbd Pacemaker stops on all nodes")
+    elif waiting is not None and 0 <= _seconds(waiting) < 2 * times["watchdog"]:
+        yield _fault("properties.stonith-watchdog-timeout", waiting, "at least twice the watchdog timeout of %d s: a "
+                     "lost node must have reset itself" % times["watchdog"])
     if sbd and not sbd.devices and given.get("no-quorum-policy") == "ignore":
         yield _fault("properties.no-quorum-policy", "ignore", "another one with pacemaker_sbd without devices: only a "
                      "node that has lost the quorum resets itself")

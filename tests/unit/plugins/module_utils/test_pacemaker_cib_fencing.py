@@ -156,3 +156,9 @@ def test_a_property_is_one_line(value: Any) -> None:
     with pytest.raises(HaError, match=r"properties\.x: .* is not valid") as caught:
         crm_fencing.parse_settings({"x": value}, "properties")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "a&b", "", "\u00fc"])
+def test_the_name_of_a_property_is_a_part_of_its_id(name: str) -> None:
+    with pytest.raises(HaError, match="is not valid"):
+        crm_fencing.parse_settings({name: "1"}, "properties")

@@ -140,8 +140,8 @@ REFUSED = [
      "groups[0].restarts: 3, with recovery relocate; expected recovery restart"),
     ({"service": {"name": "s"}}, {"recovery": "disable", "restarts": 3}, "with recovery disable"),
     ({"mail": {"to": "root", "subject": 'Ausfall f\u00fcr "web"'}}, {},
-     "groups[0].resources[0]: the parameter subject of ocf:heartbeat:MailTo (not shown) is not valid; expected a text"),
-    ({"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"\u00e4&": "x"}}}, {}, "(not shown) is not valid"),
+     "groups[0].resources[0]: the parameter subject of ocf:heartbeat:MailTo (not shown) is not valid; expected a name"),
+    ({"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"a&b": "x"}}}, {}, "(not shown) is not valid"),
     ({"agent": {"name": "Delay"}}, {}, "agent.name: Delay; expected its class too, such as ocf:heartbeat:Delay"),
     ({"agent": {"name": "ocf:Delay"}}, {}, "agent.name: ocf:Delay"),
     ({"agent": {"name": "lsb:x", "arguments": ["3"]}}, {}, "agent.arguments: Pacemaker's agents have parameters"),
@@ -169,6 +169,12 @@ def test_no_name_is_an_id_of_what_belongs_to_another(names: list[str], said: str
     assert faults == "" or faults.startswith("pacemaker_groups: ")
     gone = [dict(each, state="absent") if each["name"] == names[0] else each for each in raw]
     assert crm_words.check_groups(_groups.parse_groups(gone), ("a",)) == []
+
+
+def test_a_resource_has_another_name_than_its_group() -> None:
+    resource = {"service": {"name": "s"}, "options": {"name": "g"}}
+    assert crm_words.check_groups([group(resource)]) == [
+        "groups: the name g is not valid; expected it once, of one group or one resource"]
 
 
 def test_what_pacemaker_keeps_is_accepted() -> None:
