@@ -60,15 +60,6 @@ FENCING = Mapping({
                     "a list of {name: NAME, fencing: [...]}").default_to(())}, make=Fencing)
 
 
-def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
-    """List options of fencing that Pacemaker would damage. ``devices``, ``nodes``: how messages call them."""
-    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)]
-    options += [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
-                for level in levels for use in level.devices]
-    return ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
-            for where, found in options for key, value in found if not is_kept(value)]
-
-
 def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
     """Read ``{devices: [...], nodes: [...]}``; of each node only its name and its fencing. None: not given."""
     if raw is None:
@@ -130,6 +121,18 @@ def _devices_of(fencing: Fencing) -> Tuple[List[Device], Dict[Tuple[str, str], s
 def devices_of(fencing: Optional[Fencing]) -> List[Device]:
     """Return the fence devices as Pacemaker has them."""
     return _devices_of(fencing)[0] if fencing else []
+
+
+def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
+    """List what Pacemaker would damage or confuse. ``devices``, ``nodes``: how messages call them."""
+    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)]
+    options += [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
+                for level in levels for use in level.devices]
+    ids = [device.id for device in devices_of(fencing)]
+    return ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
+            for where, found in options for key, value in found if not is_kept(value)] + [
+                "%s: the name %s is not valid; expected another one: it is that of another device for one node"
+                % (devices, name) for name in sorted(set(ids)) if ids.count(name) > 1]
 
 
 def _put_devices(root: Element, devices: Sequence[Device]) -> None:

@@ -26,12 +26,13 @@ LIVE = re.compile(
 SYNC_TIMEOUT = 30             # seconds: the default of corosync-qdevice
 DEFAULT_NAME = "debian"        # the cluster of one node that Debian's package starts
 HIGHEST = 2 ** 32 - 1
+LONGEST_SETTING = 400  # bytes: corosync reads lines of up to 511
 YES_NO = Field(lambda raw: "yes" if TRUTH.convert(raw) else "no", "yes or no")
 COUNT = number(0, HIGHEST)
 
 
 def _time(least: int) -> Field:
-    """Return a field for milliseconds; 0 is the default of corosync, and what lies between it refuses."""
+    """Return a field for milliseconds. corosync takes 0 for its default, and refuses what lies between."""
     def read_time(raw: Any) -> int:
         found = int(COUNT.convert(raw))
         if 0 < found < least:
@@ -69,7 +70,6 @@ def _setting(raw: str) -> str:
     return raw
 
 
-LONGEST_SETTING = 400  # bytes: corosync reads lines of up to 511
 # A brace anywhere in a line of corosync.conf begins or ends a section.
 SETTING = text(None, "a text without { and }, of 1 to %d bytes" % LONGEST_SETTING, _setting)
 DESTINATION, SWITCH = _word("yes", "no", "on", "off"), _word("on", "off")

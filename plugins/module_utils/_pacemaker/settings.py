@@ -13,7 +13,7 @@ from .._model.cluster import PACEMAKER as ROLE, Cluster, QuorumDevice, Sbd, chec
 from .._model.resource_groups import Group, GroupError, parse_groups
 from . import corosync_conf, resources, sbd as _sbd
 from .cib import KEPT, is_kept
-from .cib_fencing import Fencing, check_options
+from .cib_fencing import Fencing, check_options, devices_of
 
 TOKEN = 3000                 # milliseconds: the default of corosync
 RETRANSMIT = 30              # milliseconds: the least time between two retransmissions of the token
@@ -29,8 +29,9 @@ SBD_UNIT = "/etc/systemd/system/sbd.service.d/linuxha.conf"
 SBD_PATH = re.compile(r"/dev/[A-Za-z0-9._:+@=/-]+")
 SBD_OPTIONS: Dict[str, Field] = {
     "SBD_STARTMODE": choice("always", "clean"),
-    "SBD_TIMEOUT_ACTION": text(re.compile("(no)?flush|(no)?flush,(reboot|crashdump|off)|reboot|crashdump|off"),
-                               "flush or noflush, and reboot, crashdump or off, as in flush,reboot"),
+    "SBD_TIMEOUT_ACTION": text(
+        re.compile("(no)?flush(,(reboot|crashdump|off))?|(reboot|crashdump|off)(,(no)?flush)?"),
+        "flush or noflush, and reboot, crashdump or off, as in flush,reboot"),
     "SBD_MOVE_TO_ROOT_CGROUP": Field(lambda raw: raw if raw == "auto" else TRUTH.convert(raw), "yes, no or auto"),
     "SBD_SYNC_RESOURCE_STARTUP": TRUTH,
     "SBD_OPTS": text(re.compile(r"""[^"'`$\\]*"""), "options of sbd without quotes, backslashes, $ and backticks")}
@@ -38,7 +39,7 @@ SBD_AGENTS = {"Debian": "external/sbd", "RedHat": "fence_sbd"}
 SBD_NAME = "sbd"             # of its primitive in the CIB
 FENCE_DELAY = 15             # seconds by which one of two nodes fences later than the other
 DELAYS = ("pcmk_delay_base", "pcmk_delay_max", "delay")
-TIME = re.compile(r"(-?[0-9]{1,9}) *(ms|msec|us|usec|s|sec|m|min|h|hr)?")
+TIME = re.compile(r"(-?[0-9]{1,9}) *(ms|msec|us|usec|s|sec|m|min|h|hr)?", re.IGNORECASE)
 SECONDS = {"ms": 0.001, "msec": 0.001, "us": 0.000001, "usec": 0.000001, "m": 60, "min": 60, "h": 3600, "hr": 3600}
 PERIOD = text(TIME, "a time such as 60s")
 # Cluster properties on which the safety of data depends; the values of all others are left to Pacemaker.
@@ -216,14 +217,17 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
                          "pacemaker_without_fencing: true for a cluster whose data may be lost")
     if cluster.without_fencing and (sbd or any(node.fencing for node in cluster.nodes)):
         yield _fault("without_fencing", "true with fencing described", "one of them")
-    yield from check_options(Fencing(cluster.fence_devices, tuple((node.name, node.fencing) for node in cluster.nodes)),
-                             "pacemaker_fence_devices", "pacemaker_nodes")
+    yield from check_options(_fencing(cluster), "pacemaker_fence_devices", "pacemaker_nodes")
+
+
+def _fencing(cluster: Cluster) -> Fencing:
+    return Fencing(cluster.fence_devices, tuple((node.name, node.fencing) for node in cluster.nodes))
 
 
 def _seconds(word: Optional[str]) -> float:
     """Return a time of Pacemaker in seconds; 0 where none is given."""
     found = TIME.fullmatch(word or "")
-    return int(found.group(1)) * SECONDS.get(found.group(2) or "s", 1) if found else 0
+    return int(found.group(1)) * SECONDS.get((found.group(2) or "s").lower(), 1) if found else 0
 
 
 def _check_properties(cluster: Cluster) -> Iterator[str]:
@@ -266,7 +270,7 @@ def _check_groups(settings: Settings, cluster: Cluster) -> List[str]:
 
 def _check_names(groups: Sequence[Group], cluster: Cluster) -> List[str]:
     """Check that no fence device has the name of a group or resource: all are ids in one CIB."""
-    devices = [device.name for device in cluster.fence_devices]
+    devices = [device.id for device in devices_of(_fencing(cluster))]
     devices += [SBD_NAME] if cluster.sbd and cluster.sbd.devices else []
     faults = [_fault("fence_devices", "the name %s twice" % SBD_NAME, "another name: it is that of pacemaker_sbd")
               ] if devices.count(SBD_NAME) > 1 else []

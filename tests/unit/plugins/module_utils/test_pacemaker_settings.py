@@ -54,7 +54,7 @@ def check(**variables):
     {"nodes": NODES[:2], "sbd": {"timeouts": {"watchdog": 10}}, "two_node": False},
     {"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"stonith-watchdog-timeout": "20s", "site": "S\u00fcd"}},
     {"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"stonith-watchdog-timeout": -1}},
-    {"properties": {"stonith-timeout": "2min", "no-quorum-policy": "freeze", "maintenance-mode": True}},
+    {"properties": {"stonith-timeout": "2MIN", "no-quorum-policy": "freeze", "maintenance-mode": True}},
     {"sbd": {**SBD, "options": {"SBD_OPTS": "-v -n node", "SBD_SYNC_RESOURCE_STARTUP": True,
                                 "SBD_MOVE_TO_ROOT_CGROUP": "auto", "SBD_TIMEOUT_ACTION": "flush,off"}}}])
 def test_good_clusters_pass(variables):
@@ -117,6 +117,13 @@ def test_good_clusters_pass(variables):
      r"pacemaker_groups\[0\].nodes: nobody is no node of this cluster"),
     ({"groups": [{"name": "sbd", "nodes": ["casper"], "resources": [{"service": {"name": "s"}}]}]},
      "pacemaker_groups: the name sbd is not valid; expected another one: a fence device has it"),
+    ({"nodes": [{**node, "fencing": [{"devices": [{"device": "pdu", "options": {"login": node["name"]}}]}]}
+                for node in NODES], "fence_devices": [*POWER, {"name": "pdu-casper", "agent": "fence_ipmilan"}]},
+     "pacemaker_fence_devices: the name pdu-casper is not valid; expected another one"),
+    ({"nodes": [{**node, "fencing": [{"devices": [{"device": "pdu", "options": {"login": node["name"]}}]}]}
+                for node in NODES], "fence_devices": POWER,
+      "groups": [{"name": "pdu-casper", "nodes": ["casper"], "resources": [{"service": {"name": "s"}}]}]},
+     "pacemaker_groups: the name pdu-casper is not valid; expected another one: a fence device has it"),
     ({"nodes": with_power(), "fence_devices": [*POWER, {"name": "sbd", "agent": "fence_sbd"}]},
      "pacemaker_fence_devices: the name sbd twice is not valid"),
     ({"nodes": [{**NODES[0], "unfence": []}, *NODES[1:]]}, r"pacemaker_nodes\[0\].unfence: there is no such key"),
