@@ -4,6 +4,7 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
+import re
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -27,6 +28,7 @@ from .cib_groups import drop_references, new_primitive, set_operations, set_para
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
+PORT = re.compile(r"[^\s;:=\\]*\Z")  # in pcmk_host_map
 ACTIONS = ("action", "option")
 LEVEL = "ha-fencing-"         # how the ids of our levels begin
 # name of the option: section, kind of set, and id of the set that Pacemaker's own tools use
@@ -125,11 +127,18 @@ def devices_of(fencing: Optional[Fencing]) -> List[Device]:
 
 def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
     """List what Pacemaker would damage or confuse. ``devices``, ``nodes``: how messages call them."""
-    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)]
-    options += [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
-                for level in levels for use in level.devices]
-    ids = [device.id for device in devices_of(fencing)]
-    return ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
+    uses = [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
+            for level in levels for use in level.devices]
+    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)] + uses
+    made = devices_of(fencing)
+    ids = [device.id for device in made]
+    damaged = [device.id for device in made if not is_kept(device.parameters.get("pcmk_host_map", ""))]
+    faults = ["%s: the ports of %s together (not shown) are not valid; expected %s" % (nodes, name, KEPT)
+              for name in damaged]
+    faults += ["%s.options.%s: (not shown) is not valid; expected a port without blanks and ; : = \\, which separate "
+               "the ports of nodes" % (where, key) for where, found in uses for key, value in found
+               if key in PORTS and not PORT.match(value)]
+    return faults + ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
             for where, found in options for key, value in found if not is_kept(value)] + [
                 "%s: the name %s is not valid; expected another one: it is that of another device for one node"
                 % (devices, name) for name in sorted(set(ids)) if ids.count(name) > 1]

@@ -126,6 +126,12 @@ REFUSED = [
     ({"devices": [dict(PDU, options={"passwd": "\u00fc<x"})]}, "fencing.devices[0].options.passwd: (not shown) is not"),
     ({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": "\u00fc\"1"})])]},
      "fencing.nodes[0].fencing.options.port: (not shown) is not valid; expected a text of one line"),
+    *[({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": port})])]},
+       "fencing.nodes[0].fencing.options.port: (not shown) is not valid; expected a port without blanks")
+      for port in ("a b", "a;casper:9", "a:b", "a=b", "a\\")],
+    ({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": "\u00fc"})]),
+                                  node("melchior", [("pdu", {"port": "&"})])]},
+     "fencing.nodes: the ports of pdu together (not shown) are not valid; expected a text of one line"),
     ({"nodes": ["casper"]}, "fencing.nodes[0]: (not shown) is not valid; expected a mapping"),
     ({"nodes": [node("casper", [("pdu", {})])]}, "casper is fenced by pdu, which is no device"),
 ]
