@@ -14,7 +14,9 @@ description:
   - sbd is a fence device for all nodes, and the last level of those that have levels.
 options:
   _input:
-    description: The variables of the role by their names without C(pacemaker_); C(nodes), C(fence_devices) and C(sbd).
+    description:
+      - The variables of the role by their names without C(pacemaker_); C(nodes), C(fence_devices) and C(sbd).
+      - On C(two_node), C(quorum_device) and C(properties) depends whether one of two nodes is fenced later.
     type: dict
     required: true
   family:
@@ -28,7 +30,8 @@ EXAMPLES = r"""
   linuxha.cluster.ha_resources:
     engine: pacemaker
     groups: []
-    fencing: "{{ {'nodes': pacemaker_nodes, 'sbd': pacemaker_sbd, 'fence_devices': pacemaker_fence_devices}
+    fencing: "{{ {'nodes': pacemaker_nodes, 'sbd': pacemaker_sbd, 'fence_devices': pacemaker_fence_devices,
+      'two_node': pacemaker_two_node, 'quorum_device': pacemaker_quorum_device, 'properties': pacemaker_properties}
       | linuxha.cluster.pacemaker_fencing(ansible_facts.os_family) }}"
 """
 
@@ -48,8 +51,9 @@ def pacemaker_fencing(variables: dict, family: str) -> dict:
     from ..module_utils._pacemaker.settings import fencing_of
     from ..plugin_utils._roles import plain
 
-    settings = {PACEMAKER + name: plain(value) for name, value in dict(
-        variables, cluster_name="x", sbd=variables["sbd"] or None).items()}
+    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
+    settings = {PACEMAKER + name: None if value == "" else plain(value)
+                for name, value in dict(variables, cluster_name="x").items()}
     try:
         return fencing_of(parse_cluster(settings, PACEMAKER), family)
     except HaError as error:

@@ -57,13 +57,15 @@ options:
         V(arguments) (heartbeat) and V(parameters) (pacemaker).
       - V(options) of a resource are V(name) (its id in pacemaker), V(monitor) with V(interval) and V(timeout), V(start)
         with V(timeout) and V(stop) with V(timeout), all in seconds. pacemaker's defaults are a monitor every 20 s that
-        may take 60 s, and 120 s for start and stop; more for shared storage, no monitor for V(mail).
+        may take 60 s, and 120 s for start and stop; more for shared storage, no monitor for V(mail). A node on which a
+        stop takes longer, or fails, is fenced.
       - V(failback=true) lets a group go back to a node that it prefers (C(resource-stickiness) 0), V(false) lets it
         stay (INFINITY). V(restricted=true) keeps it off all other nodes (a location rule of -INFINITY).
       - V(recovery=restart) tries the same node V(restarts) times (C(migration-threshold)); without V(restarts), for
-        ever. V(relocate) leaves it at the first failure. Failures are forgotten after V(restart_window) seconds
-        (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed (C(on-fail=stop)). V(fence), with
-        pacemaker only, fences the node on which a monitor finds a failure (C(on-fail=fence)).
+        ever. V(relocate) leaves it at the first failure, and has no V(restarts). Failures are forgotten after
+        V(restart_window) seconds (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed
+        (C(on-fail=stop)). V(fence), with pacemaker only, fences the node on which a monitor finds a failure
+        (C(on-fail=fence)).
       - V(autostart=false) makes a new group that is stopped (C(target-role=Stopped)); one that is there is left alone.
       - V(everywhere=true) runs it on all nodes at once (a clone, interleaved). V(after) names groups that must run on
         the same node before (an order and a colocation constraint).
@@ -74,7 +76,8 @@ options:
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
         its own C(auto_failback), to IPv6 addresses, to groups that leave one of its two nodes out, to V(options) of
         resources, or to any key after V(recovery) but V(state=present) and V(state=absent). They are refused.
-      - pacemaker has no V(drbd) inside of a group, and its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
+      - pacemaker has no V(drbd) inside of a group, no agent that is promoted, such as C(ocf:linbit:drbd), and no
+        V(after) that names a promotable clone; its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
         C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
         V(everywhere).
       - rgmanager drops resources of one agent that have the same name (V(options.name), else one that is made of the
@@ -283,6 +286,8 @@ def main():
     )
     module.no_log_values = set(secrets_in(module.params))  # from now on only what is secret, or nothing could be told
     engine = ENGINES[module.params["engine"]](module, Runner(module))
+    # The engine has them; a result shows what is here, with -vvv.
+    module.params = dict(module.params, groups="(not shown)", fencing="(not shown)")
     reconcile(module, read=engine.read, plan=engine.plan, perform=engine.perform, describe=engine.describe,
               report=engine.report, settle=engine.settle)
 

@@ -217,6 +217,7 @@ OPTIONS = Mapping(
      "monitor": Mapping({"interval": _SECONDS, "timeout": _SECONDS}, make=Operation).default_to(Operation()),
      "start": Mapping({"timeout": _SECONDS}, make=Operation).default_to(Operation()),
      "stop": Mapping({"timeout": _SECONDS}, make=Operation).default_to(Operation())}, make=Options)
+OPTIONS.secret = True  # it stands beside parameters: what is in its place may be one of them
 
 
 class _ResourceField(Field):

@@ -15,7 +15,11 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from .._core.plan import HaError
 
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
+NAME = re.compile(r"[A-Za-z0-9._-]+\Z")  # of a parameter or property: it is a part of an id
 OWN = "-ha-"  # in the id of each setting and constraint that this collection created
+# Behind a character that is not ASCII, Pacemaker 2.1.5 writes these as they are, and reads another text or none at all.
+LOST = re.compile(r"""[^\x00-\x7f].*["&<>]""")
+KEPT = "a text of one line with no \", &, < or > behind a character that is not ASCII: Pacemaker 2.1 damages it"
 RESOURCES = ("primitive", "group", "clone", "master", "bundle")
 Element = Any  # xml.etree's Element; a comment is an Element too, whose tag is no string
 
@@ -43,6 +47,11 @@ class _Builder:
         self.start(ET.Comment, {})
         self.data(text)
         self.end(ET.Comment)
+
+
+def is_kept(value: str) -> bool:
+    """Tell whether Pacemaker keeps a text as it is."""
+    return value.isprintable() and not LOST.search(value)
 
 
 def parse_cib(text: str) -> Element:

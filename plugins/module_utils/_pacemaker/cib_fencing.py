@@ -4,16 +4,31 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
+import re
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .._core.schema import NODE, ListOf, Mapping, parse, text
+from .._core.schema import NODE, ListOf, Mapping, fault, join, parse, text
 from .._model import cluster
-from .cib import OWN, CibError, Element, drop_value, elements, find_id, section, section_of, set_value
+from .cib import (
+    KEPT,
+    NAME,
+    OWN,
+    CibError,
+    Element,
+    drop_value,
+    elements,
+    find_id,
+    is_kept,
+    section,
+    section_of,
+    set_value,
+)
 from .cib_groups import drop_references, new_primitive, set_operations, set_parameters
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
+PORT = re.compile(r"[^\s;:=\\]*\Z")  # in pcmk_host_map
 ACTIONS = ("action", "option")
 LEVEL = "ha-fencing-"         # how the ids of our levels begin
 # name of the option: section, kind of set, and id of the set that Pacemaker's own tools use
@@ -56,6 +71,7 @@ def parse_fencing(raw: Any, name: str = "fencing") -> Optional[Fencing]:
     faults = ["%s.nodes: %s is fenced by %s, which is no device; expected one of %s.devices (%s)"
               % (name, node, use.device, name, ", ".join(known) or "empty")
               for node, levels in fencing.nodes for level in levels for use in level.devices if use.device not in known]
+    faults += check_options(fencing, name + ".devices", name + ".nodes")
     if faults:
         raise cluster.ClusterError("\n".join(faults))
     return fencing
@@ -109,6 +125,25 @@ def devices_of(fencing: Optional[Fencing]) -> List[Device]:
     return _devices_of(fencing)[0] if fencing else []
 
 
+def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
+    """List what Pacemaker would damage or confuse. ``devices``, ``nodes``: how messages call them."""
+    uses = [("%s[%d].fencing" % (nodes, place), use.options) for place, (_node, levels) in enumerate(fencing.nodes)
+            for level in levels for use in level.devices]
+    options = [("%s[%d]" % (devices, place), device.options) for place, device in enumerate(fencing.devices)] + uses
+    made = devices_of(fencing)
+    ids = [device.id for device in made]
+    damaged = [device.id for device in made if not is_kept(device.parameters.get("pcmk_host_map", ""))]
+    faults = ["%s: the ports of %s together (not shown) are not valid; expected %s" % (nodes, name, KEPT)
+              for name in damaged]
+    faults += ["%s.options.%s: (not shown) is not valid; expected a port without blanks and ; : = \\, which separate "
+               "the ports of nodes" % (where, key) for where, found in uses for key, value in found
+               if key in PORTS and not PORT.match(value)]
+    return faults + ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
+            for where, found in options for key, value in found if not is_kept(value)] + [
+                "%s: the name %s is not valid; expected another one: it is that of another device for one node"
+                % (devices, name) for name in sorted(set(ids)) if ids.count(name) > 1]
+
+
 def _put_devices(root: Element, devices: Sequence[Device]) -> None:
     home = section(root, "resources")
     names = [device.id for device in devices]
@@ -154,9 +189,8 @@ def parse_settings(raw: Any, name: str) -> Settings:
     """Read values by name; truths as Pacemaker writes them. None removes a setting."""
     found = []
     for key, value in sorted((raw or {}).items()):
-        if isinstance(value, (dict, list)) or not str(value).isprintable() or not str(key).isprintable():
-            raise CibError("%s.%s: %r is not valid; expected a text of one line, a number, or null to remove it"
-                           % (name, key, value))
+        if isinstance(value, (dict, list)) or not is_kept(str(value)) or not NAME.match(str(key)):
+            raise CibError(fault(join(name, key), value, "%s; or a number, or null to remove it" % KEPT))
         found.append((str(key), None if value is None else
                       str(value).lower() if isinstance(value, bool) else str(value)))
     return tuple(found)

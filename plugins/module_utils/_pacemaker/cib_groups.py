@@ -32,6 +32,7 @@ from .cib import (
 )
 
 INSTANCE, META = "instance_attributes", "meta_attributes"
+TRUE = ("true", "yes", "on", "y", "1")
 REFERENCES = ("rsc", "with-rsc", "first", "then")
 ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("directory",),
              "ocf:heartbeat:LVM-activate": ("vgname", "lvname")}
@@ -239,6 +240,11 @@ def outer_id(root: Element, name: str) -> Optional[str]:
 
 # --- constraints ------------------------------------------------------------------------------------------------------
 
+def _is_promotable(outer: Element) -> bool:
+    """Tell whether a resource has instances that are promoted, and others."""
+    return outer.tag == "master" or (get_value(outer, META, "promotable") or "").lower() in TRUE
+
+
 def _location(name: str, rsc: str, node: str, score: str) -> Element:
     return ET.Element("rsc_location", {"id": name, "rsc": rsc, "node": node, "score": score})
 
@@ -265,6 +271,11 @@ def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]
         if before is None:
             raise CibError("group %s: it is to start after %s, and the cluster has no such resource; expected one that "
                            "is there or declared" % (group.name, name))
+        if _is_promotable(find_id(root, before)):
+            raise CibError("group %s: it is to start after %s, which is in the promotable clone %s, and after names no "
+                           "role: it would start where that is not promoted. Expected another group in after, and the "
+                           "order and the colocation with the promoted instance created by other means"
+                           % (group.name, name, before))
         found.append(ET.Element("rsc_order", {"id": "%s%safter-%s" % (group.name, OWN, name), "kind": "Mandatory",
                                               "first": before, "then": rsc}))
         found.append(ET.Element("rsc_colocation", {"id": "%s%swith-%s" % (group.name, OWN, name), "score": "INFINITY",

@@ -142,6 +142,16 @@ def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Elem
 
 # --- moving a group ---------------------------------------------------------------------------------------------------
 
+def stop_limits(root: Element) -> Dict[str, str]:
+    """Return by resource how long its stop may take, where its node is fenced after that."""
+    fencing = get_value(section_of(root, "crm_config"), "cluster_property_set", "stonith-enabled") or "true"
+    if fencing.lower() not in crm_groups.TRUE:
+        return {}
+    return {str(each.get("id")): str(op.get("timeout")) for each in resources_of(root) if each.tag == "primitive"
+            for op in each.iterfind("operations/op") if op.get("name") == "stop" and op.get("timeout")
+            and op.get("on-fail", "fence") == "fence"}
+
+
 def is_on(root: Element, name: str, node: str, status: Status) -> bool:
     """Tell whether a whole group runs on a node."""
     parts = _parts(root, name, status)

@@ -11,7 +11,11 @@ from .._model import resource_groups as _groups
 from . import cib_fencing as crm_fencing
 from .cib import Element, agent_of, elements, find_group, find_id, get_value, pairs_of, section_of
 
-SECRET = re.compile(r"pass|secret|token|community|credential|(^|_)key$|private|snmp_auth", re.IGNORECASE)
+SECRET = re.compile(r"pass|pwd|secret|token|community|credential|key|private|auth|cookie", re.IGNORECASE)
+# Of fence devices everything is secret but how Pacemaker uses them, and where. These may stand in messages of tools.
+FENCING_NAMES = ("name", "agent", "device")
+PLACES = crm_fencing.PORTS + crm_fencing.ACTIONS + ("devices", "sbd_device")
+SHORTEST = 4  # characters of a value that can be hidden in messages: without shorter ones they would be unreadable
 
 
 class Declared(NamedTuple):
@@ -23,22 +27,29 @@ class Declared(NamedTuple):
     restart: bool = False  # what starts after a removed resource may restart
 
 
-def secrets_in(value: Any) -> Set[str]:
-    """Return all texts anywhere in the module's parameters whose name is that of a secret."""
+def secrets_in(value: Any, fencing: bool = False) -> Set[str]:
+    """Return all texts anywhere in the module's parameters whose name is that of a secret, or that are of fencing."""
     found: Set[str] = set()
     if isinstance(value, list):
-        found.update(*[secrets_in(each) for each in value])
+        found.update(*[secrets_in(each, fencing) for each in value])
     for key, inner in value.items() if isinstance(value, dict) else ():
         if isinstance(inner, (dict, list)):
-            found |= secrets_in(inner)
-        elif inner not in (None, "") and SECRET.search(str(key)):
+            found |= secrets_in(inner, fencing or key == "fencing")
+        elif inner not in (None, "") and (SECRET.search(str(key)) or (
+                fencing and key not in FENCING_NAMES + PLACES and len(str(inner)) >= SHORTEST)):
             found.add(str(inner))
     return found
 
 
+def _is_secret(owner: Element, kind: str, name: str) -> bool:
+    """Tell whether a value is never shown."""
+    of_device = owner.get("class") == "stonith" and kind == "instance_attributes"
+    return bool(SECRET.search(name)) or (of_device and not name.startswith("pcmk_"))
+
+
 def _value(owner: Element, kind: str, name: str, before: Optional[Element]) -> str:
     value = get_value(owner, kind, name)
-    if not SECRET.search(name):
+    if not _is_secret(owner, kind, name):
         return str(value)
     old = None if before is None else get_value(before, kind, name)
     return "(not shown)" if old in (None, value) else "(not shown, another one)"

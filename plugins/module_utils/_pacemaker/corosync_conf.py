@@ -8,10 +8,12 @@ A file is compared as a mapping from places to values: "totem.token" -> "5000", 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import ipaddress
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from .._core.plan import HaError
+from .._core.schema import TRUTH, Field, choice, number, text
 from .._model.cluster import Cluster, Node, QuorumDevice
 from . import sbd as _sbd
 
@@ -23,15 +25,63 @@ LIVE = re.compile(
     r"|quorum\.(expected_votes|two_node|device\..*)\Z|node\.[0-9]+\.quorum_votes\Z|logging\.")
 SYNC_TIMEOUT = 30             # seconds: the default of corosync-qdevice
 DEFAULT_NAME = "debian"        # the cluster of one node that Debian's package starts
-TOTEM_KEYS = (
-    "token", "token_coefficient", "token_retransmit", "token_retransmits_before_loss_const", "hold", "join",
-    "send_join", "consensus", "merge", "downcheck", "fail_recv_const", "seqno_unchanged_const", "window_size",
-    "max_messages", "miss_count_const", "netmtu", "heartbeat_failures_allowed", "max_network_delay",
-    "knet_pmtud_interval", "knet_mtu", "knet_compression_model", "knet_compression_threshold",
-    "knet_compression_level", "link_mode", "ip_version", "crypto_model", "crypto_cipher", "crypto_hash",
-    "block_unlisted_ips", "cancel_token_hold_on_retransmit")
-LOGGING_KEYS = ("to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_priority", "syslog_facility", "debug",
-                "timestamp", "fileline", "function_name")
+HIGHEST = 2 ** 32 - 1
+LONGEST_SETTING = 400  # bytes: corosync reads lines of up to 511
+YES_NO = Field(lambda raw: "yes" if TRUTH.convert(raw) else "no", "yes or no")
+COUNT = number(0, HIGHEST)
+
+
+def _time(least: int) -> Field:
+    """Return a field for milliseconds. corosync takes 0 for its default, and refuses what lies between."""
+    def read_time(raw: Any) -> int:
+        found = int(COUNT.convert(raw))
+        if 0 < found < least:
+            raise ValueError
+        return found
+    return Field(read_time, "milliseconds, %d or more (0: the default of corosync)" % least)
+
+
+# What corosync accepts (corosync.conf(5) of 3.1), in the order in which it is written.
+TOTEM = {
+    "token": COUNT, "token_coefficient": COUNT, "token_retransmit": _time(30),
+    "token_retransmits_before_loss_const": COUNT, "hold": _time(14), "join": _time(30), "send_join": COUNT,
+    "consensus": _time(30), "merge": _time(30), "downcheck": _time(30), "fail_recv_const": COUNT,
+    "seqno_unchanged_const": COUNT, "window_size": COUNT, "max_messages": COUNT, "miss_count_const": COUNT,
+    "netmtu": number(576, 65536), "heartbeat_failures_allowed": COUNT, "max_network_delay": _time(30),
+    "knet_pmtud_interval": COUNT, "knet_mtu": number(0, 65535),
+    "knet_compression_model": choice("zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"),
+    "knet_compression_threshold": COUNT, "knet_compression_level": number(-2 ** 31, 2 ** 31 - 1),
+    "link_mode": choice("passive", "active", "rr"), "ip_version": choice("ipv4", "ipv6", "ipv4-6", "ipv6-4"),
+    "crypto_model": choice("nss", "openssl"), "crypto_cipher": choice("none", "aes256", "aes192", "aes128"),
+    "crypto_hash": choice("none", "md5", "sha1", "sha256", "sha384", "sha512"),
+    "block_unlisted_ips": YES_NO, "cancel_token_hold_on_retransmit": YES_NO}
+
+
+def _word(*words: str) -> Field:
+    """Return a field for one of some words; YAML makes truths of on and off."""
+    one_of = choice(*words)
+    return Field(lambda raw: one_of.convert({True: "on", False: "off"}[raw] if isinstance(raw, bool) else raw),
+                 one_of.expected)
+
+
+def _setting(raw: str) -> str:
+    if not raw.strip() or "{" in raw or "}" in raw or len(raw.encode("utf-8")) > LONGEST_SETTING:
+        raise ValueError
+    return raw
+
+
+# A brace anywhere in a line of corosync.conf begins or ends a section.
+SETTING = text(None, "a text without { and }, of 1 to %d bytes" % LONGEST_SETTING, _setting)
+DESTINATION, SWITCH = _word("yes", "no", "on", "off"), _word("on", "off")
+PRIORITY = choice("alert", "crit", "debug", "emerg", "err", "error", "info", "notice", "warning")
+LOGGING = {
+    "to_syslog": DESTINATION, "to_logfile": DESTINATION,
+    "logfile": text(re.compile("/.*[^/]"), "an absolute path, " + SETTING.expected, _setting),
+    "logfile_priority": PRIORITY, "syslog_priority": PRIORITY,
+    "syslog_facility": choice("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog",
+                              "user", "uucp", *("local%d" % count for count in range(8))),
+    "debug": _word("on", "off", "trace"), "timestamp": _word("on", "off", "hires"), "fileline": SWITCH,
+    "function_name": SWITCH}
 CRYPTO = (("crypto_cipher", "aes256"), ("crypto_hash", "sha256"))
 
 Entry = Union[Tuple[str, str], "Section"]
@@ -57,12 +107,12 @@ class Difference(NamedTuple):
 
 # --- reading --------------------------------------------------------------------------------------------------
 
-def parse_conf(text: str) -> Dict[str, str]:
+def parse_conf(conf: str) -> Dict[str, str]:
     """Read a corosync.conf into a mapping of places; raise ConfError for a text that corosync would not read."""
     path: List[str] = []
     raw: List[Tuple[Tuple[str, ...], List[Tuple[str, str]]]] = [((), [])]
     stack = [raw[0]]
-    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
+    for count, line in enumerate(map(str.strip, conf.split("\n")), 1):
         if not line or line.startswith("#"):
             continue
         if line.endswith("{"):
@@ -76,7 +126,7 @@ def parse_conf(text: str) -> Dict[str, str]:
             key, _colon, value = line.partition(":")
             stack[-1][1].append((key.strip(), value.strip()))
         else:
-            raise ConfError("corosync.conf: line %d is %r; expected 'name {', 'key: value' or '}'" % (number, line))
+            raise ConfError("corosync.conf: line %d is %r; expected 'name {', 'key: value' or '}'" % (count, line))
     if path:
         raise ConfError("corosync.conf: section %s does not end; expected '}'" % ".".join(path))
     return _places(raw)
@@ -118,7 +168,7 @@ def compare(before: Dict[str, str], after: Dict[str, str]) -> Difference:
     return Difference(tuple(live), tuple(place for place in different if place not in live))
 
 
-def _of_new_node(place: str, old: "set[str]", new: "set[str]") -> bool:
+def _of_new_node(place: str, old: Set[str], new: Set[str]) -> bool:
     """Tell whether a place belongs to a node that is added or removed."""
     return place.startswith("node.") and place.split(".")[1] in old ^ new
 
@@ -137,12 +187,30 @@ def is_two_node(cluster: Cluster) -> bool:
     return len(cluster.nodes) == 2 and cluster.quorum_device is None
 
 
+def versions_of(addresses: Iterable[Optional[str]]) -> Set[int]:
+    """Return the versions of the IP addresses among these; names have none."""
+    found: Set[int] = set()
+    for address in addresses:
+        try:
+            found.add(ipaddress.ip_address(address or "").version)
+        except ValueError:
+            continue
+    return found
+
+
+def totem_of(cluster: Cluster) -> Dict[str, Any]:
+    """Return the settings of the section totem by name: those that are given, and what follows from the rest."""
+    found: Dict[str, Any] = dict(CRYPTO) if transport_of(cluster) == "knet" else {}
+    if transport_of(cluster) == "udp" and 6 in versions_of(
+            [cluster.multicast.address] + [address for node in cluster.nodes for address in node.addresses]):
+        found["ip_version"] = "ipv6"  # the default of udp alone is IPv4
+    return dict(found, **cluster.totem)
+
+
 def _totem(cluster: Cluster) -> Section:
-    knet = transport_of(cluster) == "knet"
-    values = dict(CRYPTO) if knet else {}
-    values.update({key: str(value) for key, value in cluster.totem.items()})
+    values = totem_of(cluster)
     entries: List[Entry] = [("version", "2"), ("cluster_name", cluster.name), ("transport", transport_of(cluster))]
-    entries += [(key, values[key]) for key in TOTEM_KEYS if key in values]
+    entries += [(key, str(TOTEM[key].convert(values[key]))) for key in TOTEM if key in values]
     multicast, links = cluster.multicast, max(len(cluster.nodes[0].addresses), 1)
     settings = [("mcastaddr", multicast.address), ("mcastport", multicast.port), ("ttl", multicast.ttl)]
     given = [(key, str(value)) for key, value in settings if value is not None]
@@ -179,7 +247,7 @@ def _device(cluster: Cluster, device: QuorumDevice) -> Section:
     own = dict(device.options)
     if sync_timeout(cluster):
         own.setdefault("sync_timeout", str(sync_timeout(cluster)))
-    net += [(key, own.pop(key)) for key in sorted(own) if key in NET_KEYS]
+    net += [(key, str(NET[key].convert(own.pop(key)))) for key in sorted(own) if key in NET]
     entries: List[Entry] = [("model", "net")]
     entries += sorted(own.items())
     # With lms the quorum device has one vote less than there are nodes, by default: all but one may fail.
@@ -193,15 +261,14 @@ def _device(cluster: Cluster, device: QuorumDevice) -> Section:
     return Section("device", tuple(entries))
 
 
-NET_KEYS = ("connect_timeout", "force_ip_version", "keep_active_partition_tie_breaker")
-DEVICE_KEYS = ("timeout", "sync_timeout")
+NET = {"connect_timeout": number(1, HIGHEST), "force_ip_version": choice("0", "4", "6"),
+       "keep_active_partition_tie_breaker": Field(lambda raw: "on" if TRUTH.convert(raw) else "off", "on or off")}
+DEVICE = {"timeout": number(1, HIGHEST, "milliseconds"), "sync_timeout": number(1, HIGHEST, "milliseconds")}
 
 
 def _logging(cluster: Cluster) -> Section:
-    values = {"to_syslog": "yes", "to_logfile": "no", "timestamp": "on"}
-    values.update({key: {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-                   for key, value in cluster.logging.items()})
-    return Section("logging", tuple((key, values[key]) for key in LOGGING_KEYS if key in values))
+    values = dict({"to_syslog": "yes", "to_logfile": "no", "timestamp": "on"}, **cluster.logging)
+    return Section("logging", tuple((key, LOGGING[key].convert(values[key])) for key in LOGGING if key in values))
 
 
 def sections_of(cluster: Cluster) -> Tuple[Section, ...]:

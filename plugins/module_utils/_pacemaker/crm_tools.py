@@ -14,6 +14,9 @@ CODES = {"1": "error", "2": "invalid parameter", "3": "unimplemented", "4": "ins
          "5": "not installed", "6": "not configured", "7": "not running", "8": "promoted", "9": "promoted and failed"}
 
 
+STOPPING = ("stop", "move", "restart")  # what crm_simulate calls actions that stop a resource
+
+
 class CrmError(HaError):
     """A tool printed what it should not."""
 
@@ -57,13 +60,15 @@ class Status(NamedTuple):
     members: Tuple[Member, ...]
     parts: Tuple[Part, ...]
     failures: Tuple[Failure, ...] = ()  # from the CIB
+    fenced: Tuple[Tuple[str, str], ...] = ()  # nodes that were fenced, and when
 
 
 class Metadata(NamedTuple):
-    """The parameters of an agent."""
+    """The parameters of an agent, and whether it can be promoted."""
 
     known: Tuple[str, ...]
     required: Tuple[str, ...]
+    promotable: bool = False
 
 
 def _root(tool: str, text: str) -> Any:
@@ -121,11 +126,24 @@ def parse_status(text: str) -> Status:
                   _true(each, "failed"), _true(each, "blocked"), _true(each, "managed"))
              for each in root.findall("resources//resource")]
     return Status(_true(coordinator, "with_quorum"), _true(coordinator, "present"), _true(options, "maintenance-mode"),
-                  tuple(members), tuple(parts))
+                  tuple(members), tuple(parts), fenced=tuple(
+                      (each.get("target", ""), each.get("completed", ""))
+                      for each in root.findall("fence_history/fence_event") if each.get("status") == "success"))
 
 
-def parse_simulation(text: str) -> Tuple[str, ...]:
-    """Read what ``crm_simulate --run --output-as=xml`` prints: one sentence for all that the cluster will do."""
+def lost_nodes(before: Status, after: Status) -> Tuple[str, ...]:
+    """Return the nodes that were online before, and are offline or were fenced since."""
+    fenced = {node for node, moment in after.fenced if (node, moment) not in before.fenced}
+    online = {member.name for member in after.members if member.online}
+    return tuple(member.name for member in before.members if member.online and (
+        member.name in fenced or member.name not in online))
+
+
+def parse_simulation(text: str, limits: Dict[str, str]) -> Tuple[str, ...]:
+    """Read what ``crm_simulate --run --output-as=xml`` prints: one sentence for all that the cluster will do.
+
+    limits: by resource, the time after which a stop counts as failed and the node is fenced.
+    """
     found: List[str] = []
     for action in _root("crm_simulate", text).findall("actions/*"):
         get = action.get
@@ -135,7 +153,9 @@ def parse_simulation(text: str) -> Tuple[str, ...]:
         where = " on %s" % get("node") if get("node") else ""
         if get("source") and get("dest") and get("source") != get("dest"):
             where = " from %s to %s" % (get("source"), get("dest"))
-        notes = [word for word in (get("reason"), "blocked" if get("blocked") == "true" else None) if word]
+        stops = get("action", "").lower() in STOPPING and get("resource") in limits
+        limit = "the node is fenced if the stop takes more than %s" % limits[get("resource")] if stops else None
+        notes = [word for word in (get("reason"), "blocked" if get("blocked") == "true" else None, limit) if word]
         found.append("%s %s%s%s" % (get("action", "").lower(), get("resource"), where,
                                     " (%s)" % ", ".join(notes) if notes else ""))
     return tuple(found)
@@ -154,10 +174,12 @@ def parse_complaints(text: str) -> Tuple[str, ...]:
 
 
 def parse_metadata(text: str) -> Metadata:
-    """Read the metadata of an agent: its parameters."""
-    parameters = _root("crm_resource --show-metadata", text).findall("parameters/parameter")
+    """Read the metadata of an agent: its parameters, and its action promote."""
+    root = _root("crm_resource --show-metadata", text)
+    parameters = root.findall("parameters/parameter")
     return Metadata(tuple(each.get("name", "") for each in parameters),
-                    tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")))
+                    tuple(each.get("name", "") for each in parameters if each.get("required") in ("1", "true", "yes")),
+                    any(each.get("name") == "promote" for each in root.findall("actions/action")))
 
 
 def check_parameters(where: str, agent: str, given: Sequence[str], metadata: Metadata) -> List[str]:

@@ -34,6 +34,7 @@ class Pacemaker:
         self.checked: Optional[cib.Version] = None
         self.happening: Tuple[str, ...] = ()
         self.changed = False
+        self.before: Optional[crm.Status] = None  # what ran before the first change
 
     def read(self) -> State:
         """Return the cluster's configuration and status, once what is declared is valid."""
@@ -64,7 +65,7 @@ class Pacemaker:
         self.moves = steps.moves
         self.check_agents(current.root, steps.final)
         self.verify(current.root, steps.final)
-        self.checked = cib.version_of(current.root)
+        self.checked, self.before = cib.version_of(current.root), current.status
         held = crm_plan.apply(current.root, self.declared, steps.moves)
         self.happening = self.simulate(held)
         text = crm_text.describe(steps.final, self.declared, current.root)
@@ -75,21 +76,29 @@ class Pacemaker:
         """Check that the agents of new or changed resources are here and accept their parameters."""
         known = {each.get("id"): cib.canonical(each) for each in cib.resources_of(old)}
         faults: List[str] = []
+        doubts: List[str] = []  # fence agents have names for parameters that they do not list
         read: Dict[str, Optional[crm.Metadata]] = {}
         for each in cib.resources_of(new):
             agent = cib.agent_of(each)
             if each.tag != "primitive" or known.get(each.get("id")) == cib.canonical(each):
                 continue
             metadata = read[agent] if agent in read else read.setdefault(agent, self.ask(agent))
+            if metadata and metadata.promotable:
+                doubts.append("%s: %s can be promoted, and in a group is only started; expected a promotable clone, "
+                              "created by other means, where it needs one" % (each.get("id"), agent))
             if metadata is None:
                 faults.append("%s: this host has no working agent %s; expected it (its package, or its service)"
                               % (each.get("id"), agent))
-            elif agent.startswith("ocf:"):
-                faults += crm.check_parameters(each.get("id"), agent, [
-                    pair.get("name") for pair in cib.pairs_of(each, "instance_attributes")], metadata)
+                continue
+            given = [pair.get("name") for pair in cib.pairs_of(each, "instance_attributes")]
+            if agent.startswith("ocf:"):
+                faults += crm.check_parameters(each.get("id"), agent, given, metadata)
+            elif agent.startswith("stonith:"):
+                doubts += crm.check_parameters(each.get("id"), agent, [
+                    name for name in given if not name.startswith("pcmk_")], metadata._replace(required=()))
         if faults and not self.lenient:
             raise HaError("\n".join(faults))
-        for fault in faults:
+        for fault in faults + doubts:
             self.module.warn(fault)
 
     def ask(self, agent: str) -> Optional[crm.Metadata]:
@@ -140,7 +149,7 @@ class Pacemaker:
             self.module.warn("crm_simulate cannot tell what the cluster will do (exit code %d): %s"
                              % (output.code, output.err.strip()[:200]))
             return ()
-        return crm.parse_simulation(output.out)
+        return crm.parse_simulation(output.out, crm_plan.stop_limits(root))
 
     def perform(self, change: Any) -> None:
         """Carry out one change, and wait until the cluster has applied it."""
@@ -214,6 +223,10 @@ class Pacemaker:
         faults, doubts = crm_plan.check_result(state.root, state.status, self.declared)
         for doubt in doubts + ([] if self.changed else faults):
             self.module.warn(doubt)
+        for node in crm.lost_nodes(self.before, state.status) if self.changed and self.before else ():
+            self.module.warn("node %s was online before this change, and was lost during it. A stop that fails, or "
+                             "takes longer than its timeout (options: {stop: {timeout: SECONDS}} of the resource), "
+                             "gets a node fenced: journalctl -u pacemaker there tells which" % node)
         if faults and self.changed:
             raise HaError("\n".join(faults))
         return state

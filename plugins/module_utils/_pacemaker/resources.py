@@ -8,10 +8,15 @@ import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._model import resource_groups as _groups
-from .cib import ID
+from .cib import ID, KEPT, NAME, OWN, is_kept
 
 AGENT = re.compile(r"(ocf:[^:]+:[^:]+|(systemd|service|lsb):[^:]+)\Z")
 HEARTBEAT = "ocf:heartbeat:"
+# Agents that only a promotable clone can run.
+PROMOTABLE = frozenset((
+    "ocf:linbit:drbd", "ocf:heartbeat:drbd", "ocf:heartbeat:galera", "ocf:heartbeat:mariadb", "ocf:heartbeat:pgsqlms",
+    "ocf:heartbeat:redis", "ocf:heartbeat:SAPHana", "ocf:suse:SAPHana", "ocf:suse:SAPHanaController",
+    "ocf:ovn:ovndb-servers", "ocf:rabbitmq:rabbitmq-server-ha", "ocf:pacemaker:Stateful"))
 SCORE_STEP = 10000      # between one preferred node and the next; far below INFINITY, which is 1000000
 FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
 
@@ -122,7 +127,7 @@ def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
     stickiness = {True: "0", False: "INFINITY", None: None}[group.failback]
     threshold, window = group.restarts, group.restart_window
     if group.recovery == "relocate":
-        threshold, window = threshold or 1, window or FORGET_RELOCATED
+        threshold, window = 1, window or FORGET_RELOCATED
     return {"resource-stickiness": stickiness,
             "migration-threshold": str(threshold) if threshold else None,
             "failure-timeout": "%ds" % window if window else None}
@@ -135,9 +140,12 @@ def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
 
 
 def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
+    promoted = ("a promoted resource cannot stand inside of a group of Pacemaker; expected the kinds that can, and "
+                "a promotable clone beside it created by other means")
     if isinstance(resource, _groups.Drbd):
-        return ["%s.drbd: a promoted resource cannot stand inside of a group of Pacemaker; expected the kinds that "
-                "can, and a promotable clone beside it created by other means" % where]
+        return ["%s.drbd: %s" % (where, promoted)]
+    if isinstance(resource, _groups.Agent) and resource.name in PROMOTABLE:
+        return ["%s.agent.name: %s: %s" % (where, resource.name, promoted)]
     if isinstance(resource, _groups.Filesystem) and not resource.fstype:
         return ["%s.filesystem.fstype: is missing; Pacemaker's agent needs it, expected one such as ext4" % where]
     if isinstance(resource, _groups.Agent) and not AGENT.match(resource.name):
@@ -148,20 +156,59 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
     return []
 
 
+def _value_faults(where: str, group: _groups.Group) -> List[str]:
+    """List parameters that Pacemaker would damage."""
+    if any(isinstance(resource, _groups.Drbd) for resource in group.resources):
+        return []  # refused for itself
+    expected = "a name of letters, digits, '.', '_' and '-', and %s" % KEPT
+    return ["%s.resources[%d]: the parameter %s of %s (not shown) is not valid; expected %s"
+            % (where, place, name if NAME.match(name) else "", each.agent, expected)
+            for place, each in enumerate(primitives_of(group))
+            for name, value in each.parameters if not (NAME.match(name) and is_kept(value))]
+
+
+def names_of(groups: Sequence[_groups.Group]) -> List[str]:
+    """Return the names that users chose: of groups and of resources. Each is an id."""
+    found: List[str] = []
+    for group in groups:
+        if group.state != "absent":
+            found += [group.name] + [said.name for said in group.options if said.name]
+    return found
+
+
+def _name_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
+    """List names that are, or may be, ids of what belongs to another name."""
+    names = names_of(groups)
+    starts = [(each + OWN, each) for each in names]
+    clones = {group.name + "-clone": group.name for group in groups if group.everywhere and group.name in names}
+    faults = ["%s: the name %s is not valid; expected one that does not begin with %s, as the ids of what belongs to "
+              "%s do" % (name, each, start, owner) for each in names for start, owner in starts
+              if each.startswith(start)]
+    faults += ["%s: the name %s is not valid; expected it once, of one group or one resource" % (name, each)
+               for each in sorted(set(names)) if names.count(each) > 1]
+    return faults + ["%s: the name %s is not valid; expected another one than that of the clone of %s"
+                     % (name, each, clones[each]) for each in names if each in clones]
+
+
 def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), name: str = "groups") -> List[str]:
     """List what Pacemaker cannot do of what the groups declare. ``nodes``: the cluster's, when they are known."""
-    faults: List[str] = []
+    faults = _name_faults(groups, name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
+        if group.state == "absent":
+            continue
         names = [("name", group.name)] + [("resources[%d].options.name" % place, said.name)
                                           for place, said in enumerate(group.options) if said.name]
         faults += ["%s.%s: %s; an id in Pacemaker begins with a letter, expected such a name" % (where, key, word)
                    for key, word in names if not ID.match(word or "")]
         for place, resource in enumerate(group.resources):
             faults += _resource_faults("%s.resources[%d]" % (where, place), resource)
-        if group.state == "absent" or not nodes:
-            continue
+        faults += _value_faults(where, group)
+        if group.restarts is not None and group.recovery not in (None, "restart"):
+            faults.append("%s.restarts: %d, with recovery %s; expected recovery restart"
+                          % (where, group.restarts, group.recovery))
         faults += ["%s.%s: %s is no node of this cluster; expected some of %s"
                    % (where, "running_on" if node == group.running_on else "nodes", node, ", ".join(nodes))
-                   for node in group.nodes + ((group.running_on,) if group.running_on else ()) if node not in nodes]
+                   for node in group.nodes + ((group.running_on,) if group.running_on else ())
+                   if nodes and node not in nodes]
     return faults

@@ -11,6 +11,7 @@ from .._core.block_devices import Device
 from .._core.plan import HaError
 from .._model.cluster import PACEMAKER as ROLE, Cluster, hosts_of, node_on, parse_cluster
 from . import plan as _plan, sbd as _sbd
+from .corosync_conf import render_conf
 from .corosync_state import parse_cmap
 from .plan import CIB, CONF, FIRST_START, FIRST_START_SETTINGS, KEY, SBD_FILES, Desired, Host, Steps
 from .settings import SBD_UNIT, check_settings, cluster_properties, fencing_of
@@ -126,7 +127,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     first: inventory name of the host that does what is done once, is_first: it is this one.
     files, first_start: arguments of config_files. key, certificate: {from: host, missing: here, missing_on: hosts}.
     next_key_from: host with the key of a rotation that was not finished. properties: of the cluster.
-    disks: arguments of sbd_disk, with prepare and verify. configure, groups: whether the CIB is changed from here.
+    conf: the text of corosync.conf. disks: arguments of sbd_disk, with prepare and verify.
+    configure, groups: whether the CIB is changed from here.
     online: nodes to wait for. test: the node whose fencing is tested from here, "" for no test.
     """
     cluster = parse_cluster(dict(settings), ROLE)
@@ -154,7 +156,7 @@ def _plan_node(known: Facts, node: str) -> Dict[str, Any]:
         key={"from": steps.key_from or known.first, "create": not steps.key_from, "missing": steps.key_missing,
              "missing_on": [host for host in known.hosts if known.steps[host].key_missing]},
         next_key_from=next((host for host in sorted(known.hosts) if known.facts[host]["commands"]["next_key"]), ""),
-        properties=cluster_properties(cluster), certificate=_certificate(known, node),
+        conf=render_conf(cluster), properties=cluster_properties(cluster), certificate=_certificate(known, node),
         disks=_disks(known, node), online=_offline(known), devices=list(_devices(cluster)),
         test=names[(names.index(steps.node) + 1) % len(names)] if fresh and settings["pacemaker_test_fencing"] else "")
     result.update(_resources(known, fresh, node))

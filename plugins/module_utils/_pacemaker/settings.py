@@ -6,13 +6,17 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
+from .._core.schema import TRUTH, Field, choice, join, read, text, unknown
 from .._model.cluster import PACEMAKER as ROLE, Cluster, QuorumDevice, Sbd, check_hosts, read_cluster, unfenced
-from .._model.resource_groups import GroupError, parse_groups
-from . import corosync_conf, sbd as _sbd
+from .._model.resource_groups import Group, GroupError, parse_groups
+from . import corosync_conf, resources, sbd as _sbd
+from .cib import KEPT, is_kept
+from .cib_fencing import Fencing, check_options, devices_of
 
 TOKEN = 3000                 # milliseconds: the default of corosync
+RETRANSMIT = 30              # milliseconds: the least time between two retransmissions of the token
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
@@ -21,10 +25,30 @@ PACEMAKER_TOO = (
     "ExecStartPost=-/bin/sh -c 'systemctl show --property=NRestarts sbd | grep -q [1-9] && "
     "systemctl is-enabled --quiet pacemaker && systemctl --no-block start pacemaker'")
 SBD_UNIT = "/etc/systemd/system/sbd.service.d/linuxha.conf"
-SBD_OPTIONS = ("SBD_STARTMODE", "SBD_TIMEOUT_ACTION", "SBD_MOVE_TO_ROOT_CGROUP", "SBD_SYNC_RESOURCE_STARTUP",
-               "SBD_OPTS")
+# Its file is read by systemd and by shells.
+SBD_PATH = re.compile(r"/dev/[A-Za-z0-9._:+@=/-]+")
+SBD_OPTIONS: Dict[str, Field] = {
+    "SBD_STARTMODE": choice("always", "clean"),
+    "SBD_TIMEOUT_ACTION": text(
+        re.compile("(no)?flush(,(reboot|crashdump|off))?|(reboot|crashdump|off)(,(no)?flush)?"),
+        "flush or noflush, and reboot, crashdump or off, as in flush,reboot"),
+    "SBD_MOVE_TO_ROOT_CGROUP": Field(lambda raw: raw if raw == "auto" else TRUTH.convert(raw), "yes, no or auto"),
+    "SBD_SYNC_RESOURCE_STARTUP": TRUTH,
+    "SBD_OPTS": text(re.compile(r"""[^"'`$\\]*"""), "options of sbd without quotes, backslashes, $ and backticks")}
 SBD_AGENTS = {"Debian": "external/sbd", "RedHat": "fence_sbd"}
 SBD_NAME = "sbd"             # of its primitive in the CIB
+FENCE_DELAY = 15             # seconds by which one of two nodes fences later than the other
+DELAYS = ("pcmk_delay_base", "pcmk_delay_max", "delay")
+TIME = re.compile(r"(-?[0-9]{1,9}) *(ms|msec|us|usec|s|sec|m|min|h|hr)?", re.IGNORECASE)
+SECONDS = {"ms": 0.001, "msec": 0.001, "us": 0.000001, "usec": 0.000001, "m": 60, "min": 60, "h": 3600, "hr": 3600}
+PERIOD = text(TIME, "a time such as 60s")
+# Cluster properties on which the safety of data depends; the values of all others are left to Pacemaker.
+PROPERTIES: Dict[str, Field] = {
+    "no-quorum-policy": choice("stop", "freeze", "ignore", "demote", "suicide", "fence"),
+    "stonith-action": choice("reboot", "off", "poweroff"), "fence-reaction": choice("stop", "panic"),
+    "stonith-timeout": PERIOD, "stonith-watchdog-timeout": PERIOD, "priority-fencing-delay": PERIOD,
+    "startup-fencing": TRUTH, "concurrent-fencing": TRUTH, "maintenance-mode": TRUTH, "symmetric-cluster": TRUTH,
+    "stop-all-resources": TRUTH}
 AFTER = "After=open-iscsi.service iscsi.service multipathd.service"
 Settings = Dict[str, Any]
 
@@ -38,13 +62,14 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
         return faults
     seconds = settings["pacemaker_start_timeout"]
     faults = [] if seconds > 0 else [_fault("start_timeout", seconds, "seconds, 1 or more")]
-    return faults + check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings)
+    return faults + check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings, cluster)
 
 
 def check_cluster(cluster: Cluster) -> List[str]:
     """Return one message for each rule that the cluster breaks."""
-    return [fault for check in (_check_transport, _check_totem, _check_logging, _check_two_node,
-                                _check_quorum_device, _check_sbd, _check_fencing) for fault in check(cluster)]
+    return [fault for check in (_check_transport, _check_ip_versions, _check_totem, _check_logging, _check_two_node,
+                                _check_quorum_device, _check_sbd, _check_fencing, _check_properties)
+            for fault in check(cluster)]
 
 
 def _fault(name: str, value: Any, right: str) -> str:
@@ -60,28 +85,57 @@ def _check_transport(cluster: Cluster) -> Iterator[str]:
                      % transport)
 
 
+def _check_ip_versions(cluster: Cluster) -> Iterator[str]:
+    links = list(zip(*[node.addresses for node in cluster.nodes]))
+    for number, link in enumerate(links):
+        if len(corosync_conf.versions_of(link)) > 1:
+            yield _fault("nodes", "IPv4 and IPv6 addresses on link %d" % number, "one version on each link")
+    versions = corosync_conf.versions_of(address for link in links for address in link)
+    given, address = cluster.totem.get("ip_version"), cluster.multicast.address
+    for version in sorted(versions):
+        if given in ("ipv4", "ipv6") and given != "ipv%d" % version:
+            yield _fault("totem.ip_version", given, "ipv%d, the version of addresses in pacemaker_nodes" % version)
+    if address and versions and corosync_conf.versions_of([address]) != versions:
+        yield _fault("multicast.address", address, "an IPv%d address, as those of the nodes are" % min(versions))
+
+
+def _check_values(name: str, given: Mapping[str, Any], fields: Mapping[str, Field], kind: str) -> Iterator[str]:
+    """Check the names and the values of settings."""
+    for key, value in given.items():
+        if key in fields:
+            yield from read(fields[key], value, join("pacemaker_" + name, key))[1]
+        else:
+            yield unknown("pacemaker_" + name, key, fields, kind)
+
+
 def _check_totem(cluster: Cluster) -> Iterator[str]:
-    totem = cluster.totem
-    for key in totem:
-        if key not in corosync_conf.TOTEM_KEYS:
-            yield _fault("totem." + key, totem[key], "a setting of corosync 3: "
-                         + ", ".join(corosync_conf.TOTEM_KEYS))
-    token, consensus = totem.get("token", TOKEN), totem.get("consensus")
-    if isinstance(token, int) and token < 1000:
+    totem, knet = cluster.totem, corosync_conf.transport_of(cluster) == "knet"
+    faults = list(_check_values("totem", totem, corosync_conf.TOTEM, "setting of corosync 3"))
+    yield from faults
+    if faults:
+        return
+    token = totem.get("token", TOKEN)
+    consensus, retransmits = totem.get("consensus", token * 12 // 10), totem.get("token_retransmits_before_loss_const")
+    if token < 1000:
         yield _fault("totem.token", token, "1000 ms or more: a node that is only slow would be fenced")
-    if isinstance(consensus, int) and isinstance(token, int) and consensus * 10 < token * 12:
+    if consensus * 10 < token * 12:
         yield _fault("totem.consensus", consensus, "at least 1.2 times the token of %d ms" % token)
-    ciphers = {totem[key] for key in ("crypto_cipher", "crypto_hash") if key in totem} - {"none"}
-    if corosync_conf.transport_of(cluster) != "knet" and ciphers:
-        yield _fault("totem", ", ".join(sorted(map(str, ciphers))),
+    if totem.get("join", 0) > consensus:
+        yield _fault("totem.join", totem["join"], "at most the consensus of %d ms" % consensus)
+    if retransmits and token < RETRANSMIT * (int(retransmits) + 1):
+        yield _fault("totem.token_retransmits_before_loss_const", retransmits,
+                     "at most %d with the token of %d ms" % (token // RETRANSMIT - 1, token))
+    crypto = {key: value for key, value in corosync_conf.totem_of(cluster).items()
+              if key in ("crypto_cipher", "crypto_hash") and value != "none"}
+    if knet and list(crypto) == ["crypto_cipher"]:
+        yield _fault("totem.crypto_hash", "none", "a hash too: corosync encrypts only what it authenticates")
+    if crypto and not knet:
+        yield _fault("totem", ", ".join(sorted(crypto.values())),
                      "no encryption with the transport %s; only knet encrypts" % corosync_conf.transport_of(cluster))
 
 
 def _check_logging(cluster: Cluster) -> Iterator[str]:
-    for key in cluster.logging:
-        if key not in corosync_conf.LOGGING_KEYS:
-            yield _fault("logging." + key, cluster.logging[key], "a setting of corosync 3: "
-                         + ", ".join(corosync_conf.LOGGING_KEYS))
+    yield from _check_values("logging", cluster.logging, corosync_conf.LOGGING, "setting of corosync 3")
 
 
 def _check_two_node(cluster: Cluster) -> Iterator[str]:
@@ -112,16 +166,17 @@ def _check_quorum_device(cluster: Cluster) -> Iterator[str]:
     words = ["lowest", "highest"] + [str(node.id) for node in cluster.nodes]
     if device.tie_breaker and device.tie_breaker not in words:
         yield _fault(name + ".tie_breaker", device.tie_breaker, "one of " + ", ".join(words))
-    known = corosync_conf.NET_KEYS + corosync_conf.DEVICE_KEYS
-    for key, value in device.options:
-        if key not in known:
-            yield _fault("%s.options.%s" % (name, key), value, "one of the settings " + ", ".join(known))
+    yield from _check_values(name + ".options", dict(device.options), dict(corosync_conf.NET, **corosync_conf.DEVICE),
+                             "setting of the quorum device")
+    for place, heuristic in enumerate(device.heuristics):
+        where = "pacemaker_%s.heuristics[%d].program" % (name, place)
+        yield from read(corosync_conf.SETTING, heuristic.program, where)[1]
 
 
 def _check_sync(device: QuorumDevice, sbd: Sbd) -> Iterator[str]:
     """Check that sbd accepts a quorum that the quorum device gives."""
     watchdog, given = _sbd.full_timeouts(sbd.timeouts)["watchdog"], dict(device.options).get("sync_timeout", "0")
-    if not given.isdigit() or int(given) > watchdog * 1000:
+    if given.isdigit() and int(given) > watchdog * 1000:
         yield _fault("quorum_device.options.sync_timeout", given,
                      "milliseconds, at most the watchdog timeout of %d s: otherwise sbd does not trust the quorum "
                      "device, and resets a node that loses its disk" % watchdog)
@@ -132,9 +187,15 @@ def _check_sbd(cluster: Cluster) -> Iterator[str]:
     if sbd is None:
         return
     yield from _sbd.check_timeouts(sbd.timeouts, "pacemaker_sbd.timeouts")
-    for key, value in sbd.options:
-        if key not in SBD_OPTIONS:
-            yield _fault("sbd.options." + key, value, "one of the settings " + ", ".join(SBD_OPTIONS))
+    yield from _check_values("sbd.options", dict(sbd.options), SBD_OPTIONS, "setting of sbd")
+    for name, path in [("devices", device) for device in sbd.devices] + [("watchdog", sbd.watchdog)]:
+        if not SBD_PATH.fullmatch(path):
+            yield _fault("sbd." + name, path, "a path of letters, digits and . _ : + @ = / - only: the settings of sbd "
+                         "are read by shells")
+    if not sbd.devices and corosync_conf.is_two_node(cluster):
+        yield _fault("sbd.devices", "an empty list with two nodes and no quorum device", "a shared disk, or "
+                     "pacemaker_quorum_device: when the two nodes lose each other, both have quorum, neither can fence "
+                     "the other, and both continue")
     for device in sorted(set(sbd.devices)):
         if sbd.devices.count(device) > 1:
             yield _fault("sbd.devices", "%s twice" % device, "different disks")
@@ -142,8 +203,10 @@ def _check_sbd(cluster: Cluster) -> Iterator[str]:
         if re.match(r"/dev/sd[a-z]+[0-9]*\Z", device):
             yield _fault("sbd.devices", device, "a persistent name, such as one in /dev/disk/by-id: this may be "
                          "another disk after a reboot")
-    if sbd.delay_start and sbd.delay_start not in ("true", "false", "yes", "no") and not sbd.delay_start.isdigit():
-        yield _fault("sbd.delay_start", sbd.delay_start, "true, false or a number of seconds")
+    delay = sbd.delay_start or "no"
+    if delay == "1" or (delay not in ("true", "false", "yes", "no") and not delay.isdigit()):
+        yield _fault("sbd.delay_start", delay, "true, false or a number of seconds other than 1, which sbd takes for "
+                     "true")
 
 
 def _check_fencing(cluster: Cluster) -> Iterator[str]:
@@ -154,17 +217,65 @@ def _check_fencing(cluster: Cluster) -> Iterator[str]:
                          "pacemaker_without_fencing: true for a cluster whose data may be lost")
     if cluster.without_fencing and (sbd or any(node.fencing for node in cluster.nodes)):
         yield _fault("without_fencing", "true with fencing described", "one of them")
-    if "stonith-enabled" in dict(cluster.properties):
-        yield _fault("properties.stonith-enabled", dict(cluster.properties)["stonith-enabled"],
+    yield from check_options(_fencing(cluster), "pacemaker_fence_devices", "pacemaker_nodes")
+
+
+def _fencing(cluster: Cluster) -> Fencing:
+    return Fencing(cluster.fence_devices, tuple((node.name, node.fencing) for node in cluster.nodes))
+
+
+def _seconds(word: Optional[str]) -> float:
+    """Return a time of Pacemaker in seconds; 0 where none is given."""
+    found = TIME.fullmatch(word or "")
+    return int(found.group(1)) * SECONDS.get((found.group(2) or "s").lower(), 1) if found else 0
+
+
+def _check_properties(cluster: Cluster) -> Iterator[str]:
+    given, sbd = dict(cluster.properties), cluster.sbd
+    known = {key: value for key, value in given.items() if key in PROPERTIES}
+    yield from _check_values("properties", known, PROPERTIES, "property")
+    for key, value in given.items():
+        if not is_kept(value):
+            yield "pacemaker_properties.%s: (not shown) is not valid; expected %s" % (key, KEPT)
+    if "have-watchdog" in given:
+        yield _fault("properties.have-watchdog", given["have-watchdog"], "none: Pacemaker finds out whether sbd runs")
+    if "stonith-enabled" in given:
+        yield _fault("properties.stonith-enabled", given["stonith-enabled"],
                      "pacemaker_without_fencing instead: the role sets this property")
+    times = _sbd.full_timeouts(sbd.timeouts if sbd else {})
+    waiting = given.get("stonith-watchdog-timeout")
+    if waiting is not None and (sbd is None or sbd.devices):
+        yield _fault("properties.stonith-watchdog-timeout", waiting, "none: it is of use to pacemaker_sbd without "
+                     "devices only, and without sbd Pacemaker stops on all nodes")
+    elif waiting is not None and 0 <= _seconds(waiting) < 2 * times["watchdog"]:
+        yield _fault("properties.stonith-watchdog-timeout", waiting, "at least twice the watchdog timeout of %d s: a "
+                     "lost node must have reset itself" % times["watchdog"])
+    if sbd and not sbd.devices and given.get("no-quorum-policy") == "ignore":
+        yield _fault("properties.no-quorum-policy", "ignore", "another one with pacemaker_sbd without devices: only a "
+                     "node that has lost the quorum resets itself")
+    timeout = given.get("stonith-timeout")
+    if timeout is not None and sbd and sbd.devices and _seconds(timeout) * 10 < times["msgwait"] * 12:
+        yield _fault("properties.stonith-timeout", timeout, "at least 1.2 times the msgwait of %d s: fencing by sbd "
+                     "would fail" % times["msgwait"])
 
 
-def _check_groups(settings: Settings) -> List[str]:
+def _check_groups(settings: Settings, cluster: Cluster) -> List[str]:
     try:
-        parse_groups(settings.get("pacemaker_groups") or [], "pacemaker_groups")
+        groups = parse_groups(settings.get("pacemaker_groups") or [], "pacemaker_groups")
     except GroupError as error:
         return str(error).split("\n")
-    return []
+    return resources.check_groups(groups, [node.name for node in cluster.nodes], "pacemaker_groups") + _check_names(
+        groups, cluster)
+
+
+def _check_names(groups: Sequence[Group], cluster: Cluster) -> List[str]:
+    """Check that no fence device has the name of a group or resource: all are ids in one CIB."""
+    devices = [device.id for device in devices_of(_fencing(cluster))]
+    devices += [SBD_NAME] if cluster.sbd and cluster.sbd.devices else []
+    faults = [_fault("fence_devices", "the name %s twice" % SBD_NAME, "another name: it is that of pacemaker_sbd")
+              ] if devices.count(SBD_NAME) > 1 else []
+    return faults + [_fault("groups", "the name %s" % name, "another one: a fence device has it")
+                     for name in resources.names_of(groups) if name in devices]
 
 
 # --- what follows from fencing ---------------------------------------------------------------------------------
@@ -186,17 +297,41 @@ def cluster_properties(cluster: Cluster) -> Dict[str, str]:
     return found
 
 
+def _races(cluster: Cluster) -> bool:
+    """Tell whether two nodes that lose each other would fence each other at the same moment."""
+    options = [device.options for device in cluster.fence_devices]
+    options += [use.options for node in cluster.nodes for level in node.fencing for use in level.devices]
+    if any(key in DELAYS for each in options for key, _value in each):
+        return False
+    return corosync_conf.is_two_node(cluster) and _seconds(dict(cluster.properties).get("priority-fencing-delay")) <= 0
+
+
+def _delay_of(cluster: Cluster, device: str) -> Dict[str, str]:
+    """Return the delay of a fence device: the first of two nodes is fenced later, so that it wins.
+
+    At a device that fences both, each waits for a random time.
+    """
+    fenced = [node.name for node in cluster.nodes if any(
+        use.device == device for level in node.fencing for use in level.devices)]
+    names = [node.name for node in cluster.nodes]
+    if not _races(cluster) or fenced == names[1:]:
+        return {}
+    return {"pcmk_delay_base" if fenced == names[:1] else "pcmk_delay_max": "%ds" % FENCE_DELAY}
+
+
 def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
     """Return fence devices and each node's levels as M(ha_resources) takes them; sbd is a node's last resort."""
     sbd = cluster.sbd
-    devices = [{"name": device.name, "agent": device.agent, "options": dict(device.options)}
+    devices = [{"name": device.name, "agent": device.agent,
+                "options": dict(_delay_of(cluster, device.name), **dict(device.options))}
                for device in cluster.fence_devices]
     last: List[Dict[str, Any]] = []
     if sbd and sbd.devices:
         agent = sbd.agent or SBD_AGENTS.get(family, SBD_AGENTS["RedHat"])
         option = "sbd_device" if agent.startswith("external/") else "devices"
         joint = ";" if agent.startswith("external/") else ","
-        devices.append({"name": SBD_NAME, "agent": agent, "options": {option: joint.join(sbd.devices)}})
+        devices.append({"name": SBD_NAME, "agent": agent, "options": dict(
+            _delay_of(cluster, SBD_NAME), **{option: joint.join(sbd.devices)})})
         last = [{"name": SBD_NAME, "devices": [{"device": SBD_NAME, "options": {}}]}]
     nodes = [{"name": node.name, "fencing": [
         {"name": level.name, "devices": [{"device": use.device, "options": dict(use.options)} for use in level.devices]}
@@ -218,7 +353,8 @@ def _delay(cluster: Cluster, sbd: Sbd) -> int:
         return 0
     token = int(cluster.totem.get("token", TOKEN)) + NODE_TOKEN * max(0, len(cluster.nodes) - 2)
     consensus = int(cluster.totem.get("consensus", token * 12 // 10))
-    return (token + consensus) // 1000 + 1 + _sbd.full_timeouts(sbd.timeouts)["msgwait"] + DELAY_RESERVE
+    reserve = DELAY_RESERVE + (FENCE_DELAY if _races(cluster) else 0)
+    return (token + consensus) // 1000 + 1 + _sbd.full_timeouts(sbd.timeouts)["msgwait"] + reserve
 
 
 def render_sbd(cluster: Cluster) -> str:

@@ -20,12 +20,21 @@ SBD = {"devices": ["/dev/disk/by-id/x"], "timeouts": {"watchdog": 10}}
 
 
 def test_fencing_is_that_of_the_distribution():
-    given = {"nodes": NODES, "sbd": SBD, "fence_devices": []}
+    given = {"nodes": [*NODES, {"name": "c", "id": 3}], "sbd": SBD, "fence_devices": []}
     assert fencing(given, "Debian")["devices"] == [
         {"name": "sbd", "agent": "external/sbd", "options": {"sbd_device": "/dev/disk/by-id/x"}}]
     assert fencing(given, "RedHat")["devices"][0]["agent"] == "fence_sbd"
     with pytest.raises(AnsibleFilterError, match="pacemaker_nodes: .* is not valid"):
         fencing({**given, "nodes": []}, "Debian")
+
+
+@pytest.mark.parametrize(("given", "delay"), [
+    ({}, {"pcmk_delay_max": "15s"}), ({"two_node": "", "quorum_device": ""}, {"pcmk_delay_max": "15s"}),
+    ({"two_node": False}, {}), ({"quorum_device": {"host": "10.0.0.9"}}, {}),
+    ({"properties": {"priority-fencing-delay": "20s"}}, {})])
+def test_one_of_two_nodes_is_fenced_later_where_both_may_fence(given, delay):
+    found = fencing({"nodes": NODES, "sbd": SBD, "fence_devices": [], **given}, "Debian")
+    assert found["devices"][0]["options"] == {**delay, "sbd_device": "/dev/disk/by-id/x"}
 
 
 def test_without_an_answer_all_nodes_are_missing():

@@ -19,6 +19,7 @@ PARAMETERS = {  # the first one is required
     "IPaddr2": ("ip", "cidr_netmask", "nic"),
     "Filesystem": ("directory", "device", "fstype", "options"),
     "Dummy": ("state",),
+    "fence_apc": ("ip", "port", "password", "passwd"),
 }
 
 
@@ -72,6 +73,8 @@ class Cluster:
             **params,
         }
         self.broken: dict[str, str] = {}  # resource: message of its agent
+        self.lost = ""  # node that is fenced while the next change is applied
+        self.offline: set[str] = set()
         self.stuck: set[str] = set()  # resources that do not stop
         self.where: dict[str, str] = {}  # group: node
         self.answers: dict[str, Output] = {}  # program: what it does instead
@@ -179,7 +182,7 @@ class Cluster:
         )
         nodes = ET.SubElement(root, "nodes")
         for name in NODES:
-            ET.SubElement(nodes, "node", {"name": name, "online": "true"})
+            ET.SubElement(nodes, "node", {"name": name, "online": word[name not in self.offline]})
         resources = ET.SubElement(root, "resources")
         known = [each.get("id") for each in self.root.iter("primitive")]
         for name in dict.fromkeys(known + list(self.active)):
@@ -203,11 +206,14 @@ class Cluster:
                 return Output(1, "", "no such agent")
             root = ET.Element("resource-agent")
             home = ET.SubElement(root, "parameters")
+            if argv[2].endswith("pgsql"):
+                ET.SubElement(ET.SubElement(root, "actions"), "action", {"name": "promote"})
             for place, name in enumerate(PARAMETERS.get(argv[2].split(":")[-1], ())):
                 required = "0" if place or name == "state" else "1"
                 ET.SubElement(home, "parameter", {"name": name, "required": required})
             return Output(0, cib.render_cib(root), "")
         if argv[1] == "--cleanup":
             self.broken = {}
+        self.offline |= {self.lost} - {""}
         self.settle()
         return Output(0, "", "")

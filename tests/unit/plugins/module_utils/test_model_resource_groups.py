@@ -128,6 +128,7 @@ BAD_RESOURCES = [
     ({"agent": {"name": "Delay", "parameters": {"a=x": None}}}, "agent.parameters.(not shown): (not shown) is"),
     ({"ip": {"address": "fe80::1%eth0"}}, "ip.address: 'fe80::1%eth0' is not valid; expected it without a scope id"),
     ({"options": {}}, "groups[0].resources[1]: (not shown) is not valid; expected a mapping with one key"),
+    ({"service": {"name": "s"}, "options": "x"}, "groups[0].resources[1].options: (not shown) is not valid"),
     ({"agent": {"name": "ocf:a:b:c"}}, "groups[0].resources[1].agent.name: 'ocf:a:b:c'"),
     ({"service": {"name": "x"}, "options": {"start": {"interval": 5}}}, "options.start.interval: there is no such key"),
     ({"service": {"name": "x"}, "options": {"start": {"timeout": "5s"}}}, "options.start.timeout: '5s'"),

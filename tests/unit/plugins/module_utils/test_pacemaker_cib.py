@@ -123,3 +123,13 @@ def test_a_reference_to_a_set_elsewhere_is_no_empty_set() -> None:
     group = cib("<resources><group id='g'><meta_attributes id-ref='x'/></group></resources>").find(".//group")
     _cib.drop_value(group, "meta_attributes", "target-role")
     assert len(group) == 1
+
+
+# As Pacemaker 2.1.5 reads back what it wrote (cibadmin --patch, then --query); it keeps ">".
+@pytest.mark.parametrize(("value", "kept"), [
+    ('a < "b" & c > d', True), ("f\u00fcr", True), ('"web": f\u00fcr', True), ("f\u00fcr 'web' 100 %", True),
+    ("a\\b", True),
+    ('f\u00fcr "web"', False), ("f\u00fcr <b>", False), ("\u00fc & b", False), ("\u00fc > b", False),
+    ("a\tb", False), ("a\nb", False), ("a\x01b", False)])
+def test_what_pacemaker_reads_back_as_it_was_written(value: str, kept: bool):
+    assert _cib.is_kept(value) is kept

@@ -123,6 +123,15 @@ def test_what_was_made_by_hand_stays_and_is_adopted_by_its_name() -> None:
 REFUSED = [
     ("x", "fencing: (not shown) is not valid"),
     ({"devices": [{"name": "a"}]}, "fencing.devices[0].agent: is missing"),
+    ({"devices": [dict(PDU, options={"passwd": "\u00fc<x"})]}, "fencing.devices[0].options.passwd: (not shown) is not"),
+    ({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": "\u00fc\"1"})])]},
+     "fencing.nodes[0].fencing.options.port: (not shown) is not valid; expected a text of one line"),
+    *[({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": port})])]},
+       "fencing.nodes[0].fencing.options.port: (not shown) is not valid; expected a port without blanks")
+      for port in ("a b", "a;casper:9", "a:b", "a=b", "a\\")],
+    ({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": "\u00fc"})]),
+                                  node("melchior", [("pdu", {"port": "&"})])]},
+     "fencing.nodes: the ports of pdu together (not shown) are not valid; expected a text of one line"),
     ({"nodes": ["casper"]}, "fencing.nodes[0]: (not shown) is not valid; expected a mapping"),
     ({"nodes": [node("casper", [("pdu", {})])]}, "casper is fenced by pdu, which is no device"),
 ]
@@ -148,7 +157,14 @@ def test_properties_and_defaults_are_owned_by_name() -> None:
     assert cib.make_patch(empty(), applied(empty(), None, resource_defaults={"x": None})) == ""
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, "a\nb"])
+@pytest.mark.parametrize("value", [[1], {"a": "hunter2"}, "a\nb", "a\tb", "\u00fc&", "a\x00b"])
 def test_a_property_is_one_line(value: Any) -> None:
-    with pytest.raises(HaError, match=r"properties\.x"):
+    with pytest.raises(HaError, match=r"properties\.x: .* is not valid") as caught:
         crm_fencing.parse_settings({"x": value}, "properties")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "a&b", "", "\u00fc"])
+def test_the_name_of_a_property_is_a_part_of_its_id(name: str) -> None:
+    with pytest.raises(HaError, match="is not valid"):
+        crm_fencing.parse_settings({name: "1"}, "properties")

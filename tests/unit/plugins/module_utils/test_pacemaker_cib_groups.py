@@ -328,3 +328,16 @@ def test_what_is_removed_leaves_nothing_behind(before: list[dict[str, Any]]) -> 
 
 def test_the_move_of_a_group_has_a_fixed_id() -> None:
     assert crm_groups.move_id("web") == "web-ha-move"
+
+
+@pytest.mark.parametrize("clone", [
+    '<clone id="r0-clone"><meta_attributes id="m"><nvpair id="p" name="promotable" value="true"/></meta_attributes>'
+    "%s</clone>", '<master id="r0-clone">%s</master>'])
+def test_a_group_cannot_start_after_what_is_promoted_elsewhere(clone: str) -> None:
+    drbd = '<primitive id="r0" class="ocf" provider="linbit" type="drbd"/>'
+    root = cib.parse_cib(EMPTY.replace("<!-- by hand -->", clone % drbd))
+    for name in ("r0", "r0-clone"):
+        with pytest.raises(HaError, match=f"group web: it is to start after {name}, which is in the promotable clone"):
+            applied(root, dict(WEB, after=[name]))
+    plain = cib.parse_cib(EMPTY.replace("<!-- by hand -->", '<clone id="r0-clone">%s</clone>' % drbd))
+    assert ids(applied(plain, dict(WEB, after=["r0"])), "rsc_order") == ["web-ha-after-r0"]

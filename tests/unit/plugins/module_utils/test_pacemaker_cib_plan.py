@@ -315,3 +315,12 @@ def test_a_plan_from_what_it_led_to_is_empty(resources: Any, restricted: bool, r
     desired = declared(dict(WEB, resources=resources, restricted=restricted, recovery=recovery))
     final = crm_plan.plan_cib(cib.parse_cib(EMPTY), status(), desired).final
     assert crm_plan.plan_cib(final, RUNNING, desired).changes == ()
+
+
+def test_how_long_a_stop_may_take_until_its_node_is_fenced() -> None:
+    root = made(dict(WEB, resources=[dict(TEST, options={"stop": {"timeout": 9}}), {"mail": {"to": "root"}}]))
+    assert crm_plan.stop_limits(root) == {"web-test": "9s", "web-MailTo-root": "120s"}
+    next(op for op in root.iter("op") if op.get("name") == "stop").set("on-fail", "block")
+    assert crm_plan.stop_limits(root) == {"web-MailTo-root": "120s"}
+    cib.set_value(cib.section(root, "crm_config"), "cluster_property_set", "stonith-enabled", "false")
+    assert crm_plan.stop_limits(root) == {}

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import resource_groups as groups
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import (
     cib,
@@ -65,7 +67,8 @@ def test_all_that_is_declared_is_shown_in_lines() -> None:
     text = crm_text.describe(root, declared())
     assert text.startswith(TEXT[: TEXT.index("  controld")])
     for line in (
-        "fence device\n  pdu (stonith:fence_apc)\n    ip = 10.0.0.9\n    passwd = (not shown)\n",
+        "fence device\n  pdu (stonith:fence_apc)\n    ip = (not shown)\n    passwd = (not shown)\n"
+        "    pcmk_host_check = static-list\n    pcmk_host_map = casper:1\n",
         "fencing level 1 of casper: pdu\n",
         "property a = 1\n",
     ):
@@ -111,4 +114,29 @@ def test_what_an_administrator_set_is_shown_too() -> None:
 
 def test_secrets_are_found_wherever_they_are() -> None:
     params = {"groups": [GROUP], "fencing": FENCING, "nodes": None, "wait": 3, "properties": {"x_token": ""}}
-    assert crm_text.secrets_in(params) == {"hunter2", "s3cret"}
+    assert crm_text.secrets_in(params) == {"hunter2", "s3cret", "10.0.0.9"}
+
+
+@pytest.mark.parametrize("name", ["apikey", "pwd", "auth", "anything", "snmp_auth_prot", "login"])
+def test_every_value_of_fencing_is_secret(name: str) -> None:
+    use = {"device": "pdu", "options": {"port": "rack", name: "marked-2"}}
+    fencing = {"devices": [{"name": "pdu", "agent": "fence_apc", "options": {name: "marked-1", "lanplus": 1}}],
+               "nodes": [{"name": "casper", "fencing": [{"name": "power", "devices": [use]}]}]}
+    assert crm_text.secrets_in({"fencing": fencing}) == {"marked-1", "marked-2"}
+    said = declared(groups=[], fencing=fencing)
+    root = crm_plan.apply(cib.parse_cib(EMPTY), said, {})
+    assert "marked" in cib.render_cib(root) and "marked" not in crm_text.describe(root, said)
+    for wrong in ({"pdu": {"options": {name: "marked-1"}}}, {"devices": {"pdu": {name: "marked-1"}}}):
+        assert crm_text.secrets_in({"fencing": wrong}) == {"marked-1"}
+        with pytest.raises(HaError) as caught:
+            crm_fencing.parse_fencing(wrong)
+        assert "marked" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["apikey", "pwd", "auth", "keyfile", "AUTH_TOKEN"])
+def test_parameters_of_agents_are_secret_by_their_name(name: str) -> None:
+    agent = {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {name: "marked"}}}
+    said = declared(groups=[dict(GROUP, after=None, resources=[agent])], fencing=None)
+    root = crm_plan.apply(cib.parse_cib(EMPTY), said, {})
+    assert "marked" in cib.render_cib(root) and "marked" not in crm_text.describe(root, said)
+    assert crm_text.secrets_in({"groups": [{"resources": [agent]}]}) == {"marked"}

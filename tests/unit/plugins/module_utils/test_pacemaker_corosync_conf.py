@@ -100,6 +100,22 @@ def test_multicast_has_no_crypto():
     assert "totem.crypto_cipher" not in found
 
 
+@pytest.mark.parametrize(("transport", "address", "given", "written"), [
+    ("udp", "2001:db8::%d", {}, "ipv6"), ("udp", "192.0.2.%d", {}, None), ("udpu", "2001:db8::%d", {}, None),
+    ("udp", "node%d", {}, None), ("udp", "2001:db8::%d", {"ip_version": "ipv6-4"}, "ipv6-4")])
+def test_multicast_between_addresses_of_ipv6_says_so(transport, address, given, written):
+    nodes = [{"name": f"n{number}", "id": number, "addresses": [address % number]} for number in (1, 2)]
+    assert places(nodes=nodes, transport=transport, totem=given).get("totem.ip_version") == written
+
+
+def test_truths_are_written_in_corosyncs_words():
+    found = places(totem={"block_unlisted_ips": False, "cancel_token_hold_on_retransmit": "yes"}, quorum_device={
+        **QUORUM_DEVICE, "options": {"keep_active_partition_tie_breaker": False}})
+    assert found["totem.block_unlisted_ips"] == "no"
+    assert found["totem.cancel_token_hold_on_retransmit"] == "yes"
+    assert found["quorum.device.net.keep_active_partition_tie_breaker"] == "off"
+
+
 def test_logging_is_written_in_corosyncs_words():
     found = places(logging={"debug": True, "to_syslog": False, "logfile": "/var/log/x", "to_logfile": "yes"})
     assert (found["logging.debug"], found["logging.to_syslog"], found["logging.logfile"]) == ("on", "off", "/var/log/x")

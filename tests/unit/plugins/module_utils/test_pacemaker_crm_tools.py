@@ -65,7 +65,7 @@ def test_operations_under_way_are_seen() -> None:
 
 
 def test_the_simulation_is_reported_in_sentences() -> None:
-    assert crm.parse_simulation(text_of("crm_simulate-2.1.5.xml")) == (
+    assert crm.parse_simulation(text_of("crm_simulate-2.1.5.xml"), {}) == (
         "start web-ip on c",
         "start web-apache2 on c",
     )
@@ -74,7 +74,7 @@ def test_the_simulation_is_reported_in_sentences() -> None:
     <rsc_action action="Move" resource="x" source="a" dest="b"/>
     <rsc_action action="Stop" resource="y" node="a" blocked="true" reason="node availability"/>
     <rsc_action action="Restart" resource="z" source="a" dest="a" node="a"/></actions></r>"""
-    assert crm.parse_simulation(text) == (
+    assert crm.parse_simulation(text, {}) == (
         "Fence (reboot) node b (peer is no longer part of the cluster)",
         "move x from a to b",
         "stop y on a (node availability, blocked)",
@@ -100,3 +100,34 @@ def test_parameters_are_compared_with_what_the_agent_takes() -> None:
         "vip: IPaddr2 has no parameter iq; expected some of ip, nic",
         "vip: IPaddr2 needs the parameter ip; expected it",
     ]
+
+
+@pytest.mark.parametrize(("actions", "promotable"), [
+    ('<action name="start"/><action name="promote"/>', True), ('<action name="start"/>', False)])
+def test_metadata_tells_whether_an_agent_can_be_promoted(actions: str, promotable: bool) -> None:
+    text = f"<resource-agent><parameters/><actions>{actions}</actions></resource-agent>"
+    assert crm.parse_metadata(text).promotable is promotable
+
+
+def test_a_stop_that_may_get_its_node_fenced_is_predicted() -> None:
+    text = "<r><actions>%s</actions></r>" % "".join(
+        f'<rsc_action action="{action}" resource="{name}" node="c"/>' for action, name in (
+            ("Stop", "web"), ("Restart", "db"), ("Start", "web"), ("Stop", "other")))
+    note = "the node is fenced if the stop takes more than"
+    assert crm.parse_simulation(text, {"web": "120s", "db": "9s"}) == (
+        f"stop web on c ({note} 120s)", f"restart db on c ({note} 9s)", "start web on c", "stop other on c")
+
+
+def status_of(nodes: str, fenced: str = "") -> crm.Status:
+    return crm.parse_status(f'<r><summary><current_dc present="true"/></summary><nodes>{nodes}</nodes>'
+                            f"<fence_history>{fenced}</fence_history></r>")
+
+
+def test_nodes_that_were_lost_are_found_even_when_they_are_back() -> None:
+    both = '<node name="a" online="true"/><node name="b" online="true"/>'
+    event = '<fence_event action="reboot" target="b" status="%s" completed="2026-11-20 13:44:1%dZ"/>'
+    before = status_of(both + '<node name="c" online="false"/>', event % ("success", 1))
+    assert crm.lost_nodes(before, before) == ()
+    assert crm.lost_nodes(before, status_of(both.replace('"true"', '"false"', 1), event % ("success", 1))) == ("a",)
+    assert crm.lost_nodes(before, status_of(both, event % ("success", 1) + event % ("failed", 2))) == ()
+    assert crm.lost_nodes(before, status_of(both, event % ("success", 1) + event % ("success", 2))) == ("b",)

@@ -191,6 +191,13 @@ def test_agents_are_asked_what_they_take(resource: dict[str, Any], said: str) ->
     assert go(Cluster(groups=[group], check_mode=True, missing="fail"))["failed"]
 
 
+def test_an_agent_that_can_be_promoted_is_reported() -> None:
+    cluster = Cluster(groups=[dict(WEB, resources=[TEST, {"agent": {"name": "ocf:heartbeat:pgsql"}}])])
+    assert go(cluster)["changed"]
+    assert [text for text in cluster.warnings if text.startswith("web-pgsql: ocf:heartbeat:pgsql can be promoted")]
+    assert not go(cluster)["changed"] and not cluster.warnings
+
+
 def test_an_agent_is_asked_once() -> None:
     dummies = [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": path}}} for path in ("/a", "/b")]
     cluster = Cluster(groups=[dict(WEB, resources=dummies)])
@@ -255,3 +262,21 @@ def test_fencing_is_made_and_the_device_has_to_run() -> None:
     left = go(cluster)
     assert left["actions"] == ["change fencing"] and "s3cret" not in str(left)
     assert go(cluster)["changed"] is False
+
+
+def test_a_node_that_is_lost_during_a_change_is_reported() -> None:
+    cluster = Cluster(groups=[WEB])
+    cluster.lost = "casper"
+    assert go(cluster)["changed"]
+    assert [text for text in cluster.warnings if text.startswith("node casper was online before this change, and was ")]
+    assert not go(cluster)["changed"] and not cluster.warnings
+
+
+def test_an_option_that_a_fence_agent_does_not_list_is_reported() -> None:
+    options = {"ip": "10.0.0.9", "passwd": "hunter2", "pasword": "hunter2"}
+    fencing = {"devices": [{"name": "pdu", "agent": "fence_apc", "options": options}],
+               "nodes": [{"name": "casper", "fencing": [{"devices": [{"device": "pdu", "options": {"port": 1}}]}]}]}
+    cluster = Cluster(fencing=fencing)
+    go(cluster)
+    assert cluster.warnings[0] == "pdu: stonith:fence_apc has no parameter pasword; expected some of " \
+        "ip, port, password, passwd"

@@ -110,7 +110,7 @@ META = [
     ({"failback": False, "recovery": "restart"}, ("INFINITY", None, None)),
     ({"recovery": "restart", "restarts": 3, "restart_window": 60}, (None, "3", "60s")),
     ({"recovery": "relocate"}, (None, "1", "600s")),
-    ({"recovery": "relocate", "restarts": 2, "restart_window": 30}, (None, "2", "30s")),
+    ({"recovery": "relocate", "restart_window": 30}, (None, "1", "30s")),
     ({"recovery": "disable"}, (None, None, None)),
     ({"recovery": "fence"}, (None, None, None)),
 ]
@@ -134,6 +134,14 @@ def test_no_preference_outweighs_staying() -> None:
 REFUSED = [
     ({"drbd": {"resource": "r"}}, {}, "groups[0].resources[0].drbd: a promoted resource cannot stand inside"),
     ({"filesystem": {"device": "/dev/x", "mountpoint": "/m"}}, {}, "resources[0].filesystem.fstype: is missing"),
+    ({"agent": {"name": "ocf:linbit:drbd", "parameters": {"drbd_resource": "r0"}}}, {},
+     "groups[0].resources[0].agent.name: ocf:linbit:drbd: a promoted resource cannot stand inside"),
+    ({"service": {"name": "s"}}, {"recovery": "relocate", "restarts": 3},
+     "groups[0].restarts: 3, with recovery relocate; expected recovery restart"),
+    ({"service": {"name": "s"}}, {"recovery": "disable", "restarts": 3}, "with recovery disable"),
+    ({"mail": {"to": "root", "subject": 'Ausfall f\u00fcr "web"'}}, {},
+     "groups[0].resources[0]: the parameter subject of ocf:heartbeat:MailTo (not shown) is not valid; expected a name"),
+    ({"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"a&b": "x"}}}, {}, "(not shown) is not valid"),
     ({"agent": {"name": "Delay"}}, {}, "agent.name: Delay; expected its class too, such as ocf:heartbeat:Delay"),
     ({"agent": {"name": "ocf:Delay"}}, {}, "agent.name: ocf:Delay"),
     ({"agent": {"name": "lsb:x", "arguments": ["3"]}}, {}, "agent.arguments: Pacemaker's agents have parameters"),
@@ -149,6 +157,33 @@ def test_what_pacemaker_cannot_say_is_refused(resource: Any, more: dict[str, Any
     assert said in "\n".join(crm_words.check_groups([group(resource, **more)], ("a", "b", "c")))
 
 
+@pytest.mark.parametrize(("names", "said"), [
+    (["g", "g-ha-on-n1"], "the name g-ha-on-n1 is not valid; expected one that does not begin with g-ha-"),
+    (["web-ha-1", "web"], "the name web-ha-1 is not valid"), (["g", "g-clone"], "the name g-clone is not valid"),
+    (["g", "h"], "")])
+def test_no_name_is_an_id_of_what_belongs_to_another(names: list[str], said: str) -> None:
+    raw = [{"name": name, "everywhere": name == "g", "nodes": ["a"], "resources": [{"service": {"name": name}}]}
+           for name in names]
+    faults = "\n".join(crm_words.check_groups(_groups.parse_groups(raw), ("a",), "pacemaker_groups"))
+    assert said in faults if said else faults == ""
+    assert faults == "" or faults.startswith("pacemaker_groups: ")
+    gone = [dict(each, state="absent") if each["name"] == names[0] else each for each in raw]
+    assert crm_words.check_groups(_groups.parse_groups(gone), ("a",)) == []
+
+
+def test_a_resource_has_another_name_than_its_group() -> None:
+    resource = {"service": {"name": "s"}, "options": {"name": "g"}}
+    assert crm_words.check_groups([group(resource)]) == [
+        "groups: the name g is not valid; expected it once, of one group or one resource"]
+
+
+def test_what_pacemaker_keeps_is_accepted() -> None:
+    mail = {"mail": {"to": "root", "subject": '"web" & <mail>: Ausfall f\u00fcr 10 %'}}
+    assert crm_words.check_groups([group(mail)], ("a", "b", "c")) == []
+
+
 def test_an_absent_group_may_name_nodes_that_are_gone() -> None:
-    groups = _groups.parse_groups([{"name": "g", "state": "absent", "nodes": ["gone"]}])
-    assert crm_words.check_groups(groups, ("a",)) == []
+    groups = _groups.parse_groups([{"name": "g", "state": "absent", "nodes": ["gone"]}, {
+        "name": "h", "state": "absent", "nodes": ["gone"], "recovery": "relocate", "restarts": 3,
+        "resources": [{"drbd": {"resource": "r0"}}]}])
+    assert crm_words.check_groups(groups, ("a",)) == [], "nor need it be possible any more"

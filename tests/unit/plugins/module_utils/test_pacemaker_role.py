@@ -101,6 +101,18 @@ def test_the_query_is_plain_and_holds_no_cib_and_no_key():
     assert not [name for name in role.query(settings(sbd=None))["commands"] if name.startswith("dump")]
 
 
+def test_corosync_checks_its_file_with_the_key_before_anything_stops():
+    tasks = yaml.safe_load((ROOT / "roles/pacemaker/tasks/configure.yml").read_text())
+    names = [task["name"].removeprefix("Configure | ") for task in tasks]
+    key, check, stop, write = map(names.index, (
+        "Distribute the shared key", "Check the new corosync.conf", "Stop what must not run while the files change",
+        "Write the configuration"))
+    assert key < check < stop < write
+    assert tasks[check]["ansible.builtin.command"]["argv"][:2] == list(planner.CHECK[:2])
+    assert "__pacemaker_plan.stop" not in tasks[check]["when"], "a node that joins may lack what the others have"
+    assert "node {" in plan(magi())["conf"]
+
+
 def test_packages_may_be_named_with_their_versions():
     assert role.packages_of(settings(packages=["sbd=1.5*"]), "Debian") == ["sbd=1.5*"]
     assert "sbd" in role.query(settings(packages=["sbd=1.5*"]))["packages"]

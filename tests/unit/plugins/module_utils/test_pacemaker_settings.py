@@ -45,7 +45,18 @@ def check(**variables):
     {"sbd": None, "nodes": with_power(), "fence_devices": POWER, "quorum_device": QUORUM_DEVICE},
     {"transport": "udpu"}, {"logging": {"debug": True}}, {"sbd": {**SBD, "options": {"SBD_STARTMODE": "clean"}}},
     {"transport": "udp", "multicast": {"address": "239.192.6.41", "ttl": 1}}, {"totem": {"crypto_cipher": "aes128"}},
-    {"quorum_device": {**QUORUM_DEVICE, "options": {"sync_timeout": 8000}}}, {"sbd": {**SBD, "delay_start": 30}}])
+    {"quorum_device": {**QUORUM_DEVICE, "options": {"sync_timeout": 8000}}}, {"sbd": {**SBD, "delay_start": 30}},
+    {"quorum_device": {**QUORUM_DEVICE, "heuristics": [{"program": "/bin/ping -c1 192.168.0.254"}]}},
+    {"logging": {"debug": "trace", "to_logfile": "yes", "logfile": "/var/log/corosync.log", "syslog_priority": "err"}},
+    {"totem": {"crypto_hash": "none", "crypto_cipher": "none", "hold": 0, "join": 100, "ip_version": "ipv4-6"}},
+    {"totem": {"token": 5000, "token_retransmits_before_loss_const": 10, "block_unlisted_ips": False}},
+    {"nodes": NODES[:2], "sbd": {"timeouts": {"watchdog": 10}}, "quorum_device": QUORUM_DEVICE},
+    {"nodes": NODES[:2], "sbd": {"timeouts": {"watchdog": 10}}, "two_node": False},
+    {"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"stonith-watchdog-timeout": "20s", "site": "S\u00fcd"}},
+    {"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"stonith-watchdog-timeout": -1}},
+    {"properties": {"stonith-timeout": "2MIN", "no-quorum-policy": "freeze", "maintenance-mode": True}},
+    {"sbd": {**SBD, "options": {"SBD_OPTS": "-v -n node", "SBD_SYNC_RESOURCE_STARTUP": True,
+                                "SBD_MOVE_TO_ROOT_CGROUP": "auto", "SBD_TIMEOUT_ACTION": "flush,off"}}}])
 def test_good_clusters_pass(variables):
     hosts = [node["name"] for node in variables.get("nodes", NODES)]
     assert [fault for fault in check(**variables) if "of the play" not in fault or hosts == HOSTS] == []
@@ -60,12 +71,61 @@ def test_good_clusters_pass(variables):
      "pacemaker_multicast: address or ttl is not valid; expected pacemaker_transport udp"),
     ({"multicast": {"interface": "eth0"}}, "pacemaker_multicast.interface: there is no such key"),
     ({"totem": {"rrp_mode": "active"}},
-     "pacemaker_totem.rrp_mode: active is not valid; expected a setting of corosync 3"),
+     "pacemaker_totem.rrp_mode: there is no such setting of corosync 3; expected one of block_unlisted_ips, "),
     ({"totem": {"token": 500}}, "token: 500 is not valid; expected 1000 ms or more"),
     ({"totem": {"token": 5000, "consensus": 5500}}, "consensus: 5500 is not valid; expected at least 1.2 times"),
     ({"transport": "udpu", "totem": {"crypto_cipher": "aes256"}},
      "pacemaker_totem: aes256 is not valid; expected no encryption with the transport udpu"),
-    ({"logging": {"colour": "red"}}, "pacemaker_logging.colour: red is not valid; expected a setting of corosync 3"),
+    ({"logging": {"colour": "red"}}, "pacemaker_logging.colour: there is no such setting of corosync 3; expected one"),
+    *[({"logging": {key: value}}, f"pacemaker_logging.{key}: .* is not valid; expected ") for key, value in [
+        ("debug", "yes"), ("to_syslog", "maybe"), ("timestamp", "yes"), ("fileline", 1), ("syslog_priority", "panic"),
+        ("syslog_facility", "local8"), ("logfile", "log"), ("logfile", "/var/log/a{"), ("logfile", "/" + "x" * 400),
+        ("logfile_priority", True), ("function_name", "on }")]],
+    *[({"totem": {key: value}}, f"pacemaker_totem.{key}: .* is not valid; expected ") for key, value in [
+        ("hold", 5), ("merge", "soon"), ("join", 4000), ("netmtu", 20), ("link_mode", "fast"), ("window_size", 2 ** 32),
+        ("knet_compression_model", "none"),
+        ("crypto_hash", "none"), ("crypto_cipher", "3des"), ("ip_version", "ipv6"), ("block_unlisted_ips", "maybe"),
+        ("token_retransmits_before_loss_const", 100), ("knet_compression_model", "zip")]],
+    ({"nodes": [{**NODES[0], "addresses": ["2001:db8::1"]}, *NODES[1:]]},
+     "pacemaker_nodes: IPv4 and IPv6 addresses on link 0 is not valid"),
+    ({"transport": "udp", "multicast": {"address": "ff15::1"}}, "multicast.address: ff15::1 is not valid; .* IPv4"),
+    ({"nodes": NODES[:2], "sbd": {"timeouts": {"watchdog": 10}}},
+     "pacemaker_sbd.devices: an empty list .* is not valid; expected a shared disk, or pacemaker_quorum_device: "),
+    ({"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"no-quorum-policy": "ignore"}},
+     "properties.no-quorum-policy: ignore is not valid"),
+    *[({"sbd": {"timeouts": {"watchdog": 10}}, "properties": {"stonith-watchdog-timeout": value}},
+       "properties.stonith-watchdog-timeout: .* expected ") for value in (
+           0, 19, "9" * 5000, "15s", "soon", "10 000 ms")],
+    ({"properties": {"stonith-watchdog-timeout": "20s"}}, "stonith-watchdog-timeout: 20s is not valid; expected none"),
+    ({"properties": {"stonith-timeout": "20s"}}, "stonith-timeout: 20s is not valid; expected at least 1.2 times"),
+    ({"properties": {"stonith-action": "suicide"}}, "properties.stonith-action: 'suicide' is not valid; expected one"),
+    ({"properties": {"site": "S\u00fcd & Nord"}}, r"pacemaker_properties.site: \(not shown\) is not valid"),
+    ({"sbd": None, "nodes": with_power(), "fence_devices": [
+        {**POWER[0], "options": {"passwd": "\u00fc<hunter2"}}]},
+     r"pacemaker_fence_devices\[0\].options.passwd: \(not shown\) is not valid"),
+    *[({"sbd": {**SBD, "options": {key: value}}}, f"pacemaker_sbd.options.{key}: .* expected ") for key, value in [
+        ("SBD_OPTS", '-v" x'), ("SBD_OPTS", "`id`"), ("SBD_OPTS", "$(id)"), ("SBD_OPTS", "a\\b"), ("SBD_OPTS", "'"),
+        ("SBD_STARTMODE", "never"), ("SBD_TIMEOUT_ACTION", "panic"), ("SBD_MOVE_TO_ROOT_CGROUP", "x")]],
+    ({"sbd": {**SBD, "devices": [LASTING + "$(id)"]}}, "pacemaker_sbd.devices: .* is not valid; expected a path of"),
+    ({"sbd": {**SBD, "devices": [LASTING + ";/dev/sdb"]}}, "pacemaker_sbd.devices: .* is not valid"),
+    ({"sbd": {**SBD, "watchdog": '/dev/watchdog"'}}, "pacemaker_sbd.watchdog: .* is not valid; expected a path of"),
+    *[({"quorum_device": {**QUORUM_DEVICE, "heuristics": [{"program": program}]}},
+       r"pacemaker_quorum_device.heuristics\[0\].program: .* is not valid; expected a text without { and }")
+      for program in ("/bin/sh -c 'if { true; }'", "  ", "/bin/" + "x" * 400)],
+    ({"quorum_device": {**QUORUM_DEVICE, "options": {"force_ip_version": 9}}}, "force_ip_version: '9' is not valid"),
+    ({"groups": [{"name": "g", "nodes": ["nobody"], "resources": [{"service": {"name": "s"}}]}]},
+     r"pacemaker_groups\[0\].nodes: nobody is no node of this cluster"),
+    ({"groups": [{"name": "sbd", "nodes": ["casper"], "resources": [{"service": {"name": "s"}}]}]},
+     "pacemaker_groups: the name sbd is not valid; expected another one: a fence device has it"),
+    ({"nodes": [{**node, "fencing": [{"devices": [{"device": "pdu", "options": {"login": node["name"]}}]}]}
+                for node in NODES], "fence_devices": [*POWER, {"name": "pdu-casper", "agent": "fence_ipmilan"}]},
+     "pacemaker_fence_devices: the name pdu-casper is not valid; expected another one"),
+    ({"nodes": [{**node, "fencing": [{"devices": [{"device": "pdu", "options": {"login": node["name"]}}]}]}
+                for node in NODES], "fence_devices": POWER,
+      "groups": [{"name": "pdu-casper", "nodes": ["casper"], "resources": [{"service": {"name": "s"}}]}]},
+     "pacemaker_groups: the name pdu-casper is not valid; expected another one: a fence device has it"),
+    ({"nodes": with_power(), "fence_devices": [*POWER, {"name": "sbd", "agent": "fence_sbd"}]},
+     "pacemaker_fence_devices: the name sbd twice is not valid"),
     ({"nodes": [{**NODES[0], "unfence": []}, *NODES[1:]]}, r"pacemaker_nodes\[0\].unfence: there is no such key"),
     ({"groups": [{"name": "web", "nodes": ["casper"], "resources": [{"nonsense": {}}]}]},
      r"pacemaker_groups\[0\].resources\[0\]"),
@@ -85,13 +145,15 @@ def test_good_clusters_pass(variables):
     ({"quorum_device": {**QUORUM_DEVICE, "options": {"sync_timeout": 30000}}},
      "30000 is not valid; expected .* at most the watchdog"),
     ({"quorum_device": {**QUORUM_DEVICE, "options": {"sync_timeout": "x"}}},
-     "sync_timeout: x is not valid; expected milliseconds"),
+     "sync_timeout: 'x' is not valid; expected milliseconds"),
     ({"sbd": {**SBD, "timeouts": {"watchdog": 10, "msgwait": 10}}},
      "msgwait: 10 is not valid; expected at least twice"),
     ({"sbd": {**SBD, "options": {"SBD_FOO": 1}}}, "pacemaker_sbd.options.SBD_FOO"),
     ({"sbd": {**SBD, "devices": [LASTING, LASTING]}}, "twice is not valid; expected different disks"),
     ({"sbd": {**SBD, "devices": ["/dev/sdb"]}}, "/dev/sdb is not valid; expected a persistent name"),
     ({"sbd": {**SBD, "delay_start": "soon"}}, "delay_start: soon is not valid"),
+    ({"sbd": {**SBD, "delay_start": 1}}, "delay_start: 1 is not valid; expected .* other than 1"),
+    ({"properties": {"have-watchdog": False}}, "have-watchdog: 0 is not valid; expected none"),
     ({"sbd": None}, "balthasar without fencing is not valid; .*pacemaker_without_fencing"),
     ({"sbd": None, "nodes": with_power(NODES[:2]) + NODES[2:], "fence_devices": POWER},
      "melchior without fencing is not valid"),
@@ -102,6 +164,47 @@ def test_each_rule_names_the_variable_the_value_and_what_is_right(variables, say
     faults = check(**variables)
     assert [fault for fault in faults if re.search(says, fault)], faults
     assert all(fault.startswith("pacemaker_") and "expected" in fault for fault in faults)
+
+
+def delays(**variables):
+    devices = rules.fencing_of(cluster(**variables), "Debian")["devices"]
+    return {device["name"]: {key: value for key, value in device["options"].items() if "delay" in key}
+            for device in devices}
+
+
+IPMI = [{"name": name, "agent": "fence_ipmilan", "options": {"ip": address}}
+        for name, address in (("ipmi1", "10.0.0.11"), ("ipmi2", "10.0.0.12"))]
+BOARDS = [{**node, "fencing": [{"devices": [{"device": f"ipmi{node['id']}"}]}]} for node in NODES[:2]]
+
+
+def test_of_two_nodes_that_lose_each_other_the_first_survives():
+    alone = {"nodes": BOARDS, "fence_devices": IPMI, "sbd": None}
+    assert delays(**alone) == {"ipmi1": {"pcmk_delay_base": "15s"}, "ipmi2": {}}
+    assert delays(nodes=BOARDS, fence_devices=IPMI)["sbd"] == {"pcmk_delay_max": "15s"}
+    assert delays(nodes=with_power(NODES[:2]), fence_devices=POWER, sbd=None) == {"pdu": {"pcmk_delay_max": "15s"}}
+    spare = [*IPMI, {"name": "spare", "agent": "fence_apc"}]
+    assert delays(**{**alone, "fence_devices": spare})["spare"] == {"pcmk_delay_max": "15s"}
+
+
+@pytest.mark.parametrize("variables", [
+    {"quorum_device": QUORUM_DEVICE}, {"two_node": False}, {"properties": {"priority-fencing-delay": 30}},
+    {"nodes": [*BOARDS, with_power()[2]], "fence_devices": IPMI + POWER}])
+def test_where_only_one_side_has_quorum_or_the_user_decides_nobody_waits(variables):
+    assert not any(delays(**{"nodes": BOARDS, "fence_devices": IPMI, **variables}).values())
+
+
+@pytest.mark.parametrize("option", ["pcmk_delay_base", "pcmk_delay_max", "delay"])
+def test_a_delay_of_the_user_is_the_only_one(option):
+    given = [{**IPMI[0], "options": {option: "5s"}}, IPMI[1]]
+    assert delays(nodes=BOARDS, fence_devices=given) == {"ipmi1": {option: "5s"}, "ipmi2": {}, "sbd": {}}
+    use = {"device": "ipmi2", "options": {option: 7}}
+    nodes = [BOARDS[0], {**BOARDS[1], "fencing": [{"devices": [use]}]}]
+    assert not any(delays(nodes=nodes, fence_devices=IPMI).values())
+
+
+def test_a_node_that_is_fenced_later_waits_longer_at_boot():
+    assert rules.start_seconds(cluster(nodes=NODES[:2])) - rules.start_seconds(
+        cluster(nodes=NODES[:2], quorum_device=QUORUM_DEVICE)) == rules.FENCE_DELAY
 
 
 def test_properties_follow_from_fencing():

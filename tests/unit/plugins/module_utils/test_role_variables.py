@@ -70,7 +70,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "pacemaker_sbd": {"devices": ["/dev/disk/by-id/scsi-1"], "timeouts": {"watchdog": 10, "msgwait": 20}},
         "pacemaker_quorum_device": {"host": "nas", "tls": "off", "algorithm": "ffsplit", "tie_breaker": "lowest",
                                     "heuristics": [{"program": "/bin/true"}]},
-        "pacemaker_logging": {"debug": True}, "pacemaker_groups": [GROUP]},
+        "pacemaker_logging": {"debug": True}, "pacemaker_groups": [{**GROUP, "resources": [
+            each for each in GROUP["resources"] if not {"drbd", "agent"} & set(each)] + [
+                {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": SECRET}}}]}]},
     "rhcs_cman": {
         "rhcs_cman_stack": "cman", "rhcs_cman_release": "el6", "rhcs_cman_cluster_name": "magi",
         "rhcs_cman_nodes": NODES, "rhcs_cman_fence_devices": FENCE_DEVICES, "rhcs_cman_totem": {"token": 10000},

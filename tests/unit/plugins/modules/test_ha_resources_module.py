@@ -298,3 +298,34 @@ def test_the_hosts_log_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None
     assert log
     assert "hush" not in "".join(log)
     assert made[0].no_log_values == {"hush"}  # and names can still be told
+
+
+def test_no_result_holds_what_is_secret(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """With Ansible's own module: -vvv shows its options beside the result."""
+    options = {"apikey": "marked-1", "pwd": "marked-2", "auth": "marked-3", "login": "marked-4", "port": "7"}
+    use = {"device": "bmc", "options": {"community": "marked-5", "other": "marked-6"}}
+    asked = {
+        "engine": "pacemaker",
+        "fencing": {"devices": [{"name": "bmc", "agent": "fence_x", "options": options}],
+                    "nodes": [{"name": "a", "fencing": [{"devices": [use]}]}]},
+        "groups": [{"name": "web", "resources": [{"agent": {"name": "x", "parameters": {"cookie": "marked-7"}}}]}],
+    }
+    seen: list[Any] = []
+
+    class Engine:
+        plan = perform = describe = report = settle = None
+
+        def __init__(self, module: AnsibleModule, _runner: Any) -> None:
+            self.params = module.params
+
+        def read(self) -> None:
+            seen.append(self.params)
+            raise HaError(" ".join(f"bmc on port 7 said marked-{count}" for count in range(1, 8)))
+
+    monkeypatch.setitem(door.ENGINES, "pacemaker", Engine)
+    with patch_module_args(asked), pytest.raises(SystemExit):
+        door.main()
+    printed = capsys.readouterr().out
+    assert "bmc on port 7 said" in printed
+    assert "marked" not in printed
+    assert seen[0]["fencing"] == asked["fencing"], "the engine has all of it"
