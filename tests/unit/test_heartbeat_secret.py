@@ -34,6 +34,7 @@ def facts(host: str, text: str) -> dict[str, Any]:
     found = {path: dict(NOTHING) for path in files}
     found[files[1]]["kind"] = "file" if text else ""
     return {"files": found, "pending": {}, "mounts": {}, "packages": {}, "commands": {"split_messages": ""},
+            "texts": {"/etc/ha.d/haresources": ""},
             "units": {"heartbeat.service": {}},
             "os": {"nodename": host.upper(), "os_family": "Debian", "distribution": "Debian", "service_mgr": "systemd",
                    "distribution_major_version": "12"},

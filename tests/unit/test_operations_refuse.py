@@ -108,6 +108,8 @@ THIRD = {"name": "www", "virtual": "192.168.0.3:80", "real": [
     {"address": f"192.168.0.{number}", "forward": "gate"} for number in (4, 5, 6)]}
 WITHOUT = [{"name": name, "id": number, "addresses": [f"192.168.0.20{number}"]} for number, name in (
     (1, "balthasar"), (2, "casper"))]
+# The variables of the cluster without melchior: in the nodes, and in those of the groups.
+GROUPS_WITHOUT = [{"name": "test", "nodes": ["balthasar", "casper"], "resources": [{"service": {"name": "magi-test"}}]}]
 OPERATIONS: list[tuple[str, Callable[[], States], dict[str, Any], list[tuple[Callable[[States], None], str]]]] = [
     ("switchover", pair, {"cluster": "web_pair", "to": "debian2"}, PAIR),
     ("rolling_reboot", pair, {"cluster": "web_pair"}, PAIR),
@@ -118,7 +120,8 @@ OPERATIONS: list[tuple[str, Callable[[], States], dict[str, Any], list[tuple[Cal
     ("add_node", farm, {"cluster": "lvs_farm", "node": "reel3", "lvs_director_services": [THIRD]}, FARM),
     ("remove_node", farm, {"cluster": "lvs_farm", "node": "reel1", "lvs_director_services": [DRAINED]}, FARM),
     ("add_node", magi, {"cluster": "magi_nodes", "node": "melchior"}, MAGI),
-    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "pacemaker_nodes": WITHOUT}, MAGI),
+    ("remove_node", magi, {"cluster": "magi_nodes", "node": "melchior", "pacemaker_nodes": WITHOUT,
+                           "pacemaker_groups": GROUPS_WITHOUT}, MAGI),
     ("switchover", magi, {"cluster": "magi_nodes", "to": "casper"}, MAGI),
     ("rolling_reboot", magi, {"cluster": "magi_nodes"}, MAGI),
     ("rolling_upgrade", magi, {"cluster": "magi_nodes"}, MAGI),

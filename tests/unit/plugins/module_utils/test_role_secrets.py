@@ -43,7 +43,7 @@ SECRETS: list[tuple[str, Place]] = [
     ("lvs_director", ("lvs_director_services", 0, "secret")),
     ("pacemaker", ("pacemaker_fence_devices", 0, "options", "passwd")),
     ("pacemaker", ("pacemaker_nodes", 0, "fencing", 0, "devices", 0, "options", "passwd")),
-    ("pacemaker", ("pacemaker_groups", 0, "resources", 6, "agent", "parameters", "passwd")),
+    ("pacemaker", ("pacemaker_groups", 0, "resources", 5, "agent", "parameters", "passwd")),
     ("rhcs_cman", ("rhcs_cman_fence_devices", 0, "options", "passwd")),
     ("rhcs_cman", ("rhcs_cman_nodes", 0, "fencing", 0, "devices", 0, "options", "passwd")),
 ]
