@@ -125,7 +125,8 @@ CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
 
 RULES = "/etc/lvs-director.rules"      # of a table that the role lvs_director fills at boot
 DRBD_STATES = "/var/lib/linuxha/drbd/*.json"
-ATTEMPTS, PAUSE = 3, 1
+ATTEMPTS = 3
+PAUSE = 1
 DISKS = ("df", "--output=target,pcent,ipcent", "/", "/var")
 
 

@@ -8,7 +8,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import xml.etree.ElementTree as ET
-from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple, cast
 from xml.parsers import expat
 
 from .._cman import agents, attributes as words, rm, votes
@@ -23,8 +23,8 @@ AGENTS = {"fence_manual": "an agent that cuts power or storage, such as fence_ip
           "fence_vmware": "fence_vmware_soap, which is supported"}
 EVERYWHERE = {name: LINE for name in ("name", "id")}
 ATTRIBUTES: Dict[str, Dict[str, Field]] = {
-    "totem": dict(words.TOTEM, **{name: LINE for name in ("version", "rrp_token_expired_timeout", "hold", "merge",
-                                                                "token_retransmit", "vsftype", "threads")}),
+    "totem": dict(words.TOTEM, **{name: LINE for name in (
+        "version", "rrp_token_expired_timeout", "hold", "merge", "token_retransmit", "vsftype", "threads")}),
     "cman": dict(words.CMAN, **{name: LINE for name in (
         "two_node", "expected_votes", "broadcast", "transport", "port", "nodename", "upgrading", "max_queued")}),
     "quorumd": dict(words.QUORUMD_EL5, **{name: LINE for name in (
@@ -79,8 +79,7 @@ class _Builder:
             self.parser.Parse(text.encode("utf-8", "replace"), True)
         except expat.ExpatError as error:
             raise NotRead(error.lineno, "XML: " + expat.ErrorString(error.code))
-        root = self.stack[0][0]
-        assert isinstance(root, Placed)
+        root = cast(Placed, self.stack[0][0])
         if root.tag != "cluster":
             raise NotRead(root.line, "the element <cluster>")
         return root

@@ -96,8 +96,8 @@ def _check_ha_cf(directives: Sequence[Entry], report: Report) -> None:
 
 def _check_failback(directives: Sequence[Entry], report: Report) -> None:
     older, given = _given(directives, "nice_failback"), _given(directives, "auto_failback")
-    for entry in older + [entry for entry in given if entry.value.lower() not in ("on", "off", "yes", "no", "true",
-                                                                                 "false")]:
+    for entry in older + [entry for entry in given
+                          if entry.value.lower() not in ("on", "off", "yes", "no", "true", "false")]:
         report.refuse("heartbeat-auto-failback", entry.line, entry.name, entry.value, "auto_failback on or off")
     if not older and not given:
         report.missing("heartbeat-auto-failback", 1, "auto_failback", "on or off")

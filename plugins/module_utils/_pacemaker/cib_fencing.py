@@ -138,10 +138,12 @@ def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
     faults += ["%s.options.%s: (not shown) is not valid; expected a port without blanks and ; : = \\, which separate "
                "the ports of nodes" % (where, key) for where, found in uses for key, value in found
                if key in PORTS and not PORT.match(value)]
-    return faults + ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
-            for where, found in options for key, value in found if not is_kept(value)] + [
-                "%s: the name %s is not valid; expected another one: it is that of another device for one node"
-                % (devices, name) for name in sorted(set(ids)) if ids.count(name) > 1]
+    faults += ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
+               for where, found in options for key, value in found if not is_kept(value)]
+    return faults + [
+        "%s: the name %s is not valid; expected another one: it is that of another device for one node"
+        % (devices, name)
+        for name in sorted(set(ids)) if ids.count(name) > 1]
 
 
 def _put_devices(root: Element, devices: Sequence[Device]) -> None:
