@@ -15,6 +15,7 @@ def measured():
     with pair.visitors() as probe:
         lab.cut(active, "eth1")
         time.sleep(deadtime(active) + 10)
+        pair.wait_until("both report the loss", lambda: "Connected" not in [drbd(node, "cstate") for node in NODES])
         states = {node: [drbd(node, "role"), drbd(node, "cstate"), drbd(node, "dstate")] for node in NODES}
         mounts = mounted()
         lab.mend(active, "eth1")
