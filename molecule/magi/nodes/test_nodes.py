@@ -104,6 +104,11 @@ def measured():
     wait_until_healthy()
     lose(victim, owner)
     lab.boot_bare(victim)
+    magi.wait_until(
+        "the others have fenced it",
+        lambda: operate("replace_node", "--check", node=victim).returncode == 0,
+        5,
+    )
     replaced = operation("replaced", "replace_node", victim)
     wait_until_healthy()
     return {
