@@ -110,7 +110,7 @@ class Row:
 
     def _link_dependencies(self) -> None:
         """Offer the collections that galaxy.yml names, as this environment has them, and no other."""
-        import ansible_collections  # noqa: PLC0415
+        import ansible_collections  # noqa: PLC0415  only where the package ansible is installed
 
         declared = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]
         for name in declared:
