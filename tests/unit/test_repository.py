@@ -47,10 +47,12 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 UTILS = sorted(str(path.relative_to(MODULE_UTILS).with_suffix("")) for path in MODULE_UTILS.rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 MANAGED_NODE = sorted(MODULE_UTILS.rglob("*.py")) + sorted((ROOT / "plugins/modules").glob("*.py"))
-TASK_FILES = sorted(path for part in ("tasks", "handlers") for path in ROOT.glob(f"roles/*/{part}/*.yml"))
+TASK_FILES = sorted(path for part in ("roles/*/tasks", "roles/*/handlers", "playbooks/tasks")
+                    for path in ROOT.glob(f"{part}/*.yml"))
 # Roles decide in Python and keep a few one-line values in Jinja.
 MOST_PRIVATE_VARIABLES = 10
-PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml")) + sorted(ROOT.glob("site.yml"))
+PLAYBOOKS = sorted(path for part in ("playbooks", "playbooks/parts", ".") for path in ROOT.glob(f"{part}/*.yml")
+                   if path.name != "galaxy.yml")
 
 
 def name_of(path: Path) -> str:
@@ -288,3 +290,10 @@ def test_no_task_hides_an_error_or_goes_through_a_shell(path):
 @pytest.mark.parametrize("path", TASK_FILES + PLAYBOOKS, ids=name_of)
 def test_modes_are_quoted(path):
     assert re.findall(r"^\s*mode: *[0-9].*$", path.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("path", TASK_FILES + PLAYBOOKS, ids=name_of)
+def test_hosts_are_never_grouped_in_the_order_of_their_answers(path):
+    # group_by adds each host when its own result is there: another one would be the first of the group in each run
+    assert [task["name"] for task in all_tasks(path)
+            if "ansible.builtin.group_by" in task and task.get("throttle") != 1] == []
