@@ -26,9 +26,10 @@ class ActionModule(ActionBase):
         cached = task_vars["ansible_facts"].get("linuxha") or {}
         planned = _roles.planned_in(task_vars)
         unchanged, plans = set(cached.get("unchanged", ())) & set(planned["planned"]), []
+        batch = _roles_of_hosts(task_vars)
         for name in self._task.args["roles"]:
             role, _slash, entry_point = name.partition("/")
-            facts = _facts_of_hosts(role, task_vars, self._task.args.get("private", ""))
+            facts = _facts_of_hosts(role, batch, task_vars["hostvars"], self._task.args.get("private", ""))
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
             settings, problems = _roles.validate(
@@ -55,16 +56,23 @@ class ActionModule(ActionBase):
         return dict(result, changed=False, ansible_facts={"linuxha": published})
 
 
-def _facts_of_hosts(role: str, task_vars: dict[str, Any], private: str) -> dict[str, Any]:
+def _roles_of_hosts(task_vars: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what was gathered for all roles on each host of the batch, by inventory name."""
+    # Facts hold no templates; hostvars[host] would look for them in every string of all facts.
+    found = {host: task_vars["hostvars"].raw_get(host) for host in task_vars["ansible_play_batch"]}
+    facts = {host: variables.get("ansible_facts") or {} for host, variables in found.items()}
+    return {host: (each.get("linuxha") or {}).get("roles", {}) for host, each in facts.items()}
+
+
+def _facts_of_hosts(role: str, batch: dict[str, dict[str, Any]], hostvars: Any, private: str) -> dict[str, Any]:
     """Return what was gathered for the role on each host of the batch, by inventory name.
 
     private: name of a variable that each host has registered under no_log, which facts may not hold.
     """
     found = {}
-    for host in task_vars["ansible_play_batch"]:
-        gathered = (task_vars["hostvars"][host].get("ansible_facts") or {}).get("linuxha") or {}
-        if role in gathered.get("roles", ()):
-            found[host] = _roles.plain(gathered["roles"][role])
+    for host, roles in batch.items():
+        if role in roles:
+            found[host] = _roles.plain(roles[role])
             if private:
-                found[host]["private"] = _roles.plain(task_vars["hostvars"][host][private])
+                found[host]["private"] = _roles.plain(hostvars[host][private])
     return found

@@ -41,9 +41,9 @@ _value:
 
 def pacemaker_missing(text: str, nodes: list[str]) -> list[str]:
     """Return what is missing."""
-    from ..module_utils._pacemaker import plan as pacemaker_plan
+    from ..module_utils._pacemaker import crm_tools
 
-    return list(pacemaker_plan.missing_nodes(text, nodes))
+    return list(crm_tools.missing_nodes(text, nodes))
 
 
 class FilterModule:

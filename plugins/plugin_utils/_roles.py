@@ -146,3 +146,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+# Ansible imports this file before it starts a process for each host, and each of them needs all of it (roles_of).
+for _each in ROLES:
+    options_of(_each)

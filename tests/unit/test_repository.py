@@ -166,6 +166,34 @@ def code_lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines_of(node) - (lines_of(node.body[0]) if ast.get_docstring(node) else 0)
 
 
+# What host_facts sends to each host in each run, and Python there compiles. What is compared on the host, since it may
+# hold secrets or is only known there, brings its planner; whatever else decides or validates is for the controller.
+COMPARED_ON_THE_HOST = {"_core/plan", "_drbd/plan", "_pacemaker/cib_plan", "_storage/lvm_plan"}
+MOST_SENT = 390_000  # bytes of the collection's files
+
+
+def sent_with(module: Path) -> set[Path]:
+    """Return the files that Ansible packs for a module: all that it imports, wherever the import stands."""
+    found, left = set(), [module]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            files = [MODULE_UTILS / (name.replace(".", "/") + ".py") for name in imported_by(path)]
+            left += [file for file in files if file.is_file()]
+    return found
+
+
+def test_host_facts_sends_readers_and_no_planners_of_roles():
+    sent = sent_with(ROOT / "plugins/modules/host_facts.py")
+    names = {str(path.relative_to(MODULE_UTILS).with_suffix("")) for path in sent if path.is_relative_to(MODULE_UTILS)}
+    assert {"_core/runner", "_pacemaker/facts", "_lvs/monitor"} <= names
+    assert {name for name in names if re.search(r"/(.*role|.*settings|.*plan)$", name)} == COMPARED_ON_THE_HOST
+    assert {name.split("/")[0] for name in names} <= {
+        "_core", "_drbd", "_heartbeat", "_lvs", "_model", "_pacemaker", "_status", "_storage"}
+    assert sum(path.stat().st_size for path in sent) <= MOST_SENT
+
+
 # --- roles ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)

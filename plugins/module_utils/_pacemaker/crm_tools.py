@@ -196,3 +196,18 @@ def places_of(status: Status) -> Dict[str, List[Part]]:
     for part in status.parts:
         found.setdefault(part.id, []).append(part)
     return found
+
+
+def missing_nodes(text: str, nodes: Sequence[str]) -> Tuple[str, ...]:
+    """Return the nodes that are not online by the XML of ``crm_mon``, and what else is missing."""
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError:
+        return tuple(nodes)  # Pacemaker does not run yet
+    manager = root.find("summary/current_dc")
+    online = [node.get("name") for node in root.findall("nodes/node")
+              if node.get("online") == "true" and node.get("pending") != "true"]
+    missing = [node for node in nodes if node not in online]
+    missing += ["a coordinator"] if manager is None or manager.get("present") != "true" else []
+    missing += ["quorum"] if manager is None or manager.get("with_quorum") != "true" else []
+    return tuple(missing)

@@ -11,7 +11,6 @@ from .._core.plan import HaError
 from .._model import resource_groups as groups
 from . import cib, cib_fencing as crm_fencing, cib_plan as crm_plan, crm_tools as crm
 from .cib_text import Declared
-from .plan import missing_nodes
 
 ANY = tuple(range(256))
 
@@ -40,7 +39,7 @@ def compare(outputs: Outputs, asked: Mapping[str, Any]) -> Dict[str, Any]:
     asked: "nodes", "groups", "properties" and "restart" as M(ha_resources) takes them, and "fencing" by os_family.
     missing: offline nodes, a coordinator, quorum; cluster, groups: one sentence for each change; warnings.
     """
-    found: Dict[str, Any] = {"running": False, "missing": list(missing_nodes(outputs.status, asked["nodes"])),
+    found: Dict[str, Any] = {"running": False, "missing": list(crm.missing_nodes(outputs.status, asked["nodes"])),
                              "cluster": [], "groups": [], "warnings": []}
     if not (outputs.status and outputs.cib):
         return found

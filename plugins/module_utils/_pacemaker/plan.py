@@ -8,8 +8,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
-from xml.etree import ElementTree
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .._core.config_files import File
 from .._model.cluster import Cluster, host_of
@@ -323,18 +322,3 @@ def _gone(host: Host, desired: Desired) -> Tuple[str, ...]:
     ids = {str(node.id) for node in desired.cluster.nodes}
     return tuple(active["node.%s.name" % number] for number in corosync_conf.node_ids(active)
                  if number not in ids and "node.%s.name" % number in active)
-
-
-def missing_nodes(text: str, nodes: Sequence[str]) -> Tuple[str, ...]:
-    """Return the nodes that are not online by the XML of ``crm_mon``, and what else is missing."""
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return tuple(nodes)  # Pacemaker does not run yet
-    manager = root.find("summary/current_dc")
-    online = [node.get("name") for node in root.findall("nodes/node")
-              if node.get("online") == "true" and node.get("pending") != "true"]
-    missing = [node for node in nodes if node not in online]
-    missing += ["a coordinator"] if manager is None or manager.get("present") != "true" else []
-    missing += ["quorum"] if manager is None or manager.get("with_quorum") != "true" else []
-    return tuple(missing)

@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import os
 import socket
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 from .._core import units as systemd
 from .._core.config_files import STATE_FILES, seen_from
@@ -118,6 +118,24 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     return found
 
 
+class ReadOnce:
+    """A runner for programs that only read: each is run once, however often its output is needed."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self._outputs: Dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)
+
+    def run(self, argv: Sequence[str], accepted: Tuple[int, ...] = (0,)) -> Any:
+        """Return what the program has printed."""
+        key = tuple(argv), accepted
+        if key not in self._outputs:
+            self._outputs[key] = self._runner.run(argv, accepted=accepted)
+        return self._outputs[key]
+
+
 def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
     """Return whether iscsi_sessions and clustered_lvm would do nothing; what they would refuse is theirs to report."""
     found: Dict[str, bool] = {}
@@ -126,7 +144,8 @@ def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
         found["iscsi"] = _quietly(iscsi_host.is_idle, runner, query["iscsi"])
     if "lvm" in query:
         from .._storage import lvm_host  # noqa: PLC0415
-        found["lvm"] = all(_quietly(lvm_host.is_idle, runner, asked) for asked in query["lvm"])
+        once = ReadOnce(runner)  # LVM's settings and its groups are two queries of one state
+        found["lvm"] = all(_quietly(lvm_host.is_idle, once, asked) for asked in query["lvm"])
     return found
 
 

@@ -21,6 +21,12 @@ no_changes = FilterModule().filters()["no_changes"]
 OS = {"ansible_service_mgr": "systemd", "ansible_distribution": "Debian"}
 
 
+class HostVars(dict):
+    """What tasks find in the variable hostvars; items are templated, what raw_get() returns is not."""
+
+    raw_get = dict.__getitem__
+
+
 @pytest.fixture
 def act(monkeypatch):
     """Run an action plugin; modules answer as given and are recorded in ``sent``."""
@@ -39,8 +45,8 @@ def act(monkeypatch):
 
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         everything = {"inventory_hostname": "a", "ansible_play_batch": ["a"], "ansible_play_name": "Build",
-                      "ansible_facts": {}, "hostvars": {},
-                      "groups": {"all": ["a", "z"]}, **variables}
+                      "ansible_facts": {}, "groups": {"all": ["a", "z"]}, **variables}
+        everything["hostvars"] = HostVars(variables.get("hostvars", {}))
         return SimpleNamespace(result=action.run(task_vars=everything), sent=sent)
 
     return go
@@ -180,6 +186,14 @@ def test_all_hosts_of_the_batch_are_given_to_the_planner(act, monkeypatch):
     hosts = {"a": facts(ntp={}), "b": facts(ntp={}), "c": {}, "d": facts()}
     done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
     assert (done.result["changes"], done.result["node"]) == (["a", "b"], "a")
+
+
+def test_no_facts_of_other_hosts_are_templated(act, monkeypatch):
+    monkeypatch.setattr(ntp, "plan", lambda _settings, facts, _node: {"changes": sorted(facts)})
+    monkeypatch.setattr(HostVars, "__getitem__", lambda _self, host: pytest.fail("templated: " + host), raising=False)
+    hosts = {"a": facts(ntp={}), "b": facts(ntp={})}
+    done = act(role_plan, {**hosts["a"], "hostvars": hosts, "ansible_play_batch": list(hosts)}, roles=["ntp"])
+    assert done.result["changes"] == ["a", "b"]
 
 
 def test_what_facts_may_not_hold_is_read_from_a_variable_of_each_host(act, monkeypatch):

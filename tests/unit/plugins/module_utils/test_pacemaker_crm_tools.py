@@ -131,3 +131,15 @@ def test_nodes_that_were_lost_are_found_even_when_they_are_back() -> None:
     assert crm.lost_nodes(before, status_of(both.replace('"true"', '"false"', 1), event % ("success", 1))) == ("a",)
     assert crm.lost_nodes(before, status_of(both, event % ("success", 1) + event % ("failed", 2))) == ()
     assert crm.lost_nodes(before, status_of(both, event % ("success", 1) + event % ("success", 2))) == ("b",)
+
+
+def test_the_cluster_is_waited_for() -> None:
+    online = (FIXTURES.parent / "corosync/2.1.5-crm_mon-online.xml").read_text(encoding="utf-8")
+    names = ["balthasar", "casper", "melchior"]
+    assert crm.missing_nodes(online, names) == ()
+    assert crm.missing_nodes("", names) == tuple(names)
+    pending = online.replace('name="casper" id="2" online="true" standby="false" maintenance="false" pending="false"',
+                             'name="casper" id="2" online="true" standby="false" maintenance="false" pending="true"')
+    assert crm.missing_nodes(pending, names) == ("casper",)
+    assert crm.missing_nodes(online.replace('with_quorum="true"', 'with_quorum="false"'), names) == ("quorum",)
+    assert crm.missing_nodes("<x/>", ["a"]) == ("a", "a coordinator", "quorum")

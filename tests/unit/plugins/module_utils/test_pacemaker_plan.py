@@ -19,7 +19,6 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/corosync"
 DEFAULT_CMAP = corosync_state.parse_cmap((FIXTURES / "3.1.7-cmapctl-default.txt").read_text())
 MAGI_CMAP = corosync_state.parse_cmap((FIXTURES / "3.1.7-cmapctl-magi.txt").read_text())
 DEFAULT_CONF = (FIXTURES / "debian12-corosync.conf").read_text()
-ONLINE = (FIXTURES / "2.1.5-crm_mon-online.xml").read_text()
 NODES = [{"name": "balthasar", "id": 1, "addresses": ["192.168.0.201"]},
          {"name": "casper", "id": 2, "addresses": ["192.168.0.202"]},
          {"name": "melchior", "id": 3, "addresses": ["192.168.0.203"]}]
@@ -315,13 +314,3 @@ def test_what_is_in_force_is_read_by_the_places_of_the_file():
     assert active["quorum.device.sync_timeout"] == "9000"
     assert planner.members(MAGI_CMAP) == ("1", "2", "3")
     assert planner.active_places(DEFAULT_CMAP)["logging.QUORUM.debug"] == "off"
-
-
-def test_the_cluster_is_waited_for():
-    assert planner.missing_nodes(ONLINE, NAMES) == ()
-    assert planner.missing_nodes("", NAMES) == tuple(NAMES)
-    pending = ONLINE.replace('name="casper" id="2" online="true" standby="false" maintenance="false" pending="false"',
-                             'name="casper" id="2" online="true" standby="false" maintenance="false" pending="true"')
-    assert planner.missing_nodes(pending, NAMES) == ("casper",)
-    assert planner.missing_nodes(ONLINE.replace('with_quorum="true"', 'with_quorum="false"'), NAMES) == ("quorum",)
-    assert planner.missing_nodes("<x/>", ["a"]) == ("a", "a coordinator", "quorum")

@@ -175,6 +175,19 @@ def test_each_role_gets_the_answer_to_its_query_and_each_program_runs_once():
     assert [argv[0] for argv in host.ran] == ["systemctl", "dpkg-query", "echo"]
 
 
+def test_the_state_of_lvm_is_read_once_for_all_queries(monkeypatch):
+    def is_idle(runner: Any, asked: dict[str, str]) -> bool:
+        assert runner.read_file("/a") == "text\n"
+        anything = tuple(range(256))
+        return all(runner.run(["vgs", asked["of"]], accepted=anything).out == "printed" for _ in range(2))
+
+    monkeypatch.setattr(lvm_host, "is_idle", is_idle)
+    host = Host(vgs="printed")
+    found = host_facts.gather_for_roles(host, {"clvm": {"lvm": [{"of": "one"}, {"of": "one"}, {"of": "two"}]}})
+    assert found["clvm"]["idle"] == {"lvm": True}
+    assert host.ran == [["vgs", "one"], ["vgs", "two"]]
+
+
 class Director:
     """A runner for a director; asking ipvsadm where ip_vs is not loaded would load it."""
 
