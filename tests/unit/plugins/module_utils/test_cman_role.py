@@ -156,6 +156,24 @@ def test_the_plan_has_the_vendors_advice(magi):
     assert "have a single fence level" in warning
 
 
+def test_services_that_the_variables_do_not_name_are_warned_of(magi):
+    text = role.plan(magi(), bare(magi()), "casper")["text"]
+    (service,) = [group["name"] for group in magi()["rhcs_cman_groups"]]
+
+    def unnamed(settings):
+        hosts = {host: running(settings, host, text, 1) for host in HOSTS}
+        plan = role.plan(settings, hosts, "casper")
+        assert plan["refusals"] == []
+        return [each for each in plan["advice"] if "does not name" in each]
+
+    assert unnamed(magi({"groups": []})) == [
+        f"rhcs_cman_groups: does not name {service}, which is in /etc/cluster/cluster.conf; rgmanager keeps running "
+        "it. To remove it: add it with state: absent"]
+    for groups in ([{"name": service, "state": "enabled"}], [{"name": service, "state": "absent"}]):
+        assert unnamed(magi({"groups": groups})) == []
+    assert unnamed(magi({"groups": [], "rgmanager": False})) == []
+
+
 def test_a_change_is_applied_once_and_an_outage_stops_all(magi):
     settings = magi()
     text = role.plan(settings, bare(settings), "casper")["text"]
