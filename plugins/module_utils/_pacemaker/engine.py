@@ -223,9 +223,9 @@ class Pacemaker:
 
     def losses(self, state: State) -> List[str]:
         """Return a sentence for each node that was lost during the change."""
-        return ["node %s was online before this change, and was lost during it. A stop that fails, or takes longer than "
-                "its timeout (options: {stop: {timeout: SECONDS}} of the resource), gets a node fenced: journalctl -u "
-                "pacemaker there tells which" % node
+        return ["node %s was online before this change, and was lost during it. A stop that fails, or takes longer "
+                "than its timeout (options: {stop: {timeout: SECONDS}} of the resource), gets a node fenced: "
+                "journalctl -u pacemaker there tells which" % node
                 for node in (crm.lost_nodes(self.before, state.status) if self.changed and self.before else ())]
 
     def settle(self, state: State) -> State:
