@@ -139,7 +139,7 @@ class Campaign:
 
     def _inject(self, planned: PlannedFault, observers: Sequence[Observer]) -> None:
         self.number, fault, seconds = planned.number, planned.fault, planned.seconds
-        nodes = fault.nodes() if fault.nodes else self._cluster.nodes
+        nodes = fault.nodes() if fault.nodes else [fault.only] if fault.only else self._cluster.nodes
         node, active = nodes[int(planned.share * len(nodes))], self._cluster.active()
         for observer in observers:
             observer.begin()

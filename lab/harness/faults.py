@@ -11,7 +11,7 @@ from lab.api import BOOT_TIMEOUT, SHUTDOWN_TIMEOUT, Lab
 from lab.errors import LabError
 from lab.harness.killed_runs import run_and_kill
 from lab.harness.observers import Bound, Fault
-from lab.harness.scenario import Scenario
+from lab.harness.scenario import Scenario, require_success
 
 # Fills a filesystem to the last byte, also what is kept for root. Blocks that need not be written are the quicker way.
 FILL = """
@@ -21,6 +21,23 @@ for percent in 99 95 90 80; do fallocate -l $(($free / 100 * $percent)) filler &
 ! dd if=/dev/zero of=filler bs=64k oflag=append conv=notrunc status=none && sync
 """
 CLOCK_TIMEOUT = 120.0  # seconds
+HOUR = 3600
+# A unit whose stop never ends; the file vanishes with the next boot.
+HANG = """
+mkdir -p /run/systemd/system/{unit}.d
+cat > /run/systemd/system/{unit}.d/hang.conf << END
+[Service]
+ExecStop=
+ExecStop=/bin/sleep infinity
+TimeoutStopSec=infinity
+END
+systemctl daemon-reload
+"""
+STOP_HANGING = """
+rm -rf /run/systemd/system/{unit}.d
+systemctl daemon-reload
+systemctl kill --kill-who=all {unit}
+"""
 HEARTBEAT_DEADTIME = 10.0  # seconds; as in the lab's inventory
 HEARTBEAT_BOOT = 65.0  # seconds from the begin of a boot until heartbeat has waited for its peer for long enough
 
@@ -148,6 +165,97 @@ def clock_jump(lab: Lab, service: str, bound: Bound) -> Fault:
     return Fault("clock jump", inject, (5.0, 20.0), bound)
 
 
+def require_finding(scenario: Scenario, words: str) -> None:
+    """Raise LabError unless the status is not healthy and has these words."""
+    status = scenario.play("playbooks/status.yml")
+    if not status.returncode or words not in status.stdout:
+        raise LabError(f"the status does not report {words!r}:\n{status.stdout}")
+
+
+def restored_by_a_run(
+    scenario: Scenario,
+    name: str,
+    commands: Sequence[str],
+    restored: Callable[[str], bool],
+    finding: str = "",
+    noticed: Callable[[str], bool] = lambda _node: True,
+) -> Fault:
+    """Return the fault of what an administrator does by hand: the status reports it and the next run restores it.
+
+    One of the commands is chosen. noticed: whether the node's own daemons know of it; restored: whether the node is as
+    declared. The service may be missing until the run has ended.
+    """
+    took = [0.0]
+
+    def inject(node: str, seconds: float) -> None:
+        if not restored(node):
+            raise LabError(f"{name}: {node} is not as declared before the fault")
+        began = time.monotonic()
+        scenario.lab.ssh(node, commands[int(seconds * 10) % len(commands)])
+        scenario.wait_until(f"{node} notices it", lambda: noticed(node))
+        time.sleep(seconds)
+        if restored(node):
+            raise LabError(f"{name}: {node} was as declared before the run")
+        if finding:
+            require_finding(scenario, finding)
+        require_success(scenario.play("site.yml"))
+        if not restored(node):
+            raise LabError(f"{name}: the run has not restored {node}")
+        took[0] = time.monotonic() - began
+
+    return Fault(name, inject, (1.0, 9.9), lambda: took[0] + 5.0, breaks_connections=True)
+
+
+def hour_off(scenario: Scenario, bound: Bound) -> Fault:
+    """Return the fault of a clock that is one hour fast or slow, which its daemon would correct for days."""
+    lab = scenario.lab
+
+    def off(node: str) -> float:
+        return abs(float(lab.ssh(node, "date", "+%s.%N")) - time.time())
+
+    def measured(node: str) -> bool:
+        """Return whether chrony knows of it: it polls its sources every few minutes."""
+        tracking = lab.ssh(node, "chronyc -c burst 4/8 > /dev/null; chronyc -c -n tracking", check=False).split(",")
+        return len(tracking) == 14 and abs(float(tracking[4])) > HOUR / 2
+
+    commands = [f"date -s @$(($(date +%s) {sign} {HOUR}))" for sign in "+-"]
+    fault = restored_by_a_run(scenario, "clock one hour off", commands, lambda node: off(node) < 1.0, "s off", measured)
+    return fault._replace(bound=bound, breaks_connections=False)
+
+
+def hanging_stop(
+    scenario: Scenario,
+    owners: Callable[[], Sequence[str]],
+    move: Callable[[str], None],
+    bound: Bound,
+    scripts: tuple[str, str],
+) -> Fault:
+    """Return the fault of a daemon that does not stop when its group is to move.
+
+    scripts: make the stop hang, and end it, as an administrator would on a node that is still up after the seconds; of
+    a service of systemd those of ``hanging_unit``. move: requests the move; it need not wait for it.
+    """
+    lab, (hang, end) = scenario.lab, scripts
+
+    def inject(node: str, seconds: float) -> None:
+        before = boot_id(lab, node)
+        lab.ssh(node, hang)
+        move(node)
+        time.sleep(seconds)
+        if boot_id(lab, node) == before:
+            if owners() != [node]:
+                raise LabError(f"the stop on {node} did not hang: the group runs on {owners()}")
+            lab.ssh(node, end)
+        scenario.wait_until(f"the group has left {node}", lambda: owners() not in ([], [node]))
+
+    return Fault("stop that hangs", inject, (5.0, 30.0), bound, nodes=owners, lasts=True, breaks_connections=True)
+
+
+def hanging_unit(unit: str) -> tuple[str, str]:
+    """Return the scripts that make the stop of a unit hang, and that end it."""
+    return HANG.format(unit=unit), STOP_HANGING.format(unit=unit)
+
+
 def full(lab: Lab, folder: str, bound: Bound, nodes: Callable[[], Sequence[str]] | None = None) -> Fault:
     """Return the fault of a filesystem without a free byte."""
 
@@ -186,7 +294,7 @@ def of_every_cluster(lab: Lab, nodes: Sequence[str], takeover: Bound, boot: Boun
         all_lose_power(lab, nodes, boot),
         reboot(lab, "reboot", [], takeover),
         reboot(lab, "reboot of all", nodes, boot),
-        full(lab, "/var", notice),
+        *(full(lab, "/var", notice)._replace(name=f"full /var of {node}", only=node) for node in nodes),
     ]
 
 

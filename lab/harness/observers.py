@@ -46,6 +46,7 @@ class Fault(NamedTuple):
     nodes: returns the nodes that it may hit; the cluster's without it.
     partitions: the nodes do not hear each other, so that more than one may be active until all is healthy again.
     breaks_connections: it may break open connections.
+    only: the one node that it hits: where each node has to be hit, there is one fault for each.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Fault(NamedTuple):
     nodes: Callable[[], Sequence[str]] | None = None
     partitions: bool = False
     breaks_connections: bool = False
+    only: str = ""
 
     def allowed(self, seconds: float) -> float:
         """Return the seconds of outage that are allowed when it lasts so long."""

@@ -27,7 +27,6 @@ from farm import (
 )
 
 from lab.harness import chaos, faults, observers
-from lab.harness.scenario import require_success
 
 CONNECTIONS = 30
 LONGEST = 6.0  # seconds for which the directors may not hear each other: less than the deadtime of 10
@@ -61,6 +60,12 @@ def ready() -> bool:
         return False
     found = owners()
     return len(found) == 1 and works(found[0]) and served()
+
+
+def as_declared(director: str) -> bool:
+    """Return whether a director's table is as declared."""
+    saved = lab.ssh(director, "ipvsadm", "--save", "-n", check=False)
+    return table(director) == WEIGHTS and f"-A -t {VIP}:80 -s wrr" in saved
 
 
 class Connections(observers.Observer):
@@ -100,20 +105,43 @@ def real_server_lost() -> observers.Fault:
     return cut._replace(name="power cut of a real server", nodes=lambda: list(REALS), breaks_connections=True)
 
 
-def changed_by_hand() -> observers.Fault:
-    """Return the fault of an administrator who changes the active director's table; the next run restores it."""
-    changes_of_table = (
+def changed_by_hand() -> list[observers.Fault]:
+    """Return the faults of an administrator who changes or deletes entries of a director's table by hand.
+
+    Without a service the visitors get nothing until the next run.
+    """
+    changed = [
         f"ipvsadm -d -t {VIP}:80 -r {REALS['reel1']}:80",
         f"ipvsadm -e -t {VIP}:80 -r {REALS['reel2']}:80 -g -w 0",
         f"ipvsadm -E -t {VIP}:80 -s rr",
-    )
+    ]
+    deleted = [
+        f"ipvsadm -D -t {VIP}:80",
+        "; ".join(f"ipvsadm -d -t {VIP}:80 -r {real}:80" for real in REALS.values()),
+        "ipvsadm -C",
+    ]
+    by_hand, service = faults.restored_by_a_run, f"{VIP}:80"
+    return [
+        by_hand(farm, "table changed by hand", changed, as_declared, service)._replace(bound=5.0, nodes=owners),
+        by_hand(farm, "entries deleted by hand", deleted, as_declared, service)._replace(nodes=owners),
+        by_hand(farm, "the standby's deleted", deleted, as_declared)._replace(bound=5.0, nodes=standby),
+    ]
 
-    def inject(node: str, seconds: float) -> None:
-        lab.ssh(node, changes_of_table[int(seconds * 10) % len(changes_of_table)])
-        time.sleep(seconds)
-        require_success(farm.play("site.yml"))
 
-    return observers.Fault("table changed by hand", inject, (1.0, 9.9), 5.0, nodes=owners, breaks_connections=True)
+def standby() -> list[str]:
+    """Return the director without the address."""
+    return [node for node in DIRECTORS if node not in owners()]
+
+
+def hanging_stop() -> observers.Fault:
+    """Return the fault of an ldirectord that does not end when the address is to move."""
+    process = "pgrep -o -f ldirectord.*www.cf"
+    scripts = (f"kill -STOP $({process})", f"kill -CONT $({process})")
+
+    def move(node: str) -> None:
+        lab.ssh(node, "/usr/share/heartbeat/hb_standby", "all")
+
+    return faults.hanging_stop(farm, owners, move, bounds.takeover, scripts)
 
 
 def partition() -> observers.Fault:
@@ -158,7 +186,9 @@ CLUSTER = chaos.Cluster(
     faults=[
         *bounds.faults(lab, DIRECTORS),
         real_server_lost(),
-        changed_by_hand(),
+        *changed_by_hand(),
+        hanging_stop(),
+        faults.hour_off(farm, 5.0),
         *faults.cable_cuts(lab, "eth0", 5.0, LONGEST),
         partition(),
         faults.killed(lab, "ldirectord", "pgrep -o -f ldirectord.*www.cf", bounds.takeover, active_or_all),

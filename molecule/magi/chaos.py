@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from magi import MOUNT, NODES, daemon_pids, groups_with, healthy, lab, magi, owners, runs_on
+from magi import GROUP, MOUNT, NODES, daemon_pids, groups_with, healthy, lab, magi, owners, runs_on
 
+from lab.errors import LabError
 from lab.harness import chaos, faults, observers
 
 WATCHDOG = 10.0  # seconds; as in the inventory
 TAKEOVER = 120.0  # seconds: the token, fencing by message (20), and what the group needs to start
+STOP = 120.0  # seconds: the timeout of a stop, after which a node is fenced
 BOOT = 300.0  # and as long as all nodes need from the beginning of a boot
 # As long as corosync may take to notice a loss and to agree on who is left: totem.token and consensus, for three nodes.
 SETTLE = 12.5
@@ -30,6 +32,19 @@ def watch() -> Sequence[observers.Observer]:
     return [observers.Writers(lab, NODES, MOUNT, counts=True)]
 
 
+def hanging_stop() -> observers.Fault:
+    """Return the fault of a service that does not stop when its group is to move: its node is fenced, and reported."""
+
+    def move(node: str) -> None:
+        to = next(each for each in NODES if each != node)
+        run = magi.play("playbooks/switchover.yml", to=to, group=GROUP)
+        if f"node {node} was online before this change, and was lost during it" not in " ".join(run.stdout.split()):
+            raise LabError(f"the switchover does not report that {node} was fenced:\n{run.stdout}{run.stderr}")
+
+    scripts = faults.hanging_unit("magi-test.service")
+    return faults.hanging_stop(magi, owners, move, TAKEOVER + STOP, scripts)
+
+
 CLUSTER = chaos.Cluster(
     scenario=magi,
     machines=["magi"],
@@ -49,6 +64,8 @@ CLUSTER = chaos.Cluster(
         faults.bad_cable(lab, "eth0", TAKEOVER),
         *(faults.killed(lab, name, f"pidof {name}", TAKEOVER, lambda: NODES) for name in DAEMONS),
         faults.clock_jump(lab, "chrony", 30.0),
+        faults.hour_off(magi, 30.0),
+        hanging_stop(),
         faults.full(lab, MOUNT, TAKEOVER, owners),
         faults.killed_run(magi, "site.yml", lambda: [groups_with({"ip": {"address": "192.168.0.210/24"}})], TAKEOVER),
     ],

@@ -24,7 +24,15 @@ from pair import (
 from lab.errors import LabError
 from lab.harness import chaos, faults, observers
 from lab.harness.edits import variables_of
+from lab.harness.scenario import require_success
 
+# A volume for a second resource, on a disk that the lab has for such.
+LVM = """
+command -v vgcreate > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lvm2
+vgs chaos 2> /dev/null || {
+    wipefs -qa /dev/ubdc && vgcreate -q chaos /dev/ubdc && lvcreate -q -W y -y -n second -L 32M chaos
+}
+"""
 # What fails when a disk is dying: reads and writes of data, of the resync and of DRBD's own metadata.
 ALL_FAULTS, PARAMETERS = 0x7F, "/sys/module/drbd/parameters"
 
@@ -52,6 +60,40 @@ def disk_error() -> observers.Fault:
         lab.ssh(node, "drbdadm", "attach", RESOURCE)
 
     return observers.Fault("disk error", inject, (1.0, 20.0), 5.0)
+
+
+def hanging_stop() -> observers.Fault:
+    """Return the fault of a web server that does not stop when its group is to move."""
+
+    def move(node: str) -> None:
+        lab.ssh(node, "/usr/share/heartbeat/hb_standby", "all")
+
+    return faults.hanging_stop(pair, mounted, move, bounds.takeover, faults.hanging_unit("apache2.service"))
+
+
+def power_cut_on_lvm() -> observers.Fault:
+    """Return the fault of a power cut, with a second resource that lies on LVM: after it that one is up by itself."""
+
+    def replicated() -> bool:
+        states = [lab.ssh(node, "drbdadm cstate second; drbdadm dstate second", check=False).split() for node in NODES]
+        return states == [["Connected", "UpToDate/UpToDate"]] * 2
+
+    def inject(node: str, seconds: float) -> None:
+        for each in NODES:
+            lab.ssh(each, LVM, seconds=300)
+        require_success(pair.play("molecule/web_pair/second_resource.yml", second_disk="/dev/chaos/second"))
+        pair.wait_until("the second resource is up to date", replicated)
+        lab.ssh(node, "sync")  # systemctl enable does not; the kernel writes what is a few seconds old
+        lab.power_off(node)
+        time.sleep(seconds)
+        lab.power_on(node)
+        pair.wait_until("the second resource is up to date after the power cut", replicated)
+        remove = ("-m", "linuxha.cluster.drbd_resource", "-a", "name=second state=absent")
+        require_success(pair.run_module(*remove))
+        for each in NODES:
+            lab.ssh(each, "vgremove -qf chaos && wipefs -qa /dev/ubdc")
+
+    return observers.Fault("power cut, DRBD on LVM", inject, (0.0, 20.0), bounds.takeover)
 
 
 def changes() -> Sequence[Mapping[str, Any]]:
@@ -102,6 +144,9 @@ CLUSTER = chaos.Cluster(
         faults.killed(lab, "a child of apache2", f"pgrep -P $({APACHE})", 10.0, mounted),
         faults.full(lab, MOUNT, 5.0, mounted),
         disk_error(),
+        power_cut_on_lvm(),
+        hanging_stop(),
+        faults.hour_off(pair, 5.0),
         faults.killed_run(pair, "site.yml", changes, 5.0),
     ],
 )

@@ -31,11 +31,9 @@ class ActionModule(ActionBase):
         problems, queries, warnings = [], {}, []
         for name in roles:
             role, _slash, entry_point = name.partition("/")
-            given = _roles.settings_of(role, task_vars, self._templar)
-            beside = _roles.roles_of(task_vars)
-            settings, found = _roles.validate(role, given, _roles.hosts_for(entry_point, task_vars), beside)
+            given, settings, found = _roles.read(role, entry_point, task_vars, self._templar)
             problems += found
-            warnings += [] if found else _roles.warnings_of(role, given, settings, beside)
+            warnings += [] if found else _roles.warnings_of(role, given, settings, _roles.roles_of(task_vars))
             queries[role] = {} if found else _roles.domain_of(role).query(settings)
         if problems:
             _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))

@@ -32,9 +32,7 @@ class ActionModule(ActionBase):
             facts = _facts_of_hosts(role, batch, task_vars["hostvars"], self._task.args.get("private", ""))
             if host not in facts:
                 raise AnsibleActionFail(f"role_plan: no facts of the role {role} on {host}; run host_facts first")
-            settings, problems = _roles.validate(
-                role, _roles.settings_of(role, task_vars, self._templar), _roles.hosts_for(entry_point, task_vars),
-                _roles.roles_of(task_vars))
+            _given, settings, problems = _roles.read(role, entry_point, task_vars, self._templar)
             if problems:
                 raise AnsibleActionFail("\n".join(problems))
             try:

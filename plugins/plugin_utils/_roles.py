@@ -16,6 +16,7 @@ from typing import Any, Callable, Sequence
 import yaml
 from ansible.utils.display import Display
 
+from ..module_utils._cman import newer
 from ..module_utils._core import schema
 from ..module_utils._core.argument_spec import schema_of
 
@@ -90,6 +91,23 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str], beside: Sequ
         return {}, unknown + faults
     faults = domain.check_settings(found, list(hosts))
     return found, faults or getattr(domain, "check_beside", _nothing)(found, beside)
+
+
+def read(role: str, entry_point: str, variables: dict[str, Any], templar: Any) -> tuple[
+        dict[str, Any], dict[str, Any], list[str]]:
+    """Return the role's variables out of all variables of a task, its settings, and one message for each fault.
+
+    Where only the variables of rhcs_cman describe a cluster of Pacemaker, those of the role pacemaker are made of them.
+    """
+    hosts, beside = hosts_for(entry_point, variables), roles_of(variables)
+    given = settings_of(role, variables, templar)
+    if role == "pacemaker" and "pacemaker_nodes" not in variables and "rhcs_cman_nodes" in variables:
+        own = dict(settings_of("rhcs_cman", variables, templar), rhcs_cman_stack="pacemaker")
+        settings, faults = validate("rhcs_cman", own, hosts, beside)
+        if faults:
+            return own, {}, faults
+        given = newer.all_variables(settings)
+    return (given, *validate(role, given, hosts, beside))
 
 
 def warnings_of(role: str, given: dict[str, Any], settings: dict[str, Any], beside: Sequence[str]) -> list[str]:

@@ -96,3 +96,39 @@ def test_an_invalid_argument_is_refused(tmp_path: Path, playbook: str, variables
     assert done.returncode == 2
     assert told in " ".join(done.stdout.split()), done.stdout
     assert "unreachable=1" not in done.stdout
+
+
+MAPPED = """
+all:
+  vars: {ansible_host: 127.0.0.1, ansible_port: 1}
+  children:
+    pacemaker_clusters:
+      children:
+        magi:
+          hosts: {one: , two: }
+          vars:
+            ntp_servers: []
+            rhcs_cman_cluster_name: magi
+            rhcs_cman_nodes: [{name: one, id: 1, addresses: [10.0.0.1]}, {name: two, id: 2, addresses: [10.0.0.2]}]
+            rhcs_cman_without_fencing: true
+            %s
+"""
+
+
+@pytest.mark.parametrize(("variable", "told"), [
+    ("rhcs_cman_transport: rdma", "rhcs_cman_transport: 'rdma' is not valid; expected one of auto, knet, udp, udpu"),
+    ("rhcs_cman_sbd: {devices: [/dev/sdb]}", "pacemaker_sbd"),
+    ("rhcs_cman_totem: {token: -1}", "token"),
+    ("rhcs_cman_groups: [{name: web, nodes: [three], resources: [{service: {name: web}}]}]", "three"),
+])
+@pytest.mark.parametrize("playbook", ["site", "pacemaker_clusters"])
+def test_mapped_variables_are_validated_before_the_first_change(tmp_path, playbook, variable, told):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(MAPPED % variable, encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run([program, "-i", inventory, ROOT / f"playbooks/{playbook}.yml"], cwd=ROOT, env=environment,
+                          capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert told in done.stdout, done.stdout
+    assert "unreachable=1" not in done.stdout  # no host was contacted

@@ -1,11 +1,14 @@
 """Corosync's key is rotated by the playbook, also after a killed run, and nothing is restarted."""
 
+import base64
 import time
 from typing import Any
 
+import pytest
 from magi import NODES, healthy as cluster_healthy, identities, lab, magi, owners, runs_on, standby, wait_until_healthy
 
-from lab.harness.scenario import changed_by, require_success
+from lab.harness.scenario import changed_by, declared, require_success
+from lab.harness.secret_search import SecretSearch, leaks, missed
 from lab.harness.steps import step
 
 PLAYBOOK, VARIABLES = "playbooks/rotate_secrets.yml", {"cluster": "magi_nodes"}
@@ -18,6 +21,32 @@ def keys() -> dict[str, str]:
     return {node: lab.ssh(node, command, check=False).replace("/etc/corosync/", "").strip() for node in NODES}
 
 
+def key() -> bytes:
+    """Return the key."""
+    return base64.b64decode(lab.ssh(NODES[0], "base64 /etc/corosync/authkey"))
+
+
+def predict_with_passwords() -> dict[str, Any]:
+    """Predict a change of fencing and of the storage, each with a password, and search for these."""
+    secrets = {name: f"{name}-password-of-the-lab" for name in ("fencing", "CHAP")}
+    nodes, (target,) = declared(NODES[0], "pacemaker_nodes"), declared(NODES[0], "clvm_targets")
+    device = {"name": "ipmi", "agent": "fence_ipmilan", "options": {"username": "a", "password": secrets["fencing"]}}
+    variables = {
+        "pacemaker_fence_devices": [device],
+        "pacemaker_nodes": [{**node, "fencing": [{"devices": [{"device": "ipmi"}]}]} for node in nodes],
+        "clvm_targets": [{**target, "chap": {"user": "a", "password": secrets["CHAP"]}}],
+    }
+    with SecretSearch(lab, NODES) as search:
+        search.plant()
+        run = magi.play("site.yml", "--check", "--diff", "-vvv", **variables)
+        found = search.find({name: secret.encode() for name, secret in secrets.items()})
+    printed = [name for name, secret in secrets.items() if secret in run.stdout + run.stderr]
+    predicted = changed_by(run.stdout)
+    figures = {"code": run.returncode, "changed": predicted, "printed": printed, "leaked": leaks(found)}
+    print(f"predicted: {figures}", flush=True)
+    return {**figures, "missed": missed(found, NODES)}
+
+
 def membership_changes() -> dict[str, str]:
     """Return how often each node has seen the membership change since its boot."""
     return {node: lab.ssh(node, "journalctl -b -u corosync | grep -c 'A new membership'").strip() for node in NODES}
@@ -28,10 +57,16 @@ def rotate(name: str, kill: bool = False) -> dict[str, Any]:
     before, changes, old_keys = identities(), membership_changes(), keys()
     killed = magi.play_and_kill(PLAYBOOK, KILLED_AT, **VARIABLES) if kill else False
     left = keys()
-    began = time.monotonic()
-    require_success(magi.play(PLAYBOOK, **VARIABLES))
+    with SecretSearch(lab, NODES) as search:
+        search.plant()
+        began, old = time.monotonic(), key()
+        require_success(magi.play(PLAYBOOK, **VARIABLES))
+        seconds = round(time.monotonic() - began, 1)
+        found = search.find({"old key": old, "new key": key()})
     figures = {
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": seconds,
+        "leaked": leaks(found),
+        "missed": missed(found, NODES),
         "killed": killed,
         "left": sorted(set(left.values())),
         "one_key": len(set(keys().values())) == 1 and set(keys().values()).isdisjoint(old_keys.values()),
@@ -60,6 +95,7 @@ def measured():
         "rotated": rotated,
         "completed": completed,
         "back": back,
+        "predicted": predict_with_passwords(),
         "stayed": owners() == [owner] and runs_on(owner),
         "site": changed_by(magi.play("site.yml").stdout),
     }
@@ -84,6 +120,19 @@ def test_a_killed_run_is_completed_by_the_next_one(measured):
 
 def test_corosync_uses_the_new_key(measured):
     assert measured["back"]  # a rebooted node has it from its file, and is heard
+
+
+@pytest.mark.parametrize("run", ["rotated", "completed", "predicted"])
+def test_no_secret_is_in_a_process_list_a_temporary_or_state_file_or_a_log(measured, run):
+    figures = measured[run]
+    assert figures["missed"] == []  # the search finds what was planted
+    assert figures["leaked"] == {}
+
+
+def test_passwords_of_fencing_and_storage_are_sent_and_not_printed(measured):
+    figures = measured["predicted"]
+    assert (figures["code"], figures["printed"]) == (0, [])
+    assert max(figures["changed"].values()) > 0
 
 
 def test_the_next_run_changes_nothing(measured):

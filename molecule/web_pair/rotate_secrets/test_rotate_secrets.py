@@ -4,6 +4,7 @@ import pytest
 from pair import NODES, authkeys, drbd, lab, pair, serving, start_times, wait_until_replicated
 
 from lab.harness.scenario import changed_by, declared, require_success
+from lab.harness.secret_search import SecretSearch, leaks, missed
 from lab.harness.steps import step
 
 PLAYBOOK = "playbooks/rotate_secrets.yml"
@@ -13,17 +14,35 @@ WRITE = "Write the keys"
 DRBD_SECRETS = ("first-of-the-lab", "second-of-the-lab", "none")
 
 
+def keys_of(node: str) -> set[str]:
+    """Return the secrets of heartbeat on a node."""
+    return {line.split()[2] for line in authkeys(node).splitlines() if len(line.split()) == 3}
+
+
 def rotate_drbd(active: str, secret: str) -> dict[str, object]:
     """Give DRBD another secret, or none, and let both nodes authenticate with it."""
     resources = declared(NODES[0], "drbd_failover_resources")
     resources[0]["net"] = {} if secret == "none" else {"cram_hmac_alg": "sha1", "shared_secret": secret}
     playbook = "site.yml" if secret == "none" else PLAYBOOK
-    run, seconds, outages = pair.play_under_visitors(playbook, cluster="web_pair", drbd_failover_resources=resources)
+    before = keys_of(active)
+    with SecretSearch(lab, NODES) as search:
+        search.plant()
+        variables = {"cluster": "web_pair", "drbd_failover_resources": resources}
+        run, seconds, outages = pair.play_under_visitors(playbook, **variables)
+        keys = {f"heartbeat, {key}": key.encode() for key in before | keys_of(active)}
+        found = search.find({**keys, **({} if secret == "none" else {"DRBD": secret.encode()})})
     lab.cut(active, "eth1")
     pair.wait_until("the replication is interrupted", lambda: drbd(active, "cstate") != "Connected")
     lab.mend(active, "eth1")
     wait_until_replicated()
-    return {"code": run.returncode, "seconds": seconds, "outages": outages}
+    leaked = [f"{name.partition(',')[0]}: {place}" for name, places in leaks(found).items() for place in places]
+    return {
+        "code": run.returncode,
+        "seconds": seconds,
+        "outages": outages,
+        "leaked": leaked,
+        "missed": missed(found, NODES),
+    }
 
 
 @step
@@ -92,6 +111,13 @@ def test_no_fetch_fails_while_drbds_secret_is_rotated(measured, name):
     figures = measured["drbd"][name]
     print(f"\nDRBD, {name}: {figures['seconds']} s, outages: {figures['outages']} s")
     assert (figures["code"], figures["outages"]) == (0, [])
+
+
+@pytest.mark.parametrize("name", DRBD_SECRETS)
+def test_no_secret_is_in_a_process_list_a_temporary_or_state_file_or_a_log(measured, name):
+    figures = measured["drbd"][name]
+    assert figures["missed"] == []  # the search finds what was planted
+    assert figures["leaked"] == []
 
 
 @pytest.mark.usefixtures("measured")

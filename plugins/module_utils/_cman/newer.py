@@ -42,6 +42,17 @@ def _faults(cluster: Cluster) -> Iterator[str]:
                        "they begin and end sections" % (name, place, heuristic.program))
 
 
+SAME = ("cluster_name", "fence_devices", "without_fencing", "test_fencing", "transport", "multicast", "totem",
+        "two_node", "logging", "groups", "properties", "packages", "start", "start_timeout", "allow_outage", "reboot")
+
+
+def all_variables(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the variables of the role pacemaker, of valid variables of this one with all defaults."""
+    given = {name[len("rhcs_cman_"):]: value for name, value in settings.items()}
+    mapped = dict({name: given[name] for name in SAME}, **pacemaker_variables(given))
+    return {"pacemaker_" + name: value for name, value in mapped.items()}
+
+
 def pacemaker_variables(settings: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the nodes, sbd and the quorum device as the role pacemaker takes them; all else is the same.
 

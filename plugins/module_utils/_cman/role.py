@@ -75,7 +75,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     """Return the changes of one node. The text of cluster.conf in it holds passwords.
 
     changes: a sentence for each; any_changes: at least one host has some; differences: of the configuration;
-    refusals: why nothing may be changed; advice: what the vendor advises against.
+    refusals: why nothing may be changed; advice: warnings, of what the vendor advises against among others.
     host: the steps that prepare the host. text, version: of cluster.conf, write: it is written here as a file,
     through: the host that tells the others, running: cman runs here and then has to use that version.
     stop, start: services of this host, stops: of any host. validator: the command that checks cluster.conf.
@@ -101,7 +101,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     plans = {name: _plan_host(name, hosts[name], steps, chosen) for name in hosts}
     return dict(
         plans[node], refusals=list(hosts[node].refusals) + list(steps.refusals),
-        advice=rules.warn_cluster(cluster, release), differences=list(steps.changes),
+        advice=rules.warn_cluster(cluster, release) + _unnamed(steps.text, chosen), differences=list(steps.changes),
         text=steps.text, version=steps.version, through=steps.through,
         stops=sorted({name for names in steps.stop.values() for name in names}), release=release,
         validator=VALIDATORS[release], runs=seen[node]["status"].get("rc") == 0, members=len(cluster.nodes),
@@ -134,6 +134,15 @@ def _seen(facts: Mapping[str, Any]) -> Dict[str, Any]:
             "packages": "\n".join(line for line in commands["rpm"].splitlines() if " " not in line),
             "addresses": commands["addresses"], "status": status,
             "members": commands["members"] if status.get("rc") == 0 else ""}
+
+
+def _unnamed(text: str, settings: Mapping[str, Any]) -> List[str]:
+    """Return the services of cluster.conf that the variables do not name any more. It does not show who wrote them."""
+    names = [group["name"] for group in settings["rhcs_cman_groups"]]
+    return ["rhcs_cman_groups: does not name %s, which is in %s; rgmanager keeps running it. To remove it: add it with "
+            "state: absent" % (each.get("name"), conf_xml.PATH)
+            for each in conf_xml.parse_conf(text).iterfind("rm/service")
+            if settings["rhcs_cman_rgmanager"] and each.get("name") not in names]
 
 
 def _declared(settings: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ from .cib import (
 INSTANCE, META = "instance_attributes", "meta_attributes"
 TRUE = ("true", "yes", "on", "y", "1")
 REFERENCES = ("rsc", "with-rsc", "first", "then")
+LOCKS = "ocf:pacemaker:controld"  # dlm
 ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("directory",),
              "ocf:heartbeat:LVM-activate": ("vgname", "lvname")}
 
@@ -225,6 +226,21 @@ def drop_group(root: Element, name: str) -> None:
     element, clone = find_group(root, name)
     if element is not None:
         section(root, "resources").remove(element if clone is None else clone)
+
+
+def own_groups(root: Element) -> List[str]:
+    """Return the groups that this collection has written: something in them, or a constraint, has one of its ids.
+
+    Not the group of the lock managers, which the role clvm declares.
+    """
+    return [str(home.get("id")) for home in resources_of(root) if home.tag == "group" and _has_own_ids(root, home)
+            and LOCKS not in [agent_of(each) for each in elements(home, "primitive")]]
+
+
+def _has_own_ids(root: Element, home: Element) -> bool:
+    starts = tuple("%s%s" % (each.get("id"), OWN) for each in [home] + elements(home, "primitive"))
+    return any(str(each.get("id")).startswith(starts) for place in (home, section_of(root, "constraints"))
+               for each in place.iter())
 
 
 def outer_id(root: Element, name: str) -> Optional[str]:

@@ -61,6 +61,7 @@ class Status(NamedTuple):
     parts: Tuple[Part, ...]
     failures: Tuple[Failure, ...] = ()  # from the CIB
     fenced: Tuple[Tuple[str, str], ...] = ()  # nodes that were fenced, and when
+    unclean: Tuple[str, ...] = ()  # nodes that have to be fenced
 
 
 class Metadata(NamedTuple):
@@ -112,6 +113,13 @@ def under_way(root: Any) -> Tuple[str, ...]:
                  for operation in resource.iterfind("lrm_rsc_op") if operation.get("op-status") == "-1")
 
 
+def unsettled(root: Any, status: Status) -> Tuple[str, ...]:
+    """Return what the cluster has to do before its state counts: a coordinator that is lost schedules nothing more."""
+    found = under_way(root) + tuple("fencing of %s" % name for name in status.unclean)
+    return found + (() if status.coordinated else ("the election of a coordinator",)) + (
+        () if status.quorate else ("the return of the quorum",))
+
+
 def parse_status(text: str) -> Status:
     """Read what ``crm_mon --output-as=xml -1 -r`` prints."""
     root = _root("crm_mon", text)
@@ -128,7 +136,8 @@ def parse_status(text: str) -> Status:
     return Status(_true(coordinator, "with_quorum"), _true(coordinator, "present"), _true(options, "maintenance-mode"),
                   tuple(members), tuple(parts), fenced=tuple(
                       (each.get("target", ""), each.get("completed", ""))
-                      for each in root.findall("fence_history/fence_event") if each.get("status") == "success"))
+                      for each in root.findall("fence_history/fence_event") if each.get("status") == "success"),
+                  unclean=tuple(node.get("name", "") for node in root.findall("nodes/node") if _true(node, "unclean")))
 
 
 def lost_nodes(before: Status, after: Status) -> Tuple[str, ...]:

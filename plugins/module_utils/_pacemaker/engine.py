@@ -160,9 +160,11 @@ class Pacemaker:
         self.changed = True
         self.wait(change.sentence)
         if change.stage == "stop":
-            left = crm_plan.stopped(change.names, self.read_state().status)
+            state = self.read_state()
+            left = crm_plan.stopped(change.names, state.status)
             if left:
-                raise HaError("%s did not stop; nothing more was done" % ", ".join(left))
+                raise HaError("\n".join(["%s did not stop; nothing more was done" % ", ".join(left)]
+                                        + self.losses(state)))
         if change.stage == "apply" and change.names:
             self.check_moved(change.names)
 
@@ -194,7 +196,7 @@ class Pacemaker:
             output = self.runner.run(["crm_resource", "--wait", "--timeout=%ds" % left],
                                      accepted=tuple(range(256)), seconds=left + 30)
             state = self.read_state()
-            working = crm.under_way(state.root)
+            working = crm.unsettled(state.root, state.status)
             if not output.code and not working:
                 return
             if output.code or time.time() >= until:
@@ -204,7 +206,7 @@ class Pacemaker:
         why = "cannot be waited for (crm_resource: %s)" % output.err.strip()
         if output.code in (0, TIMED_OUT):
             why = "is still at work after %d s (%s)" % (self.params["wait"], ", ".join(working) or "more is to follow")
-        raise HaError("\n".join(["the cluster %s: %s" % (why, sentence)] + faults))
+        raise HaError("\n".join(["the cluster %s: %s" % (why, sentence)] + faults + self.losses(state)))
 
     def check_moved(self, names: Tuple[str, ...]) -> None:
         """Check that groups were moved; else remove the constraints again, and fail."""
@@ -216,17 +218,23 @@ class Pacemaker:
         faults, _doubts = crm_plan.check_result(state.root, state.status, self.declared)
         self.patch(crm_plan.Change("", "release"))
         raise HaError("\n".join(["group %s was to be relocated to %s and is not there; the constraint that was to "
-                                 "move it is removed again" % (name, self.moves[name]) for name in wrong] + faults))
+                                 "move it is removed again" % (name, self.moves[name]) for name in wrong]
+                                + faults + self.losses(state)))
+
+    def losses(self, state: State) -> List[str]:
+        """Return a sentence for each node that was lost during the change."""
+        return ["node %s was online before this change, and was lost during it. A stop that fails, or takes longer "
+                "than its timeout (options: {stop: {timeout: SECONDS}} of the resource), gets a node fenced: "
+                "journalctl -u pacemaker there tells which" % node
+                for node in (crm.lost_nodes(self.before, state.status) if self.changed and self.before else ())]
 
     def settle(self, state: State) -> State:
         """Fail when a change left a group that should run and does not; when nothing was changed, warn of it."""
         faults, doubts = crm_plan.check_result(state.root, state.status, self.declared)
         for doubt in doubts + ([] if self.changed else faults):
             self.module.warn(doubt)
-        for node in crm.lost_nodes(self.before, state.status) if self.changed and self.before else ():
-            self.module.warn("node %s was online before this change, and was lost during it. A stop that fails, or "
-                             "takes longer than its timeout (options: {stop: {timeout: SECONDS}} of the resource), "
-                             "gets a node fenced: journalctl -u pacemaker there tells which" % node)
+        for loss in self.losses(state):
+            self.module.warn(loss)
         if faults and self.changed:
             raise HaError("\n".join(faults))
         return state

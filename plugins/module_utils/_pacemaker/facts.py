@@ -5,11 +5,11 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
-from typing import Any, Dict, List, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from .._core.plan import HaError
 from .._model import resource_groups as groups
-from . import cib, cib_fencing as crm_fencing, cib_plan as crm_plan, crm_tools as crm
+from . import cib, cib_fencing as crm_fencing, cib_groups as crm_groups, cib_plan as crm_plan, crm_tools as crm
 from .cib_text import Declared
 
 ANY = tuple(range(256))
@@ -53,10 +53,17 @@ def compare(outputs: Outputs, asked: Mapping[str, Any]) -> Dict[str, Any]:
         found["groups"] = _changes(root, status, declared_groups)
         faults, doubts = crm_plan.check_result(root, status, declared_groups._replace(
             fencing=declared.fencing))
-        found.update(running=True, warnings=faults + doubts)
+        found.update(running=True, warnings=faults + doubts + _unnamed(root, asked["groups"]))
     except HaError as error:
         found.update(running=True, cluster=["check fencing, properties and groups: %s" % error])
     return found
+
+
+def _unnamed(root: Any, asked: Sequence[Mapping[str, Any]]) -> List[str]:
+    """Return the groups that the role has written and its variables do not name any more."""
+    return ["pacemaker_groups: does not name %s, which is in the CIB; Pacemaker keeps running it. To remove it: add it "
+            "with state: absent" % name for name in crm_groups.own_groups(root)
+            if name not in [each["name"] for each in asked]]
 
 
 def _changes(root: Any, status: Any, declared: Declared) -> List[str]:

@@ -12,7 +12,9 @@ from .report import CRITICAL, DEGRADED, ENGINE_START, Cluster, Finding, Host, St
 STACKS = {"pacemaker": ("pacemaker",), "cman": ("rgmanager",)}
 
 
-NAMING = ("heartbeat_groups", "drbd_failover_resources", "lvs_director_services")
+NAMING = ("heartbeat_groups", "pacemaker_groups", "rhcs_cman_groups", "drbd_failover_resources",
+          "lvs_director_services")
+SHARED = ("pacemaker_groups", "rhcs_cman_groups")  # by all nodes of a cluster
 
 
 class Declared(NamedTuple):
@@ -64,7 +66,9 @@ def compare(hosts: Sequence[Host], clusters: Sequence[Cluster], declared: Dict[s
         if host.said:
             mine = declared[host.name]
             found += _engine(host, mine) + _drbd(host, mine) + _director(host, mine) + _unnamed(host, mine)
-    return found + [one for cluster in clusters for one in _members(cluster, declared)]
+    by_name = {host.name: host for host in hosts}
+    return found + [one for cluster in clusters if cluster.speaker is not None
+                    for one in _members(cluster, declared) + _groups(cluster, declared, by_name)]
 
 
 def _unnamed(host: Host, mine: Declared) -> List[Finding]:
@@ -77,7 +81,20 @@ def _unnamed(host: Host, mine: Declared) -> List[Finding]:
         "lvs_director_services": (host.said.get("ipvs") or {}).get("written") or ()}
     return [Finding(DEGRADED, host.name, "%s is still set up here; %s does not name it. The role's README says how to "
                     "remove it" % (name, variable), (host.name,))
-            for variable, names in mine.named.items() for name in dict.fromkeys(there[variable]) if name not in names]
+            for variable, found in there.items() if variable in mine.named
+            for name in dict.fromkeys(found) if name not in mine.named[variable]]
+
+
+def _groups(cluster: Cluster, declared: Dict[str, Declared], hosts: Dict[str, Host]) -> List[Finding]:
+    """Find the same of groups that all nodes share: in the CIB those that the roles have written, in rgmanager all."""
+    speaker = str(cluster.speaker)
+    groups = [group.name for group in cluster.groups or () if group.kind == "service"]
+    if cluster.engine == "pacemaker":
+        groups = (hosts[speaker].said.get("cib") or {}).get("groups") or []
+    return [Finding(DEGRADED, cluster.title, "the group %s is still set up; %s does not name it. The role's README "
+                    "says how to remove it" % (name, variable), (speaker,))
+            for variable, names in declared[speaker].named.items() if variable in SHARED
+            for name in groups if name not in names]
 
 
 def withhold_starts(found: Sequence[Finding], hosts: Sequence[Host], declared: Dict[str, Declared]) -> List[Finding]:
@@ -139,15 +156,13 @@ def _engine(host: Host, mine: Declared) -> List[Finding]:
 
 def _members(cluster: Cluster, declared: Dict[str, Declared]) -> List[Finding]:
     """Find nodes that the running cluster does not have in its configuration."""
-    if cluster.speaker is None:
-        return []
     there = {short(name) for node in cluster.nodes for name in (node.name, node.host or node.name)}
-    mine = declared[cluster.speaker]
+    mine = declared[str(cluster.speaker)]
     if cluster.engine not in mine.engines:
         return []
     steps = _step([node[-1] for node in mine.nodes])
     return [Finding(DEGRADED, cluster.title, "%s is not a node of the running cluster; %s declares it" % (
-        names[0], mine.variable), (cluster.speaker,), steps, names[0])
+        names[0], mine.variable), (str(cluster.speaker),), steps, names[0])
         for names in mine.nodes if not there & {short(name) for name in names}]
 
 

@@ -488,7 +488,14 @@ def test_a_kind_without_a_campaign_is_refused():
         chaos.load("nothing")
 
 
-@pytest.mark.parametrize("kind", ["web_pair", "lvs_farm", "magi"])
+NODES = {
+    "web_pair": ["debian1", "debian2"],
+    "lvs_farm": ["frontal1", "frontal2"],
+    "magi": ["balthasar", "casper", "melchior"],
+}
+
+
+@pytest.mark.parametrize("kind", NODES)
 def test_every_kind_of_cluster_has_a_campaign_whose_faults_have_names_of_their_own(kind):
     text = f"from lab.harness import chaos; print(*(fault.name for fault in chaos.load({kind!r}).faults), sep='\\n')"
     run = subprocess.run([sys.executable, "-c", text], check=False, capture_output=True, text=True, cwd=chaos.CHECKOUT)
@@ -496,5 +503,157 @@ def test_every_kind_of_cluster_has_a_campaign_whose_faults_have_names_of_their_o
     names = run.stdout.splitlines()
     assert len(names) == len(set(names))
     common = ["power cut", "freeze", "cut of eth0", "cut of eth0, inwards", "cut of eth0, outwards", "bad eth0"]
-    common += ["power cut of all", "reboot of all", "clock jump", "full /var", "ansible killed"]
+    common += ["power cut of all", "reboot of all", "clock jump", "ansible killed", "clock one hour off"]
+    common += ["stop that hangs", *(f"full /var of {node}" for node in NODES[kind])]
     assert set(common) <= set(names)
+
+
+def test_a_disk_of_each_node_becomes_full_before_one_comes_again():
+    filled = [fault for fault in faults.of_every_cluster(Pair(), ["a", "b"], 1.0, 1.0, 5.0) if "full" in fault.name]
+    expected = [("full /var of a", "a", 5.0), ("full /var of b", "b", 5.0)]
+    assert [(fault.name, fault.only, fault.bound) for fault in filled] == expected
+
+
+@pytest.mark.parametrize("node", ["a", "b"])
+def test_a_fault_of_one_node_hits_that_node(tmp_path, node):
+    run, pair = campaign(tmp_path, lambda pair: None, 4, only=node, standby=5.0, bound=60.0)
+    assert run.violations == []
+    assert [each.allowed for each in run.results] == [60.0 if node == "a" else 5.0] * 4
+
+
+class Administered(Pair):
+    """A fake cluster that runs of the playbook restore; ``effect``: whether what is done by hand has any."""
+
+    def __init__(self, effect: bool = True, restores: bool = True, status: int = 2) -> None:
+        super().__init__()
+        self.effect, self.restores, self.status, self.changed = effect, restores, status, ""
+
+    def ssh(self, node, *command, check=True, seconds=0):
+        self.changed = command[0] if self.effect else ""
+        return super().ssh(node, *command)
+
+    def play(self, playbook):
+        self.commands.append(("all", playbook))
+        if playbook == "site.yml":
+            self.changed = "" if self.restores else self.changed
+            return SimpleNamespace(returncode=0, stdout="", stderr="")
+        return SimpleNamespace(returncode=self.status, stdout="the table differs")
+
+
+def change_by_hand(pair: Administered, finding: str = "the table") -> chaos.Fault:
+    """Inject the fault of a change by hand."""
+    fault = faults.restored_by_a_run(pair, "by hand", ["delete", "change"], lambda _: not pair.changed, finding)
+    fault.inject("a", 0.1)
+    return fault
+
+
+def test_a_change_by_hand_is_reported_and_restored_by_the_next_run():
+    pair = Administered()
+    fault = change_by_hand(pair)
+    assert pair.commands == [("a", "change"), ("all", "playbooks/status.yml"), ("all", "site.yml")]
+    assert 5.1 <= fault.allowed(0.1) < 7
+    pair = Administered()
+    change_by_hand(pair, "")
+    assert pair.commands == [("a", "change"), ("all", "site.yml")]
+
+
+@pytest.mark.parametrize(
+    ("pair", "finding", "message"),
+    [
+        (Administered(effect=False), "the table", "was as declared before the run"),
+        (Administered(restores=False), "the table", "the run has not restored a"),
+        (Administered(status=0), "the table", "the status does not report 'the table'"),
+        (Administered(), "something else", "the status does not report 'something else'"),
+    ],
+)
+def test_a_change_by_hand_that_is_not_seen_not_reported_or_not_restored_is_a_violation(pair, finding, message):
+    with pytest.raises(LabError, match=message):
+        change_by_hand(pair, finding)
+
+
+def test_nothing_is_changed_by_hand_where_something_is_wrong_already():
+    pair = Administered()
+    pair.changed = "before"
+    with pytest.raises(LabError, match="a is not as declared before the fault"):
+        change_by_hand(pair)
+    assert pair.commands == []
+
+
+class Clocks(Administered):
+    """A fake cluster with a clock; its daemon knows of a jump, or does not."""
+
+    timeout = 0.1
+
+    def __init__(self, known: bool = True) -> None:
+        super().__init__()
+        self.known, self.off = known, 0
+
+    def ssh(self, node, *command, check=True, seconds=0):
+        self.commands.append((node, " ".join(command)))
+        if command[0].startswith("date -s"):
+            self.off = 3600 if "+ 3600" in command[0] else -3600
+        if "tracking" in command[0]:
+            return ",".join(["0"] * 4 + [str(-self.off if self.known else 0)] + ["0"] * 9)
+        return str(time.time() + self.off)
+
+    def play(self, playbook):
+        done = super().play(playbook)
+        self.off = 0 if playbook == "site.yml" else self.off
+        return SimpleNamespace(returncode=done.returncode, stdout="the clock is 3600.000 s off", stderr="")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_a_clock_one_hour_off_is_reported_and_set_by_the_next_run(seconds):
+    pair = Clocks()
+    fault = faults.hour_off(pair, 5.0)
+    fault.inject("a", seconds)
+    assert (pair.off, fault.allowed(9.0), fault.breaks_connections) == (0, 5.0, False)
+    assert [command for _, command in pair.commands if command.endswith(".yml")] == ["playbooks/status.yml", "site.yml"]
+
+
+def test_a_clock_whose_daemon_does_not_notice_is_a_violation():
+    with pytest.raises(LabError, match="timeout after 0 s: a notices it"):
+        faults.hour_off(Clocks(known=False), 5.0).inject("a", 0.0)
+
+
+class Stopping(Pair):
+    """A fake cluster whose group leaves a node when the stop is ended, at once, or when the node has been fenced."""
+
+    def __init__(self, leaves: str) -> None:
+        super().__init__()
+        self.leaves, self.boot = leaves, "1"
+
+    def ssh(self, node, *command, check=True, seconds=0):
+        self.commands.append((node, " ".join(command)))
+        if command == ("end",):
+            self.on = ["b"]
+        return self.boot
+
+    def move(self, node):
+        self.commands.append((node, "move"))
+        self.on = ["a"] if self.leaves == "at the end" else ["b"]
+        self.boot = "2" if self.leaves == "fenced" else "1"
+
+
+@pytest.mark.parametrize(
+    ("leaves", "commands"), [("at the end", ["hang", "move", "end"]), ("fenced", ["hang", "move"])]
+)
+def test_a_stop_hangs_until_it_is_ended_or_the_node_is_fenced(leaves, commands):
+    pair = Stopping(leaves)
+    fault = faults.hanging_stop(pair, lambda: pair.on, pair.move, 60.0, ("hang", "end"))
+    fault.inject("a", 0.0)
+    assert [command for _, command in pair.commands if "boot_id" not in command] == commands
+    assert (pair.on, fault.allowed(10.0)) == (["b"], 70.0)
+
+
+def test_a_stop_that_does_not_hang_is_a_violation():
+    pair = Stopping("at once")
+    fault = faults.hanging_stop(pair, lambda: pair.on, pair.move, 60.0, ("hang", "end"))
+    with pytest.raises(LabError, match=r"the stop on a did not hang: the group runs on \['b'\]"):
+        fault.inject("a", 0.0)
+
+
+def test_the_stop_of_a_unit_hangs_by_a_file_that_a_boot_removes():
+    hang, end = faults.hanging_unit("web.service")
+    assert "/run/systemd/system/web.service.d/hang.conf" in hang and "ExecStop=/bin/sleep infinity" in hang
+    assert "rm -rf /run/systemd/system/web.service.d" in end

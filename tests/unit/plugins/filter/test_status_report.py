@@ -890,6 +890,34 @@ def test_what_the_variables_do_not_name_any_more_is_found():
     assert missing(results, {"heartbeat_groups": [], "drbd_failover_resources": []}) == []
 
 
+def test_groups_of_all_nodes_that_the_variables_do_not_name_any_more_are_found():
+    words = "magi_nodes: the group %s is still set up; %s does not name it. The role's README says how to remove it"
+    results = fake.magi()
+    for result in results.values():
+        result["cib"] = {"written": True, "moves": [], "groups": ["test"]}
+    assert missing(results, {**MAGI, "rhcs_cman_groups": []}) == [words % ("test", "rhcs_cman_groups")]
+    assert missing(results, {**MAGI, "rhcs_cman_groups": [{"name": "test", "state": "absent"}]}) == []
+    assert missing(results, MAGI) == []  # the variables say nothing of groups
+    nodes = {"pacemaker_cluster_name": "magi", "pacemaker_nodes": MAGI["rhcs_cman_nodes"]}
+    assert missing(results, {**nodes, "pacemaker_groups": []}) == [words % ("test", "pacemaker_groups")]
+    for result in results.values():
+        result["cib"]["groups"] = []  # others have written it
+    assert missing(results, {**nodes, "pacemaker_groups": []}) == []
+
+
+def test_services_of_rgmanager_that_the_variables_do_not_name_any_more_are_found():
+    results = {"balthasar": fake.answer("balthasar.localdomain", fake.rgmanager())}
+    names = [group["name"] for group in results["balthasar"]["clustat"]["groups"] if group["kind"] == "service"]
+
+    def unnamed(groups):
+        return [one.split(": ", 1)[1] for one in missing(results, {"rhcs_cman_groups": groups})
+                if "does not name" in one]
+
+    assert "guest1" not in names and unnamed([{"name": name} for name in names if name != "web"]) == [
+        "the group web is still set up; rhcs_cman_groups does not name it. The role's README says how to remove it"]
+    assert unnamed([{"name": name} for name in names]) == []
+
+
 def test_what_crm_resource_left_is_found():
     results = fake.magi()
     for result in results.values():

@@ -75,6 +75,7 @@ class Cluster:
         self.broken: dict[str, str] = {}  # resource: message of its agent
         self.lost = ""  # node that is fenced while the next change is applied
         self.offline: set[str] = set()
+        self.fencing = 0  # how many reads it takes until it is fenced; until then nothing more is started
         self.stuck: set[str] = set()  # resources that do not stop
         self.where: dict[str, str] = {}  # group: node
         self.answers: dict[str, Output] = {}  # program: what it does instead
@@ -182,7 +183,10 @@ class Cluster:
         )
         nodes = ET.SubElement(root, "nodes")
         for name in NODES:
-            ET.SubElement(nodes, "node", {"name": name, "online": word[name not in self.offline]})
+            unclean = bool(self.fencing) and name in self.offline
+            ET.SubElement(nodes, "node", {
+                "name": name, "online": word[name not in self.offline], "unclean": word[unclean]})
+        self.fencing -= bool(self.offline and self.fencing)
         resources = ET.SubElement(root, "resources")
         known = [each.get("id") for each in self.root.iter("primitive")]
         for name in dict.fromkeys(known + list(self.active)):
@@ -215,5 +219,6 @@ class Cluster:
         if argv[1] == "--cleanup":
             self.broken = {}
         self.offline |= {self.lost} - {""}
-        self.settle()
+        if not self.fencing:
+            self.settle()
         return Output(0, "", "")

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from ansible_collections.linuxha.cluster.plugins.module_utils._cman import newer, role
 from ansible_collections.linuxha.cluster.plugins.module_utils._model import cluster as model
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/rhcs"
 HOSTS = ["balthasar", "casper", "melchior"]
@@ -156,6 +159,24 @@ def test_the_plan_has_the_vendors_advice(magi):
     assert "have a single fence level" in warning
 
 
+def test_services_that_the_variables_do_not_name_are_warned_of(magi):
+    text = role.plan(magi(), bare(magi()), "casper")["text"]
+    (service,) = [group["name"] for group in magi()["rhcs_cman_groups"]]
+
+    def unnamed(settings):
+        hosts = {host: running(settings, host, text, 1) for host in HOSTS}
+        plan = role.plan(settings, hosts, "casper")
+        assert plan["refusals"] == []
+        return [each for each in plan["advice"] if "does not name" in each]
+
+    assert unnamed(magi({"groups": []})) == [
+        f"rhcs_cman_groups: does not name {service}, which is in /etc/cluster/cluster.conf; rgmanager keeps running "
+        "it. To remove it: add it with state: absent"]
+    for groups in ([{"name": service, "state": "enabled"}], [{"name": service, "state": "absent"}]):
+        assert unnamed(magi({"groups": groups})) == []
+    assert unnamed(magi({"groups": [], "rgmanager": False})) == []
+
+
 def test_a_change_is_applied_once_and_an_outage_stops_all(magi):
     settings = magi()
     text = role.plan(settings, bare(settings), "casper")["text"]
@@ -262,6 +283,38 @@ def test_variables_with_an_equivalent_pass(magi, changes):
     assert model.read_cluster({
         "pacemaker_cluster_name": "magi", "pacemaker_fence_devices": settings["rhcs_cman_fence_devices"],
         **{"pacemaker_" + name: value for name, value in mapped.items()}}, model.PACEMAKER)[1] == []
+
+
+def read_as_pacemaker(settings, **more):
+    """Return what the actions make of a task's variables for the role pacemaker."""
+    variables = {**settings, "ansible_play_batch": HOSTS, **more}
+    return _roles.read("pacemaker", "", variables, SimpleNamespace(template=lambda value: value))
+
+
+CMAN_ONLY = {"quorum_disk": None, "expected_votes": None, "multicast": {}, "transport": "auto"}
+
+
+def test_the_variables_of_both_roles_are_validated_before_a_cluster_of_pacemaker_is_planned(magi):
+    given, settings, faults = read_as_pacemaker(magi({**CMAN_ONLY, "quorum_disk": {"device": LASTING}, "sbd": {}}))
+    assert (faults, settings["pacemaker_cluster_name"], settings["pacemaker_sbd"]["devices"]) == ([], "magi", [LASTING])
+    assert set(given) == set(settings) == set(_roles.options_of("pacemaker"))
+    for changes, where in (({"transport": "rdma"}, "rhcs_cman_transport"),
+                           ({"sbd": {"devices": ["/dev/sdb"]}}, "pacemaker_sbd.devices")):
+        faults = read_as_pacemaker(magi({**CMAN_ONLY, **changes}))[2]
+        assert [fault.split(":")[0] for fault in faults] == [where]
+
+
+def test_variables_of_pacemaker_itself_come_first(magi):
+    faults = read_as_pacemaker(magi(), pacemaker_nodes=[], pacemaker_cluster_name="magi")[2]
+    assert faults and all(fault.startswith("pacemaker_nodes") for fault in faults)
+
+
+def test_the_tasks_map_the_variables_as_the_controller_does():
+    path = Path(__file__).resolve().parents[4] / "roles/rhcs_cman/tasks/pacemaker.yml"
+    (task,) = yaml.safe_load(path.read_text(encoding="utf-8"))
+    same = {f"pacemaker_{name}": "{{ rhcs_cman_%s }}" % name for name in newer.SAME}
+    mapped = {f"pacemaker_{name}": "{{ __rhcs_cman_newer.%s }}" % name for name in ("nodes", "sbd", "quorum_device")}
+    assert task["vars"] == {**same, **mapped}
 
 
 def test_all_nodes_must_be_in_the_play(magi):

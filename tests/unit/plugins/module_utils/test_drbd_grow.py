@@ -66,9 +66,21 @@ def test_nothing_grows_that_is_in_use_nowhere():
     state = STATE._replace(live=LIVE._replace(role="Secondary"), mounts=(), filesystem_kib=None)
     with pytest.raises(drbd.DrbdError, match="Primary on no node; expected"):
         drbd_grow.plan_growth(state, DESIRED)
-    state = STATE._replace(mounts=(), filesystem_kib=None)
-    with pytest.raises(drbd.DrbdError, match="mounted nowhere on debian1; expected its ext4 to be in use"):
-        drbd_grow.plan_growth(state, DESIRED)
+    for state in (STATE._replace(mounts=(), filesystem_kib=None), STATE._replace(mounts=()),
+                  STATE._replace(filesystem_kib=None)):
+        with pytest.raises(drbd.DrbdError, match="mounted nowhere on debian1; expected its ext4 to be in use"):
+            drbd_grow.plan_growth(state, DESIRED)
+
+
+def test_what_has_grown_need_not_be_in_use():
+    grown = LIVE._replace(role="Secondary", size_kib=NOW)
+    assert commands(STATE._replace(live=grown, mounts=(), filesystem_kib=None)) == []
+
+
+def test_a_filesystem_that_its_device_outgrows_a_little_grows_with_it():
+    assert drbd_grow.LEAST < drbd_grow.LEAST_REST
+    assert commands(STATE._replace(filesystem_kib=NOW - drbd_grow.LEAST - 1))[-1] == "resize2fs /dev/drbd0"
+    assert commands(STATE._replace(filesystem_kib=NOW - drbd_grow.LEAST))[-1] == "[grown]"
 
 
 @pytest.mark.parametrize("change", [

@@ -200,7 +200,7 @@ PEER = {"fence_peer": CRM + "fence-peer.sh --timeout 30", "after_resync_target":
 
 @pytest.mark.parametrize("handlers", [
     PEER, {"fence-peer": CRM + "fence-peer.9.sh", "unfence-peer": CRM + "unfence-peer.9.sh"},
-    {"fence_peer": "/usr/lib/drbd/stonith_admin-fence-peer.sh"}])
+    {"fence_peer": "/usr/lib/drbd/stonith_admin-fence-peer.sh"}, {"fence_peer": CRM + "unfence-peer.sh"}])
 def test_a_fencing_handler_with_its_counterpart_is_accepted(handlers):
     assert found(resource(handlers=handlers, fencing="resource-and-stonith", options={"quorum": "off"})) == []
 
@@ -237,6 +237,8 @@ def test_an_empty_rate_or_place_of_metadata_is_the_default():
 
 def test_losing_data_is_allowed_to_the_resource_that_is_named():
     lossy = resource(net={"after_sb_0pri": "discard-zero-changes", "allow_two_primaries": "yes"})
+    assert found(lossy, drbd_failover_accept_data_loss=["repl"]) == []
+    lossy["startup"] = {"become_primary_on": "both"}
     assert found(lossy, drbd_failover_accept_data_loss=["repl"]) == []
 
 

@@ -173,11 +173,14 @@ def test_an_absent_group_that_is_not_there_changes_nothing() -> None:
     assert plan(ARTICLE, [{"name": "old", "state": "absent"}], "all").actions == ()
 
 
+DELAY = {"agent": {"name": "Delay", "arguments": ["3"]}}
 REFUSED_FILES = [
     (WEB_LINE + WEB_LINE, [group()], "2 lines of haresources are its own"),
     ("debian1 apache2\ndebian1 drbddisk::repl\n", [group()], "2 lines of haresources are its own"),
     ("# group: other\ndebian1 x apache2\n", [group()], "apache2 is in another line"),
     ("debian1 192x168.69.16 smb\n", [group(resources=[{"service": {"name": "smb.d"}}])], None),
+    ("debian2 Delay::3 smb\n", [group(resources=[{"ip": {"address": "10.0.0.9"}}, DELAY])], "and Delay::3 is in two"),
+    ("debian2 smb 10.0.0.7\ndebian2 smb 10.0.0.7\n", [group()], None),  # others' lines are theirs
     ("debian2 x smb-d\n", [group(resources=[{"service": {"name": "smb.d"}}])], "finds groups by their first resource"),
 ]
 

@@ -341,3 +341,23 @@ def test_a_group_cannot_start_after_what_is_promoted_elsewhere(clone: str) -> No
             applied(root, dict(WEB, after=[name]))
     plain = cib.parse_cib(EMPTY.replace("<!-- by hand -->", '<clone id="r0-clone">%s</clone>' % drbd))
     assert ids(applied(plain, dict(WEB, after=["r0"])), "rsc_order") == ["web-ha-after-r0"]
+
+
+LOCKING = {"name": "locking", "everywhere": True, "resources": [{"agent": {"name": "ocf:pacemaker:controld"}}]}
+
+
+def test_own_groups_are_those_with_an_own_id_in_them_or_on_them() -> None:
+    root = cib.parse_cib(BY_HAND)
+    assert crm_groups.own_groups(root) == ["web"]  # the constraint of a group that was declared once
+    crm_groups.set_constraints(root, parse({"name": "web", "state": "absent"})[0])
+    assert crm_groups.own_groups(root) == []
+    adopted = applied(root, {"name": "web", "nodes": ["casper"], "resources": [IP]})
+    assert crm_groups.own_groups(adopted) == ["web"]
+    assert crm_groups.own_groups(empty()) == []
+    everywhere = {"name": "web", "everywhere": True, "resources": [IP]}
+    assert crm_groups.own_groups(applied(empty(), everywhere, {**WEB, "name": "mail", "resources": [TEST]})) == [
+        "web", "mail"]
+
+
+def test_the_group_of_the_lock_managers_is_none_of_the_declared_groups() -> None:
+    assert crm_groups.own_groups(applied(empty(), LOCKING)) == []

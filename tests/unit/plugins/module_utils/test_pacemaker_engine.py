@@ -272,6 +272,45 @@ def test_a_node_that_is_lost_during_a_change_is_reported() -> None:
     assert not go(cluster)["changed"] and not cluster.warnings
 
 
+LOST = "node casper was online before this change, and was lost during it. A stop that fails, or takes longer than its "
+
+
+def test_a_node_that_is_fenced_during_a_change_is_waited_for_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
+    cluster = Cluster(groups=[WEB], wait=60)
+    cluster.lost, cluster.fencing = "casper", 3
+    assert go(cluster)["changed"] and [text for text in cluster.warnings if text.startswith(LOST)]
+    assert cluster.fencing == 0 and "web-test" in cluster.active
+    cluster = Cluster(groups=[WEB])
+    cluster.lost, cluster.fencing = "casper", 99
+    message = go(cluster)["msg"]
+    assert "is still at work after 0 s (fencing of casper)" in message and LOST in message
+
+
+@pytest.mark.parametrize(("coordinated", "quorate", "what"), [
+    (False, True, "the election of a coordinator"), (True, False, "the return of the quorum")])
+def test_a_cluster_that_can_do_nothing_is_not_at_rest(coordinated: bool, quorate: bool, what: str) -> None:
+    cluster = Cluster(groups=[WEB])
+    settle = cluster.settle
+
+    def lose() -> None:
+        settle()
+        cluster.coordinated, cluster.quorate = [coordinated], quorate
+
+    cluster.settle = lose  # type: ignore[method-assign]
+    assert f"is still at work after 0 s ({what})" in go(cluster)["msg"]
+
+
+@pytest.mark.parametrize(("attribute", "value", "group"), [
+    ("broken", {"web-test": "no clock here"}, MOVE), ("stuck", {"web-test"}, {"name": "web", "state": "absent"})])
+def test_a_change_that_fails_names_the_node_that_was_lost(attribute: str, value: Any, group: Any) -> None:
+    cluster = Cluster(groups=[WEB])
+    go(cluster)
+    cluster.lost = "casper"
+    setattr(cluster, attribute, value)
+    assert LOST in go(cluster, groups=[group])["msg"]
+
+
 def test_an_option_that_a_fence_agent_does_not_list_is_reported() -> None:
     options = {"ip": "10.0.0.9", "passwd": "hunter2", "pasword": "hunter2"}
     fencing = {"devices": [{"name": "pdu", "agent": "fence_apc", "options": options}],

@@ -6,7 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
-from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import facts
+from ansible_collections.linuxha.cluster.plugins.module_utils._model.resource_groups import parse_groups
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import cib, cib_plan as crm_plan, facts
+from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker.cib_text import Declared
 from fake_pacemaker import Cluster
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -69,3 +71,14 @@ def test_what_cannot_be_planned_is_a_change_that_the_module_refuses():
     assert "nobody" in sentence
     (sentence,) = ask(Host(cluster().status, "no XML"))["cluster"]
     assert sentence.startswith("check fencing, properties and groups: ")
+
+
+def test_groups_that_the_variables_do_not_name_any_more_are_warned_of():
+    left = ["pacemaker_groups: does not name web, which is in the CIB; Pacemaker keeps running it. To remove it: add "
+            "it with state: absent"]
+    root = crm_plan.apply(cib.parse_cib(cluster().queried), Declared(parse_groups([WEB]), None, ()), {})
+    host = Host(cluster().status, cib.render_cib(root))
+    assert ask(host)["warnings"][-1:] == left
+    assert not set(left) & set(ask(host, groups=[WEB])["warnings"])
+    assert not set(left) & set(ask(host, groups=[{"name": "web", "state": "absent"}])["warnings"])
+    assert not set(left) & set(ask(cluster())["warnings"])

@@ -130,7 +130,7 @@ def test_the_configuration_of_pacemaker_is_compared_with_its_file(monkeypatch, f
         shown.pop(0) if len(shown) > 1 else shown[0]) if path == entry.status_cib.FILES[0] else None)
     monkeypatch.setattr(entry.time, "sleep", lambda seconds: None)
     found = entry.Host(host, 30).read()["cib"]
-    assert found == {"written": written, "moves": [
+    assert found == {"written": written, "groups": [], "moves": [
         {"id": "cli-ban-web-on-a", "kind": "ban", "resource": "web", "node": "a"},
         {"id": "cli-prefer-db", "kind": "prefer", "resource": "db", "node": "b"}]}
     assert len(host.ran) == reads
