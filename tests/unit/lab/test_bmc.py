@@ -175,7 +175,7 @@ def test_the_bmc_of_the_inventory_is_what_the_supervisor_gets(tmp_path):
         ({"lab_bmc": {"segment": "front", "address": "192.168.69.14/24"}}, "used by both casper eth0 and the BMC of"),
         (
             {"lab_bmc": {"segment": "lab", "address": "198.18.0.10/24"}},
-            "used by both casper lab0 and the BMC of casper",
+            "used by both casper lab0 and the BMC of",
         ),
     ],
 )
