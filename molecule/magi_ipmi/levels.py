@@ -1,4 +1,4 @@
-"""Fencing by levels, as the steps see it: what a BMC was told, and what Pacemaker tells of a fencing."""
+"""Fencing by levels, as the steps see it: the commands of a BMC, and the fencings that Pacemaker reports."""
 
 import re
 

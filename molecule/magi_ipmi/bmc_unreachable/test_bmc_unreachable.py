@@ -18,7 +18,7 @@ def measured():
     wait_until_healthy()
     (victim,) = owners()
     others = [node for node in NODES if node != victim]
-    before, written, told = boot(victim), lines_written(victim), power_commands(victim)
+    before, written, commands = boot(victim), lines_written(victim), power_commands(victim)
     known = len(fencings(others[0], victim))
     lab.bmc_off(victim)
     began = time.monotonic()
@@ -35,7 +35,7 @@ def measured():
         "fenced": round(fenced, 1),
         "running": round(running, 1),
         "back": round(back, 1),
-        "commands": power_commands(victim)[len(told) :],
+        "commands": power_commands(victim)[len(commands) :],
         "ipmi": results(others, victim, f"ipmi-{victim}"),
         "sbd": results(others, victim, "sbd"),
         "kept": lines_written(owner)[: len(written)] == written,
