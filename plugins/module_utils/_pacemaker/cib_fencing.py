@@ -32,7 +32,7 @@ OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"i
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
 PORT = re.compile(r"[^\s;:=\\]*\Z")  # in pcmk_host_map
 ACTIONS = ("action", "option")
-# A device that is unreachable when it is monitored fails on all nodes in turn, and none of them fences with it any more.
+# A device that is unreachable when it is monitored fails on all nodes in turn, and none of them fences with it then.
 # Pacemaker starts it again after this time.
 FAILURE_TIMEOUT = "120s"
 LEVEL = "ha-fencing-"         # how the ids of our levels begin
