@@ -33,6 +33,7 @@ class Scenario:
     def __init__(self, group: str, url: str, nodes: Sequence[str], state: str, timeout: float = 240.0) -> None:
         self.lab = Lab.open()
         self.group, self.url, self.nodes, self.state, self.timeout = group, url, nodes, state, timeout
+        self.inventories = ["inventories/lab"]  # a later one has precedence
 
     def running_nodes(self) -> list[str]:
         """Return the nodes whose machines run."""
@@ -93,7 +94,7 @@ class Scenario:
 
     def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line of the same."""
-        argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
+        argv = ["ansible-playbook", *self._inventory_options(), "--limit", self.group, *options, playbook]
         return [*argv, *(["-e", json.dumps(variables)] if variables else [])]
 
     def play_under_visitors(self, playbook: str, **variables: Any) -> tuple[Run, float, list[float]]:
@@ -122,7 +123,10 @@ class Scenario:
 
     def run_module(self, *options: str) -> Run:
         """Run one module on the cluster."""
-        return self._run(["ansible", "-i", "inventories/lab", self.group, *options])
+        return self._run(["ansible", *self._inventory_options(), self.group, *options])
+
+    def _inventory_options(self) -> list[str]:
+        return [word for inventory in self.inventories for word in ("-i", inventory)]
 
     def _run(self, argv: list[str]) -> Run:
         plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
