@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .resource import DrbdError, file_of, service_of, target_of
-from .settings import check_beside, check_settings, crm_handlers, warn_beside
+from .settings import PACEMAKER, UNFENCING, check_beside, check_settings, crm_handlers, warn_beside
 
 __all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query", "warn_beside"]
 
@@ -27,6 +27,8 @@ SYSTEMD = "/etc/systemd/system/"
 ORDER = SYSTEMD + "drbd@.service.d/linuxha.conf"
 # In the directory of one resource a file of the same name would replace the one for all resources.
 DISKS = "linuxha-disks.conf"
+PACEMAKER_DISKS = SYSTEMD + "pacemaker.service.d/linuxha-drbd.conf"
+CRM = "/usr/lib/drbd/crm-%s-peer%s.sh"  # the handlers for Pacemaker
 RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
@@ -57,7 +59,7 @@ class Platform(NamedTuple):
 def query(settings: Settings) -> Dict[str, Any]:
     """Return what to gather on a host, for all resources: which of them are its own, only its `uname -n` tells."""
     resources = settings["drbd_failover_resources"]
-    files = [COMMON, ORDER, LOADED_AT_BOOT, _disks_file(ALL_IN_ONE)]
+    files = [COMMON, ORDER, LOADED_AT_BOOT, PACEMAKER_DISKS, _disks_file(ALL_IN_ONE)]
     for resource in resources:
         files += [file_of(resource["name"]), _disks_file(service_of(resource["name"]))] + _mountpoints([resource])
     return {
@@ -92,17 +94,21 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     per_resource = platform.has_units if settings["drbd_failover_start_units"] == "auto" \
         else settings["drbd_failover_start_units"] == "per_resource"
     files = files_of(settings, here, per_resource)
-    targets = [target_of(resource["name"]) for resource in mine] if per_resource else [ALL_IN_ONE]
-    enable = [unit for unit in targets if not _starts_at_boot(here["units"][unit])]
-    disable = [ALL_IN_ONE] if per_resource and here["units"][ALL_IN_ONE].get("UnitFileState") == "enabled" else []
+    targets = [target_of(resource["name"]) for resource in mine]
+    # Pacemaker's agent brings the resources up and takes them down itself.
+    pacemaker = by_pacemaker(settings)
+    starting = [] if pacemaker else targets if per_resource else [ALL_IN_ONE]
+    enable = [unit for unit in starting if not _starts_at_boot(here["units"][unit])]
+    idle = [ALL_IN_ONE] + targets if pacemaker else [ALL_IN_ONE] if per_resource else []
+    disable = [unit for unit in idle if here["units"][unit].get("UnitFileState") == "enabled"]
     changes = ["install " + ", ".join(packages)] if packages else []
     changes += ["load the kernel module drbd, now and at boot"] if load else []
     changes += predict_changes(here, files)
     resources = []
     for resource in mine:
         other = peer_of(resource, name)
-        own = _reconciles(resource, here)
-        theirs = _reconciles(resource, facts[hosts[other]])
+        own = _reconciles(settings, resource, here)
+        theirs = _reconciles(settings, resource, facts[hosts[other]])
         changes += own or (["reconcile %s together with %s" % (resource["name"], other)] if theirs else [])
         if own or theirs:
             resources.append(_arguments(settings, resource, name, hosts[other]))
@@ -110,7 +116,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes += ["disable %s" % unit for unit in disable]
     return {"changes": changes, "packages": packages, "load": load, "files": arguments_of(files),
             "resources": resources, "enable": enable, "disable": disable,
-            "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine},
+            "texts": {resource["name"]: _text_of(settings, resource, here) for resource in mine},
             "warnings": warnings + _unnamed(settings, here, node)}
 
 
@@ -136,7 +142,7 @@ def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     down = [name for name in names if here["drbd"][name]["running"]]
     disable = [unit for unit in [ALL_IN_ONE] + [target_of(name) for name in names]
                if here["units"][unit].get("UnitFileState") == "enabled"]
-    paths = [file_of(name) for name in names] + [ORDER] + [
+    paths = [file_of(name) for name in names] + [ORDER, PACEMAKER_DISKS] + [
         _disks_file(service) for service in [ALL_IN_ONE] + [service_of(name) for name in names]] + [LOADED_AT_BOOT]
     files = DesiredFiles(tuple(File(path, None, secret=True) for path in paths), (), "drbd", RELOAD_SYSTEMD)
     changes = ["take %s down" % name for name in down] + ["stop and disable %s" % unit for unit in disable]
@@ -288,10 +294,33 @@ def _arguments(settings: Settings, resource: Mapping[str, Any], name: str, peer:
             "filesystem": _filesystem(resource)}
 
 
-def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
+def by_pacemaker(settings: Settings) -> bool:
+    """Return whether Pacemaker brings the resources up, promotes them and takes them down."""
+    return bool(settings["drbd_failover_cluster_manager"] == PACEMAKER)
+
+
+def _text_of(settings: Settings, resource: Mapping[str, Any], here: Facts) -> str:
+    """Return the text of a resource's file on a host."""
+    version = here["texts"][DRIVER]
+    return render_resource(with_fencing(resource, version) if by_pacemaker(settings) else resource, version)
+
+
+def with_fencing(resource: Mapping[str, Any], version: Optional[str]) -> Dict[str, Any]:
+    """Return a resource with fencing by Pacemaker, as far as it is not given.
+
+    The handler sets a constraint in the CIB; when both disks are UpToDate again, the other one removes it.
+    """
+    given, release = _options(resource, "handlers"), ".9" if _is_9(version) else ""
+    handlers = {} if "fence-peer" in given else {"fence-peer": CRM % ("fence", release)}
+    if handlers and not any(event in given for event in UNFENCING):
+        handlers["unfence-peer" if release else "after-resync-target"] = CRM % ("unfence", release)
+    return dict(resource, fencing=resource.get("fencing") or "resource-and-stonith", handlers=dict(handlers, **given))
+
+
+def _reconciles(settings: Settings, resource: Mapping[str, Any], here: Facts) -> List[str]:
     """Return what drbd_resource changes on a host, or waits for."""
     name = resource["name"]
-    file = File(file_of(name), render_resource(resource, here["texts"][DRIVER]), mode=0o600)
+    file = File(file_of(name), _text_of(settings, resource, here), mode=0o600)
     found = here["drbd"][name]
     if found["changes"]:
         return list(found["changes"])
@@ -324,17 +353,24 @@ def files_of(settings: Settings, here: Facts, per_resource: bool) -> DesiredFile
     """
     name = here["os"]["nodename"]
     mine = resources_of(settings, name)
+    folders = tuple(Folder(path) for path in _mountpoints(mine))
     files = [File(COMMON, "global {\n  usage-count no;\n}\n", once=True)]
     for resource in mine:
         files.append(File(
-            file_of(resource["name"]), render_resource(resource, here["texts"][DRIVER]), 0o600,
+            file_of(resource["name"]), _text_of(settings, resource, here), 0o600,
             check=("drbdadm", "-c", "%s", "dump"), backup=True, secret="shared-secret" in _options(resource, "net")))
+    if by_pacemaker(settings):
+        former = [ORDER, _disks_file(ALL_IN_ONE)] + [_disks_file(service_of(resource["name"])) for resource in mine]
+        files += [File(PACEMAKER_DISKS, render_disks(mine, name))] if mine else []
+        files += [File(path, None) for path in former]
+        return DesiredFiles(tuple(files), folders, "drbd", RELOAD_SYSTEMD)
+    files.append(File(PACEMAKER_DISKS, None))
     if per_resource and mine:
         files.append(File(ORDER, render_order(settings["drbd_failover_start_before"])))
         files += [File(_disks_file(service_of(resource["name"])), render_disks([resource], name)) for resource in mine]
     elif mine:
         files.append(File(_disks_file(ALL_IN_ONE), render_disks(mine, name)))
-    return DesiredFiles(tuple(files), tuple(Folder(path) for path in _mountpoints(mine)), "drbd", RELOAD_SYSTEMD)
+    return DesiredFiles(tuple(files), folders, "drbd", RELOAD_SYSTEMD)
 
 
 def render_order(before: List[str]) -> str:
@@ -345,7 +381,7 @@ def render_order(before: List[str]) -> str:
 
 
 def render_disks(resources: List[Mapping[str, Any]], name: str) -> str:
-    """Return what makes a service wait for its disks: volumes of LVM may appear late at boot."""
+    """Return what makes a unit wait for the disks of resources: volumes of LVM may appear late at boot."""
     units = sorted({device_unit_of(path) for resource in resources for path in disks_of(resource, name)})
     return ("# Managed by Ansible: DRBD attaches its disks, which may appear late at boot.\n"
             "[Unit]\nWants=%s\nAfter=%s\n" % (" ".join(units), " ".join(units)))

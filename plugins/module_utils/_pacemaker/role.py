@@ -55,7 +55,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         commands["list " + device] = ["sbd", "-d", device, "list"]
     return {
         "files": files, "texts": sorted(set(_plan.list_files(desired)) | set(files[:2]) | set(SBD_FILES.values())),
-        "units": list(_plan.list_units(desired)), "commands": commands,
+        "units": list(_plan.list_units(desired)) + [_plan.OTHER], "commands": commands,
         "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
         "pacemaker": {
             "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
