@@ -37,8 +37,8 @@ class ActionModule(ActionBase):
             {host: found["roles"] for host, found in hosts.items()}) + list(selection.problems)
         problems += inventory.check_managers(clusters, managers)
         if "cluster_manager" in self._task.get_variable_manager()._extra_vars:
-            problems.append("cluster_manager: is given with -e; expected it in the group of its cluster, where the next "
-                            "run finds it too")
+            problems.append("cluster_manager: is given with -e; expected it in the group of its cluster, where the "
+                            "next run finds it too")
         # In the first play of a run only: the playbook itself gives the groups to the role after that.
         if "linuxha_found" not in groups:
             problems += inventory.check_groups({host: (hosts[host], variables[host]) for host in hosts})
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
                 for kind in inventory.KINDS if kind in groups}
 
     def _variables(self, host: str) -> dict[str, Any]:
-        """Return the variables of a host. What is given with -e is the same on all, and does not tell what a host is."""
+        """Return the variables of a host without -e, which is the same on all and does not tell what a host is."""
         manager = copy.copy(self._task.get_variable_manager())
         manager._extra_vars = {}
         return manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)

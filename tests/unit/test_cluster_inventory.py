@@ -179,12 +179,13 @@ def test_cluster_manager_gives_the_groups_of_a_pair_to_pacemaker(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "change", "told"), [
     (["-e", "cluster_manager=heartbeat"], "", "cluster_manager: is given with -e; expected it in the group of its cl"),
-    ([], "chosen: pacemaker -> chosen: rgmanager", "cluster_manager: rgmanager is not valid; expected heartbeat or pace"),
+    ([], "chosen: pacemaker -> chosen: rgmanager", "cluster_manager: rgmanager is not valid; expected heartbeat or p"),
     ([], "heartbeat_groups: -> pacemaker_groups: []\n            heartbeat_groups:",
      "shop-a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups")])
 def test_a_cluster_manager_that_is_not_valid_is_refused(tmp_path, arguments, change, told):
     old, _arrow, new = change.partition(" -> ")
-    done = run(tmp_path, "playbooks/status.yml", *arguments, inventory=PACEMAKER.replace(old, new) if new else PACEMAKER)
+    inventory = PACEMAKER.replace(old, new) if new else PACEMAKER
+    done = run(tmp_path, "playbooks/status.yml", *arguments, inventory=inventory)
     assert done.returncode == 2
     assert told in " ".join((done.stdout + done.stderr).split())
 

@@ -73,9 +73,9 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     hosts = hosts_of(settings, facts, node)
     if runs_or_starts(facts[node]["units"].get(OTHER, {})):
         raise HeartbeatError(
-            "CANNOT CONFIGURE heartbeat ON %s: %s runs there or starts at boot, and both would start the same groups. To "
-            "continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: systemctl disable --now "
-            "pacemaker corosync" % (node, OTHER))
+            "CANNOT CONFIGURE heartbeat ON %s: %s runs there or starts at boot, and both would start the same groups. "
+            "To continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: systemctl disable "
+            "--now pacemaker corosync" % (node, OTHER))
     keys = shared_keys(settings, facts, hosts)
     parts = {host: _parts(settings, facts[host], keys) for host in hosts}
     own, choose = parts[node], any(part["write_authkeys"] for part in parts.values()) and keys.host == node

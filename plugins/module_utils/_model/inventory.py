@@ -26,7 +26,7 @@ ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
                            ("rhcs_cman", ("rhcs_cman_nodes",)), ("pacemaker", ())),
     "cman_clusters": (("ntp", ("ntp_servers",)), ("rhcs_cman", ())),
 }
-# What cluster_manager may be in a cluster of each kind; the first is the default. Of a pair's roles only that one is left.
+# What cluster_manager may be in a cluster of each kind; the first is the default. A pair has the role of that name.
 MANAGERS: Dict[str, Tuple[str, ...]] = {
     "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat",), "pacemaker_clusters": ("pacemaker",),
     "cman_clusters": ("cman",)}
