@@ -308,12 +308,13 @@ def _text_of(settings: Settings, resource: Mapping[str, Any], here: Facts) -> st
 def with_fencing(resource: Mapping[str, Any], version: Optional[str]) -> Dict[str, Any]:
     """Return a resource with fencing by Pacemaker, as far as it is not given.
 
-    The handler sets a constraint in the CIB; when both disks are UpToDate again, the other one removes it.
+    The handler sets a constraint in the CIB; when both disks are UpToDate again, others remove it: on the node that was
+    the source of the sync, and with 8.4 on its target too. Pacemaker does not run there yet when a node was replaced.
     """
     given, release = _options(resource, "handlers"), ".9" if _is_9(version) else ""
     handlers = {} if "fence-peer" in given else {"fence-peer": CRM % ("fence", release)}
     if handlers and not any(event in given for event in UNFENCING):
-        handlers["unfence-peer" if release else "after-resync-target"] = CRM % ("unfence", release)
+        handlers.update(dict.fromkeys(UNFENCING[:1] if release else UNFENCING, CRM % ("unfence", release)))
     return dict(resource, fencing=resource.get("fencing") or "resource-and-stonith", handlers=dict(handlers, **given))
 
 

@@ -479,7 +479,8 @@ def test_removal_takes_down_what_runs_and_needs_no_other_node():
 
 
 CRM = "/usr/lib/drbd/crm-"
-BY_8 = {"fence-peer": CRM + "fence-peer.sh", "after-resync-target": CRM + "unfence-peer.sh"}
+BY_8 = {"fence-peer": CRM + "fence-peer.sh", "unfence-peer": CRM + "unfence-peer.sh",
+        "after-resync-target": CRM + "unfence-peer.sh"}
 BY_9 = {"fence-peer": CRM + "fence-peer.9.sh", "unfence-peer": CRM + "unfence-peer.9.sh"}
 
 

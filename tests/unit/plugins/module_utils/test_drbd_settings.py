@@ -262,8 +262,8 @@ def test_the_role_adds_what_is_not_given_of_the_fencing_under_pacemaker(changes)
      "resource-and-stonith or resource-only under Pacemaker, or a node whose data is outdated would be promoted"),
     ({"handlers": {"after_resync_target": "/opt/x"}},
      "drbd_failover_resources[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.sh "
-     "(crm-unfence-peer.9.sh with DRBD 9) in it or in after_resync_target, which removes the constraint that the role's handler fence_peer "
-     "sets")])
+     "(crm-unfence-peer.9.sh with DRBD 9) in it or in after_resync_target, which removes the constraint that the "
+     "role's handler fence_peer sets")])
 def test_fencing_that_leaves_a_constraint_or_none_is_refused_under_pacemaker(changes, fault):
     assert under_pacemaker(**changes) == [fault]
 

@@ -412,7 +412,7 @@ def test_a_node_of_pacemaker_is_refused_before_the_first_change(unit):
         role.plan(settings(), facts, "mail-b")
     assert str(refused.value) == (
         "CANNOT CONFIGURE heartbeat ON mail-b: pacemaker.service runs there or starts at boot, and both would start "
-        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: systemctl "
-        "disable --now pacemaker corosync")
+        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: "
+        "systemctl disable --now pacemaker corosync")
     facts["mail-b"]["units"][role.OTHER] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
     assert changes(facts, host="mail-b")

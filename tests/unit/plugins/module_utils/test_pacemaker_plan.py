@@ -333,7 +333,7 @@ def test_a_node_of_heartbeat_is_refused(unit):
     hosts["casper"].units[planner.OTHER] = unit
     assert plan(hosts, name="casper").refusals == (
         "CANNOT CONFIGURE pacemaker ON casper: heartbeat.service runs there or starts at boot, and both would start "
-        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: heartbeat, or on all nodes: systemctl "
-        "disable --now heartbeat",)
+        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: heartbeat, or on all nodes: "
+        "systemctl disable --now heartbeat",)
     hosts["casper"].units[planner.OTHER] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
     assert plan(hosts, name="casper").refusals == ()
