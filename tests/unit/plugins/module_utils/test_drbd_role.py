@@ -8,7 +8,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import role
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import role, texts
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd.resource import DrbdError
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
@@ -427,7 +427,7 @@ def test_the_one_service_for_all_resources_starts_after_all_disks():
     ("/dev/disk/by-id/scsi-1@a+b=c:d_e.f", "dev-disk-by\\x2did-scsi\\x2d1\\x40a\\x2bb\\x3dc:d_e.f.device"),
     ("/.dev/x", "\\x2edev-x.device")])
 def test_device_units_are_named_as_systemd_does(path, unit):
-    assert role.device_unit_of(path) == unit
+    assert texts.device_unit_of(path) == unit
 
 
 @pytest.mark.parametrize("system, packages, per_resource", [
