@@ -115,6 +115,17 @@ def test_what_heartbeat_cannot_do_is_refused(more: dict[str, Any], said: str) ->
     assert said in "\n".join(faults(**more))
 
 
+@pytest.mark.parametrize("more", [
+    {"autostart": False}, {"recovery": "fence"}, {"failback": True}, {"state": "disabled"}, {"everywhere": True},
+    {"after": ["dlm"]}, {"frozen": True}, {"resources": [{"ip": {"address": "2001:db8::1/64"}}]},
+    {"resources": [{"lvm": {"group": "vg", "volume": "lv"}}]},
+    {"resources": [{"agent": {"name": "x", "parameters": {"a": 1}}}]},
+    {"resources": [{"service": {"name": "x"}, "options": {"start": {"timeout": 5}}}]}])
+def test_what_only_pacemaker_can_do_is_refused_with_its_name(more):
+    (fault,) = faults(**more)
+    assert fault.endswith("(pacemaker can)")
+
+
 @pytest.mark.parametrize(
     ("text", "cluster"),
     [
