@@ -4,7 +4,7 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from .._core import config_files
 from .._core.block_devices import Device
@@ -37,11 +37,9 @@ PACKAGES = {
     "RedHat": Packages(("corosync", "pacemaker", "pacemaker-cli", "resource-agents", "psmisc"),
                        ("sbd", "fence-agents-sbd"), ("corosync-qdevice",), ()),
 }
-# Programs of fence agents, which Debian's package of all agents does not depend on.
-DEBIAN_PROGRAMS = {
-    "ipmitool": "idrac ilo3 ilo4 ilo5 imm ipmilan ipmilanplus",
-    "snmp": "apc_snmp cisco_mds eaton_snmp emerson hpblade ibmblade ifmib intelmodular ipdu tripplite_snmp",
-    "sg3-utils": "scsi"}
+# These call ipmitool. Enterprise Linux has them in one package, which requires it; Debian's does not even recommend it.
+IPMI_AGENTS = ("fence_idrac", "fence_ilo3", "fence_ilo4", "fence_ilo5", "fence_imm", "fence_ipmilan",
+               "fence_ipmilanplus")
 
 
 # --- gather -----------------------------------------------------------------------------------------------------
@@ -73,13 +71,17 @@ def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
     known, devices = PACKAGES[family], settings["pacemaker_fence_devices"]
     if settings["pacemaker_packages"]:
         return list(settings["pacemaker_packages"])
-    agents = known.agents or sorted({device["agent"].replace("fence_", "fence-agents-", 1).replace("_", "-")
-                                     for device in devices})
-    programs = [program for program in sorted(DEBIAN_PROGRAMS) if family == "Debian" and any(
-        device["agent"] in ["fence_" + name for name in DEBIAN_PROGRAMS[program].split()] for device in devices)]
     return list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
-                + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + (
-                    list(agents) + programs if devices else [])
+                + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + _packages_of_agents(
+                    known, [device["agent"] for device in devices])
+
+
+def _packages_of_agents(known: Packages, agents: Sequence[str]) -> List[str]:
+    if known.agents:
+        ipmi = ["ipmitool"] if set(agents) & set(IPMI_AGENTS) else []
+        return list(known.agents) + ipmi if agents else []
+    return sorted({"fence-agents-ipmilan" if agent in IPMI_AGENTS else
+                   agent.replace("fence_", "fence-agents-", 1).replace("_", "-") for agent in agents})
 
 
 def _name_of(package: str) -> str:

@@ -1,8 +1,10 @@
 """The lab's own inventory keeps the machines of two labs on one host apart."""
 
+import json
 import os
 import subprocess
 
+from lab import machines
 from lab.paths import CHECKOUT
 
 
@@ -28,3 +30,16 @@ def test_two_labs_never_share_a_connection(tmp_path):
     assert "debian1." in one
     assert one != other
     assert one == host_for_ssh(tmp_path / "one")
+
+
+def test_the_fence_devices_of_the_magi_have_the_addresses_of_its_bmcs():
+    argv = ["ansible-inventory", "-i", "inventories/lab", "-i", "inventories/magi_ipmi", "--list"]
+    listed = json.loads(subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout)
+    hosts = listed["_meta"]["hostvars"]
+    devices = {device["name"]: device["options"] for device in hosts["casper"]["pacemaker_fence_devices"]}
+    nodes = {node["name"]: node for node in hosts["casper"]["pacemaker_nodes"]}
+    assert set(nodes) == set(listed["magi_nodes"]["hosts"])
+    for name, node in nodes.items():
+        assert node["fencing"] == [{"name": "power", "devices": [{"device": f"ipmi-{name}"}]}]
+        assert f"'{hosts[name]['lab_bmc']['address'].split('/')[0]}'" in devices[f"ipmi-{name}"]
+    assert {machine.bmc.user for machine in machines.parse(listed).machines.values() if machine.bmc} == {"fence"}
