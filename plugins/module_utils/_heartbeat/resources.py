@@ -49,7 +49,7 @@ def token_of(resource: _groups.Resource) -> Token:
     if isinstance(resource, _groups.Mail):
         return Token("MailTo", (",".join(resource.to),) + ((resource.subject,) if resource.subject else ()))
     if isinstance(resource, _groups.Filesystem):
-        return Token("Filesystem", tuple(part for part in resource if part))
+        return Token("Filesystem", tuple(part for part in resource[:4] if part))
     if isinstance(resource, _groups.Agent):
         return Token(resource.name, resource.arguments)
     agents: Dict[Any, str] = {_groups.Drbd: "drbddisk", _groups.Lvm: "LVM", _groups.Ldirectord: "ldirectord"}
@@ -86,10 +86,10 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
     if isinstance(resource, _groups.Agent) and resource.parameters:
         return ["%s.agent.parameters: heartbeat knows no parameters by name; expected arguments "
                 "(pacemaker can)" % where]
-    return ["%s: %r cannot be written in haresources; expected no blank, '::' or sign that a shell expands"
-            % (where, word)
-            for word in token_of(resource).arguments + (token_of(resource).agent,)
-            if not _WORD.match(word) or "::" in word]
+    return _groups.check_no_parameters(where, resource, "heartbeat") + [
+        "%s: %r cannot be written in haresources; expected no blank, '::' or sign that a shell expands"
+        % (where, word) for word in token_of(resource).arguments + (token_of(resource).agent,)
+        if not _WORD.match(word) or "::" in word]
 
 
 def _unsupported(where: str, group: _groups.Group) -> List[str]:
@@ -108,7 +108,7 @@ def _unsupported(where: str, group: _groups.Group) -> List[str]:
 
 def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = "groups") -> List[str]:
     """List what heartbeat cannot do of what the groups ask for. ``name`` is the variable's name."""
-    faults: List[str] = []
+    faults = _groups.check_drbd_once(groups, "heartbeat", name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
         if group.state == "absent":

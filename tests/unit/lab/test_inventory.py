@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import pytest
+
 from lab import machines
 from lab.paths import CHECKOUT
 
@@ -32,7 +34,9 @@ def test_two_labs_never_share_a_connection(tmp_path):
     assert one == host_for_ssh(tmp_path / "one")
 
 
-@pytest.mark.parametrize(("more", "group", "prefix"), [("magi_ipmi", "magi_nodes", "ipmi-"), ("pacemaker_pair", "web_pair", "bmc-")])
+@pytest.mark.parametrize(
+    ("more", "group", "prefix"), [("magi_ipmi", "magi_nodes", "ipmi-"), ("pacemaker_pair", "web_pair", "bmc-")]
+)
 def test_fence_devices_have_the_addresses_of_the_bmcs(more, group, prefix):
     argv = ["ansible-inventory", "-i", "inventories/lab", "-i", f"inventories/{more}", "--list"]
     listed = json.loads(subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout)
