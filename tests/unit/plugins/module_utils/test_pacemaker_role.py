@@ -116,6 +116,8 @@ def test_corosync_checks_its_file_with_the_key_before_anything_stops():
 
 def test_packages_may_be_named_with_their_versions():
     assert role.packages_of(settings(packages=["sbd=1.5*"]), "Debian") == ["sbd=1.5*"]
+    assert role.packages_of(settings(packages=["sbd"], agent_packages=["dma", "sbd"]), "Debian") == ["sbd", "dma"]
+    assert role.packages_of(settings(agent_packages=["dma"]), "Debian")[-1] == "dma"
     assert "sbd" in role.query(settings(packages=["sbd=1.5*"]))["packages"]
     assert role.packages_of(settings(sbd=None, quorum_device=None), "RedHat") == list(role.PACKAGES["RedHat"].base)
 
