@@ -1,6 +1,7 @@
 """Fencing by levels, as the steps see it: the commands of a BMC, and the fencings that Pacemaker reports."""
 
 import re
+from xml.etree import ElementTree
 
 from magi import crm_mon, lab, magi
 
@@ -17,10 +18,17 @@ def power_commands(node: str) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in found if match and match[1] != "status"]
 
 
-def fencings(node: str, victim: str) -> list[dict[str, str]]:
-    """Return the completed fencings of a victim in Pacemaker's history, the newest first."""
-    events = crm_mon(node).findall("fence_history/fence_event")
-    return [dict(each.items()) for each in events if (each.get("target"), each.get("status")) == (victim, "success")]
+def fencings(node: str, victim: str) -> int:
+    """Return how often a victim was fenced, by Pacemaker's history on a node."""
+    text = lab.ssh(node, "crm_mon", "--one-shot", "--fence-history=3", "--output-as=xml", check=False)
+    events = ElementTree.fromstring(text).findall("fence_history/fence_event") if text.strip() else []
+    return [(each.get("target"), each.get("status")) for each in events].count((victim, "success"))
+
+
+def active_devices(node: str) -> list[str]:
+    """Return the fence devices that run, as a node sees them."""
+    found = [each for each in crm_mon(node).iter("resource") if "stonith:" in each.get("resource_agent", "")]
+    return sorted(each.get("id", "") for each in found if (each.get("active"), each.get("failed")) == ("true", "false"))
 
 
 def results(nodes: list[str], victim: str, device: str) -> list[str]:

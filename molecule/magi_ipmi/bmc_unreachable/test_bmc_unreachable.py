@@ -19,11 +19,11 @@ def measured():
     (victim,) = owners()
     others = [node for node in NODES if node != victim]
     before, written, commands = boot(victim), lines_written(victim), power_commands(victim)
-    known = len(fencings(others[0], victim))
+    known = fencings(others[0], victim)
     lab.bmc_off(victim)
     began = time.monotonic()
     lab.cut(victim, "eth0")
-    fenced = magi.wait_until("it is fenced", lambda: len(fencings(others[0], victim)) > known) - began
+    fenced = magi.wait_until("it is fenced", lambda: fencings(others[0], victim) > known) - began
     running = wait_until_moved(others) - began
     (owner,) = owners()
     magi.wait_until("it has been reset", lambda: boot(victim) not in ("", before))
