@@ -26,7 +26,8 @@ from .cib import (
     section_of,
     set_value,
 )
-from .cib_groups import META, drop_references, new_primitive, set_operations, set_parameters
+from .cib_groups import drop_references
+from .cib_primitives import META, new_primitive, set_operations, set_parameters
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from .._core.plan import HaError
+from .cib import role_of
 
 # what agents' exit codes mean
 CODES = {"1": "error", "2": "invalid parameter", "3": "unimplemented", "4": "insufficient privileges",
@@ -159,14 +160,17 @@ def parse_simulation(text: str, limits: Dict[str, str]) -> Tuple[str, ...]:
         if action.tag == "node_action":
             found.append("%s node %s (%s)" % (get("task"), get("node"), get("reason")))
             continue
-        where = " on %s" % get("node") if get("node") else ""
+        resource, verb = get("resource", "").split(":")[0], get("action", "").lower()
+        node = get("node") or get("source") or get("dest")
+        where = " on %s" % node if node else ""
         if get("source") and get("dest") and get("source") != get("dest"):
             where = " from %s to %s" % (get("source"), get("dest"))
-        stops = get("action", "").lower() in STOPPING and get("resource") in limits
-        limit = "the node is fenced if the stop takes more than %s" % limits[get("resource")] if stops else None
+        stops = verb in STOPPING and resource in limits
+        verb = {("promote", "stopped"): "start and promote", ("stop", "promoted"): "demote and stop"}.get(
+            (verb, role_of(get("role"))), verb)
+        limit = "the node is fenced if the stop takes more than %s" % limits[resource] if stops else None
         notes = [word for word in (get("reason"), "blocked" if get("blocked") == "true" else None, limit) if word]
-        found.append("%s %s%s%s" % (get("action", "").lower(), get("resource"), where,
-                                    " (%s)" % ", ".join(notes) if notes else ""))
+        found.append("%s %s%s%s" % (verb, resource, where, " (%s)" % ", ".join(notes) if notes else ""))
     return tuple(found)
 
 

@@ -58,7 +58,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         commands["list " + device] = ["sbd", "-d", device, "list"]
     return {
         "files": files, "texts": sorted(set(_plan.list_files(desired)) | set(files[:2]) | set(SBD_FILES.values())),
-        "units": list(_plan.list_units(desired)), "commands": commands,
+        "units": list(_plan.list_units(desired)) + [_plan.OTHER], "commands": commands,
         "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
         "pacemaker": {
             "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
@@ -67,13 +67,14 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
-    """Return the packages that a node needs: those that the user names, or the platform's."""
-    known, devices = PACKAGES[family], settings["pacemaker_fence_devices"]
+    """Return the packages that a node needs: those that the user names, or the platform's, and those of the groups."""
+    known, devices, more = PACKAGES[family], settings["pacemaker_fence_devices"], settings["pacemaker_agent_packages"]
     if settings["pacemaker_packages"]:
-        return list(settings["pacemaker_packages"])
-    return list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
+        return list(dict.fromkeys(list(settings["pacemaker_packages"]) + list(more)))
+    found = list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
                 + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + _packages_of_agents(
                     known, [device["agent"] for device in devices])
+    return list(dict.fromkeys(found + list(more)))
 
 
 def _packages_of_agents(known: Packages, agents: Sequence[str]) -> List[str]:

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import pytest
+
 from lab import machines
 from lab.paths import CHECKOUT
 
@@ -32,14 +34,18 @@ def test_two_labs_never_share_a_connection(tmp_path):
     assert one == host_for_ssh(tmp_path / "one")
 
 
-def test_the_fence_devices_of_the_magi_have_the_addresses_of_its_bmcs():
-    argv = ["ansible-inventory", "-i", "inventories/lab", "-i", "inventories/magi_ipmi", "--list"]
+@pytest.mark.parametrize(
+    ("more", "group", "prefix"), [("magi_ipmi", "magi_nodes", "ipmi-"), ("pacemaker_pair", "web_pair", "bmc-")]
+)
+def test_fence_devices_have_the_addresses_of_the_bmcs(more, group, prefix):
+    argv = ["ansible-inventory", "-i", "inventories/lab", "-i", f"inventories/{more}", "--list"]
     listed = json.loads(subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout)
     hosts = listed["_meta"]["hostvars"]
-    devices = {device["name"]: device["options"] for device in hosts["casper"]["pacemaker_fence_devices"]}
-    nodes = {node["name"]: node for node in hosts["casper"]["pacemaker_nodes"]}
-    assert set(nodes) == set(listed["magi_nodes"]["hosts"])
+    one = hosts[listed[group]["hosts"][0]]
+    devices = {device["name"]: device["options"] for device in one["pacemaker_fence_devices"]}
+    nodes = {node["name"]: node for node in one["pacemaker_nodes"]}
+    assert set(nodes) == set(listed[group]["hosts"])
     for name, node in nodes.items():
-        assert node["fencing"] == [{"name": "power", "devices": [{"device": f"ipmi-{name}"}]}]
-        assert f"'{hosts[name]['lab_bmc']['address'].split('/')[0]}'" in devices[f"ipmi-{name}"]
+        assert node["fencing"] == [{"name": "power", "devices": [{"device": prefix + name}]}]
+        assert f"'{hosts[name]['lab_bmc']['address'].split('/')[0]}'" in str(devices[prefix + name])
     assert {machine.bmc.user for machine in machines.parse(listed).machines.values() if machine.bmc} == {"fence"}

@@ -172,7 +172,8 @@ def _resources(draw: Any, number: int) -> dict[str, Any]:
     inner: dict[str, Any] = {
         "ip": {"address": draw(st.sampled_from(["192.0.2.%d/24", "192.0.2.%d", "2001:db8::%d/64"])) % (number + 10)},
         "filesystem": {"device": f"/dev/vg/{number}", "mountpoint": f"/mnt/{number}", "fstype": "ext4",
-                       "options": draw(st.sampled_from([None, "noatime,acl", 'a"b', "\u00fc&"]))},
+                       "options": draw(st.sampled_from([None, "noatime,acl", 'a"b', "\u00fc&"])),
+                       "force_unmount": draw(st.sampled_from([None, True, False, "safe"]))},
         "service": {"name": f"s{number}@x"}, "mail": {"to": ["root"], "subject": draw(TEXT)},
         "lvm": {"group": f"vg{number}"},
         "agent": {"name": draw(st.sampled_from(["ocf:heartbeat:Dummy", "ocf:pacemaker:Dummy", "ocf:linbit:drbd"])),
@@ -187,10 +188,13 @@ def _groups(draw: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, name in enumerate(draw(st.lists(IDS, unique=True, max_size=3))):
         everywhere = draw(st.sampled_from([None, None, True]))
+        drbd = draw(st.lists(st.sampled_from(["repl", "2nd"]), unique=True))
+        nodes = st.permutations(NAMES[:2]) if drbd else st.lists(st.sampled_from(NAMES[:3]), unique=True, min_size=1)
         found.append({
-            "name": name, "nodes": draw(st.lists(st.sampled_from(NAMES[:3]), unique=True, min_size=1)),
-            "resources": [draw(_resources(10 * place + number)) for number in range(draw(st.integers(1, 3)))],
-            "everywhere": everywhere, "restricted": draw(st.sampled_from([None, True])),
+            "name": name, "nodes": draw(nodes), "resources": [
+                {"drbd": {"resource": each, "wfc_timeout": len(each)}} for each in drbd] + [
+                draw(_resources(10 * place + number)) for number in range(draw(st.integers(1, 3)))],
+            "everywhere": None if drbd else everywhere, "restricted": draw(st.sampled_from([None, True])),
             "failback": draw(st.sampled_from([None, True, False])), "restarts": draw(st.sampled_from([None, None, 3])),
             "recovery": draw(st.sampled_from([None, "restart", "relocate", "disable", "fence"])),
             "restart_window": draw(SECONDS), "autostart": draw(st.sampled_from([None, False])),
@@ -224,10 +228,10 @@ def _declared(chosen: dict[str, Any]) -> cib_text.Declared:
 
 @_needs("cibadmin", "crm_verify")
 @CASES
-@given(chosen=_clusters())
-def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any]) -> None:
+@given(chosen=_clusters(), schema=st.sampled_from(["pacemaker-3.0", "pacemaker-3.9"]))
+def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any], schema: str) -> None:
     chosen = _accepted(chosen)
-    empty = cib.parse_cib(EMPTY)
+    empty = cib.parse_cib(EMPTY.replace("pacemaker-3.9", schema))
     cib.set_value(cib.section(empty, "crm_config"), "cluster_property_set", "have-watchdog", "true", "",
                   "cib-bootstrap-options")
     final = cib_plan.apply(empty, _declared(chosen), {})

@@ -82,6 +82,20 @@ def test_the_simulation_is_reported_in_sentences() -> None:
     )
 
 
+def test_the_simulation_tells_what_is_promoted_and_demoted() -> None:
+    roles = 'role="%s" next-role="%s"'
+    text = "<r><actions>%s</actions></r>" % "".join(
+        f'<rsc_action action="{action}" resource="drbd-repl:{number}" {roles % (role, after)} {where}/>'
+        for number, (action, role, after, where) in enumerate([
+            ("promote", "Stopped", "Promoted", 'dest="a"'), ("promote", "Slave", "Master", 'source="b"'),
+            ("demote", "Promoted", "Unpromoted", 'source="a"'), ("stop", "Master", "Stopped", 'node="a"'),
+            ("stop", "Unpromoted", "Stopped", 'node="b"'), ("restart", "Promoted", "Promoted", 'source="a"')]))
+    note = "the node is fenced if the stop takes more than 100s"
+    assert crm.parse_simulation(text, {"drbd-repl": "100s"}) == (
+        "start and promote drbd-repl on a", "promote drbd-repl on b", "demote drbd-repl on a",
+        f"demote and stop drbd-repl on a ({note})", f"stop drbd-repl on b ({note})", f"restart drbd-repl on a ({note})")
+
+
 def test_crm_verify_is_heard() -> None:
     said = crm.parse_complaints(text_of("crm_verify-2.1.5.txt"))
     assert "error: CIB did not pass schema validation" in said

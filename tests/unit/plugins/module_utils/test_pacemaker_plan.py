@@ -314,3 +314,15 @@ def test_what_is_in_force_is_read_by_the_places_of_the_file():
     assert active["quorum.device.sync_timeout"] == "9000"
     assert planner.members(MAGI_CMAP) == ("1", "2", "3")
     assert planner.active_places(DEFAULT_CMAP)["logging.QUORUM.debug"] == "off"
+
+
+@pytest.mark.parametrize("unit", [{"ActiveState": "active"}, {"ActiveState": "inactive", "UnitFileState": "enabled"}])
+def test_a_node_of_heartbeat_is_refused(unit):
+    hosts = {name: bare() for name in NAMES}
+    hosts["casper"].units[planner.OTHER] = unit
+    assert plan(hosts, name="casper").refusals == (
+        "CANNOT CONFIGURE pacemaker ON casper: heartbeat.service runs there or starts at boot, and both would start "
+        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: heartbeat, or on all nodes: "
+        "systemctl disable --now heartbeat",)
+    hosts["casper"].units[planner.OTHER] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+    assert plan(hosts, name="casper").refusals == ()
