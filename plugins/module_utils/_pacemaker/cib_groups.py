@@ -26,6 +26,7 @@ from .cib import (
     own_value,
     resources_of,
     section,
+    section_of,
     set_value,
     top_of,
 )
