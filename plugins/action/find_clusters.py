@@ -53,6 +53,7 @@ class ActionModule(ActionBase):
         # What is given with -e is the same on all hosts, and does not tell what a host is.
         manager = copy.copy(self._task.get_variable_manager())
         manager._extra_vars = {}
+        manager._loader = self._loader  # up to ansible-core 2.18, a copy has none
         variables = manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
         roles = inventory.roles_of(cluster.kind, variables)
         return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles)}
