@@ -65,6 +65,7 @@ class ActionModule(ActionBase):
         """Return the variables of a host without -e, which is the same on all and does not tell what a host is."""
         manager = copy.copy(self._task.get_variable_manager())
         manager._extra_vars = {}
+        manager._loader = self._loader  # up to ansible-core 2.18, a copy has none
         return manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
 
     def _manager(self, variables: dict[str, Any]) -> Any:

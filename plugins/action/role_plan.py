@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
 
 def _roles_of_hosts(task_vars: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what was gathered for all roles on each host of the batch, by inventory name."""
-    # Facts hold no templates; hostvars[host] would look for them in every string of all facts.
+    # Facts hold no templates; hostvars[host] searches every string of all facts for them.
     found = {host: task_vars["hostvars"].raw_get(host) for host in task_vars["ansible_play_batch"]}
     facts = {host: variables.get("ansible_facts") or {} for host, variables in found.items()}
     return {host: (each.get("linuxha") or {}).get("roles", {}) for host, each in facts.items()}

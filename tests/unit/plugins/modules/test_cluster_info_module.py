@@ -129,7 +129,7 @@ name="drbd_resource" value="repl"/></instance_attributes></primitive></clone></r
 <rsc_location id="x" rsc="ms" node="a" score="5"/><rsc_location id="drbd-fence-by-handler-repl-ms" rsc="ms"><rule
 id="r" role="Master" score="-INFINITY"><expression id="e" attribute="#uname" operation="ne" value="a"/></rule>
 </rsc_location></constraints></configuration></cib>"""
-    assert entry.status_cib.cib_facts(running, running) == {"moves": [], "written": True, "drbd": [{
+    assert entry.status_cib.cib_facts(running, running) == {"moves": [], "written": True, "groups": [], "drbd": [{
         "resource": "repl", "clone": "ms", "nodes": ["a", "b"], "groups": ["web"],
         "fences": [{"id": "drbd-fence-by-handler-repl-ms", "nodes": ["a"]}]}]}
 
