@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench clean
+.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -70,6 +70,10 @@ kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT
 
 bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
 	@PYTHONPATH=$(CURDIR) $(VENV)/python tests/bench/bench.py $(PARTS)
+
+docs: ## Build the documentation site in .cache/docs/html, without a network
+	@$(PYTHON) -m lab.environment requirements.txt requirements-docs.txt
+	@$(VENV)/python docs/build.py
 
 clean: ## End the lab and remove what make created in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy
