@@ -33,6 +33,7 @@ test-time:
 lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
 	yamllint .
+	codespell
 	mypy
 	ANSIBLE_HOME=$(CURDIR)/.cache/lint ansible-lint --offline
 
