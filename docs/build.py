@@ -45,7 +45,8 @@ def target_of(page: str, link: str) -> str:
 
 def prepare(page: str, known: list[str]) -> str:
     """Return the text of a page of the site: pictures from this checkout, files that are no pages at GitHub."""
-    text = (ROOT / page).read_text(encoding="utf-8").replace(IMAGES, os.path.relpath(".", Path(page).parent) + "/")
+    home = os.path.relpath(".", Path(page).parent) + "/"
+    text = (ROOT / page).read_text(encoding="utf-8").replace(IMAGES, home).replace(f"]({FILES}", f"]({home}")
 
     def rewrite(match: re.Match[str]) -> str:
         target = target_of(page, match.group(1))

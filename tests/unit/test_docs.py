@@ -316,3 +316,31 @@ def test_pages_of_the_collection_have_no_broken_pictures():
     assert {f"docs/images/{name}" for path in PAGES for name in re.findall(
         r"images/([\w.]+)\)", path.read_text(encoding="utf-8"))} <= {
             name_of(path) for path in (ROOT / "docs/images").glob("*.svg")}
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def rows_of(name: str, columns: int) -> dict[str, list[str]]:
+    """Return the rows of the tables of a page that have so many columns, by their first word in code."""
+    rows = [line.strip("| ").split(" | ") for line in page(name).splitlines() if line.startswith("| ")]
+    return {found.group(1): row for row in rows if len(row) == columns and (found := re.match(r"\[?`(\w+)`", row[0]))}
+
+
+def test_every_role_and_module_is_in_the_tables():
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")} | {
+        path.stem for path in (ROOT / "plugins/action").glob("*.py") if path.stem != "__init__"}
+    assert set(rows_of("docs/contents.md", 2)) == set(ROLES) | modules
+    assert set(ROLES) <= set(rows_of("README.md", 2))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_support_table_agrees_with_the_platforms_of_the_role(role):
+    _, twelve, debian, _ubuntu, el, old = rows_of("README.md", 6)[role]
+    platforms = {each["name"]: set(map(str, each["versions"]))
+                 for each in load(ROOT / "roles" / role / "meta/main.yml")["galaxy_info"]["platforms"]}
+    assert (twelve, debian != "no") == ("lab", platforms["Debian"] == {"bullseye", "bookworm", "trixie"})
+    assert (el != "no") == ({"8", "9"} <= platforms.get("EL", set()))
+    assert old == "no" or role in ("clvm", "ntp") or {"5", "6"} <= platforms["EL"]
