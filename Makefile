@@ -25,7 +25,7 @@ host: environment
 lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
 	@$(PYTHON) -m lab.demo
 
-test: test-time host lint units sanity molecule ## Everything that CI runs
+test: test-time host lint docs units sanity molecule ## Everything that CI runs
 
 test-time:
 	@echo "make test takes about 40 minutes on two idle CPUs"

@@ -25,6 +25,7 @@ ANSIBLE = {
     "ansible_configuration_settings": ("Settings of Ansible", "reference_appendices/config.html"),
 }
 LINK = re.compile(r"(?<=\]\()([^()\s]+)(?=\))")
+ENTRY = re.compile(r"^- \[([^]]+)\]\(([^()\s#]+)\)", re.MULTILINE)
 
 
 def pages() -> list[str]:
@@ -58,17 +59,17 @@ def prepare(page: str, known: list[str]) -> str:
 
 
 def toctree(text: str, known: list[str]) -> str:
-    """Return the tree of contents: the sections of the index and the pages that they link to, then all other pages."""
-    parts, listed = [], {INDEX}
+    """Return the tree of contents: the sections of the index, every option, and all other pages."""
+    parts: list[tuple[str, list[tuple[str, str]]]] = []
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         title, _, body = section.partition("\n")
-        targets = dict.fromkeys(target_of(INDEX, link) for link in links_of(body))
-        parts.append((title, [target for target in targets if target in known and target not in listed]))
-        listed |= set(targets)
-    parts.append(("Every option", ["reference/index.rst"]))
-    parts.append(("Other pages", [name for name in known if name not in listed]))
-    return "".join("\n```{toctree}\n:hidden:\n:maxdepth: 1\n:caption: %s\n\n%s\n```\n" % (
-        title, "\n".join("/" + re.sub(r"\.(md|rst)$", "", name) for name in names)) for title, names in parts if names)
+        parts.append((title, [(words, target_of(INDEX, link)) for words, link in ENTRY.findall(body)]))
+    parts.append(("Every option", [("Modules, filters, roles", "reference/index.rst")]))
+    listed = {INDEX, *(name for _title, pages_of in parts for _words, name in pages_of)}
+    parts.append(("Other pages", [(name, name) for name in known if name not in listed]))
+    return "".join(f"\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n:caption: {title}\n\n" + "".join(
+        f"{words} </{name.rpartition('.')[0]}>\n" for words, name in entries) + "```\n"
+        for title, entries in parts if entries)
 
 
 def lay_out(source: Path) -> None:

@@ -12,4 +12,5 @@ highlight_language = "none"
 html_theme = "sphinx_rtd_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_show_sourcelink = False
 html_show_sphinx = False
