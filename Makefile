@@ -35,7 +35,7 @@ lint: test-environment ## Check style, types, YAML and playbooks
 	yamllint .
 	codespell
 	mypy
-	ANSIBLE_HOME=$(CURDIR)/.cache/lint ansible-lint --offline
+	ANSIBLE_HOME="$(CURDIR)/.cache/lint" ansible-lint --offline
 
 units: test-environment ## Run the unit tests; no machine needed
 	coverage erase
@@ -70,7 +70,7 @@ kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT
 	@$(PYTHON) -m lab.harness.killed_runs $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
-	@PYTHONPATH=$(CURDIR) $(VENV)/python tests/bench/bench.py $(PARTS)
+	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/bench/bench.py $(PARTS)
 
 docs: ## Build the documentation site in .cache/docs/html, without a network
 	@$(PYTHON) -m lab.environment requirements.txt requirements-docs.txt
