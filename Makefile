@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench clean
+.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -25,7 +25,7 @@ host: environment
 lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
 	@$(PYTHON) -m lab.demo
 
-test: test-time host lint units sanity molecule ## Everything that CI runs
+test: test-time host lint docs units sanity molecule ## Everything that CI runs
 
 test-time:
 	@echo "make test takes about 40 minutes on two idle CPUs"
@@ -33,6 +33,7 @@ test-time:
 lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
 	yamllint .
+	codespell
 	mypy
 	ANSIBLE_HOME="$(CURDIR)/.cache/lint" ansible-lint --offline
 
@@ -71,6 +72,10 @@ kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT
 
 bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
 	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/bench/bench.py $(PARTS)
+
+docs: ## Build the documentation site in .cache/docs/html, without a network
+	@$(PYTHON) -m lab.environment requirements.txt requirements-docs.txt
+	@$(VENV)/python docs/build.py
 
 clean: ## End the lab and remove what make created in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy
