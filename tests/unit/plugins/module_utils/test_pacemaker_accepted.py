@@ -226,11 +226,41 @@ def _declared(chosen: dict[str, Any]) -> cib_text.Declared:
         (("properties", cib_fencing.parse_settings(rules.cluster_properties(cluster), "properties")),))
 
 
+SCHEMAS = st.sampled_from(["pacemaker-3.0", "pacemaker-3.9"])
+
+
+@st.composite
+def _pairs(draw: Any) -> dict[str, Any]:
+    """Return two nodes with groups that use DRBD resources, each several of them and together the same ones."""
+    nodes = [{"name": name, "id": number} for number, name in enumerate(NAMES[:2], 1)]
+    groups = []
+    for name in draw(st.lists(st.sampled_from(["web", "db", "drbd-repl"]), unique=True, min_size=1)):
+        used = draw(st.lists(st.sampled_from(["repl", "2nd", "a.b"]), unique=True))
+        chain = [{"drbd": {"resource": each, "wfc_timeout": len(each)}} for each in used]
+        groups.append({
+            "name": name, "nodes": draw(st.permutations(NAMES[:2])), "restricted": draw(st.booleans()),
+            "resources": draw(st.permutations([*chain, {"service": {"name": name}}])),
+            "failback": draw(st.sampled_from([None, True, False]))})
+    return _chosen(nodes=nodes, groups=groups, without_fencing=True, fence_devices=[], sbd=None, properties={})
+
+
 @_needs("cibadmin", "crm_verify")
 @CASES
-@given(chosen=_clusters(), schema=st.sampled_from(["pacemaker-3.0", "pacemaker-3.9"]))
+@given(chosen=_pairs(), schema=SCHEMAS)
+def test_pacemaker_keeps_drbd_resources_as_they_are_declared(folder: Path, chosen: dict[str, Any], schema: str) -> None:
+    assert rules.check_settings(chosen, NAMES) == []
+    _check_kept(folder, chosen, schema)
+
+
+@_needs("cibadmin", "crm_verify")
+@CASES
+@given(chosen=_clusters(), schema=SCHEMAS)
 def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any], schema: str) -> None:
-    chosen = _accepted(chosen)
+    _check_kept(folder, _accepted(chosen), schema)
+
+
+def _check_kept(folder: Path, chosen: dict[str, Any], schema: str) -> None:
+    """Check that Pacemaker takes the configuration as it is, and that the next run has no changes."""
     empty = cib.parse_cib(EMPTY.replace("pacemaker-3.9", schema))
     cib.set_value(cib.section(empty, "crm_config"), "cluster_property_set", "have-watchdog", "true", "",
                   "cib-bootstrap-options")
