@@ -37,7 +37,7 @@ INFINITY = 1000000
 class Change(NamedTuple):
     """One patch of the CIB (``stage``: stop, apply or release), or failures to forget (forget).
 
-    ``names``: what is then checked.
+    ``names``: what is then checked, or forgotten.
     """
 
     sentence: str
@@ -284,6 +284,21 @@ def _check_cluster(root: Element, final: Element, declared: Declared, status: St
                            % (group.name, "everywhere" if group.everywhere else "on one node"))
 
 
+def _forget(root: Element, declared: Declared, status: Status) -> List[Change]:
+    """Return the changes that forget the failures of groups that are to be started, and of what they depend on."""
+    changes = []
+    for group in declared.groups:
+        if group.state != "enabled" or runs(root, group.name, status):
+            continue
+        found = {clone.id: [clone.instance] for clone in cib_drbd.used_by(root, group.name)}
+        found[group.name] = [each.get("id") for each in members_of(root, group.name)]
+        names = tuple(name for name, parts in found.items() if failures_of(parts, status))
+        if names:
+            changes.append(Change("forget the failures of group %s, so that it is started again" % group.name, "forget",
+                                  names))
+    return changes
+
+
 def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
     """Plan the changes from a CIB, in a cluster with this status, to what is declared."""
     faults = resources.check_groups(declared.groups, tuple(
@@ -306,11 +321,7 @@ def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
                               tuple(moves)))
     if moves:
         changes.append(Change("remove the constraints that moved %s" % ", ".join(moves), "release", tuple(moves)))
-    for group in declared.groups:
-        names = [each.get("id") for each in members_of(root, group.name)]
-        if group.state == "enabled" and failures_of(names, status) and not runs(root, group.name, status):
-            changes.append(Change("forget the failures of group %s, so that it is started again" % group.name, "forget",
-                                  (group.name,)))
+    changes += _forget(root, declared, status)
     if changes:
         _check_cluster(root, final, declared, status)
     for group in declared.groups:

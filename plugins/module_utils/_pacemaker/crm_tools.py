@@ -84,6 +84,12 @@ def _true(element: Any, name: str) -> bool:
     return element is not None and element.get(name) == "true"
 
 
+def _found_active(operation: Any) -> bool:
+    """Tell whether an operation is a probe that found the resource active: Pacemaker keeps that as a failure too."""
+    return (operation.get("operation") == "monitor" and operation.get("interval") == "0"
+            and operation.get("op-status") == "0" and operation.get("rc-code") in ("0", "8"))
+
+
 def failures_in(root: Any) -> Tuple[Failure, ...]:
     """Return the failed operations that the status section of a CIB remembers, with the messages of the agents.
 
@@ -93,7 +99,7 @@ def failures_in(root: Any) -> Tuple[Failure, ...]:
     for node in root.iterfind("status/node_state"):
         for resource in node.iter("lrm_resource"):
             for operation in resource.iterfind("lrm_rsc_op"):
-                if (operation.get("id") or "").endswith("_last_failure_0"):
+                if (operation.get("id") or "").endswith("_last_failure_0") and not _found_active(operation):
                     timed_out = operation.get("op-status") == "2"
                     code = operation.get("rc-code", "")
                     found.append(Failure(resource.get("id", "").split(":")[0], operation.get("operation", ""),

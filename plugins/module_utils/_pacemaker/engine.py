@@ -163,7 +163,8 @@ class Pacemaker:
     def perform(self, change: Any) -> None:
         """Carry out one change, and wait until the cluster has applied it."""
         if change.stage == "forget":
-            self.runner.run(["crm_resource", "--cleanup", "--resource", change.names[0]])
+            for name in change.names:
+                self.runner.run(["crm_resource", "--cleanup", "--resource", name])
         else:
             self.patch(change)
         self.changed = True

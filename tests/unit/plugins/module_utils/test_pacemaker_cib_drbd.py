@@ -261,6 +261,19 @@ def test_enabling_a_group_lets_its_drbd_resource_be_promoted() -> None:
     assert "target-role" in cib.render_cib(applied(root, {"name": "web", "state": "enabled"}))
 
 
+def test_enabling_a_group_forgets_the_failures_of_its_drbd_resource_too() -> None:
+    root = applied(empty(), WEB)
+    now = running(root, promoted=False)
+    failures = tuple(crm.Failure(name, "start", "casper", "error", "") for name in ("drbd-repl", "web-Filesystem-srv"))
+    idle = now._replace(parts=tuple(part for part in now.parts if part.id == "drbd-repl"))
+    enable = declared({"name": "web", "state": "enabled"})
+    for count, names in ((1, (CLONE,)), (2, (CLONE, "web"))):
+        (change,) = crm_plan.plan_cib(root, idle._replace(failures=failures[:count]), enable).changes
+        assert (change.stage, change.names) == ("forget", names)
+    assert crm_plan.plan_cib(root, idle, enable).changes == ()
+    assert crm_plan.plan_cib(root, running(root)._replace(failures=failures), enable).changes == ()
+
+
 def test_drbds_own_constraint_is_kept() -> None:
     root = applied(empty(), WEB)
     cib.section(root, "constraints").append(cib.ET.fromstring(FENCE.format(CLONE)))

@@ -57,6 +57,14 @@ def test_failures_carry_the_message_of_the_agent() -> None:
     assert crm.failures_in(cib.parse_cib(odd))[0].status == "exit code 77"
 
 
+@pytest.mark.parametrize(("code", "interval", "found"), [
+    ("0", "0", []), ("8", "0", []), ("0", "10000", ["exit code 0"]), ("9", "0", ["promoted and failed"])])
+def test_a_probe_that_finds_a_resource_active_is_no_failure(code: str, interval: str, found: list[str]) -> None:
+    text = text_of("cibadmin-2.1.5-failed-probe.xml").replace('rc-code="5"', f'rc-code="{code}"')
+    root = cib.parse_cib(text.replace('interval="0"', f'interval="{interval}"'))
+    assert [failure.status for failure in crm.failures_in(root)] == found
+
+
 def test_operations_under_way_are_seen() -> None:
     text = text_of("cibadmin-2.1.5-failed-probe.xml")
     assert crm.under_way(cib.parse_cib(text)) == ()
