@@ -71,10 +71,10 @@ def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
     known, devices, more = PACKAGES[family], settings["pacemaker_fence_devices"], settings["pacemaker_agent_packages"]
     if settings["pacemaker_packages"]:
         return list(dict.fromkeys(list(settings["pacemaker_packages"]) + list(more)))
-    found = list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
-                + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + _packages_of_agents(
-                    known, [device["agent"] for device in devices])
-    return list(dict.fromkeys(found + list(more)))
+    found = known.base + (known.sbd if settings["pacemaker_sbd"] else ())
+    found += known.quorum_device if settings["pacemaker_quorum_device"] else ()
+    agents = _packages_of_agents(known, [device["agent"] for device in devices])
+    return list(dict.fromkeys(list(found) + agents + list(more)))
 
 
 def _packages_of_agents(known: Packages, agents: Sequence[str]) -> List[str]:
