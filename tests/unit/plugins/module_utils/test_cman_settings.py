@@ -265,6 +265,12 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("daemons", {"logging": {"daemons": ["corosync"]}}, EL6, r"daemons\[0\]: 'corosync' .* a mapping"),
     ("daemon without name", {"logging": {"daemons": [{"debug": True}]}}, EL6, r"daemons\[0\].name: is missing"),
     (
+        "word of a daemon",
+        {"logging": {"daemons": [{"name": "qdiskd", "syslog_facility": "local9"}]}},
+        EL6,
+        r"daemons\[0\].syslog_facility: 'local9' is not valid",
+    ),
+    (
         "level of rgmanager",
         {"rm": {"log_level": 9}},
         BOTH,

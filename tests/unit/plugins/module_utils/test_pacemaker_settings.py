@@ -130,6 +130,8 @@ def test_good_clusters_pass(variables):
     ({"groups": [{"name": "web", "nodes": ["casper"], "resources": [{"nonsense": {}}]}]},
      r"pacemaker_groups\[0\].resources\[0\]"),
     ({"two_node": True}, "true with 3 nodes"),
+    ({"two_node": True, "nodes": [{**NODES[0], "votes": 2}]}, "true with 1 nodes and 2 votes"),
+    ({"two_node": True, "nodes": [{**NODES[0], "votes": 2}, NODES[1]]}, "true with 2 nodes and 3 votes"),
     ({"two_node": True, "nodes": NODES[:2], "quorum_device": QUORUM_DEVICE},
      "pacemaker_two_node: true with pacemaker_quorum_device is not valid"),
     ({"quorum_device": {**QUORUM_DEVICE, "host": "casper"}},
