@@ -129,6 +129,7 @@ def test_good_clusters_pass(variables):
     ({"nodes": [{**NODES[0], "unfence": []}, *NODES[1:]]}, r"pacemaker_nodes\[0\].unfence: there is no such key"),
     ({"groups": [{"name": "web", "nodes": ["casper"], "resources": [{"nonsense": {}}]}]},
      r"pacemaker_groups\[0\].resources\[0\]"),
+    ({"totem": {"token": "soon"}}, "pacemaker_totem.token: 'soon' is not valid"),
     ({"two_node": True}, "true with 3 nodes"),
     ({"two_node": True, "nodes": [{**NODES[0], "votes": 2}]}, "true with 1 nodes and 2 votes"),
     ({"two_node": True, "nodes": [{**NODES[0], "votes": 2}, NODES[1]]}, "true with 2 nodes and 3 votes"),
