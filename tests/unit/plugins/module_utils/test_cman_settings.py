@@ -215,6 +215,9 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("fence_vmware", {"fence_devices.0.agent": "fence_vmware"}, BOTH, "agent: 'fence_vmware' .* fence_vmware_soap"),
     ("unfencing by power", {"nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}]}, EL6,
      r"nodes\[0\].unfence\[0\].device: the agent fence_ipmilan cannot unfence; expected a device of one of fence_scsi"),
+    ("word of a device in unfencing", {"nodes.0.unfence": [{"device": "ipmi_casper", "options": {
+        "action": "on", "agent": "x"}}], "fence_devices.1.agent": "fence_scsi"},
+     EL6, r"nodes\[0\]: an option of ipmi_casper is called agent; expected names of the agent's options"),
     ("unfencing that fences", {"nodes.0.unfence": [{"device": "ipmi_casper"}], "fence_devices.1.agent": "fence_scsi"},
      EL6, r"unfence\[0\].options.action: is missing; expected on"),
     ("agent of heartbeat", {"fence_devices.0.agent": "external/ipmi"}, BOTH, "is no agent of fenced"),
