@@ -38,7 +38,7 @@ def hanging_stop() -> observers.Fault:
     def move(node: str) -> None:
         to = next(each for each in NODES if each != node)
         run = magi.play("playbooks/switchover.yml", to=to, group=GROUP)
-        if f"node {node} was online before this change, and was lost during it" not in " ".join(run.stdout.split()):
+        if f"node {node} was online before this change, and was lost during it" not in run.stdout + run.stderr:
             raise LabError(f"the switchover does not report that {node} was fenced:\n{run.stdout}{run.stderr}")
 
     scripts = faults.hanging_unit("magi-test.service")

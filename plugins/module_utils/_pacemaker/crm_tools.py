@@ -62,7 +62,7 @@ class Status(NamedTuple):
     parts: Tuple[Part, ...]
     failures: Tuple[Failure, ...] = ()  # from the CIB
     fenced: Tuple[Tuple[str, str], ...] = ()  # nodes that were fenced, and when
-    unclean: Tuple[str, ...] = ()  # nodes that have to be fenced
+    unclean: Tuple[str, ...] = ()  # nodes that will be fenced
 
 
 class Metadata(NamedTuple):
@@ -144,7 +144,8 @@ def parse_status(text: str) -> Status:
                   tuple(members), tuple(parts), fenced=tuple(
                       (each.get("target", ""), each.get("completed", ""))
                       for each in root.findall("fence_history/fence_event") if each.get("status") == "success"),
-                  unclean=tuple(node.get("name", "") for node in root.findall("nodes/node") if _true(node, "unclean")))
+                  unclean=tuple(node.get("name", "") for node in root.findall("nodes/node")
+                                if _true(node, "unclean") and _true(options, "stonith-enabled")))
 
 
 def lost_nodes(before: Status, after: Status) -> Tuple[str, ...]:

@@ -79,6 +79,7 @@ class Cluster:
         self.broken: dict[str, str] = {}  # resource: message of its agent
         self.lost = ""  # node that is fenced while the next change is applied
         self.offline: set[str] = set()
+        self.fenced = True  # whether nodes are fenced at all
         self.fencing = 0  # how many reads it takes until it is fenced; until then nothing more is started
         self.stuck: set[str] = set()  # resources that do not stop
         self.where: dict[str, str] = {}  # group: node
@@ -185,6 +186,7 @@ class Cluster:
         ET.SubElement(
             summary, "current_dc", {"present": word[self.coordinated[0]], "with_quorum": word[self.quorate]}
         )
+        ET.SubElement(summary, "cluster_options", {"stonith-enabled": word[self.fenced]})
         nodes = ET.SubElement(root, "nodes")
         for name in NODES:
             unclean = bool(self.fencing) and name in self.offline

@@ -215,6 +215,9 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("fence_vmware", {"fence_devices.0.agent": "fence_vmware"}, BOTH, "agent: 'fence_vmware' .* fence_vmware_soap"),
     ("unfencing by power", {"nodes.0.unfence": [{"device": "ipmi_casper", "options": {"action": "on"}}]}, EL6,
      r"nodes\[0\].unfence\[0\].device: the agent fence_ipmilan cannot unfence; expected a device of one of fence_scsi"),
+    ("word of a device in unfencing", {"nodes.0.unfence": [{"device": "ipmi_casper", "options": {
+        "action": "on", "agent": "x"}}], "fence_devices.1.agent": "fence_scsi"},
+     EL6, r"nodes\[0\]: an option of ipmi_casper is called agent; expected names of the agent's options"),
     ("unfencing that fences", {"nodes.0.unfence": [{"device": "ipmi_casper"}], "fence_devices.1.agent": "fence_scsi"},
      EL6, r"unfence\[0\].options.action: is missing; expected on"),
     ("agent of heartbeat", {"fence_devices.0.agent": "external/ipmi"}, BOTH, "is no agent of fenced"),
@@ -264,6 +267,12 @@ BAD: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("facility", {"logging": {"syslog_facility": "local9"}}, EL6, "syslog_facility: 'local9' is not valid"),
     ("daemons", {"logging": {"daemons": ["corosync"]}}, EL6, r"daemons\[0\]: 'corosync' .* a mapping"),
     ("daemon without name", {"logging": {"daemons": [{"debug": True}]}}, EL6, r"daemons\[0\].name: is missing"),
+    (
+        "word of a daemon",
+        {"logging": {"daemons": [{"name": "qdiskd", "syslog_facility": "local9"}]}},
+        EL6,
+        r"daemons\[0\].syslog_facility: 'local9' is not valid",
+    ),
     (
         "level of rgmanager",
         {"rm": {"log_level": 9}},

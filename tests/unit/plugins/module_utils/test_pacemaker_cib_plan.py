@@ -179,9 +179,10 @@ def test_a_stopped_group_is_not_relocated_unless_it_is_enabled() -> None:
     ("node", "score", "said"),
     [("melchior", "-INFINITY", "bans it from there"), ("casper", "INFINITY", "holds it on casper")],
 )
-def test_what_an_administrator_left_behind_when_moving_is_named(node: str, score: str, said: str) -> None:
+@pytest.mark.parametrize("rsc", ["web", *NAMES])
+def test_what_an_administrator_left_behind_when_moving_is_named(rsc: str, node: str, score: str, said: str) -> None:
     root = made(WEB)
-    attributes = {"id": "cli-x", "rsc": "web", "node": node, "score": score}
+    attributes = {"id": "cli-x", "rsc": rsc, "node": node, "score": score}
     cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", attributes)
     with pytest.raises(HaError, match="constraint cli-x " + said):
         crm_plan.plan_cib(root, RUNNING, declared(MOVE))
@@ -270,6 +271,11 @@ def test_a_group_that_lands_elsewhere_is_a_fault() -> None:
 def test_what_was_stopped_on_purpose_need_not_run() -> None:
     for said in ({"state": "disabled"}, {"frozen": True}):
         assert results(STOPPED, WEB, root=made(dict(WEB, **said))) == ([], [])
+    root = made(WEB)
+    cib.set_value(cib.find_id(root, NAMES[2]), "meta_attributes", "target-role", "Stopped")
+    assert results(STOPPED, WEB, root=root) == ([], [])
+    for state in ("absent", "disabled"):  # before the change is made
+        assert results(STOPPED, {"name": "web", "state": state}) == ([], [])
     assert results(STOPPED._replace(maintenance=True), WEB) == ([], [])
 
 

@@ -299,6 +299,9 @@ def test_a_node_that_is_fenced_during_a_change_is_waited_for_and_reported(monkey
     assert go(cluster)["changed"] and [text for text in cluster.warnings if text.startswith(LOST)]
     assert cluster.fencing == 0 and "web-test" in cluster.active
     cluster = Cluster(groups=[WEB])
+    cluster.lost, cluster.fencing, cluster.fenced = "casper", 99, False  # nobody will ever fence it
+    assert go(cluster)["changed"]
+    cluster = Cluster(groups=[WEB])
     cluster.lost, cluster.fencing = "casper", 99
     message = go(cluster)["msg"]
     assert "is still at work after 0 s (fencing of casper)" in message and LOST in message
