@@ -173,8 +173,8 @@ class Pacemaker:
             state = self.read_state()
             left = crm_result.stopped(change.names, state.status)
             if left:
-                raise HaError("\n".join(["%s did not stop; nothing more was done" % ", ".join(left)]
-                                        + self.losses(state)))
+                raise HaError("%s did not stop; nothing more was done%s" % (
+                    ", ".join(left), "".join("\n" + loss for loss in self.losses(state))))
         if change.stage == "apply" and change.names:
             self.check_moved(change.names)
 
