@@ -184,6 +184,12 @@ def _ip(address: Tuple[str, Optional[int]], nic: Optional[str]) -> Ip:
     return Ip(address[0], address[1], nic)
 
 
+def _check_ip(where: str, resource: Dict[str, Any]) -> Iterator[str]:
+    address = ipaddress.ip_address(resource["address"][0])
+    if address.version == 6 and address.is_link_local and not resource["nic"]:
+        yield missing(join(where, "nic"), "the interface of a link-local address, such as eth0")
+
+
 _NAME = text(NAME, "a name of letters, digits, '.', '_' and '-'")
 _NODE = text(NODE, "a node name as printed by uname -n")
 _MAIL = text(MAIL, "a mail address such as root or admin@example.com")
@@ -191,7 +197,7 @@ _SECONDS = number(1, texts=False)
 
 KINDS: Dict[str, Mapping] = {
     "ip": Mapping({"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
-                   "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip),
+                   "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
     "drbd": Mapping({"resource": _NAME}, ("resource",), Drbd),
     "filesystem": Mapping({"device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
                            "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),

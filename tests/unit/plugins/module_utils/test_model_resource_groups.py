@@ -103,6 +103,7 @@ BAD_RESOURCES = [
     ({"ip": {"address": "192.168.69.999"}}, "groups[0].resources[1].ip.address: '192.168.69.999'"),
     ({"ip": {"address": 5}}, "groups[0].resources[1].ip.address: 5"),
     ({"ip": {"address": "127.0.0.1/8"}}, "groups[0].resources[1].ip.address: '127.0.0.1/8'"),
+    ({"ip": {"address": "fe80::1/64"}}, "ip.nic: is missing; expected the interface of a link-local"),
     ({"ip": {"address": "192.168.69.0/24"}}, "not the network itself"),
     ({"ip": {"address": "192.168.69.255/24"}}, "not the network itself"),
     ({"ip": {"address": "10.1.1.1/8", "nic": "eth 0"}}, "groups[0].resources[1].ip.nic: 'eth 0'"),
