@@ -74,8 +74,9 @@ options:
         out of the cluster's hands (C(maintenance=true)) or gives it back. These three may be asked of a group by its
         name alone, without V(nodes) and V(resources); it stays as it is then.
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
-        its own C(auto_failback), to groups that leave one of its two nodes out, to V(options) of resources, or to any key
-        after V(recovery) but V(state=present) and V(state=absent). They are refused. An IPv6 address is C(IPv6addr).
+        its own C(auto_failback), to groups that leave one of its two nodes out, to V(options) of resources, or to any
+        key after V(recovery) but V(state=present) and V(state=absent). They are refused. An IPv6 address is
+        C(IPv6addr).
       - pacemaker has no V(drbd) inside of a group, no agent that is promoted, such as C(ocf:linbit:drbd), and no
         V(after) that names a promotable clone; its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
         C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when

@@ -114,7 +114,7 @@ def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: 
                 "%s: no network of this host contains it (%s); expected an address of one of them"
                 % (word, ", ".join("%s %s" % pair for pair in networks if pair[1].version == found.version)
                    or "it has none"))
-        elif prefix not in ["", "32" if found.version == 4 else "128"] + [str(network.prefixlen) for _nic, network in around]:
+        elif prefix not in ["", str(found.max_prefixlen)] + [str(network.prefixlen) for _nic, network in around]:
             doubts.append("%s: the network around it on %s is %s; expected the same prefix" % ((word,) + around[0]))
         if nic and nic not in nics:
             faults.append("%s: the host has no interface %s with an address; expected one of %s"

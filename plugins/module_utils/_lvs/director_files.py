@@ -5,12 +5,13 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the role lvs_director.
 """
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from . import ipvs
 
 HEAD = "# Managed by Ansible: a director of an LVS farm.\n"
 STATES = ("master", "backup")
+LABEL = 99  # of IPv6 virtual addresses: as ocf:heartbeat:IPaddr2 labels them
 
 # Perl loads these when they are first used, in a check of http. A check that times out (negotiatetimeout) in the middle
 # of that leaves them broken, and every later one fails: on a machine that was busy as ldirectord started, all real
@@ -75,6 +76,22 @@ ExecStart=/sbin/ipvsadm --restore
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def render_labels(addresses: Sequence[str]) -> str:
+    """Render the unit that keeps IPv6 virtual addresses from being the source address of the director's own packets.
+
+    Of several addresses in one network Linux takes the newest. The real servers have the virtual address too, so that
+    their answers to a check that came from it would never leave them. An address with a label of its own is the last
+    choice. For IPv4, the first address of an interface is taken.
+    """
+    words = " addrlabel %s prefix {}/128 label %d"
+    lines = ["[Unit]", "Description=Keep the virtual addresses of the LVS farm from being source addresses",
+             "Documentation=man:ip-addrlabel(8)", "Before=network.target heartbeat.service pacemaker.service", "",
+             "[Service]", "Type=oneshot", "RemainAfterExit=yes"]
+    lines += ["Exec%s=-/sbin/ip -6" % verb + (words % (word, LABEL)).format(address)
+              for verb, word in (("Start", "add"), ("Stop", "del")) for address in addresses]
+    return HEAD + "\n".join(lines + ["", "[Install]", "WantedBy=multi-user.target", ""])
 
 
 def render_sync(sync: Dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
 from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
-from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
+from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_labels, render_sync
 from .director_host import DAEMON, LOADED, Host, path_of
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
@@ -23,6 +23,8 @@ MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
 SYNC_UNIT = "ipvs-sync.service"
 SYNC_FILE = "/etc/systemd/system/" + SYNC_UNIT
+LABEL_UNIT = "lvs-addrlabel.service"
+LABEL_FILE = "/etc/systemd/system/" + LABEL_UNIT
 PACKAGED_UNIT = "ldirectord.service"
 BOOT_UNIT = "lvs-ldirectord@%s.service"
 BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
@@ -34,12 +36,15 @@ RULES_FILE = "/etc/lvs-director.rules"
 IPVSADM_UNIT = "ipvsadm.service"
 HEARTBEAT_UNIT = "heartbeat.service"
 HARESOURCES = "/etc/ha.d/haresources"
-OPTIONAL_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
+OPTIONAL_FILES = (SYNC_FILE, LABEL_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
 SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
 SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
 # Of ldirectord's files, the lines that say what the kernel has; others may hold a password.
 LINES = r"^(virtual6?|\s+(real6?|protocol))\s*="
+# What masquerading needs: the replies of the real servers are forwarded.
+FORWARDING = {4: ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"), 6: ("net.ipv6.conf.all.forwarding",)}
+GLUE = {"Debian": "libnet-inet6glue-perl", "RedHat": "perl-Net-INET6Glue"}
 KERNEL_MODULE = re.compile(r"[a-z0-9_-]+\Z")
 
 
@@ -58,6 +63,12 @@ class Desired(NamedTuple):
     def monitored(self) -> List[Declared]:
         """The services that ldirectord keeps."""
         return [service for service in self.services if service.present and not self.static]
+
+    @property
+    def six(self) -> List[str]:
+        """The IPv6 virtual addresses."""
+        return sorted({service.key.address for service in self.services
+                       if service.present and ":" in service.key.address})
 
     @property
     def fills_table(self) -> bool:
@@ -79,6 +90,7 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     for index, service in enumerate(declared):
         _check_names(reader, "lvs_director_services[%d].real" % index, service,
                      settings["lvs_director_monitor"] == "static")
+    _check_forwarding(reader, declared, settings["lvs_director_sysctls"])
     reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
     if settings.get("lvs_director_sync"):
         _check_sync(reader, settings["lvs_director_sync"])
@@ -103,6 +115,15 @@ def _check_names(reader: services.Reader, where: str, service: Declared, static:
         if (static or drained[number]) and not ipvs.read_address(real["address"])[1]:
             reader.fault("%s[%d].address" % (where, number), real["address"], "an address: %s" % (
                 "a static table has no names" if static else "its connections are counted until it is drained"))
+
+
+def _check_forwarding(reader: services.Reader, declared: Sequence[Declared], sysctls: Mapping[str, Any]) -> None:
+    masquerading = {service.key.family for service in declared if service.present
+                    and any(real.get("forward") == "masq" for real in service.given.get("real") or ())}
+    for family, names in sorted(FORWARDING.items()):
+        if family in masquerading and "1" not in [str(sysctls.get(name)) for name in names]:
+            reader.missing("lvs_director_sysctls." + names[0], '"1" with IPv%d services that have forward: masq: the '
+                           "director passes the replies of their real servers on" % family)
 
 
 def _check_sync(reader: services.Reader, sync: Mapping[str, Any]) -> None:
@@ -138,21 +159,26 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         "files": list(FILES) + [KERNEL_TABLE] + configs,
         "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
         "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
-            BOOT_UNIT % name for name in names],
+            BOOT_UNIT % name for name in names] + [LABEL_UNIT],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
                      "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
                                  posixpath.dirname(CONFIG)]},
         "ldirectord": {name + ".cf": str(_globals_of(desired, name).get("logfile", monitor.LOG)) for name in names},
         "ipvs": bool(names)}
     if _marks_of(desired):
-        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"])
+        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"],
+                                 rules6=["ip6tables-save", "-t", "mangle"])
+    if desired.six:
+        found["commands"]["labels"] = ["ip", "-6", "-json", "addrlabel", "list"]
+    if any(map(ldirectord.needs_glue, desired.monitored)):
+        found["packages"] = sorted(GLUE.values())
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
 
 
-def _marks_of(desired: Desired) -> Dict[int, str]:
-    return {service.key.port: service.name for service in desired.services
+def _marks_of(desired: Desired) -> Dict[Tuple[int, int], str]:
+    return {(service.key.port, service.key.family): service.name for service in desired.services
             if service.present and service.key.protocol == "fwmark"}
 
 
@@ -180,6 +206,8 @@ def files_of(desired: Desired) -> List[File]:
              _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
     if desired.sync:
         files.append(_file(SYNC_FILE, render_sync(desired.sync)))
+    if desired.six:
+        files.append(_file(LABEL_FILE, render_labels(desired.six)))
     if desired.fills_table:
         files += [_file(RULES_FILE, render_rules(desired.services)), _file(TABLE_FILE, TABLE_TEXT % RULES_FILE)]
     files += [_config_of(service, desired) for service in desired.monitored]
@@ -225,7 +253,9 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
         "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
         "stop": stop,
-        "stop_sync": not desired.sync and here.has(SYNC_FILE),
+        "stop_units": [unit for unit, path, needed in (
+            (SYNC_UNIT, SYNC_FILE, desired.sync), (LABEL_UNIT, LABEL_FILE, desired.six))
+            if not needed and here.has(path)],
         "files": different,
         "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
         "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
@@ -263,9 +293,12 @@ def _check_networks(desired: Desired, here: Host) -> None:
 
 def _packages(desired: Desired, here: Host) -> List[str]:
     """Return the packages to install; the Debian and Red Hat families name them alike."""
-    if here.unit(IPVSADM_UNIT if desired.static else PACKAGED_UNIT, "LoadState") == "loaded":
-        return []
-    return ["ipvsadm"] if desired.static else ["ipvsadm", "ldirectord"]
+    found = [] if desired.static else ["ldirectord"]
+    found = [] if here.unit((found or ["ipvsadm"])[0] + ".service", "LoadState") == "loaded" else ["ipvsadm"] + found
+    if any(map(ldirectord.needs_glue, desired.monitored)):
+        glue = GLUE[here.facts["os"]["os_family"]]
+        found += [] if here.facts["packages"][glue] else [glue]
+    return found
 
 
 def _draining(desired: Desired, here: Host) -> List[Declared]:
@@ -326,9 +359,9 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
              "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
              if name not in names]
     found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
-              "gets none. To continue: iptables -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
-              "-j MARK --set-mark %d" % (name, mark, node, mark) for mark, name in _marks_of(desired).items()
-              if mark not in here.marks]
+              "gets none. To continue: %s -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
+              "-j MARK --set-mark %d" % (name, mark, node, "ip6tables" if family == 6 else "iptables", mark)
+              for (mark, family), name in _marks_of(desired).items() if (mark, family) not in here.marks]
     if desired.static:
         keys = [service.key for service in desired.services]
         found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "
@@ -340,6 +373,8 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
 def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str]:
     """Return the units to restart and to enable at boot."""
     units = [(SYNC_UNIT, SYNC_FILE)] if desired.sync else []
+    units += [(LABEL_UNIT, LABEL_FILE)] if desired.six else []
+    changed = changed | ({LABEL_FILE} if set(desired.six) - set(here.labelled) else set())
     units += [(BOOT_UNIT % service.name, BOOT_FILE) for service in desired.monitored if desired.boot]
     return [unit for unit, path in units if path in changed or not here.ready(unit)]
 
@@ -350,7 +385,7 @@ def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[s
     found += ["disable %s at boot" % unit for unit in steps["disable"]]
     found += ["drain real servers of " + file.path for file in steps["quiesce"]]
     found += ["stop ldirectord for " + name for name in steps["stop"]]
-    found += ["stop and disable " + SYNC_UNIT] if steps["stop_sync"] else []
+    found += ["stop and disable " + unit for unit in steps["stop_units"]]
     found += list(files)
     found += ["load the kernel module " + name for name in steps["modules"]]
     found += ["set " + setting for setting in steps["sysctls"]]
@@ -366,7 +401,8 @@ def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[s
 def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what takes the director out of use: units to stop and disable, files, whether the kernel has a table."""
     desired, here = desired_of(settings), Host(facts[node])
-    units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    units = [SYNC_UNIT, LABEL_UNIT, TABLE_UNIT]
+    units += [BOOT_UNIT % service.name for service in desired.services if desired.boot]
     units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
     names = dict.fromkeys([service.name for service in desired.services] + here.written)
     paths = list(FILES) + [CONFIG % name for name in names]

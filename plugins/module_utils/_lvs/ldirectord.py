@@ -13,6 +13,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .._core import schema
+from .._core.host_output import plain_address
 from . import ipvs
 from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService, Reader, Spelling, is_of_a_host
 
@@ -56,8 +57,8 @@ PAIR = re.compile(r'\s+"(.*)"[, ]\s*"(.*)"(.*)')  # as ldirectord splits request
 PATHS = ("callback", "fallbackcommand", "maintenancedir", "monitorfile", "checkcommand")
 SECRETS = ("login", "passwd", "secret")
 # Checked by services.py, or by a rule of their own.
-CHECKED_ELSEWHERE = ("name", "state", "virtual", "fallback", "fallback6", "scheduler", "schedflags", "netmask",
-                     "protocol", "checktype", "service")
+CHECKED_ELSEWHERE = ("name", "state", "virtual", "family", "fallback", "fallback6", "scheduler", "schedflags",
+                     "netmask", "protocol", "checktype", "service")
 SPELLING = Spelling(
     server_keys=OF_THE_MODULE.server_keys + ("to",), host_names=True,
     service={"address": "virtual", "port": "virtual", "fwmark": "virtual", "flags": "schedflags", "one_packet": "ops",
@@ -106,7 +107,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _bracketed(text: str) -> str:
-    return "[%s]" % text if ":" in text else text
+    return "[%s]" % plain_address(text) if ":" in text else text
 
 
 def _render_real(real: Settings, key: ipvs.Key) -> str:
@@ -138,7 +139,7 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
             lines += ["execute = " + entry for entry in everywhere.get(name, ())]
         elif name in everywhere:
             lines.append("%s = %s" % (name, _value(name, everywhere[name])))
-    six = "6" if ":" in key.address else ""
+    six = "6" if key.family == 6 else ""
     lines += ["", "virtual%s = %s" % (six, ipvs.endpoint_of(key.address, key.port) if key.address else key.port)]
     for real in map(_given, given["real"]):
         if quiesce or not is_drained(real):
@@ -152,7 +153,8 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
 
 def list_targets(text: str) -> Set[str]:
     """Return the real servers that a file names, each as it is written there: "192.168.0.4:80"."""
-    return set(re.findall(r"^\s+real6?\s*=\s*(\S+)", text, re.MULTILINE))
+    return {re.sub(r"[^][]+(?=\])", lambda match: plain_address(match.group()), found)
+            for found in re.findall(r"^\s+real6?\s*=\s*(\S+)", text, re.MULTILINE)}
 
 
 def drained_targets(service: Declared) -> Set[str]:
@@ -238,6 +240,8 @@ def _kernel_item(reader: Reader, where: str, given: Settings) -> Dict[str, Any]:
         item["fwmark"] = int(virtual)
     elif virtual or given.get("state") != "absent":
         reader.fault(where + ".virtual", virtual, VIRTUAL)
+    if "family" in given:
+        item["family"] = given["family"]
     return item
 
 
@@ -301,11 +305,23 @@ def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> Non
         reader.fault(where, text, "the port of the virtual service, %d: %s does not change ports" % (key.port, forward))
 
 
+def _kind_of_check(given: Settings, key: ipvs.Key) -> Tuple[str, bool, str]:
+    """Return the type of the check, whether it asks the real server something, and the protocol of that."""
+    kind = str(given.get("checktype", "negotiate"))
+    protocol = given.get("service", PORTS.get(key.port, "none") if key.address else "none")
+    return kind, kind == "negotiate" or bool(NUMBER.match(kind)), protocol
+
+
+def needs_glue(service: Declared) -> bool:
+    """Tell whether ldirectord needs Net::INET6Glue, which its package does not depend on: HTTP is asked over IPv6."""
+    _kind, asks, protocol = _kind_of_check(service.given, service.key)
+    return service.key.family == 6 and asks and protocol in HTTP
+
+
 def _check_checks(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> None:
     """Check how ldirectord finds out whether a real server is alive."""
-    kind = str(given.get("checktype", "negotiate"))
-    external, asks = kind.startswith("external"), kind == "negotiate" or bool(NUMBER.match(kind))
-    protocol = given.get("service", PORTS.get(key.port, "none") if key.address else "none")
+    kind, asks, protocol = _kind_of_check(given, key)
+    external = kind.startswith("external")
     if kind not in CHECKTYPES and not (NUMBER.match(kind) and int(kind)):
         reader.fault(where + ".checktype", kind, "one of %s, or a number above 0" % ", ".join(CHECKTYPES))
         return
@@ -393,7 +409,8 @@ def _check_common(reader: Reader, where: str, given: Settings) -> None:
 
 def check_networks(services: Sequence[Declared], networks: Sequence[str], name: str = "services") -> List[str]:
     """Return one message for each virtual address that lies in no network (``192.168.0.1/24``) of the host."""
-    around = list(dict.fromkeys(ipaddress.ip_interface(network).network for network in networks))
+    around = list(dict.fromkeys(found for found in (ipaddress.ip_interface(network).network for network in networks)
+                                if not (found.version == 6 and found.is_link_local)))
     return ["%s[%d].virtual: %r is not valid; expected an address of a network of this host (%s)"
             % (name, index, service.given["virtual"], ", ".join(map(str, around)) or "it has none")
             for index, service in enumerate(services) if service.present and service.key.address
