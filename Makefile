@@ -57,6 +57,7 @@ clusters: host test-environment ## The same for the farm, the magi and long oper
 	molecule test --scenario-name lvs_farm
 	molecule test --scenario-name magi
 	molecule test --scenario-name magi_cman
+	molecule test --scenario-name pacemaker_pair
 	molecule test --scenario-name day_two
 
 KIND ?= web_pair

@@ -28,6 +28,7 @@ COMMANDS = {
     "cut": "pull the cable of a network card",
     "mend": "plug a good cable in",
     "degrade": "make a cable lose and delay frames, in both directions",
+    "bmc": "make the BMC of a machine unreachable (off) or reachable (on), or print its commands (log)",
     "grow": "enlarge a disk of a machine that is off",
     "console": "print the log of a machine's console",
     "destroy": "end the lab and remove its machines and their disks",
@@ -57,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     parsers["degrade"].add_argument(
         "--delay", type=float, default=0.0, metavar="MS", help="delay of each frame in milliseconds"
     )
+    parsers["bmc"].add_argument("action", choices=("off", "on", "log"))
+    parsers["bmc"].add_argument("host", metavar="HOST")
     parsers["grow"].add_argument("disk", metavar="DISK")
     parsers["grow"].add_argument("size", metavar="SIZE", help="such as 384M")
     parsers["status"].add_argument("--json", action="store_true")
@@ -121,6 +124,8 @@ def run_status(lab: Lab, options: argparse.Namespace) -> None:
             + (" DEGRADED" if nic in seen["degraded"] else "")
             for nic, address in seen["nics"].items()
         )
+        if seen["bmc_address"]:
+            nics += f"  bmc {seen['bmc_address']}" + ("" if seen["bmc"] in ("", "on") else f" {seen['bmc'].upper()}")
         print(f"  {name:12} {seen['state']:8}{since:14} {seen['release']} on kernel {seen['kernel'] or '-'}   {nics}")
 
 
@@ -134,6 +139,16 @@ def run_exec(lab: Lab, options: argparse.Namespace) -> None:
     """Replace this process by the command, in the lab's network."""
     argv = lab.exec_argv(*(options.words or ["sh"]))
     os.execvp(argv[0], argv)
+
+
+def run_bmc(lab: Lab, options: argparse.Namespace) -> None:
+    """Switch a BMC off or on, or print its log."""
+    if options.action == "log":
+        print("\n".join(lab.bmc_log(options.host)))
+    elif options.action == "off":
+        lab.bmc_off(options.host)
+    else:
+        lab.bmc_on(options.host)
 
 
 def run_console(lab: Lab, options: argparse.Namespace) -> None:

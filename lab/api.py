@@ -71,6 +71,8 @@ class Lab:
         self._supervisor.start()
         self._supervisor.request("segments", bridges=self._hardware.bridges())
         for machine in missing:
+            if machine.bmc:
+                self._supervisor.request("bmc", **self._hardware.bmc_of(machine, machine.bmc))
             self._supervisor.request("power-on", **self._hardware.assemble(machine, core, images[machine.name]))
         if wait:
             with step(f"boot {', '.join(m.name for m in missing)}") as now:
@@ -136,6 +138,19 @@ class Lab:
         """Plug a good cable into ``nic``."""
         self._supervisor.request("mend", name=self.machine(name).name, nic=nic)
 
+    def bmc_off(self, name: str) -> None:
+        """Make the BMC of a machine unreachable."""
+        self._supervisor.request("bmc-off", name=self.machine(name).name)
+
+    def bmc_on(self, name: str) -> None:
+        """Make the BMC of a machine reachable again."""
+        self._supervisor.request("bmc-on", name=self.machine(name).name)
+
+    def bmc_log(self, name: str) -> list[str]:
+        """Return the commands that the BMC of a machine has had, one line each (see lab.ipmi_server)."""
+        path = self.paths.bmc_log(self.machine(name).name)
+        return path.read_text(errors="replace").splitlines() if path.exists() else []
+
     def grow(self, name: str, disk: str, size: str) -> None:
         """Enlarge a disk of a machine that is off; it keeps its content."""
         machine = self.machine(name)
@@ -161,12 +176,15 @@ class Lab:
         self._supervisor.end()
         for connection in self.paths.run.glob("ssh-*"):
             self._disconnect(connection.name.partition("-")[2])
-        for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
+        for folder in (self.paths.run, *self._folders()):
             shutil.rmtree(folder, ignore_errors=True)
         for name in ("ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "supervisor.log", "inventory.json"):
             (self.paths.state / name).unlink(missing_ok=True)
         if self.paths.state.is_dir() and not any(self.paths.state.iterdir()):
             self.paths.state.rmdir()
+
+    def _folders(self) -> list[Path]:
+        return [self.paths.state / name for name in ("disks", "console", "bmc")]
 
     def _named(self, names: Iterable[str]) -> list[str]:
         """Return the machines that names of machines and of groups stand for."""
@@ -187,7 +205,7 @@ class Lab:
     def status(self) -> dict[str, Any]:
         """Return the lab's folders and the state of every machine."""
         seen = self._supervisor.request("status")["machines"] if self._supervisor.alive() else {}
-        off = {"state": "off", "seconds": 0, "cut": [], "degraded": []}
+        off = {"state": "off", "seconds": 0, "cut": [], "degraded": [], "bmc": ""}
         described = {}
         for machine in self.inventory.machines.values():
             described[machine.name] = {
@@ -197,6 +215,7 @@ class Lab:
                 "memory": machine.memory,
                 "ssh": machine.management,
                 "nics": {nic.name: nic.address for nic in machine.nics},
+                "bmc_address": machine.bmc.address if machine.bmc else "",
                 "kernel": self._booted_kernel(machine.name),
             }
         return {
@@ -300,7 +319,7 @@ class Lab:
 
     def _prepare(self, guests: Iterable[Image]) -> None:
         """Create folders, keys and the ssh configuration."""
-        for folder in (self.paths.run, self.paths.state / "disks", self.paths.state / "console"):
+        for folder in (self.paths.run, *self._folders()):
             folder.mkdir(parents=True, exist_ok=True)
         self.paths.run.chmod(0o700)
         key = self.paths.state / "id_ed25519"

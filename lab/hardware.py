@@ -8,7 +8,7 @@ from lab import image
 from lab.errors import LabError
 from lab.image import Image
 from lab.kernel import Kernel
-from lab.machines import MANAGEMENT, MANAGEMENT_NIC, MANAGEMENT_SEGMENT, Inventory, Machine, Nic
+from lab.machines import MANAGEMENT, MANAGEMENT_NIC, MANAGEMENT_SEGMENT, Bmc, Inventory, Machine, Nic
 from lab.paths import Paths
 
 
@@ -23,6 +23,17 @@ class Hardware:
         """Return the lab's own address ("" for none) by the bridge of each segment."""
         lab_own = f"{MANAGEMENT[1]}/{MANAGEMENT.prefixlen}"
         return {bridge_of(s): a for s, a in self._inventory.segments.items()} | {bridge_of(MANAGEMENT_SEGMENT): lab_own}
+
+    def bmc_of(self, machine: Machine, bmc: Bmc) -> dict[str, str]:
+        """Return what the supervisor needs to start the machine's BMC."""
+        return {
+            "name": machine.name,
+            "bridge": bridge_of(bmc.segment),
+            "address": bmc.address,
+            "user": bmc.user,
+            "password": bmc.password,
+            "log": str(self.paths.bmc_log(machine.name)),
+        }
 
     def assemble(self, machine: Machine, core: Kernel, guest: Image) -> dict[str, Any]:
         """Create the machine's disks and folder; return what the supervisor needs to start it."""

@@ -39,7 +39,7 @@ POOL = (
     ("corosync", "corosync-qdevice", "pacemaker", "pacemaker-cli-utils", "resource-agents", "sbd", "open-iscsi"),
     ("dlm-controld", "lvm2", "lvm2-lockd", "gfs2-utils", "quota", "multipath-tools", "sg3-utils", "psmisc"),
     ("tgt", "corosync-qnetd"),
-    ("fence-agents",),
+    ("fence-agents", "ipmitool"),
 )
 
 MASKED_UNITS = (

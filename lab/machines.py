@@ -9,6 +9,9 @@ A host that has ``lab_nics`` is a machine of the lab:
     lab_release: bookworm
     lab_hostname: mx1               # what `uname -n` prints, where it is not the inventory name
     lab_autostart: true             # false: `up` starts it only when it is named
+    lab_bmc: {segment: lab, address: 198.18.0.211/24}   # IPMI over LAN; ``lab`` is the lab's own management network
+    lab_bmc_user: fence             # who may log in there; no templates, like all that the lab reads
+    lab_bmc_password: some-word
 
 ``lab_segments`` (for all hosts) gives the lab's own address in each segment, from which clients reach the machines:
 
@@ -47,6 +50,15 @@ class Nic(NamedTuple):
     address6: str = ""
 
 
+class Bmc(NamedTuple):
+    """A machine's BMC: where it listens, and who may log in."""
+
+    segment: str
+    address: str
+    user: str
+    password: str
+
+
 class Machine(NamedTuple):
     """A machine as the inventory describes it. Sizes in bytes; ``management`` is the address that ssh uses."""
 
@@ -58,6 +70,7 @@ class Machine(NamedTuple):
     autostart: bool
     management: str
     hostname: str
+    bmc: Bmc | None
 
 
 class Inventory(NamedTuple):
@@ -120,8 +133,8 @@ def parse(listed: dict[str, Any], release: str | None = None) -> Inventory:
         for segment, address in variables.get("lab_segments", {}).items():
             segments[segment] = _address(f"lab_segments.{segment}", address or "")
     for machine in machines.values():
-        for nic in machine.nics:
-            segments.setdefault(nic.segment, "")
+        for segment in [nic.segment for nic in machine.nics] + ([machine.bmc.segment] if machine.bmc else []):
+            segments.setdefault(segment, "")
     _refuse_duplicates(machines)
     groups = {group: [n for n in _members(listed, group) if n in machines] for group in listed if group != "_meta"}
     return Inventory(machines, segments, groups)
@@ -154,8 +167,33 @@ def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
         if not re.fullmatch(r"ubd[b-h]", disk):
             raise LabError(f"{name}: lab_disks: {disk} is not valid; expected names from ubdb to ubdh")
     memory = size_of(f"{name}: lab_memory", variables.get("lab_memory", "384M"))
-    return Machine(name, memory, disks, tuple(nics), release, bool(variables.get("lab_autostart", True)), management,
-                   variables.get("lab_hostname", name))
+    return Machine(
+        name,
+        memory,
+        disks,
+        tuple(nics),
+        release,
+        bool(variables.get("lab_autostart", True)),
+        management,
+        variables.get("lab_hostname", name),
+        _bmc(name, variables),
+    )
+
+
+def _bmc(name: str, variables: dict[str, Any]) -> Bmc | None:
+    value = variables.get("lab_bmc")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"segment", "address"}:
+        raise LabError(f"{name}: lab_bmc: {value!r} is not valid; expected segment and address")
+    user, password = (str(variables.get(key, "")) for key in ("lab_bmc_user", "lab_bmc_password"))
+    for key, word, longest in (("lab_bmc_user", user, 16), ("lab_bmc_password", password, 20)):  # as IPMI 2.0 has it
+        if not 0 < len(word.encode()) <= longest or "{{" in word:
+            raise LabError(f"{name}: {key}: (not shown) is not valid; expected 1 to {longest} bytes, no template")
+    address = _address(f"{name}: lab_bmc.address", value["address"])
+    if not address:
+        raise LabError(f"{name}: lab_bmc.address: {address} is not valid; expected an address")
+    return Bmc(value["segment"], address, user, password)
 
 
 def _address(where: str, value: str, version: int = 4) -> str:
@@ -178,10 +216,15 @@ def size_of(where: str, value: str) -> int:
 
 
 def _refuse_duplicates(machines: dict[str, Machine]) -> None:
-    seen: dict[str, str] = {}
+    seen = {machine.management: f"{machine.name} {MANAGEMENT_NIC}" for machine in machines.values()}
     for machine in machines.values():
         for nic in machine.nics:
             for thing in (nic.mac, nic.address.split("/")[0], nic.address6.split("/")[0]):
                 if thing and thing in seen:
                     raise LabError(f"{thing} is used by both {seen[thing]} and {machine.name} {nic.name}")
                 seen[thing] = f"{machine.name} {nic.name}"
+        if machine.bmc:
+            address = machine.bmc.address.split("/")[0]
+            if address in seen:
+                raise LabError(f"{address} is used by both {seen[address]} and the BMC of {machine.name}")
+            seen[address] = f"the BMC of {machine.name}"

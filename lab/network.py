@@ -45,6 +45,18 @@ def create_bridge(device: str, address: str) -> None:
         _ip("address", "add", address, "dev", device)
 
 
+def add_address(device: str, address: str) -> None:
+    """Give a segment's bridge one more address."""
+    # Without this, addresses of the same network go away with the first of them.
+    Path(f"/proc/sys/net/ipv4/conf/{device}/promote_secondaries").write_text("1")
+    _ip("address", "replace", address, "dev", device)
+
+
+def remove_address(device: str, address: str) -> None:
+    """Take an address off a segment's bridge."""
+    _ip("address", "delete", address, "dev", device)
+
+
 def create_tap(device: str) -> None:
     """Create the lab's end of a network card, not yet in a bridge."""
     if not exists(device):

@@ -34,6 +34,10 @@ class Paths(NamedTuple):
         """Return the log of a machine's console."""
         return self.state / "console" / f"{host}.log"
 
+    def bmc_log(self, host: str) -> Path:
+        """Return the log of a machine's BMC."""
+        return self.state / "bmc" / f"{host}.log"
+
     def disk(self, host: str, name: str) -> Path:
         """Return a disk's image. The system disk holds only what differs from the guest image."""
         return self.state / "disks" / f"{host}-{name}.img"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import network, ntp_server
+from lab.bmc import Bmc, Settings
 from lab.errors import LabError
 from lab.relay import Quality, Relay
 
@@ -42,6 +43,8 @@ class Guest:
         self.wires: dict[str, tuple[str, str]] = {}  # card -> (tap, bridge)
         self.cut: set[str] = set()
         self.relays: dict[str, Relay] = {}
+        self.hardware: dict[str, Any] = {}  # of the last time that its power was switched on
+        self.bmc: Bmc | None = None
 
     def plug(self, nic: str) -> str:
         """Return the device that connects a card to its segment's bridge."""
@@ -110,6 +113,7 @@ class Guest:
             "seconds": round(time.time() - self.started) if running else 0,
             "cut": sorted(self.cut),
             "degraded": sorted(self.relays),
+            "bmc": self.bmc.state() if self.bmc else "",
         }
 
 
@@ -135,7 +139,8 @@ def _session_members(session: int) -> list[int]:
 class Supervisor:
     """Handles requests; one at a time, so that two commands never create the same thing twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        self._path = path  # of its socket
         self._guests: dict[str, Guest] = {}
         self._segments: dict[str, str] = {}
         self._ntp_servers: set[str] = set()
@@ -193,7 +198,23 @@ class Supervisor:
                 network.create_tap(tap)
                 if nic not in guest.cut:
                     network.attach(tap, bridge)
+        guest.hardware = {
+            "argv": argv,
+            "console": console,
+            "environment": environment,
+            "wires": wires,
+            "mounts": mounts,
+        }
         guest.start(argv, console, environment)
+
+    def do_switch_on(self, name: str) -> None:
+        """Start a machine with the hardware that it had last, as its BMC does."""
+        guest = self._guest(name)
+        if not guest.hardware:
+            raise LabError(
+                f"cannot switch {name} on: it was never started. To continue: python3 -m lab power-on {name}"
+            )
+        self.do_power_on(name, **guest.hardware)
 
     def do_power_off(self, name: str) -> None:
         """Switch the power off at once."""
@@ -231,6 +252,26 @@ class Supervisor:
         guest.relays[nic] = Relay(tap, bridge, Quality(*to_guest), Quality(*from_guest))
         if nic in guest.cut:
             network.detach(guest.plug(nic))
+
+    def do_bmc(self, **settings: str) -> None:
+        """Start the BMC of a machine unless it runs."""
+        guest = self._guest(settings["name"])
+        if guest.bmc is None or guest.bmc.state() == "ended":
+            guest.bmc = Bmc(Settings(**settings), self._path)
+
+    def do_bmc_off(self, name: str) -> None:
+        """Make the BMC of a machine unreachable."""
+        self._bmc(name).switch_off()
+
+    def do_bmc_on(self, name: str) -> None:
+        """Make the BMC of a machine reachable again."""
+        self._bmc(name).switch_on()
+
+    def _bmc(self, name: str) -> Bmc:
+        bmc = self._guest(name).bmc
+        if bmc is None:
+            raise LabError(f"bmc: {name} is not valid; expected a machine with lab_bmc that was started")
+        return bmc
 
     def watch(self) -> None:
         """Restart machines that were rebooted from inside, for ever."""
@@ -296,7 +337,7 @@ def _reap_orphans() -> None:
 
 def main(path: str) -> None:
     """Listen at ``path`` until killed."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     Path(path + ".new").unlink(missing_ok=True)  # of a supervisor that was killed just here
     listener.bind(path + ".new")

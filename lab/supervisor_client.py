@@ -86,17 +86,22 @@ class SupervisorClient:
 
     def request(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Send one request and return the reply; LabError when the supervisor reports an error."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                connection.connect(str(self.paths.socket))
-            except OSError:
-                raise LabError(NOT_RUNNING) from None
-            connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
-            with connection.makefile() as lines:
-                line = lines.readline()
-        if not line:
-            raise LabError(f"cannot {do}: the lab's supervisor has ended")
-        reply: dict[str, Any] = json.loads(line)
-        if "error" in reply:
-            raise LabError(reply["error"])
-        return reply
+        return request_of(self.paths.socket, do, **arguments)
+
+
+def request_of(supervisor: Path, do: str, **arguments: Any) -> dict[str, Any]:
+    """Send one request to the supervisor that listens at a socket, and return the reply."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(supervisor))
+        except OSError:
+            raise LabError(NOT_RUNNING) from None
+        connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
+        with connection.makefile() as lines:
+            line = lines.readline()
+    if not line:
+        raise LabError(f"cannot {do}: the lab's supervisor has ended")
+    reply: dict[str, Any] = json.loads(line)
+    if "error" in reply:
+        raise LabError(reply["error"])
+    return reply

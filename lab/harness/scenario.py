@@ -18,6 +18,7 @@ from lab.paths import CHECKOUT
 from lab.probe import FETCH_TIMEOUT, Probe
 
 Run = subprocess.CompletedProcess[str]
+INVENTORY = "inventories/lab"
 
 
 class Scenario:
@@ -28,10 +29,19 @@ class Scenario:
     nodes: the machines on which the cluster runs.
     state: commands that print the state of a node for an administrator.
     timeout: seconds that any change of the cluster may take.
+    inventories: what its playbooks run on.
     """
 
-    def __init__(self, group: str, url: str, nodes: Sequence[str], state: str, timeout: float = 240.0) -> None:
-        self.lab = Lab.open()
+    def __init__(
+        self,
+        group: str,
+        url: str,
+        nodes: Sequence[str],
+        state: str,
+        timeout: float = 240.0,
+        inventories: Sequence[str] = (INVENTORY,),
+    ) -> None:
+        self.lab, self.inventories = Lab.open(), inventories
         self.group, self.url, self.nodes, self.state, self.timeout = group, url, nodes, state, timeout
 
     def running_nodes(self) -> list[str]:
@@ -93,7 +103,7 @@ class Scenario:
 
     def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line of the same."""
-        argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
+        argv = ["ansible-playbook", *inventory_options(self.inventories), "--limit", self.group, *options, playbook]
         return [*argv, *(["-e", json.dumps(variables)] if variables else [])]
 
     def play_under_visitors(self, playbook: str, **variables: Any) -> tuple[Run, float, list[float]]:
@@ -122,7 +132,7 @@ class Scenario:
 
     def run_module(self, *options: str) -> Run:
         """Run one module on the cluster."""
-        return self._run(["ansible", "-i", "inventories/lab", self.group, *options])
+        return self._run(["ansible", *inventory_options(self.inventories), self.group, *options])
 
     def _run(self, argv: list[str]) -> Run:
         plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
@@ -217,9 +227,14 @@ def diff_by_heading(output: str) -> dict[str, list[str]]:
 # --- the inventory --------------------------------------------------------------------------------------------------
 
 
-def inventory_of(host: str, inventory: str = "inventories/lab") -> dict[str, Any]:
+def inventory_options(inventories: Sequence[str]) -> list[str]:
+    """Return the options of Ansible's programs for one inventory or several, of which the last wins."""
+    return [word for inventory in inventories for word in ("-i", inventory)]
+
+
+def inventory_of(host: str, *inventories: str) -> dict[str, Any]:
     """Return the variables of a host as the inventory declares them."""
-    argv = ["ansible-inventory", "-i", inventory, "--host", host]
+    argv = ["ansible-inventory", *inventory_options(inventories or (INVENTORY,)), "--host", host]
     found: dict[str, Any] = json.loads(
         subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout
     )

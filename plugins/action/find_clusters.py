@@ -29,9 +29,19 @@ class ActionModule(ActionBase):
         selection = inventory.select_clusters(
             clusters, arguments["cluster"], arguments["kinds"],
             {variable: str(node) for variable, node in arguments["nodes"].items()}, arguments["required"])
-        hosts = {host: self._host(cluster, host) for cluster in clusters for host in cluster.hosts}
+        variables = {host: self._variables(host) for cluster in clusters for host in cluster.hosts}
+        managers = {host: self._manager(found) for host, found in variables.items()}
+        hosts = {host: self._host(cluster, variables[host], managers[host])
+                 for cluster in clusters for host in cluster.hosts}
         problems = inventory.check_clusters(clusters, groups) + inventory.check_parts(
             {host: found["roles"] for host, found in hosts.items()}) + list(selection.problems)
+        problems += inventory.check_managers(clusters, managers)
+        if "cluster_manager" in self._task.get_variable_manager()._extra_vars:
+            problems.append("cluster_manager: is given with -e; expected it in the group of its cluster, where the "
+                            "next run finds it too")
+        # In the first play of a run only: the playbook itself gives the groups to the role after that.
+        if "linuxha_found" not in groups:
+            problems += inventory.check_groups({host: (hosts[host], variables[host]) for host in hosts})
         if problems:
             return {**result, "failed": True, "msg": "\n".join(problems)}
         if not children:
@@ -49,13 +59,22 @@ class ActionModule(ActionBase):
         return {kind: [child.name for child in groups[kind].child_groups]
                 for kind in inventory.KINDS if kind in groups}
 
-    def _host(self, cluster: inventory.InventoryCluster, host: str) -> dict[str, Any]:
-        # What is given with -e is the same on all hosts, and does not tell what a host is.
+    def _variables(self, host: str) -> dict[str, Any]:
+        """Return the variables of a host without -e, which is the same on all and does not tell what a host is."""
         manager = copy.copy(self._task.get_variable_manager())
         manager._extra_vars = {}
-        variables = manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
-        roles = inventory.roles_of(cluster.kind, variables)
-        return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles)}
+        return manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
+
+    def _manager(self, variables: dict[str, Any]) -> Any:
+        """Return cluster_manager, which may be a template."""
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        return templar.template(variables.get("cluster_manager"))
+
+    @staticmethod
+    def _host(cluster: inventory.InventoryCluster, variables: dict[str, Any], manager: Any) -> dict[str, Any]:
+        roles = inventory.roles_of(cluster.kind, variables, manager)
+        return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles),
+                "manager": inventory.manager_of(cluster.kind, manager)}
 
     def _warn_of_old_names(self, clusters: tuple[inventory.InventoryCluster, ...]) -> None:
         for cluster in clusters:

@@ -53,11 +53,12 @@ clusters:
   type: dict
   sample: {mail_pair: [mail-a, mail-b]}
 hosts:
-  description: The cluster and the kind of each host that is in a cluster, its roles in the order in which they are
-    configured, and in a farm its part, C(director) or C(real_server).
+  description: The cluster and the kind of each host that is in a cluster, its cluster manager, its roles in the order
+    in which they are configured, and its part, C(node) or C(real_server).
   returned: success
   type: dict
-  sample: {mail-a: {cluster: mail_pair, kind: drbd_pairs, part: "", roles: [ntp, drbd_failover, heartbeat]}}
+  sample:
+    mail-a: {cluster: mail_pair, kind: drbd_pairs, manager: heartbeat, part: node, roles: [ntp, heartbeat]}
 deprecated:
   description: Whether the inventory has no groups of kinds, and its clusters were found by the names of release 0.1.
   returned: success

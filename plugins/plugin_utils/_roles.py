@@ -67,9 +67,13 @@ def settings_of(role: str, variables: dict[str, Any], templar: Any) -> dict[str,
 
 
 def roles_of(variables: dict[str, Any]) -> list[str]:
-    """Return the roles whose required variables a host has. Others need none, so that they say nothing of the host."""
+    """Return the roles whose required variables a host has. Others need none, so that they say nothing of the host.
+
+    Of the two cluster managers of a pair it is the one of cluster_manager.
+    """
     needed = {role: [name for name, option in options_of(role).items() if option.get("required")] for role in ROLES}
-    return [role for role, names in needed.items() if names and set(names) <= set(variables)]
+    other = {"heartbeat": "pacemaker", "pacemaker": "heartbeat"}.get(str(variables.get("cluster_manager")))
+    return [role for role, names in needed.items() if names and set(names) <= set(variables) and role != other]
 
 
 def validate(role: str, settings: dict[str, Any], hosts: list[str], beside: Sequence[str] = ()) -> tuple[

@@ -53,7 +53,9 @@ SHOW = """
   tasks:
     - ansible.builtin.copy:
         content: "{{{{ {{'cluster': cluster, 'hosts': cluster_hosts, 'speaker': cluster_speaker,
-          'roles': linuxha_clusters.hosts[inventory_hostname].roles, 'groups': group_names}} | to_json }}}}"
+          'roles': linuxha_clusters.hosts[inventory_hostname].roles, 'groups': group_names,
+          'pacemaker': [pacemaker_cluster_name, pacemaker_groups, drbd_failover_cluster_manager]
+          if pacemaker_groups is defined else []}} | to_json }}}}"
         dest: "{folder}/{{{{ inventory_hostname }}}}.json"
         mode: "0600"
       vars: {{ansible_connection: local, ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"}}
@@ -144,6 +146,48 @@ def test_what_is_given_with_e_does_not_tell_what_a_host_is(tmp_path):
     found = selected(tmp_path, "-e", "cluster=shop_farm", "-e", '{"lvs_director_services": [{"name": "www"}]}')
     assert {host: "lvs_director" in one["roles"] for host, one in found.items()} == {
         "lb-a": True, "lb-b": True, "web-a": False, "web-b": False}
+
+
+PACEMAKER = """
+all:
+  children:
+    drbd_pairs:
+      children:
+        shop_pair:
+          hosts: {shop-a: , shop-b: }
+          vars:
+            chosen: pacemaker
+            cluster_manager: "{{ chosen }}"
+            pacemaker_nodes: [{name: db1, id: 1}, {name: db2, id: 2}]
+            heartbeat_groups:
+              - {name: web, nodes: [db1, db2], resources: [{service: {name: apache2}}]}
+              - {name: mail, nodes: [db1, db2], failback: true, resources: [{service: {name: postfix}}]}
+"""
+
+
+def test_cluster_manager_gives_the_groups_of_a_pair_to_pacemaker(tmp_path):
+    found = selected(tmp_path, inventory=PACEMAKER)
+    assert sorted(found) == ["shop-a", "shop-b"]
+    for host in found.values():
+        assert host["roles"] == ["ntp", "drbd_failover", "pacemaker"]
+        name, resource_groups, manager = host["pacemaker"]
+        assert (name, manager) == ("shop_pair", "pacemaker")
+        assert [(group["name"], group["failback"]) for group in resource_groups] == [("web", False), ("mail", True)]
+    other = selected(tmp_path, inventory=PACEMAKER.replace("chosen: pacemaker", "chosen: heartbeat"))
+    assert other["shop-a"]["pacemaker"] == []
+
+
+@pytest.mark.parametrize(("arguments", "change", "told"), [
+    (["-e", "cluster_manager=heartbeat"], "", "cluster_manager: is given with -e; expected it in the group of its cl"),
+    ([], "chosen: pacemaker -> chosen: rgmanager", "cluster_manager: rgmanager is not valid; expected heartbeat or p"),
+    ([], "heartbeat_groups: -> pacemaker_groups: []\n            heartbeat_groups:",
+     "shop-a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups")])
+def test_a_cluster_manager_that_is_not_valid_is_refused(tmp_path, arguments, change, told):
+    old, _arrow, new = change.partition(" -> ")
+    inventory = PACEMAKER.replace(old, new) if new else PACEMAKER
+    done = run(tmp_path, "playbooks/status.yml", *arguments, inventory=inventory)
+    assert done.returncode == 2
+    assert told in " ".join((done.stdout + done.stderr).split())
 
 
 def test_limit_selects_too(tmp_path):

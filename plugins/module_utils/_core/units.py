@@ -45,3 +45,8 @@ def is_active(properties: Mapping[str, str]) -> bool:
 def is_loaded(properties: Mapping[str, str]) -> bool:
     """Whether the unit exists and can be started."""
     return properties.get("LoadState") == "loaded"
+
+
+def runs_or_starts(properties: Mapping[str, str]) -> bool:
+    """Whether the unit runs, or will after the next boot."""
+    return is_active(properties) or properties.get("UnitFileState", "").startswith("enabled")

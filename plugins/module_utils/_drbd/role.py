@@ -5,12 +5,12 @@
 Private to linuxha.cluster; nothing outside may import it.
 """
 import posixpath
-import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .resource import DrbdError, file_of, service_of, target_of
-from .settings import check_beside, check_settings, crm_handlers, warn_beside
+from .settings import PACEMAKER, check_beside, check_settings, crm_handlers, warn_beside
+from .texts import disks_of, is_9, node_of, options_of, render_disks, render_order, render_resource, with_fencing
 
 __all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query", "warn_beside"]
 
@@ -27,8 +27,8 @@ SYSTEMD = "/etc/systemd/system/"
 ORDER = SYSTEMD + "drbd@.service.d/linuxha.conf"
 # In the directory of one resource a file of the same name would replace the one for all resources.
 DISKS = "linuxha-disks.conf"
+PACEMAKER_DISKS = SYSTEMD + "pacemaker.service.d/linuxha-drbd.conf"
 RELOAD_SYSTEMD = TakeOver(("systemctl", "daemon-reload"))
-QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 # Options, or values of options, that the parser or the driver of one version refuses.
 NEEDS_9 = {
     "disk": dict(dict.fromkeys((
@@ -57,7 +57,7 @@ class Platform(NamedTuple):
 def query(settings: Settings) -> Dict[str, Any]:
     """Return what to gather on a host, for all resources: which of them are its own, only its `uname -n` tells."""
     resources = settings["drbd_failover_resources"]
-    files = [COMMON, ORDER, LOADED_AT_BOOT, _disks_file(ALL_IN_ONE)]
+    files = [COMMON, ORDER, LOADED_AT_BOOT, PACEMAKER_DISKS, _disks_file(ALL_IN_ONE)]
     for resource in resources:
         files += [file_of(resource["name"]), _disks_file(service_of(resource["name"]))] + _mountpoints([resource])
     return {
@@ -92,17 +92,21 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     per_resource = platform.has_units if settings["drbd_failover_start_units"] == "auto" \
         else settings["drbd_failover_start_units"] == "per_resource"
     files = files_of(settings, here, per_resource)
-    targets = [target_of(resource["name"]) for resource in mine] if per_resource else [ALL_IN_ONE]
-    enable = [unit for unit in targets if not _starts_at_boot(here["units"][unit])]
-    disable = [ALL_IN_ONE] if per_resource and here["units"][ALL_IN_ONE].get("UnitFileState") == "enabled" else []
+    targets = [target_of(resource["name"]) for resource in mine]
+    # Pacemaker's agent brings the resources up and takes them down itself.
+    pacemaker = by_pacemaker(settings)
+    starting = [] if pacemaker else targets if per_resource else [ALL_IN_ONE]
+    enable = [unit for unit in starting if not _starts_at_boot(here["units"][unit])]
+    idle = [ALL_IN_ONE] + targets if pacemaker else [ALL_IN_ONE] if per_resource else []
+    disable = [unit for unit in idle if here["units"][unit].get("UnitFileState") == "enabled"]
     changes = ["install " + ", ".join(packages)] if packages else []
     changes += ["load the kernel module drbd, now and at boot"] if load else []
     changes += predict_changes(here, files)
     resources = []
     for resource in mine:
         other = peer_of(resource, name)
-        own = _reconciles(resource, here)
-        theirs = _reconciles(resource, facts[hosts[other]])
+        own = _reconciles(settings, resource, here)
+        theirs = _reconciles(settings, resource, facts[hosts[other]])
         changes += own or (["reconcile %s together with %s" % (resource["name"], other)] if theirs else [])
         if own or theirs:
             resources.append(_arguments(settings, resource, name, hosts[other]))
@@ -110,7 +114,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     changes += ["disable %s" % unit for unit in disable]
     return {"changes": changes, "packages": packages, "load": load, "files": arguments_of(files),
             "resources": resources, "enable": enable, "disable": disable,
-            "texts": {resource["name"]: render_resource(resource, here["texts"][DRIVER]) for resource in mine},
+            "texts": {resource["name"]: _text_of(settings, resource, here) for resource in mine},
             "warnings": warnings + _unnamed(settings, here, node)}
 
 
@@ -136,7 +140,7 @@ def plan_remove(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     down = [name for name in names if here["drbd"][name]["running"]]
     disable = [unit for unit in [ALL_IN_ONE] + [target_of(name) for name in names]
                if here["units"][unit].get("UnitFileState") == "enabled"]
-    paths = [file_of(name) for name in names] + [ORDER] + [
+    paths = [file_of(name) for name in names] + [ORDER, PACEMAKER_DISKS] + [
         _disks_file(service) for service in [ALL_IN_ONE] + [service_of(name) for name in names]] + [LOADED_AT_BOOT]
     files = DesiredFiles(tuple(File(path, None, secret=True) for path in paths), (), "drbd", RELOAD_SYSTEMD)
     changes = ["take %s down" % name for name in down] + ["stop and disable %s" % unit for unit in disable]
@@ -184,7 +188,7 @@ def check_driver(settings: Settings, here: Facts, node: str) -> None:
     version = here["texts"][DRIVER]
     if version is None:
         return
-    other, refused = ("8.4", NEEDS_8) if _is_9(version) else ("9", NEEDS_9)
+    other, refused = ("8.4", NEEDS_8) if is_9(version) else ("9", NEEDS_9)
     problems = [
         "drbd_failover_resources[%d].%s.%s: %s is not valid; expected an option of DRBD %s, which %s runs "
         "(needs DRBD %s)"
@@ -194,9 +198,9 @@ def check_driver(settings: Settings, here: Facts, node: str) -> None:
         if _is_refused(refused[section], key.replace("_", "-"), value)]
     problems += [
         "%s: %s is not valid; expected crm-fence-peer%s.sh and crm-unfence-peer%s.sh with DRBD %s, which %s runs"
-        % (place, value, ".9" if _is_9(version) else "", ".9" if _is_9(version) else "", version.strip(), node)
+        % (place, value, ".9" if is_9(version) else "", ".9" if is_9(version) else "", version.strip(), node)
         for place, value, release in crm_handlers(settings["drbd_failover_resources"])
-        if bool(release) != _is_9(version)]
+        if bool(release) != is_9(version)]
     if problems:
         raise DrbdError("\n".join(problems))
 
@@ -223,10 +227,6 @@ def _check_names(settings: Settings, here: Facts, node: str) -> List[str]:
 
 def _is_refused(refused: Mapping[str, Tuple[str, ...]], option: str, value: Any) -> bool:
     return bool(option in refused and (not refused[option] or str(value) in refused[option]))
-
-
-def _is_9(version: Optional[str]) -> bool:
-    return int(re.sub(r"\D.*", "", (version or "8").strip()) or 8) >= 9
 
 
 def platform_of(system: Mapping[str, str]) -> Platform:
@@ -256,11 +256,6 @@ def resources_of(settings: Settings, name: str) -> List[Mapping[str, Any]]:
             if name in [entry["name"] for entry in resource["nodes"]]]
 
 
-def node_of(resource: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return what the resource declares for a node."""
-    return next(entry for entry in resource["nodes"] if entry["name"] == name)
-
-
 def peer_of(resource: Mapping[str, Any], name: str) -> str:
     """Return the name of the other node."""
     return str(next(entry["name"] for entry in resource["nodes"] if entry["name"] != name))
@@ -288,10 +283,21 @@ def _arguments(settings: Settings, resource: Mapping[str, Any], name: str, peer:
             "filesystem": _filesystem(resource)}
 
 
-def _reconciles(resource: Mapping[str, Any], here: Facts) -> List[str]:
+def by_pacemaker(settings: Settings) -> bool:
+    """Return whether Pacemaker brings the resources up, promotes them and takes them down."""
+    return bool(settings["drbd_failover_cluster_manager"] == PACEMAKER)
+
+
+def _text_of(settings: Settings, resource: Mapping[str, Any], here: Facts) -> str:
+    """Return the text of a resource's file on a host."""
+    version = here["texts"][DRIVER]
+    return render_resource(with_fencing(resource, version) if by_pacemaker(settings) else resource, version)
+
+
+def _reconciles(settings: Settings, resource: Mapping[str, Any], here: Facts) -> List[str]:
     """Return what drbd_resource changes on a host, or waits for."""
     name = resource["name"]
-    file = File(file_of(name), render_resource(resource, here["texts"][DRIVER]), mode=0o600)
+    file = File(file_of(name), _text_of(settings, resource, here), mode=0o600)
     found = here["drbd"][name]
     if found["changes"]:
         return list(found["changes"])
@@ -309,13 +315,6 @@ def _disks_file(service: str) -> str:
     return "%s%s.d/%s" % (SYSTEMD, service, DISKS)
 
 
-def device_unit_of(path: str) -> str:
-    """Return systemd's unit of a block device, as `systemd-escape --path --suffix=device` prints it."""
-    escaped = re.sub(r"[^A-Za-z0-9:_./]", lambda match: "\\x%02x" % ord(match.group()),
-                     posixpath.normpath(path).strip("/"))
-    return re.sub(r"^\.", r"\\x2e", escaped).replace("/", "-") + ".device"
-
-
 def files_of(settings: Settings, here: Facts, per_resource: bool) -> DesiredFiles:
     """Return the files and directories that the role writes.
 
@@ -324,80 +323,21 @@ def files_of(settings: Settings, here: Facts, per_resource: bool) -> DesiredFile
     """
     name = here["os"]["nodename"]
     mine = resources_of(settings, name)
+    folders = tuple(Folder(path) for path in _mountpoints(mine))
     files = [File(COMMON, "global {\n  usage-count no;\n}\n", once=True)]
     for resource in mine:
         files.append(File(
-            file_of(resource["name"]), render_resource(resource, here["texts"][DRIVER]), 0o600,
-            check=("drbdadm", "-c", "%s", "dump"), backup=True, secret="shared-secret" in _options(resource, "net")))
+            file_of(resource["name"]), _text_of(settings, resource, here), 0o600,
+            check=("drbdadm", "-c", "%s", "dump"), backup=True, secret="shared-secret" in options_of(resource, "net")))
+    if by_pacemaker(settings):
+        former = [ORDER, _disks_file(ALL_IN_ONE)] + [_disks_file(service_of(resource["name"])) for resource in mine]
+        files += [File(PACEMAKER_DISKS, render_disks(mine, name))] if mine else []
+        files += [File(path, None) for path in former]
+        return DesiredFiles(tuple(files), folders, "drbd", RELOAD_SYSTEMD)
+    files.append(File(PACEMAKER_DISKS, None))
     if per_resource and mine:
         files.append(File(ORDER, render_order(settings["drbd_failover_start_before"])))
         files += [File(_disks_file(service_of(resource["name"])), render_disks([resource], name)) for resource in mine]
     elif mine:
         files.append(File(_disks_file(ALL_IN_ONE), render_disks(mine, name)))
-    return DesiredFiles(tuple(files), tuple(Folder(path) for path in _mountpoints(mine)), "drbd", RELOAD_SYSTEMD)
-
-
-def render_order(before: List[str]) -> str:
-    """Return what orders all resources before the cluster manager."""
-    return ("# Managed by Ansible: the cluster manager finds the resource up, "
-            "and releases it before it is taken down.\n"
-            "[Unit]\nBefore=%s\n" % " ".join(before))
-
-
-def render_disks(resources: List[Mapping[str, Any]], name: str) -> str:
-    """Return what makes a service wait for its disks: volumes of LVM may appear late at boot."""
-    units = sorted({device_unit_of(path) for resource in resources for path in disks_of(resource, name)})
-    return ("# Managed by Ansible: DRBD attaches its disks, which may appear late at boot.\n"
-            "[Unit]\nWants=%s\nAfter=%s\n" % (" ".join(units), " ".join(units)))
-
-
-def disks_of(resource: Mapping[str, Any], name: str) -> List[str]:
-    """Return the disk and the external meta-disk of a node."""
-    node = node_of(resource, name)
-    meta = _meta_disk(resource, node).partition("[")[0]
-    return [node["disk"]] + ([] if meta == "internal" else [meta])
-
-
-def _meta_disk(resource: Mapping[str, Any], node: Mapping[str, Any]) -> str:
-    return str(node.get("meta_disk") or resource.get("meta_disk") or "internal")
-
-
-def render_resource(resource: Mapping[str, Any], version: Optional[str]) -> str:
-    """Return the file of a resource. DRBD 9 has the option fencing in another section than 8.4."""
-    level = resource.get("fencing") or "dont-care"
-    fencing = {} if level == "dont-care" else {"fencing": level}
-    in_net = fencing if _is_9(version) else {}
-    rate = resource.get("resync_rate")
-    net = dict({"protocol": resource.get("protocol") or "C", "after-sb-0pri": "disconnect",
-                "after-sb-1pri": "disconnect", "after-sb-2pri": "disconnect"}, **in_net)
-    disk = dict({"on-io-error": "detach"}, **({"resync-rate": rate, "c-max-rate": rate} if rate else {}))
-    disk.update({} if in_net else fencing)
-    lines = ["# Ansible managed", "resource %s {" % resource["name"]]
-    for section, defaults in (("net", net), ("startup", {"wfc-timeout": 120, "degr-wfc-timeout": 120}),
-                              ("disk", disk), ("options", {}), ("handlers", {})):
-        options = dict(defaults, **_options(resource, section))
-        if options:
-            lines += ["  %s {" % section] + ["    %s %s;" % (name, _word(name, value))
-                                             for name, value in options.items()] + ["  }"]
-    for node in resource["nodes"]:
-        address = node["address"]
-        meta, bracket, index = _meta_disk(resource, node).partition("[")
-        lines += ["  on %s {" % node["name"],
-                  "    device %s minor %s;" % (resource["device"], re.sub(r"^.*[^0-9]", "", resource["device"])),
-                  "    disk %s;" % _word("disk", node["disk"]),
-                  "    address %s:%s;" % ("ipv6 [%s]" % address if ":" in address else "ipv4 " + address,
-                                          resource["port"]),
-                  "    meta-disk %s%s%s;" % (_word("meta-disk", meta), bracket, index), "  }"]
-    return "\n".join(lines + ["}"]) + "\n"
-
-
-def _options(resource: Mapping[str, Any], section: str) -> Dict[str, Any]:
-    return {str(key).replace("_", "-"): value for key, value in (resource.get(section) or {}).items()}
-
-
-def _word(name: str, value: Any) -> str:
-    no = "off" if name.startswith("quorum") else "no"
-    text = ("yes" if value else no) if isinstance(value, bool) else str(value)
-    if re.match(r"[A-Za-z0-9_./-]+\Z", text) and name not in QUOTED:
-        return text
-    return '"%s"' % text.replace("\\", "\\\\")
+    return DesiredFiles(tuple(files), folders, "drbd", RELOAD_SYSTEMD)

@@ -91,6 +91,9 @@ SWITCHES = ("al-updates", "disable-write-same", "discard-zeroes-if-aligned", "di
             "peer-tiebreaker", "resync-without-replication", "drbd8-api-compatibility", "wait-after-sb")
 # They set and remove a constraint in Pacemaker; those of DRBD 9 have a 9 in their names.
 CRM_HANDLER = re.compile(r"crm-(un)?fence-peer(\.9)?\.sh\b")
+CRM_UNFENCE = re.compile(r"crm-unfence-peer(\.9)?\.sh\b")
+UNFENCING = ("unfence-peer", "after-resync-target")  # handlers, of which one removes that constraint
+PACEMAKER = "pacemaker"  # of drbd_failover_cluster_manager
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 DISK = re.compile(r"/dev/[A-Za-z0-9_./:@+=-]+\Z")
 META = re.compile(r"(|internal|/dev/[A-Za-z0-9_./:@+=-]+(\[[0-9]+\])?)\Z")
@@ -211,11 +214,9 @@ NODE = Mapping({
 
 def _check_resource(where: str, resource: Settings) -> Iterator[str]:
     names = [node["name"] for node in resource["nodes"]]
-    source, fencing = resource["initial_sync"]["from"], resource["fencing"]
+    source = resource["initial_sync"]["from"]
     if source not in names:
         yield fault(where + ".initial_sync.from", source, "one of its nodes: " + ", ".join(names))
-    if fencing != "dont-care" and "fence-peer" not in resource["handlers"]:
-        yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: " + fencing)
     promoted = resource["startup"].get("become-primary-on", source)
     both = ["both"] if resource["net"].get("allow-two-primaries") == "yes" else []
     if promoted not in names + both:
@@ -229,9 +230,26 @@ def _check_unfence(where: str, handlers: Settings) -> Iterator[str]:
     if not fence or fence.group(1):
         return
     unfence = "crm-unfence-peer%s.sh" % (fence.group(2) or "")
-    if not any(unfence in handlers.get(event, "") for event in ("unfence-peer", "after-resync-target")):
+    if not any(unfence in handlers.get(event, "") for event in UNFENCING):
         yield missing(where + ".handlers.unfence_peer", "%s in it or in after_resync_target, which removes the "
                       "constraint that %s sets, or the node is never promoted again" % (unfence, fence.group()))
+
+
+def _check_fencing(where: str, resource: Settings, manager: str) -> Iterator[str]:
+    """Check the fencing of a resource; under Pacemaker the role adds what is not given."""
+    fencing, handlers = resource["fencing"], resource["handlers"]
+    if manager != PACEMAKER:
+        if fencing not in (None, "dont-care") and "fence-peer" not in handlers:
+            yield missing(where + ".handlers.fence_peer", "a program that fences the other node, with fencing: "
+                          + fencing)
+        return
+    if fencing == "dont-care":
+        yield fault(where + ".fencing", fencing, "resource-and-stonith or resource-only under Pacemaker, or a node "
+                    "whose data is outdated would be promoted")
+    unfencing = [handlers[event] for event in UNFENCING if event in handlers]
+    if "fence-peer" not in handlers and unfencing and not any(CRM_UNFENCE.search(each) for each in unfencing):
+        yield missing(where + ".handlers.unfence_peer", "crm-unfence-peer.sh (crm-unfence-peer.9.sh with DRBD 9) in it "
+                      "or in after_resync_target, which removes the constraint that the role's handler fence_peer sets")
 
 
 RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
@@ -240,7 +258,7 @@ RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
     "port": PORT,
     "meta_disk": META_FIELD,
     "resync_rate": Field(_rate, "bytes per second, such as 100M"),
-    "fencing": choice("dont-care", "resource-only", "resource-and-stonith").default_to("dont-care"),
+    "fencing": choice("dont-care", "resource-only", "resource-and-stonith"),
     "initial_sync": Mapping({"from": text(None, "the name of a node")}, ("from",), others=True),
     "nodes": ListOf(NODE, "exactly two different nodes", least=2, most=2, unique=("name", "address")),
     "filesystem": Mapping({
@@ -268,6 +286,7 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
     for number_, resource in enumerate(resources):
         where = "drbd_failover_resources[%d]" % number_
         faults += _check_hosts(where, resource, hosts)
+        faults += _check_fencing(where, resource, settings.get("drbd_failover_cluster_manager", ""))
         if resource["name"] not in found["drbd_failover_accept_data_loss"]:
             faults += _check_data_loss(where, resource)
     return faults + _check_unique(resources) + list(_check_names(found, resources)) + list(

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .._core.plan import HaError
+from .._core.units import runs_or_starts
 from .ha_cf import render_ha_cf
 from .haresources import list_groups
 from .settings import check_settings, given_secret, milliseconds
@@ -25,6 +26,7 @@ HARESOURCES = DIRECTORY + "/haresources"
 LOGROTATE = "/etc/logrotate.d/heartbeat-logs"
 PACKAGED_LOGS = ("/var/log/ha-log", "/var/log/ha-debug")  # the package's own logrotate file has them
 UNIT = "heartbeat.service"
+OTHER = "pacemaker.service"  # no host has two cluster managers
 # heartbeat's scripts send a message to it in several writes, of which it may take the first for all: a node whose
 # takeover was never reported as done stayed in transition until heartbeat was restarted.
 SPLIT_MESSAGE = "| cat - >> $HA_FIFO"
@@ -49,7 +51,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     return {
         "files": [HA_CF, AUTHKEYS, LOGROTATE, DROP_IN] + folders,
         "texts": [HARESOURCES],
-        "units": [UNIT],
+        "units": [UNIT, OTHER],
         "packages": ["heartbeat"] + list(settings["heartbeat_agent_packages"]),
         "commands": {"split_messages": ["grep", "--fixed-strings", SPLIT_MESSAGE, DIRECTORY + "/shellfuncs"]},
         "heartbeat": {"groups": settings["heartbeat_groups"], "nodes": settings["heartbeat_nodes"],
@@ -69,6 +71,11 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     heartbeat is installed; warnings: printed by Ansible.
     """
     hosts = hosts_of(settings, facts, node)
+    if runs_or_starts(facts[node]["units"].get(OTHER, {})):
+        raise HeartbeatError(
+            "CANNOT CONFIGURE heartbeat ON %s: %s runs there or starts at boot, and both would start the same groups. "
+            "To continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: systemctl disable "
+            "--now pacemaker corosync" % (node, OTHER))
     keys = shared_keys(settings, facts, hosts)
     parts = {host: _parts(settings, facts[host], keys) for host in hosts}
     own, choose = parts[node], any(part["write_authkeys"] for part in parts.values()) and keys.host == node

@@ -18,13 +18,18 @@ OLD_FARM = ("lvs_directors", "lvs_realservers")  # the groups of a farm without 
 # The roles of each kind in the order in which they are configured, with the variables that call for the role: a host
 # has one of them. Where none is named, every host of the kind has the role.
 ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
-    "drbd_pairs": (("ntp", ()), ("drbd_failover", ()), ("apache", ("apache_document_root",)), ("heartbeat", ())),
+    "drbd_pairs": (("ntp", ()), ("drbd_failover", ()), ("apache", ("apache_document_root",)), ("heartbeat", ()),
+                   ("pacemaker", ())),
     "lvs_farms": (("ntp", ()), ("apache", ("apache_document_root",)), ("lvs_realserver", ("lvs_realserver_vips",)),
                   ("lvs_director", ("lvs_director_services",)), ("heartbeat", ("heartbeat_nodes",))),
     "pacemaker_clusters": (("ntp", ()), ("clvm", ("clvm_targets", "clvm_volume_groups")),
                            ("rhcs_cman", ("rhcs_cman_nodes",)), ("pacemaker", ())),
     "cman_clusters": (("ntp", ("ntp_servers",)), ("rhcs_cman", ())),
 }
+# What cluster_manager may be in a cluster of each kind; the first is the default. A pair has the role of that name.
+MANAGERS: Dict[str, Tuple[str, ...]] = {
+    "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat",), "pacemaker_clusters": ("pacemaker",),
+    "cman_clusters": ("cman",)}
 NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
 
 
@@ -85,6 +90,31 @@ def check_parts(roles: Mapping[str, Sequence[str]]) -> List[str]:
             for host in sorted(roles) if {"lvs_director", "lvs_realserver"} <= set(roles[host])]
 
 
+def check_managers(clusters: Sequence[InventoryCluster], managers: Mapping[str, Any]) -> List[str]:
+    """Return what is wrong with cluster_manager; ``managers`` has it for each host, None where it is not given."""
+    problems = []
+    for cluster in clusters:
+        known = MANAGERS[cluster.kind]
+        given = list(dict.fromkeys(manager_of(cluster.kind, managers[host]) for host in cluster.hosts))
+        problems += ["cluster_manager: %s is not valid; expected %s in %s, a cluster of %s"
+                     % (value, " or ".join(known), cluster.name, cluster.kind) for value in given if value not in known]
+        if len(given) > 1:
+            problems.append("cluster_manager: %s are not valid in %s; expected one for all of its hosts"
+                            % (" and ".join(given), cluster.name))
+    return problems
+
+
+def check_groups(hosts: Mapping[str, Tuple[Mapping[str, Any], Iterable[str]]]) -> List[str]:
+    """Return what is wrong with the resource groups of pairs; ``hosts``: what each is, and the names of its variables.
+
+    Whichever cluster manager runs them, they are heartbeat_groups, or only Pacemaker can and they are pacemaker_groups.
+    """
+    both = ("heartbeat_groups", "pacemaker_groups")
+    return ["%s: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups, which "
+            "cluster_manager: pacemaker gives to Pacemaker" % host for host, (found, variables) in sorted(hosts.items())
+            if found["kind"] == "drbd_pairs" and found["manager"] == "pacemaker" and set(both) <= set(variables)]
+
+
 def select_clusters(clusters: Sequence[InventoryCluster], name: str = "", kinds: Sequence[str] = (),
                     nodes: Optional[Mapping[str, str]] = None, required: bool = True) -> Selection:
     """Return the clusters of these kinds (of all where none is given), or the one of this name.
@@ -113,10 +143,17 @@ def _names(clusters: Sequence[InventoryCluster], kinds: Sequence[str]) -> str:
     return "one of " + ", ".join("%s (%s)" % (cluster.name, cluster.kind) for cluster in clusters)
 
 
-def roles_of(kind: str, variables: Iterable[str]) -> List[str]:
+def manager_of(kind: str, given: Any = None) -> str:
+    """Return the cluster manager of a host: ``given``, its cluster_manager, or the default of the kind."""
+    return MANAGERS[kind][0] if given in (None, "") else str(given)
+
+
+def roles_of(kind: str, variables: Iterable[str], manager: str = "") -> List[str]:
     """Return the roles of a host with these variables, in the order in which they are configured."""
     names = set(variables)
     roles = [role for role, calling in ROLES[kind] if not calling or names & set(calling)]
+    if kind == "drbd_pairs":
+        roles = [role for role in roles if role == manager_of(kind, manager) or role not in MANAGERS[kind]]
     if "rhcs_cman" in roles and "pacemaker" in roles:
         roles.remove("pacemaker")  # rhcs_cman includes it, with its own variables
     return roles if kind != "lvs_farms" or {"lvs_director", "lvs_realserver"} & set(roles) else []

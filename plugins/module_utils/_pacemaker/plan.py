@@ -12,6 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
 from .._core.config_files import File
+from .._core.units import runs_or_starts
 from .._model.cluster import Cluster, host_of
 from . import corosync_conf, settings as pacemaker_rules
 
@@ -21,6 +22,7 @@ HOSTNAME = "/proc/sys/kernel/hostname"
 MODULES = "/proc/modules"
 SBD_FILES = {"Debian": "/etc/default/sbd", "RedHat": "/etc/sysconfig/sbd"}
 KEY = "/etc/corosync/authkey"
+OTHER = "heartbeat.service"  # no host has two cluster managers
 CHECK = ("corosync", "-t", "-c", "%s")
 # At its first start nothing can be fenced, so sbd need not wait; these files do not survive a reboot.
 FIRST_START = "/run/systemd/system/sbd.service.d/first_start.conf"
@@ -180,6 +182,10 @@ def _refuse_host(name: str, host: Host, desired: Desired) -> List[str]:
     if own and own != node:
         found.append("uname -n on %s: %s is not valid; expected %s, the name of its node in pacemaker_nodes, by which "
                      "Pacemaker finds it" % (name, own, node))
+    if runs_or_starts(host.units.get(OTHER, {})):
+        found.append("CANNOT CONFIGURE pacemaker ON %s: %s runs there or starts at boot, and both would start the same "
+                     "groups. To continue: playbooks/teardown.yml with cluster_manager: heartbeat, or on all nodes: "
+                     "systemctl disable --now heartbeat" % (name, OTHER))
     running = host.cmap.get("totem.cluster_name", "")
     text = host.files.get(CONF, "")
     places = corosync_conf.parse_conf(text)

@@ -37,6 +37,11 @@ PACKAGES = {
     "RedHat": Packages(("corosync", "pacemaker", "pacemaker-cli", "resource-agents", "psmisc"),
                        ("sbd", "fence-agents-sbd"), ("corosync-qdevice",), ()),
 }
+# Programs of fence agents, which Debian's package of all agents does not depend on.
+DEBIAN_PROGRAMS = {
+    "ipmitool": "idrac ilo3 ilo4 ilo5 imm ipmilan ipmilanplus",
+    "snmp": "apc_snmp cisco_mds eaton_snmp emerson hpblade ibmblade ifmib intelmodular ipdu tripplite_snmp",
+    "sg3-utils": "scsi"}
 
 
 # --- gather -----------------------------------------------------------------------------------------------------
@@ -55,7 +60,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         commands["list " + device] = ["sbd", "-d", device, "list"]
     return {
         "files": files, "texts": sorted(set(_plan.list_files(desired)) | set(files[:2]) | set(SBD_FILES.values())),
-        "units": list(_plan.list_units(desired)), "commands": commands,
+        "units": list(_plan.list_units(desired)) + [_plan.OTHER], "commands": commands,
         "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
         "pacemaker": {
             "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
@@ -70,9 +75,11 @@ def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
         return list(settings["pacemaker_packages"])
     agents = known.agents or sorted({device["agent"].replace("fence_", "fence-agents-", 1).replace("_", "-")
                                      for device in devices})
+    programs = [program for program in sorted(DEBIAN_PROGRAMS) if family == "Debian" and any(
+        device["agent"] in ["fence_" + name for name in DEBIAN_PROGRAMS[program].split()] for device in devices)]
     return list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
                 + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + (
-                    list(agents) if devices else [])
+                    list(agents) + programs if devices else [])
 
 
 def _name_of(package: str) -> str:

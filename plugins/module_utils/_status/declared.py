@@ -37,6 +37,10 @@ def read_variables(variables: Mapping[str, Any]) -> Declared:
     services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
     found = found._replace(services=len(services),
                            ldirectord=variables.get("lvs_director_monitor") in (None, "ldirectord"))
+    pair = variables.get("heartbeat_nodes")
+    if isinstance(pair, (list, tuple)) and pair and variables.get("cluster_manager") != "pacemaker":
+        return found._replace(engines=("heartbeat",), variable="heartbeat_nodes",
+                              nodes=tuple((str(name),) for name in pair))
     for role in ("pacemaker", "rhcs_cman"):
         nodes = _rows(variables, role + "_nodes")
         if nodes:
@@ -45,10 +49,6 @@ def read_variables(variables: Mapping[str, Any]) -> Declared:
             return found._replace(
                 engines=STACKS.get(stack, ("pacemaker", "rgmanager")), variable=role + "_nodes", nodes=names,
                 cluster=str(variables.get(role + "_cluster_name") or ""))
-    pair = variables.get("heartbeat_nodes")
-    if isinstance(pair, (list, tuple)) and pair:
-        return found._replace(engines=("heartbeat",), variable="heartbeat_nodes",
-                              nodes=tuple((str(name),) for name in pair))
     return found
 
 

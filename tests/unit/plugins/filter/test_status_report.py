@@ -791,6 +791,10 @@ def test_another_cluster_than_the_declared_one_is_found():
         "debian1: is a node of the cluster magi; pacemaker_cluster_name declares other")
     assert missing({"debian1": fake.web_pair()["debian1"]}, newer) == [
         "debian1: heartbeat is installed; pacemaker_nodes declares pacemaker"]
+    both = {**newer, "heartbeat_nodes": PAIR["heartbeat_nodes"]}
+    assert missing({"debian1": fake.web_pair()["debian1"]}, both) == []
+    assert missing({"debian1": fake.web_pair()["debian1"]}, {**both, "cluster_manager": "pacemaker"}) == [
+        "debian1: heartbeat is installed; pacemaker_nodes declares pacemaker"]
     assert missing({"debian1": fake.web_pair()["debian1"]}, MAGI) == [
         "debian1: heartbeat is installed; rhcs_cman_nodes declares pacemaker or rgmanager"]
 

@@ -45,3 +45,10 @@ def test_a_unit_exists(state, loaded):
 
 def test_a_service_is_named_without_its_type():
     assert [units.service_of(name) for name in ("ntpd.service", "a.service.d", "b")] == ["ntpd", "a.service.d", "b"]
+
+
+@pytest.mark.parametrize("properties, expected", [
+    ({"ActiveState": "active"}, True), ({"ActiveState": "failed", "UnitFileState": "enabled"}, True),
+    ({"ActiveState": "inactive", "UnitFileState": "disabled"}, False), ({}, False)])
+def test_what_runs_now_or_after_the_next_boot(properties, expected):
+    assert units.runs_or_starts(properties) == expected

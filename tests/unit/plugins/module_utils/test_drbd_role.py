@@ -8,7 +8,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import role
+from ansible_collections.linuxha.cluster.plugins.module_utils._drbd import role, texts
 from ansible_collections.linuxha.cluster.plugins.module_utils._drbd.resource import DrbdError
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
@@ -144,7 +144,7 @@ def converged(desired: dict[str, Any], version: str = "8.4.11\n", **system: str)
         host["units"][role.ALL_IN_ONE] = {"LoadState": "loaded", "UnitFileState": "disabled"}
     for name, host in facts.items():
         plan = role.plan(desired, facts, name)
-        for file in plan["files"]["files"]:
+        for file in (each for each in plan["files"]["files"] if each["content"] is not None):
             host["files"][file["dest"]] = dict(
                 NOTHING, kind="file", mode=int(file["mode"], 8), content=hashlib.sha256(
                     file["content"].encode()).hexdigest())
@@ -427,7 +427,7 @@ def test_the_one_service_for_all_resources_starts_after_all_disks():
     ("/dev/disk/by-id/scsi-1@a+b=c:d_e.f", "dev-disk-by\\x2did-scsi\\x2d1\\x40a\\x2bb\\x3dc:d_e.f.device"),
     ("/.dev/x", "\\x2edev-x.device")])
 def test_device_units_are_named_as_systemd_does(path, unit):
-    assert role.device_unit_of(path) == unit
+    assert texts.device_unit_of(path) == unit
 
 
 @pytest.mark.parametrize("system, packages, per_resource", [
@@ -476,3 +476,63 @@ def test_removal_takes_down_what_runs_and_needs_no_other_node():
     assert role.COMMON not in [file["dest"] for file in plan["files"]["files"]]
     again = role.plan_remove(settings(), {"one": bare(settings())}, "one")
     assert (again["changes"], again["down"], again["disable"]) == ([], [], [])
+
+
+CRM = "/usr/lib/drbd/crm-"
+BY_8 = {"fence-peer": CRM + "fence-peer.sh", "unfence-peer": CRM + "unfence-peer.sh",
+        "after-resync-target": CRM + "unfence-peer.sh"}
+BY_9 = {"fence-peer": CRM + "fence-peer.9.sh", "unfence-peer": CRM + "unfence-peer.9.sh"}
+
+
+@pytest.mark.parametrize("version, section, handlers", [
+    (None, "disk", BY_8), ("8.4.11\n", "disk", BY_8), ("9.2.1\n", "net", BY_9)])
+def test_pacemaker_fences_by_the_handlers_of_the_driver_that_runs(version, section, handlers):
+    desired = settings(cluster_manager="pacemaker")
+    facts = pair(desired)
+    facts["one"]["texts"][role.DRIVER] = version
+    text = role.plan(desired, facts, "one")["texts"]["repl"]
+    found = {part.split(" {")[0].strip(): part for part in text.partition("repl {\n")[2].split("\n  }\n")}
+    assert "    fencing resource-and-stonith;" in found[section]
+    assert text.count("fencing ") == 1
+    assert found["handlers"] == "  handlers {\n" + "\n".join(f"    {event} {path};" for event, path in handlers.items())
+
+
+@pytest.mark.parametrize("given, fencing, handlers", [
+    ({"fencing": "resource-only"}, "resource-only", BY_8),
+    ({"handlers": {"fence_peer": "/opt/fence"}}, "resource-and-stonith", {"fence-peer": "/opt/fence"}),
+    ({"handlers": {"split_brain": "/opt/told"}}, "resource-and-stonith", dict(BY_8, **{"split-brain": "/opt/told"})),
+    ({"handlers": {"after_resync_target": "/opt/both crm-unfence-peer.sh"}}, "resource-and-stonith",
+     {"fence-peer": BY_8["fence-peer"], "after-resync-target": "/opt/both crm-unfence-peer.sh"})])
+def test_what_is_given_of_the_fencing_stays(given, fencing, handlers):
+    (desired,) = settings(dict(REPL, **given), cluster_manager="pacemaker")["drbd_failover_resources"]
+    found = role.with_fencing(desired, "8.4.11\n")
+    assert (found["fencing"], found["handlers"]) == (fencing, handlers)
+
+
+def test_no_unit_brings_up_what_pacemaker_owns():
+    desired, other = settings(cluster_manager="pacemaker"), settings()
+    plan = role.plan(desired, converged(other), "one")
+    assert (plan["enable"], plan["disable"]) == ([], [TARGET])
+    files = {file["dest"]: file["content"] for file in plan["files"]["files"]}
+    assert files["/etc/systemd/system/pacemaker.service.d/linuxha-drbd.conf"].endswith(
+        "[Unit]\nWants=dev-ubdb.device\nAfter=dev-ubdb.device\n")
+    assert [files[path] for path in (role.ORDER, DISKS)] == [None, None]
+    assert {f"remove {path}" for path in (role.ORDER, DISKS)} <= set(plan["changes"])
+
+
+@pytest.mark.parametrize("start_units", ["auto", "service"])
+@pytest.mark.parametrize("version", ["8.4.11\n", "9.2.1\n"])
+def test_a_converged_pair_under_pacemaker_has_no_changes(version, start_units):
+    desired = settings(cluster_manager="pacemaker", start_units=start_units)
+    facts = converged(desired, version)
+    assert [role.plan(desired, facts, host)["changes"] for host in facts] == [[], []]
+    other = role.plan(settings(), facts, "one")
+    assert other["enable"] == [TARGET]
+    assert "remove " + role.PACEMAKER_DISKS in other["changes"]
+    assert "remove " + role.PACEMAKER_DISKS in role.plan_remove(desired, facts, "one")["changes"]
+
+
+def test_pacemaker_waits_for_no_disk_of_a_host_without_resources():
+    desired = settings(cluster_manager="pacemaker")
+    facts = {**pair(desired), "three": bare(desired, "debian3")}
+    assert role.PACEMAKER_DISKS not in str(role.plan(desired, facts, "three")["files"])

@@ -243,3 +243,41 @@ def test_losing_data_is_allowed_to_the_resource_that_is_named():
 def test_a_wrong_secret_is_not_shown():
     (told,) = found(resource(net={"shared_secret": 'se"cret'}))
     assert "se" + '"' not in told and "net.shared_secret: (not shown) is not valid" in told
+
+
+def under_pacemaker(**changes):
+    return found(resource(**changes), drbd_failover_cluster_manager="pacemaker")
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"fencing": "resource-only"}, {"fencing": "resource-and-stonith"}, {"handlers": PEER},
+    {"handlers": {"after_resync_target": "/opt/x; " + CRM + "unfence-peer.9.sh"}},
+    {"handlers": {"fence_peer": "/opt/fence", "unfence_peer": "/opt/unfence"}}])
+def test_the_role_adds_what_is_not_given_of_the_fencing_under_pacemaker(changes):
+    assert under_pacemaker(**changes) == []
+
+
+@pytest.mark.parametrize("changes, fault", [
+    ({"fencing": "dont-care"}, "drbd_failover_resources[0].fencing: 'dont-care' is not valid; expected "
+     "resource-and-stonith or resource-only under Pacemaker, or a node whose data is outdated would be promoted"),
+    ({"handlers": {"after_resync_target": "/opt/x"}},
+     "drbd_failover_resources[0].handlers.unfence_peer: is missing; expected crm-unfence-peer.sh "
+     "(crm-unfence-peer.9.sh with DRBD 9) in it or in after_resync_target, which removes the constraint that the "
+     "role's handler fence_peer sets")])
+def test_fencing_that_leaves_a_constraint_or_none_is_refused_under_pacemaker(changes, fault):
+    assert under_pacemaker(**changes) == [fault]
+
+
+def test_fencing_needs_a_handler_under_heartbeat():
+    assert found(resource(fencing="resource-only")) == [
+        "drbd_failover_resources[0].handlers.fence_peer: is missing; expected a program that fences the other node, "
+        "with fencing: resource-only"]
+    assert found(resource(), drbd_failover_cluster_manager="cman") != []
+
+
+@pytest.mark.parametrize("manager, roles", [
+    ("heartbeat", ["heartbeat"]), ("pacemaker", ["pacemaker"]), (["x"], ["heartbeat", "pacemaker"])])
+def test_a_pair_has_the_role_of_its_cluster_manager(manager, roles):
+    given = {"heartbeat_nodes": HOSTS, "pacemaker_nodes": [], "pacemaker_cluster_name": "x"}
+    assert _roles.roles_of(dict(given, cluster_manager=manager)) == roles
+    assert _roles.roles_of(given) == ["heartbeat", "pacemaker"]

@@ -402,3 +402,17 @@ def test_a_plan_that_was_carried_out_is_empty(keepalive, method, failback, fence
     facts["mail-b"]["heartbeat"]["authkeys"] = digest_keys(text)
     after = apply(desired, facts, render_keys(choose_keys(parse_keys(text), method, "", "fresh-secret")))
     assert [role.plan(desired, after, host)["changes"] for host in NODES] == [[], []]
+
+
+@pytest.mark.parametrize("unit", [{"ActiveState": "active"}, {"ActiveState": "inactive", "UnitFileState": "enabled"}])
+def test_a_node_of_pacemaker_is_refused_before_the_first_change(unit):
+    facts = all_bare()
+    facts["mail-b"]["units"][role.OTHER] = unit
+    with pytest.raises(role.HeartbeatError) as refused:
+        role.plan(settings(), facts, "mail-b")
+    assert str(refused.value) == (
+        "CANNOT CONFIGURE heartbeat ON mail-b: pacemaker.service runs there or starts at boot, and both would start "
+        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: pacemaker, or on all nodes: "
+        "systemctl disable --now pacemaker corosync")
+    facts["mail-b"]["units"][role.OTHER] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+    assert changes(facts, host="mail-b")

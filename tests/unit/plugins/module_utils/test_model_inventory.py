@@ -59,6 +59,40 @@ def test_a_host_of_a_farm_has_one_part():
         "the directors and in a group of the real servers"]
 
 
+@pytest.mark.parametrize(("managers", "problems"), [
+    ({}, []),
+    ({"mail-a": "heartbeat", "mail-b": ""}, []),
+    ({"mail-a": "pacemaker", "mail-b": "pacemaker"}, []),
+    ({"mail-a": "pacemaker"},
+     ["cluster_manager: pacemaker and heartbeat are not valid in mail_pair; expected one for all of its hosts"]),
+    ({"shop-a": "cman", "shop-b": "cman"},
+     ["cluster_manager: cman is not valid; expected heartbeat or pacemaker in shop_pair, a cluster of drbd_pairs"]),
+    ({"lb-a": "pacemaker", "web-a": "pacemaker", "visitor": "pacemaker"},
+     ["cluster_manager: pacemaker is not valid; expected heartbeat in shop_farm, a cluster of lvs_farms"]),
+    ({"shop-a": False, "shop-b": False},
+     ["cluster_manager: False is not valid; expected heartbeat or pacemaker in shop_pair, a cluster of drbd_pairs"]),
+])
+def test_a_cluster_has_one_cluster_manager_that_its_kind_supports(managers, problems):
+    hosts = [host for cluster in CLUSTERS for host in cluster.hosts]
+    assert inventory.check_managers(CLUSTERS, {**dict.fromkeys(hosts), **managers}) == problems
+
+
+def test_the_groups_of_a_pair_are_declared_once():
+    pair, other = {"kind": "drbd_pairs", "manager": "pacemaker"}, {"kind": "drbd_pairs", "manager": "heartbeat"}
+    both = ["heartbeat_groups", "pacemaker_groups"]
+    assert inventory.check_groups({"a": (pair, both[:1]), "b": (other, both), "c": (pair, both[1:])}) == []
+    assert inventory.check_groups({"a": (pair, both)}) == [
+        "a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups, which "
+        "cluster_manager: pacemaker gives to Pacemaker"]
+
+
+def test_cluster_manager_selects_one_role_of_a_pair():
+    assert inventory.roles_of("drbd_pairs", [], "pacemaker") == ["ntp", "drbd_failover", "pacemaker"]
+    assert inventory.roles_of("lvs_farms", ["lvs_director_services", "heartbeat_nodes"], "heartbeat") == [
+        "ntp", "lvs_director", "heartbeat"]
+    assert inventory.part_of(["ntp", "drbd_failover", "pacemaker"]) == "node"
+
+
 @pytest.mark.parametrize(("arguments", "expected"), [
     ({}, ["mail_pair", "shop_pair", "shop_farm"]),
     ({"name": "shop_pair"}, ["shop_pair"]),

@@ -325,3 +325,15 @@ def test_the_cluster_is_waited_for():
     assert planner.missing_nodes(pending, NAMES) == ("casper",)
     assert planner.missing_nodes(ONLINE.replace('with_quorum="true"', 'with_quorum="false"'), NAMES) == ("quorum",)
     assert planner.missing_nodes("<x/>", ["a"]) == ("a", "a coordinator", "quorum")
+
+
+@pytest.mark.parametrize("unit", [{"ActiveState": "active"}, {"ActiveState": "inactive", "UnitFileState": "enabled"}])
+def test_a_node_of_heartbeat_is_refused(unit):
+    hosts = {name: bare() for name in NAMES}
+    hosts["casper"].units[planner.OTHER] = unit
+    assert plan(hosts, name="casper").refusals == (
+        "CANNOT CONFIGURE pacemaker ON casper: heartbeat.service runs there or starts at boot, and both would start "
+        "the same groups. To continue: playbooks/teardown.yml with cluster_manager: heartbeat, or on all nodes: "
+        "systemctl disable --now heartbeat",)
+    hosts["casper"].units[planner.OTHER] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+    assert plan(hosts, name="casper").refusals == ()

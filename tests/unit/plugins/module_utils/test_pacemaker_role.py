@@ -119,6 +119,16 @@ def test_packages_may_be_named_with_their_versions():
     assert role.packages_of(settings(sbd=None, quorum_device=None), "RedHat") == list(role.PACKAGES["RedHat"].base)
 
 
+@pytest.mark.parametrize("family, agents, packages", [
+    ("Debian", ["fence_ipmilan"], ["fence-agents", "ipmitool"]), ("Debian", ["fence_virsh"], ["fence-agents"]),
+    ("Debian", ["fence_scsi", "fence_ilo4", "fence_ifmib"], ["fence-agents", "ipmitool", "sg3-utils", "snmp"]),
+    ("RedHat", ["fence_ipmilan"], ["fence-agents-ipmilan"])])
+def test_the_programs_that_fence_agents_call_are_installed(family, agents, packages):
+    devices = [{"name": agent, "agent": agent} for agent in agents]
+    found = role.packages_of(settings(sbd=None, quorum_device=None, fence_devices=devices), family)
+    assert found == list(role.PACKAGES[family].base) + packages
+
+
 @pytest.mark.parametrize("node", NAMES)
 def test_an_up_to_date_cluster_has_no_changes(node):
     found = plan(magi(), node)

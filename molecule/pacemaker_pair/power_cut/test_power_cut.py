@@ -1,0 +1,49 @@
+"""The active node loses its power: it is fenced, how long the outage is and of what parts, and what was written."""
+
+import time
+
+from pair import Writer, fencings, lab, now, other, pair, parts_of_failover, records, serving, wait_until_serving
+
+from lab.harness.scenario import declared, outage_after
+from lab.harness.steps import step
+
+
+@step
+def measured():
+    """Switch the power of the active node off, under visitors and a writer."""
+    victim = serving()
+    writer = Writer(victim)
+    with pair.visitors() as probe:
+        began, moment = time.monotonic(), now()
+        lab.power_off(victim)
+        wait_until_serving(other(victim))
+    found = records(other(victim))
+    writer.stop()
+    return {
+        "victim": victim,
+        "outage": round(outage_after(probe, began), 2),
+        "parts": parts_of_failover(other(victim), moment),
+        "fencings": [f"{when - moment:.2f} {text}" for when, text in fencings(victim, moment)],
+        "acknowledged": writer.acknowledged,
+        "found": found[-1],
+        "without_gap": found == list(range(len(found))),
+    }
+
+
+def test_the_node_is_fenced_once(measured):
+    print(f"\nthe BMC's log: {measured['fencings']}")
+    assert len(measured["fencings"]) == 1
+
+
+def test_the_outage_is_within_that_of_heartbeat_at_its_deadtime(measured):
+    deadtime = float(declared(measured["victim"], "heartbeat_deadtime"))
+    print(f"\noutage {measured['outage']} s; seconds until {measured['parts']}")
+    assert 0 < measured["outage"] <= deadtime + 15
+    assert list(measured["parts"]) == ["membership", "fenced", "promoted", "mounted"]
+    assert list(measured["parts"].values()) == sorted(measured["parts"].values())
+
+
+def test_every_acknowledged_record_is_there(measured):
+    print(f"\nacknowledged up to {measured['acknowledged']}, found up to {measured['found']}")
+    assert measured["found"] >= measured["acknowledged"] > 10
+    assert measured["without_gap"]

@@ -1,0 +1,51 @@
+"""An orderly switchover and the way back, by Pacemaker's own program: nobody is fenced, and nothing is lost."""
+
+import time
+
+import pytest
+from pair import NODES, Writer, fencings, healthy, move, now, other, pair, records, serving
+
+from lab.harness.scenario import outage_after
+from lab.harness.steps import step
+
+WAYS = ("there", "back")
+
+
+@step
+def measured():
+    """Switch over twice, under visitors and a writer."""
+    seen, moment = {}, now()
+    for way in WAYS:
+        active = serving()
+        writer = Writer(active)
+        with pair.visitors() as probe:
+            began = time.monotonic()
+            writer.stop()
+            move(other(active))
+        pair.wait_until("the pair is healthy", healthy)
+        seen[way] = {
+            "to": other(active),
+            "outage": round(outage_after(probe, began), 2),
+            "acknowledged": writer.acknowledged,
+            "found": records(other(active))[-1],
+        }
+    return {**seen, "fencings": [text for node in NODES for _when, text in fencings(node, moment)]}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_outage_is_short(measured, way):
+    print(f"\nto {measured[way]['to']}: outage {measured[way]['outage']} s")
+    assert 0 < measured[way]["outage"] <= 10
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_acknowledged_record_is_there(measured, way):
+    assert measured[way]["found"] >= measured[way]["acknowledged"] > 10
+
+
+def test_nobody_is_fenced(measured):
+    assert measured["fencings"] == []
+
+
+def test_the_group_is_back_where_it_was(measured):
+    assert measured["back"]["to"] != measured["there"]["to"]
