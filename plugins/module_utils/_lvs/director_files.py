@@ -1,6 +1,6 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The units of a director, and the agent by which heartbeat runs ldirectord.
+"""The units of a director, and the agent by which heartbeat and Pacemaker run ldirectord.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the role lvs_director.
@@ -23,7 +23,7 @@ PERL_MODULES = " ".join("-M" + name for name in ("HTTP::Config", "URI::http", "L
 # /etc/init.d supports no configuration. Without its file every command of ldirectord fails; but a removed service loses
 # its file before heartbeat stops its ldirectord. So systemd ends the process, as ldirectord itself would.
 AGENT_TEXT = """#!/bin/sh
-%s# heartbeat calls it as: ldirectord CONFIGURATION start|stop|status
+%s# heartbeat, and Pacemaker's agent of the same name, call it as: ldirectord CONFIGURATION start|stop|status
 # heartbeat does not watch what it has started. systemd does: an ldirectord that was killed is started again.
 name=${1##*/}
 unit=lvs-ldirectord@${name%%.cf}.service
@@ -40,12 +40,20 @@ esac
 exec /usr/sbin/ldirectord "$@" 2>&1
 """ % HEAD
 
+# The agent ocf:heartbeat:ldirectord would start ldirectord without what its unit gives it, see PERL_MODULES.
+AGENT_SETTINGS = HEAD + """# ocf:heartbeat:ldirectord runs ldirectord by its unit.
+[Service]
+Environment=OCF_RESKEY_ldirectord=%s
+"""
+
 BOOT_TEXT = HEAD + """# One for each service: lvs-ldirectord@www.service reads /etc/ha.d/www.cf.
 [Unit]
 Description=Balance and watch the real servers of %i
 Documentation=man:ldirectord(8)
 Wants=network-online.target
 After=network-online.target systemd-modules-load.service systemd-sysctl.service
+# At a shutdown, the cluster manager stops it, and it is there until then.
+Before=heartbeat.service pacemaker.service
 
 [Service]
 Type=forking
@@ -65,7 +73,7 @@ TABLE_TEXT = HEAD + """# At boot only: a table that is there is changed by the m
 Description=Fill the kernel's table of virtual services
 Documentation=man:ipvsadm(8)
 After=systemd-modules-load.service
-Before=network.target heartbeat.service
+Before=network.target heartbeat.service pacemaker.service
 
 [Service]
 Type=oneshot
@@ -101,7 +109,7 @@ def render_sync(sync: Dict[str, Any]) -> str:
     lines = ["[Unit]", "Description=Synchronise the connections of the LVS directors", "Documentation=man:ipvsadm(8)",
              "Wants=network-online.target " + device,
              "After=network-online.target systemd-modules-load.service " + device,
-             "Before=heartbeat.service", "", "[Service]", "Type=oneshot", "RemainAfterExit=yes",
+             "Before=heartbeat.service pacemaker.service", "", "[Service]", "Type=oneshot", "RemainAfterExit=yes",
              "ExecStartPre=-/sbin/modprobe ip_vs"]
     lines += ["ExecStartPre=-/sbin/ipvsadm --stop-daemon " + state for state in STATES]
     daemons = [ipvs.Daemon(state, sync["interface"], sync["syncid"], sync.get("maxlen"), sync.get("group"),

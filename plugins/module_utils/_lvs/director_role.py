@@ -12,7 +12,16 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
 from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
-from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_labels, render_sync
+from .director_files import (
+    AGENT_SETTINGS,
+    AGENT_TEXT,
+    BOOT_TEXT,
+    HEAD,
+    STATES,
+    TABLE_TEXT,
+    render_labels,
+    render_sync,
+)
 from .director_host import DAEMON, LOADED, Host, path_of
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
@@ -30,13 +39,15 @@ BOOT_UNIT = "lvs-ldirectord@%s.service"
 BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
 CONFIG = "/etc/ha.d/%s.cf"
 AGENT = "/etc/ha.d/resource.d/ldirectord"
+AGENT_SETTINGS_FILE = "/etc/systemd/system/pacemaker.service.d/lvs-director.conf"
 TABLE_UNIT = "lvs-table.service"
 TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
 RULES_FILE = "/etc/lvs-director.rules"
 IPVSADM_UNIT = "ipvsadm.service"
 HEARTBEAT_UNIT = "heartbeat.service"
+PACEMAKER_UNIT = "pacemaker.service"
 HARESOURCES = "/etc/ha.d/haresources"
-OPTIONAL_FILES = (SYNC_FILE, LABEL_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
+OPTIONAL_FILES = (SYNC_FILE, LABEL_FILE, BOOT_FILE, AGENT, AGENT_SETTINGS_FILE, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
 SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
 SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
@@ -58,6 +69,7 @@ class Desired(NamedTuple):
     sync: Dict[str, Any]          # empty for none
     modules: Tuple[str, ...]
     sysctls: Dict[str, str]
+    pacemaker: bool               # Pacemaker runs ldirectord
 
     @property
     def monitored(self) -> List[Declared]:
@@ -145,7 +157,8 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
         found, common, static, boot,
         {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None},
         tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
-        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
+        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()},
+        settings["lvs_director_cluster_manager"] == "pacemaker")
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -158,7 +171,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     found: Dict[str, Any] = {
         "files": list(FILES) + [KERNEL_TABLE] + configs,
         "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
-        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT, PACEMAKER_UNIT] + [
             BOOT_UNIT % name for name in names] + [LABEL_UNIT],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
                      "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
@@ -214,6 +227,8 @@ def files_of(desired: Desired) -> List[File]:
     if desired.services and not desired.static:
         files.append(_file(BOOT_FILE, BOOT_TEXT))
         files += [] if desired.boot else [_file(AGENT, AGENT_TEXT, 0o755)]
+        if desired.pacemaker and not desired.boot:
+            files.append(_file(AGENT_SETTINGS_FILE, AGENT_SETTINGS % AGENT))
     return files
 
 
@@ -237,6 +252,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
+    held = _held(desired, here)
+    desired = desired._replace(services=tuple(each for each in desired.services if each.name not in held))
     _check_networks(desired, here)
     files = files_of(desired)
     different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
@@ -276,7 +293,17 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
     return dict(steps, changes=changes, secret=any(file.secret for file in files),
-                warnings=_warnings(desired, here, node))
+                warnings=_warnings(desired, here, node) + [
+                    "lvs_director_services: %s is absent, and Pacemaker runs its ldirectord on %s; it stays as it is. "
+                    "To remove it: take {ldirectord: {config: %s.cf}} out of its group, and run this again"
+                    % (name, node, name) for name in held])
+
+
+def _held(desired: Desired, here: Host) -> List[str]:
+    """Return the absent services that Pacemaker still runs. It would miss their files, and stop the whole group."""
+    managed = desired.pacemaker and here.unit(PACEMAKER_UNIT, "ActiveState") == "active"
+    return [service.name for service in desired.services
+            if managed and not service.present and here.runs(service.name)]
 
 
 def _unused(files: Sequence[File], here: Host) -> List[str]:

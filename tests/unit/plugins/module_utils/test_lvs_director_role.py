@@ -27,6 +27,7 @@ from hypothesis import given, strategies as st
 WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
        "real": [{"address": "192.168.0.4"}]}
 GOOD = {"lvs_director_services": [WWW], "lvs_director_globals": {}, "lvs_director_boot": False,
+        "lvs_director_cluster_manager": "heartbeat",
         "lvs_director_monitor": "ldirectord", "lvs_director_drain_limit": 300,
         "lvs_director_sync": {"syncid": 1, "interface": "eth0", "group": None}, "lvs_director_modules": ["ip_vs_ftp"],
         "lvs_director_sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.vs.sync_threshold": "3 50"}}
@@ -310,6 +311,30 @@ def test_the_agent_has_systemd_run_ldirectord_which_starts_it_again_when_it_was_
             said = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True).stdout.decode()
             assert said == "systemctl %s lvs-ldirectord@www.service\n" % verb
     assert "\nRestart=on-failure\n" in director_files.BOOT_TEXT
+
+
+def test_under_pacemaker_its_agent_has_systemd_run_ldirectord():
+    settings = change(cluster_manager="pacemaker")
+    files = {file["dest"]: file["content"] for file in Director().plan(settings)["files"]}
+    assert files[role.AGENT_SETTINGS_FILE].endswith(f"[Service]\nEnvironment=OCF_RESKEY_ldirectord={role.AGENT}\n")
+    assert role.AGENT in files and role.AGENT_SETTINGS_FILE not in paths(Director().plan(GOOD)["files"])
+    alone = change(cluster_manager="pacemaker", boot=True)
+    assert role.AGENT_SETTINGS_FILE not in paths(Director().plan(alone)["files"])
+    assert Director().apply(settings).plan(settings)["changes"] == []
+
+
+@pytest.mark.parametrize(("manager", "active", "runs", "kept"), [
+    ("pacemaker", "active", True, True), ("pacemaker", "active", False, False), ("pacemaker", "inactive", True, False),
+    ("heartbeat", "active", True, False)])
+def test_an_absent_service_that_pacemaker_runs_stays_until_its_group_has_lost_it(manager, active, runs, kept):
+    settings = change(cluster_manager=manager)
+    director = Director().apply(settings)
+    director.run(*(["www"] if runs else []))
+    director.units[role.PACEMAKER_UNIT] = {"ActiveState": active}
+    plan = director.plan(change(cluster_manager=manager, services=[{**WWW, "state": "absent"}]))
+    assert (plan["stop"], "/etc/ha.d/www.cf" in plan["remove"]) == (([], False) if kept else (["www"], True))
+    held = [warning for warning in plan["warnings"] if "is absent, and Pacemaker runs its ldirectord on" in warning]
+    assert len(held) == kept
 
 
 def test_one_director_starts_ldirectord_itself():
