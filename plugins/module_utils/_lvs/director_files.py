@@ -52,8 +52,6 @@ Description=Balance and watch the real servers of %i
 Documentation=man:ldirectord(8)
 Wants=network-online.target
 After=network-online.target systemd-modules-load.service systemd-sysctl.service
-# At a shutdown, the cluster manager stops it, and it is there until then.
-Before=heartbeat.service pacemaker.service
 
 [Service]
 Type=forking

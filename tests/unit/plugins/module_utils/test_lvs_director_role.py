@@ -313,6 +313,11 @@ def test_the_agent_has_systemd_run_ldirectord_which_starts_it_again_when_it_was_
     assert "\nRestart=on-failure\n" in director_files.BOOT_TEXT
 
 
+def test_the_cluster_manager_can_stop_ldirectord_while_it_stops_itself():
+    # systemd would let the stop of a unit that is ordered before another one wait until that has stopped
+    assert not re.search(r"(?m)^Before=.*(heartbeat|pacemaker)", director_files.BOOT_TEXT)
+
+
 def test_under_pacemaker_its_agent_has_systemd_run_ldirectord():
     settings = change(cluster_manager="pacemaker")
     files = {file["dest"]: file["content"] for file in Director().plan(settings)["files"]}
