@@ -19,8 +19,8 @@ lab = dual.lab
 
 
 def owners(vip):
-    """Return the directors that have a virtual address."""
-    return [node for node in dual.running_nodes() if f" {vip}/" in lab.ssh(node, "ip", "-o", "address")]
+    """Return the directors that have a virtual address; one that boots has none."""
+    return [node for node in dual.running_nodes() if f" {vip}/" in lab.ssh(node, "ip", "-o", "address", check=False)]
 
 
 def visitors(*arguments):
@@ -45,7 +45,7 @@ def balanced():
 
 
 def neighbour():
-    """Ask anew who has the IPv6 address; return the MAC address that answers first."""
+    """Ask once more who has the IPv6 address; return the MAC address that answers first."""
     lab.ssh(CLIENT, "ip", "-6", "neighbour", "flush", "dev", "eth0")
     lab.ssh(CLIENT, "ping", "-6", "-c", "1", "-W", "2", VIPS[1], check=False)
     return re.findall(r"lladdr (\S+)", lab.ssh(CLIENT, "ip", "-6", "neighbour", "show", VIPS[1]))

@@ -8,6 +8,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the role 
 from typing import Any, Dict, Sequence
 
 from . import ipvs
+from .ldirectord import Declared
 
 HEAD = "# Managed by Ansible: a director of an LVS farm.\n"
 STATES = ("master", "backup")
@@ -82,6 +83,12 @@ ExecStart=/sbin/ipvsadm --restore
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def render_rules(declared: Sequence[Declared]) -> str:
+    """Render the table as ``ipvsadm --restore`` reads it at boot, without what is to be drained."""
+    return ipvs.render_state(ipvs.State({service.key: service.want.service for service in declared
+                                         if service.present and service.numeric}))
 
 
 def render_labels(addresses: Sequence[str]) -> str:

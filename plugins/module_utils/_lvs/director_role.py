@@ -11,15 +11,25 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
-from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
+from . import (
+    director_repairs,
+    director_report,
+    director_rules,
+    ipvs,
+    ipvs_plan,
+    ipvs_settings,
+    ldirectord,
+    monitor,
+    services,
+)
 from .director_files import (
     AGENT_SETTINGS,
     AGENT_TEXT,
     BOOT_TEXT,
     HEAD,
-    STATES,
     TABLE_TEXT,
     render_labels,
+    render_rules,
     render_sync,
 )
 from .director_host import DAEMON, LOADED, Host, path_of
@@ -53,9 +63,6 @@ SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
 SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
 # Of ldirectord's files, the lines that say what the kernel has; others may hold a password.
 LINES = r"^(virtual6?|\s+(real6?|protocol))\s*="
-# What masquerading needs: the replies of the real servers are forwarded.
-FORWARDING = {4: ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"), 6: ("net.ipv6.conf.all.forwarding",)}
-GLUE = {"Debian": "libnet-inet6glue-perl", "RedHat": "perl-Net-INET6Glue"}
 KERNEL_MODULE = re.compile(r"[a-z0-9_-]+\Z")
 
 
@@ -100,12 +107,12 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
                                                 "lvs_director_services", "lvs_director_globals")
     reader = services.Reader()
     for index, service in enumerate(declared):
-        _check_names(reader, "lvs_director_services[%d].real" % index, service,
+        director_rules.check_names(reader, "lvs_director_services[%d].real" % index, service,
                      settings["lvs_director_monitor"] == "static")
-    _check_forwarding(reader, declared, settings["lvs_director_sysctls"])
+    director_rules.check_forwarding(reader, declared, settings["lvs_director_sysctls"])
     reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
     if settings.get("lvs_director_sync"):
-        _check_sync(reader, settings["lvs_director_sync"])
+        director_rules.check_sync(reader, settings["lvs_director_sync"])
     for name, value in settings["lvs_director_sysctls"].items():
         if not SYSCTL.match(str(name)):
             reader.fault("lvs_director_sysctls", name, "names such as net.ipv4.ip_forward")
@@ -115,34 +122,6 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
         if not KERNEL_MODULE.match(name):
             reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
     return faults + reader.faults
-
-
-def _check_names(reader: services.Reader, where: str, service: Declared, static: bool) -> None:
-    """Refuse host names where addresses are needed, and a service whose real servers are all to be drained."""
-    reals = service.given.get("real") or ()
-    drained = [ldirectord.is_drained(real) for real in reals]
-    if reals and all(drained) and service.present:
-        reader.faults.append("%s: every state is 'drained'; expected one real server at least that stays" % where)
-    for number, real in enumerate(reals):
-        if (static or drained[number]) and not ipvs.read_address(real["address"])[1]:
-            reader.fault("%s[%d].address" % (where, number), real["address"], "an address: %s" % (
-                "a static table has no names" if static else "its connections are counted until it is drained"))
-
-
-def _check_forwarding(reader: services.Reader, declared: Sequence[Declared], sysctls: Mapping[str, Any]) -> None:
-    masquerading = {service.key.family for service in declared if service.present
-                    and any(real.get("forward") == "masq" for real in service.given.get("real") or ())}
-    for family, names in sorted(FORWARDING.items()):
-        if family in masquerading and "1" not in [str(sysctls.get(name)) for name in names]:
-            reader.missing("lvs_director_sysctls." + names[0], '"1" with IPv%d services that have forward: masq: the '
-                           "director passes the replies of their real servers on" % family)
-
-
-def _check_sync(reader: services.Reader, sync: Mapping[str, Any]) -> None:
-    reader.read_sync(sync, "lvs_director_sync")
-    states = sync.get("states")
-    if states is not None and (not states or not set(states) <= set(STATES) or len(set(states)) != len(states)):
-        reader.fault("lvs_director_sync.states", ", ".join(states), "master, backup or both")
 
 
 def desired_of(settings: Mapping[str, Any]) -> Desired:
@@ -183,8 +162,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
                                  rules6=["ip6tables-save", "-t", "mangle"])
     if desired.six:
         found["commands"]["labels"] = ["ip", "-6", "-json", "addrlabel", "list"]
-    if any(map(ldirectord.needs_glue, desired.monitored)):
-        found["packages"] = sorted(GLUE.values())
+    found["packages"] = director_rules.query_packages(desired.monitored)
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
@@ -232,47 +210,35 @@ def files_of(desired: Desired) -> List[File]:
     return files
 
 
-def render_rules(declared: Sequence[Declared]) -> str:
-    """Render the table as ``ipvsadm --restore`` reads it at boot, without what is to be drained."""
-    return ipvs.render_state(ipvs.State({service.key: service.want.service for service in declared
-                                         if service.present and service.numeric}))
-
-
 # --- plan -----------------------------------------------------------------------------------------------------------
 
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what has to change on the host: "changes", one sentence each, and the arguments of each step, in order.
 
-    packages: to install; quiesce, drain: files in which real servers to be drained
-    have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
-    modules, sysctls; disable, enable, start, restore: units; table: services for the module ipvs_service; reload:
-    configurations; repairs: what the reload restores that somebody changed, one sentence each; verify: services,
-    without their servers, that the kernel must have after the reload; remove: files;
-    pending: whether a run that was killed has written files without applying them; warnings: printed by Ansible.
+    packages: to install; quiesce, drain: files in which real servers to be drained have the weight 0, and the services
+    whose connections to wait for; stop: configurations of ldirectord; stop_units; files, modules, sysctls; disable,
+    enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; repairs: what
+    the reload restores that somebody changed, one sentence each; verify: services, without their servers, that the
+    kernel must have after the reload; remove: files; pending: whether a run that was killed has written files without
+    applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
-    held = _held(desired, here)
-    desired = desired._replace(services=tuple(each for each in desired.services if each.name not in held))
     _check_networks(desired, here)
     files = files_of(desired)
     different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
     draining = _draining(desired, here)
-    names = [service.name for service in desired.monitored]
-    stop = [service.name for service in desired.services
-            if service.name not in names and here.has(CONFIG % service.name)]
+    stop = _to_stop(desired, here)
     table = _table_of(desired, here)
     lost = _lost(desired, here)
     repairs = [action.sentence for action in ipvs_plan.plan_table(here.table, ipvs_settings.Desired(lost)).actions]
     steps: Dict[str, Any] = {
-        "packages": _packages(desired, here),
+        "packages": director_rules.missing_packages(desired.monitored, desired.static, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
         "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
         "stop": stop,
-        "stop_units": [unit for unit, path, needed in (
-            (SYNC_UNIT, SYNC_FILE, desired.sync), (LABEL_UNIT, LABEL_FILE, desired.six))
-            if not needed and here.has(path)],
+        "stop_units": _units_to_stop(desired, here),
         "files": different,
         "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
         "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
@@ -289,21 +255,28 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = _sentences(
+    changes = director_report.sentences(
         steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
     return dict(steps, changes=changes, secret=any(file.secret for file in files),
-                warnings=_warnings(desired, here, node) + [
-                    "lvs_director_services: %s is absent, and Pacemaker runs its ldirectord on %s; it stays as it is. "
-                    "To remove it: take {ldirectord: {config: %s.cf}} out of its group, and run this again"
-                    % (name, node, name) for name in held])
+                warnings=_warnings(desired, here, node))
 
 
 def _held(desired: Desired, here: Host) -> List[str]:
     """Return the absent services that Pacemaker still runs. It would miss their files, and stop the whole group."""
     managed = desired.pacemaker and here.unit(PACEMAKER_UNIT, "ActiveState") == "active"
+    return [each.name for each in desired.services if managed and not each.present and here.runs(each.name)]
+
+
+def _to_stop(desired: Desired, here: Host) -> List[str]:
+    names = [service.name for service in desired.monitored] + _held(desired, here)
     return [service.name for service in desired.services
-            if managed and not service.present and here.runs(service.name)]
+            if service.name not in names and here.has(CONFIG % service.name)]
+
+
+def _units_to_stop(desired: Desired, here: Host) -> List[str]:
+    units = ((SYNC_UNIT, SYNC_FILE, desired.sync), (LABEL_UNIT, LABEL_FILE, desired.six))
+    return [unit for unit, path, needed in units if not needed and here.has(path)]
 
 
 def _unused(files: Sequence[File], here: Host) -> List[str]:
@@ -316,16 +289,6 @@ def _check_networks(desired: Desired, here: Host) -> None:
     faults = ldirectord.check_networks(desired.services, networks, "lvs_director_services")
     if faults:
         raise HaError("\n".join(faults))
-
-
-def _packages(desired: Desired, here: Host) -> List[str]:
-    """Return the packages to install; the Debian and Red Hat families name them alike."""
-    found = [] if desired.static else ["ldirectord"]
-    found = [] if here.unit((found or ["ipvsadm"])[0] + ".service", "LoadState") == "loaded" else ["ipvsadm"] + found
-    if any(map(ldirectord.needs_glue, desired.monitored)):
-        glue = GLUE[here.facts["os"]["os_family"]]
-        found += [] if here.facts["packages"][glue] else [glue]
-    return found
 
 
 def _draining(desired: Desired, here: Host) -> List[Declared]:
@@ -347,8 +310,9 @@ def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
     found = {service.key: service.want for service in desired.services if service.numeric and service.present
              and desired.fills_table and (desired.static or not here.runs(service.name))}
     present = {service.key for service in desired.services if service.present}
+    held = _held(desired, here)
     for service in desired.services:
-        if not service.present:
+        if not service.present and service.name not in held:
             # what is not given stands in the file that was written when it was
             keys = [service.key] if service.key != services.UNKNOWN else sorted(
                 ipvs.parse_claims(here.servers.get(CONFIG % service.name, "")))
@@ -385,6 +349,9 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
     found = ["lvs_director_services: does not name %s, of which %s is on %s; it stays as it is. To remove it: add "
              "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
              if name not in names]
+    found += ["lvs_director_services: %s is absent, and Pacemaker runs its ldirectord on %s; it stays as it is. To "
+              "remove it: take {ldirectord: {config: %s.cf}} out of its group, and run this again" % (name, node, name)
+              for name in _held(desired, here)]
     found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
               "gets none. To continue: %s -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
               "-j MARK --set-mark %d" % (name, mark, node, "ip6tables" if family == 6 else "iptables", mark)
@@ -404,25 +371,6 @@ def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str
     changed = changed | ({LABEL_FILE} if set(desired.six) - set(here.labelled) else set())
     units += [(BOOT_UNIT % service.name, BOOT_FILE) for service in desired.monitored if desired.boot]
     return [unit for unit, path in units if path in changed or not here.ready(unit)]
-
-
-def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[str]) -> List[str]:
-    """Return one sentence for each change, in the order of the steps."""
-    found = ["install " + name for name in steps["packages"]]
-    found += ["disable %s at boot" % unit for unit in steps["disable"]]
-    found += ["drain real servers of " + file.path for file in steps["quiesce"]]
-    found += ["stop ldirectord for " + name for name in steps["stop"]]
-    found += ["stop and disable " + unit for unit in steps["stop_units"]]
-    found += list(files)
-    found += ["load the kernel module " + name for name in steps["modules"]]
-    found += ["set " + setting for setting in steps["sysctls"]]
-    found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
-    found += ["enable %s at boot" % unit for unit in steps["enable"]]
-    found += list(table) + steps["repairs"]
-    found += ["start " + unit for unit in steps["restore"]]
-    found += ["reload ldirectord for " + name for name in steps["reload"]]
-    found += ["remove " + path for path in steps["remove"]]
-    return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
 
 
 def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .._core import schema
 from .._core.host_output import plain_address
-from . import ipvs
+from . import ipvs, ldirectord_checks
 from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService, Reader, Spelling, is_of_a_host
 
 Settings = Dict[str, Any]
@@ -23,19 +23,9 @@ WRITTEN = "# Managed by Ansible: the service"  # how a file of the role begins
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 PATH = re.compile(r"/[^\s\"#]+\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
-NUMBER = re.compile(r"[0-9]{1,9}\Z")
 FALLBACK = re.compile(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z")
 HEAVIEST = 65535             # what every ipvsadm takes; Debian's takes more
 FORWARDS = tuple(ipvs.FORWARDS)
-CHECKTYPES = ("connect", "external", "external-perl", "negotiate", "off", "on", "ping")
-PORTS = {21: "ftp", 25: "smtp", 53: "dns", 80: "http", 110: "pop", 119: "nntp", 143: "imap", 389: "ldap", 443: "https",
-         587: "submission", 636: "ldaps", 993: "imaps", 995: "pops", 1521: "oracle", 1812: "radius",
-         3128: "http_proxy", 3306: "mysql", 5060: "sip", 5432: "pgsql"}
-SERVICES = tuple(sorted(PORTS.values())) + ("none", "simpletcp")
-IPV6_SERVICES = ("dns", "http", "https", "nntp", "none", "simpletcp", "sip")
-NEED_REQUEST = ("dns", "http", "http_proxy", "https", "mysql", "oracle", "pgsql", "simpletcp")
-SQL = ("mysql", "oracle", "pgsql")
-HTTP = ("http", "http_proxy", "https")
 STATUSES = ("all", "none", "starting", "running", "stopping", "reloading")
 
 # Directives in the order in which they are written. Quoted are those that the parser takes in no other way.
@@ -210,7 +200,7 @@ def _read_service(reader: Reader, where: str, given: Settings, common: Settings)
         if "fallback" in given and key.port:
             _check_fallback(reader, where + ".fallback", given["fallback"], key)
         if present:
-            _check_checks(reader, where, given, key)
+            ldirectord_checks.check_checks(reader, where, given, key)
     if present and not given.get("real"):
         reader.faults.append("%s.real: is empty; expected at least one real server" % where)
     if "checkinterval" in given and not dict(common, **_given(given.get("globals") or {})).get("fork"):
@@ -303,56 +293,6 @@ def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> Non
         reader.fault(where, text, "an address of one host")
     elif key.address and port and forward != "masq" and int(port) != key.port:
         reader.fault(where, text, "the port of the virtual service, %d: %s does not change ports" % (key.port, forward))
-
-
-def _kind_of_check(given: Settings, key: ipvs.Key) -> Tuple[str, bool, str]:
-    """Return the type of the check, whether it asks the real server something, and the protocol of that."""
-    kind = str(given.get("checktype", "negotiate"))
-    protocol = given.get("service", PORTS.get(key.port, "none") if key.address else "none")
-    return kind, kind == "negotiate" or bool(NUMBER.match(kind)), protocol
-
-
-def needs_glue(service: Declared) -> bool:
-    """Tell whether ldirectord needs Net::INET6Glue, which its package does not depend on: HTTP is asked over IPv6."""
-    _kind, asks, protocol = _kind_of_check(service.given, service.key)
-    return service.key.family == 6 and asks and protocol in HTTP
-
-
-def _check_checks(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> None:
-    """Check how ldirectord finds out whether a real server is alive."""
-    kind, asks, protocol = _kind_of_check(given, key)
-    external = kind.startswith("external")
-    if kind not in CHECKTYPES and not (NUMBER.match(kind) and int(kind)):
-        reader.fault(where + ".checktype", kind, "one of %s, or a number above 0" % ", ".join(CHECKTYPES))
-        return
-    if protocol not in SERVICES:
-        reader.fault(where + ".service", protocol, "one of " + ", ".join(SERVICES))
-        return
-    if external and "checkcommand" not in given:
-        reader.missing(where + ".checkcommand", "it with checktype: " + kind)
-    if not external and "checkcommand" in given:
-        reader.fault(where + ".checkcommand", given["checkcommand"], "checktype: external with it")
-    if key.family == 6 and (kind == "ping" or (asks and protocol not in IPV6_SERVICES)):
-        reader.fault(where + ".checktype", kind, "a check that ldirectord can do over IPv6, not one with service: %s"
-                     % protocol)
-    _check_questions(reader, where, given, kind if asks else "", protocol)
-
-
-def _check_questions(reader: Reader, where: str, given: Settings, kind: str, protocol: str) -> None:
-    """Check what a real server is asked; ``kind`` is empty when it is asked nothing."""
-    if kind and protocol == "none":
-        reader.fault(where + ".checktype", kind, "service with it, the protocol of the check, or another checktype")
-    asked = "request" in given or all(real.get("request") is not None for real in given.get("real") or ())
-    if kind and protocol in NEED_REQUEST and not asked:
-        reader.missing(where + ".request", "it with checktype: %s and service: %s" % (kind, protocol))
-    needed = ("login", "passwd", "database") if protocol in SQL else ("secret",) if protocol == "radius" else ()
-    for word in needed:
-        if kind and word not in given:
-            reader.missing("%s.%s" % (where, word), "it with service: " + protocol)
-    if given.get("httpmethod") == "HEAD" and "receive" in given:
-        reader.fault(where + ".receive", given["receive"], "httpmethod: GET with it, HEAD returns no text")
-    if "virtualhost" in given and protocol not in HTTP:
-        reader.fault(where + ".virtualhost", given["virtualhost"], "service: http or https with it")
 
 
 def _check_text(reader: Reader, where: str, name: str, value: Any) -> None:
