@@ -51,7 +51,7 @@ class Bmc:
                 cwd=CHECKOUT,
             )
         assert self._process.stdin is not None and self._process.stdout is not None
-        told = {
+        given = {
             "name": settings.name,
             "address": settings.address.split("/")[0],
             "port": PORT,
@@ -60,7 +60,7 @@ class Bmc:
             "supervisor": self._supervisor,
         }
         with self._process.stdin as stdin:
-            stdin.write(json.dumps(told))
+            stdin.write(json.dumps(given))
         if not self._process.stdout.readline():
             last = Path(settings.log).read_text(errors="replace").rstrip().rpartition("\n")[2]
             raise LabError(f"cannot start the BMC of {settings.name}: {last}. To continue: make environment")

@@ -186,7 +186,7 @@ def _bmc(name: str, variables: dict[str, Any]) -> Bmc | None:
         return None
     if not isinstance(value, dict) or set(value) != {"segment", "address"}:
         raise LabError(f"{name}: lab_bmc: {value!r} is not valid; expected segment and address")
-    user, password = (str(variables.get(key, "")) for key in ("lab_bmc_user", "lab_bmc_password"))
+    user, password = (str(variables.get(key) or "") for key in ("lab_bmc_user", "lab_bmc_password"))
     for key, word, longest in (("lab_bmc_user", user, 16), ("lab_bmc_password", password, 20)):  # as IPMI 2.0 has it
         if not 0 < len(word.encode()) <= longest or "{{" in word:
             raise LabError(f"{name}: {key}: (not shown) is not valid; expected 1 to {longest} bytes, no template")

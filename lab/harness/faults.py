@@ -77,6 +77,28 @@ def bad_cable(lab: Lab, nic: str, bound: Bound) -> Fault:
     return Fault(f"bad {nic}", inject, (5.0, 40.0), bound, lasts=True)
 
 
+def bmc_unreachable(lab: Lab, bound: Bound, longest: float = 60.0) -> Fault:
+    """Return the fault of a BMC that is unreachable for a while; its machine runs on."""
+
+    def inject(node: str, seconds: float) -> None:
+        lab.bmc_off(node)
+        time.sleep(seconds)
+        lab.bmc_on(node)
+
+    return Fault("BMC unreachable", inject, (1.0, longest), bound)
+
+
+def without_bmc(lab: Lab, fault: Fault, bound: Bound) -> Fault:
+    """Return a fault that hits a node whose BMC is unreachable meanwhile, so that the next level must fence."""
+
+    def inject(node: str, seconds: float) -> None:
+        lab.bmc_off(node)
+        fault.inject(node, seconds)
+        lab.bmc_on(node)
+
+    return fault._replace(name=f"{fault.name}, BMC unreachable", inject=inject, bound=bound)
+
+
 def killed(lab: Lab, name: str, find: str, bound: Bound, nodes: Callable[[], Sequence[str]] | None = None) -> Fault:
     """Return the fault of a daemon that dies at once; ``find`` prints its processes, one of which is chosen.
 

@@ -29,20 +29,12 @@ class Scenario:
     nodes: the machines on which the cluster runs.
     state: commands that print the state of a node for an administrator.
     timeout: seconds that any change of the cluster may take.
-    inventories: what its playbooks run on.
     """
 
-    def __init__(
-        self,
-        group: str,
-        url: str,
-        nodes: Sequence[str],
-        state: str,
-        timeout: float = 240.0,
-        inventories: Sequence[str] = (INVENTORY,),
-    ) -> None:
-        self.lab, self.inventories = Lab.open(), inventories
+    def __init__(self, group: str, url: str, nodes: Sequence[str], state: str, timeout: float = 240.0) -> None:
+        self.lab = Lab.open()
         self.group, self.url, self.nodes, self.state, self.timeout = group, url, nodes, state, timeout
+        self.inventories = [INVENTORY]  # a later one has precedence
 
     def running_nodes(self) -> list[str]:
         """Return the nodes whose machines run."""
@@ -228,13 +220,13 @@ def diff_by_heading(output: str) -> dict[str, list[str]]:
 
 
 def inventory_options(inventories: Sequence[str]) -> list[str]:
-    """Return the options of Ansible's programs for one inventory or several, of which the last wins."""
+    """Return the options of Ansible's programs for one inventory or several, of which a later one has precedence."""
     return [word for inventory in inventories for word in ("-i", inventory)]
 
 
 def inventory_of(host: str, *inventories: str) -> dict[str, Any]:
     """Return the variables of a host as the inventory declares them."""
-    argv = ["ansible-inventory", *inventory_options(inventories or (INVENTORY,)), "--host", host]
+    argv = ["ansible-inventory", *inventory_options(inventories or [INVENTORY]), "--host", host]
     found: dict[str, Any] = json.loads(
         subprocess.run(argv, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout
     )

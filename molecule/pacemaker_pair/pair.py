@@ -181,5 +181,6 @@ def now() -> float:
 
 STATE = "crm_mon -1rfA; corosync-quorumtool -s; drbdadm status; ip -br -4 address; "
 STATE += "journalctl --no-pager -n 60 -u corosync -u pacemaker | cut -c1-200"
-pair = Scenario("web_pair", f"http://{VIP}/", NODES, STATE, inventories=INVENTORIES)
+pair = Scenario("web_pair", f"http://{VIP}/", NODES, STATE)
+pair.inventories = list(INVENTORIES)
 lab = pair.lab

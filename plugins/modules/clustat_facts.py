@@ -188,6 +188,11 @@ ansible_facts:
               type: list
               elements: str
               returned: always
+            promoted:
+              description: The nodes where a promotable clone, as of DRBD, is promoted; V(null) for all other groups.
+              type: list
+              elements: str
+              returned: always
             last_owner: {description: The node that ran it before., type: str, returned: always}
             flags:
               description: V(frozen) when the engine leaves it alone, V(partial) when some of its resources do not run.

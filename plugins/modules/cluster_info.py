@@ -68,9 +68,11 @@ cib:
   description:
     - C(moves), the constraints that C(crm_resource --ban) and C(--move) left, and whether C(cib.xml) has what runs
       (C(written)); V(null) where Pacemaker does not run.
+    - C(drbd), the clones of DRBD resources with the nodes that have them, the groups that need them promoted, and the
+      constraints of DRBD's fence-peer handler (C(fences)).
   type: dict
   returned: success
-  sample: {moves: [{id: cli-ban-web-on-node1, kind: ban, resource: web, node: node1}], written: true}
+  sample: {moves: [{id: cli-ban-web-on-node1, kind: ban, resource: web, node: node1}], drbd: [], written: true}
 clock:
   description: The state of chrony or ntpd; V(null) where neither is installed. C(offset) is in seconds.
   type: dict

@@ -50,9 +50,19 @@ options:
         V(restart_window), V(everywhere), V(after), V(state) (V(present), V(absent), V(enabled) or V(disabled)),
         V(running_on), V(frozen) and V(domain).
       - Each resource is a mapping with one key, its kind, and beside it perhaps the key V(options).
-      - V(ip) has V(address) (with its prefix) and V(nic). V(drbd) has V(resource).
+      - V(ip) has V(address) (with its prefix) and V(nic). V(drbd) has V(resource); it stands before what uses it.
       - V(filesystem) has V(device), V(mountpoint), V(fstype) and V(options). V(service) has V(name).
       - V(mail) has V(to) and V(subject). V(ldirectord) has V(config). V(lvm) has V(group) and V(volume).
+      - >-
+        With pacemaker some kinds have further keys, parameters of their agents under their own names. V(ip) has
+        V(arp_bg), V(arp_count), V(arp_count_refresh), V(arp_interval), V(arp_sender), V(flush_routes), V(iflabel),
+        V(lvs_ipv6_addrlabel), V(lvs_ipv6_addrlabel_value), V(lvs_support), V(nodad), V(noprefixroute),
+        V(preferred_lft) and V(run_arping). V(filesystem) has V(fast_stop), V(force_clones), V(force_unmount)
+        (V(true), V(false) or V(safe)) and V(run_fsck) (V(auto), V(force) or V(no)). V(lvm) has
+        V(vg_access_mode) (V(lvmlockd), V(clvmd), V(system_id) or V(tagging)), V(tag) and V(partial_activation).
+        V(drbd) has V(adjust_master_score), V(connect_only_after_promote), V(fail_promote_early_if_peer_primary),
+        V(remove_master_score_if_peer_primary), V(stop_outdates_secondary), V(unfence_if_all_uptodate) and
+        V(wfc_timeout). heartbeat refuses all of them, rgmanager all but V(force_unmount).
       - V(agent), for anything else, has V(name) (pacemaker's with their class, such as C(ocf:pacemaker:controld)),
         V(arguments) (heartbeat) and V(parameters) (pacemaker).
       - V(options) of a resource are V(name) (its id in pacemaker), V(monitor) with V(interval) and V(timeout), V(start)
@@ -75,12 +85,19 @@ options:
         name alone, without V(nodes) and V(resources); it stays as it is then.
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
         its own C(auto_failback), to groups that leave one of its two nodes out, to V(options) of resources, or to any
-        key after V(recovery) but V(state=present) and V(state=absent). They are refused. An IPv6 address is
-        C(IPv6addr).
-      - pacemaker has no V(drbd) inside of a group, no agent that is promoted, such as C(ocf:linbit:drbd), and no
-        V(after) that names a promotable clone; its C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is
-        C(systemd:NAME). V(lvm) is C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when
-        V(everywhere).
+        key after V(recovery) but V(state=present) and V(state=absent). They are refused, and so is a V(drbd) in several
+        groups, by rgmanager too. An IPv6 address is C(IPv6addr).
+      - >-
+        pacemaker runs a V(drbd) as a promotable clone of C(ocf:linbit:drbd) on the V(nodes) of the group, which must be
+        all that have the DRBD resource: promoted on one of them, with C(notify), LINBIT's timeouts and a monitor for
+        each role (every 10 s where it is promoted, every 20 s elsewhere; V(monitor.interval) and twice that). The group
+        runs where the clone is promoted (a colocation), once it is (an order). Several groups may use one DRBD
+        resource; they run on the same node, and name the same nodes. A clone of the same resource that exists is
+        adopted, whatever its name. A clone is removed with the last group that uses it. To remove one, or to change
+        its parameters, under a group that runs needs O(restart=true).
+      - pacemaker has no agent that is promoted inside of a group, and no V(after) that names a promotable clone; its
+        C(ocf:heartbeat:Filesystem) needs V(fstype). V(service) is C(systemd:NAME). V(lvm) is
+        C(ocf:heartbeat:LVM-activate) with C(lvmlockd), exclusive, or shared when V(everywhere).
       - rgmanager drops resources of one agent that have the same name (V(options.name), else one that is made of the
         mount point, volume, service or agent), mount point, device, init script or address, that lack an attribute, or
         that are inside of an agent which forbids them. They are refused.

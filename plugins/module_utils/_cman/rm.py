@@ -57,7 +57,7 @@ def domain_of(group: Group) -> str:
 def check_groups(groups: Sequence[Group], nodes: Sequence[str], name: str,
                  shared: Sequence[ET.Element] = ()) -> List[str]:
     """Return one sentence for each thing that rgmanager cannot do, or that does not fit the cluster's nodes."""
-    faults: List[str] = []
+    faults = _groups.check_drbd_once(groups, "rgmanager", name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
         faults += _check_group(where, group, nodes)
@@ -108,6 +108,7 @@ def _check_group(where: str, group: Group, nodes: Sequence[str]) -> Iterator[str
 
 
 def _check_resource(where: str, resource: Resource) -> Iterator[str]:
+    yield from _groups.check_no_parameters(where, resource, "rgmanager", ("force_unmount",))
     if isinstance(resource, (_groups.Mail, _groups.Ldirectord)):
         yield ("%s.%s: rgmanager has no agent for it; expected another kind, or a service with a script in /etc/init.d"
                % (where, type(resource).__name__.lower()))
@@ -128,6 +129,8 @@ def _check_resource(where: str, resource: Resource) -> Iterator[str]:
 
 
 def _check_filesystem(where: str, resource: _groups.Filesystem) -> Iterator[str]:
+    if dict(resource.parameters).get("force_unmount") == "safe":
+        yield "%s.force_unmount: safe; expected true or false with rgmanager (pacemaker can)" % where
     device, fstype = resource.device, resource.fstype
     remote = not device.startswith("/") and ":/" in device
     if fstype in NETWORK_FILESYSTEMS and not remote and not (fstype == "cifs" and CIFS.match(device)):
@@ -189,13 +192,14 @@ def share_of(resource: _groups.Filesystem) -> Tuple[str, str]:
 
 def _filesystem(resource: _groups.Filesystem, name: Optional[str]) -> ET.Element:
     label = name or resource.mountpoint.strip("/").replace("/", "_") or "root"
+    unmount = int(dict(resource.parameters).get("force_unmount") != "false")
     if resource.fstype in NETWORK_FILESYSTEMS:
         host, export = share_of(resource)
         return element("netfs", [("name", label), ("host", host), ("export", export),
                                  ("mountpoint", resource.mountpoint), ("fstype", resource.fstype),
-                                 ("options", resource.options or ""), ("force_unmount", 1)])
+                                 ("options", resource.options or ""), ("force_unmount", unmount)])
     pairs: Pairs = [("name", label), ("device", resource.device), ("mountpoint", resource.mountpoint),
-                    ("fstype", resource.fstype), ("options", resource.options or ""), ("force_unmount", 1),
+                    ("fstype", resource.fstype), ("options", resource.options or ""), ("force_unmount", unmount),
                     ("self_fence", 0)]
     if resource.fstype in CLUSTER_FILESYSTEMS:
         return element("clusterfs", pairs)
@@ -210,7 +214,7 @@ def _leaf(resource: Resource, name: Optional[str]) -> ET.Element:
         prefix = "" if resource.prefix is None else "/%d" % resource.prefix
         return element("ip", [("address", resource.address + prefix), ("monitor_link", 1)])
     if isinstance(resource, _groups.Lvm):
-        label = name or "_".join(part for part in resource if part)
+        label = name or "_".join(part for part in resource[:2] if part)
         return element("lvm", [("name", label), ("vg_name", resource.group), ("lv_name", resource.volume)])
     if isinstance(resource, _groups.Drbd):
         return element("drbd", [("name", name or resource.resource), ("resource", resource.resource)])

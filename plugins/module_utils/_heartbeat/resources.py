@@ -58,7 +58,7 @@ def token_of(resource: _groups.Resource) -> Token:
     if isinstance(resource, _groups.Mail):
         return Token("MailTo", (",".join(resource.to),) + ((resource.subject,) if resource.subject else ()))
     if isinstance(resource, _groups.Filesystem):
-        return Token("Filesystem", tuple(part for part in resource if part))
+        return Token("Filesystem", tuple(part for part in resource[:4] if part))
     if isinstance(resource, _groups.Agent):
         return Token(resource.name, resource.arguments)
     agents: Dict[Any, str] = {_groups.Drbd: "drbddisk", _groups.Lvm: "LVM", _groups.Ldirectord: "ldirectord"}
@@ -85,7 +85,7 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
         return ["%s.ip.address: %s has no prefix; heartbeat needs one where nic is given, such as %s/%d"
                 % (where, resource.address, resource.address, 64 if ":" in resource.address else 24)]
     if isinstance(resource, _groups.Lvm) and resource.volume:
-        return ["%s.lvm.volume: %s: heartbeat activates whole volume groups; expected no volume"
+        return ["%s.lvm.volume: %s: heartbeat activates whole volume groups; expected no volume (pacemaker can)"
                 % (where, resource.volume)]
     if isinstance(resource, _groups.Filesystem) and (resource.options and not resource.fstype):
         return ["%s.filesystem.fstype: is missing; heartbeat needs it where options are given" % where]
@@ -93,29 +93,31 @@ def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
         return ["%s.agent.name: %s; heartbeat finds agents by their bare name, expected one in /etc/ha.d/resource.d"
                 % (where, resource.name)]
     if isinstance(resource, _groups.Agent) and resource.parameters:
-        return ["%s.agent.parameters: heartbeat knows no parameters by name; expected arguments" % where]
-    return ["%s: %r cannot be written in haresources; expected no blank, '::' or sign that a shell expands"
-            % (where, word)
-            for word in token_of(resource).arguments + (token_of(resource).agent,)
-            if not _WORD.match(word) or "::" in word]
+        return ["%s.agent.parameters: heartbeat knows no parameters by name; expected arguments "
+                "(pacemaker can)" % where]
+    return _groups.check_no_parameters(where, resource, "heartbeat") + [
+        "%s: %r cannot be written in haresources; expected no blank, '::' or sign that a shell expands"
+        % (where, word) for word in token_of(resource).arguments + (token_of(resource).agent,)
+        if not _WORD.match(word) or "::" in word]
 
 
 def _unsupported(where: str, group: _groups.Group) -> List[str]:
     """List what only other cluster managers support: a line of haresources has no options."""
-    faults = ["%s.%s: %s; heartbeat has no such thing, expected none" % (where, key, value) for key, value in (
+    can = "expected none (pacemaker can)"
+    faults = ["%s.%s: %s; heartbeat has no such thing, %s" % (where, key, value, can) for key, value in (
         ("everywhere", group.everywhere), ("after", ", ".join(group.after)), ("restarts", group.restarts),
         ("restart_window", group.restart_window), ("running_on", group.running_on), ("frozen", group.frozen)) if value]
     if group.state != "present":
-        faults.append("%s.state: %s; expected present or absent, heartbeat cannot stop one group and remember it"
-                      % (where, group.state))
-    faults += ["%s.resources[%d].options: heartbeat has no names and no operations for resources; expected none"
-               % (where, number) for number, said in enumerate(group.options) if said != _groups.Options()]
+        faults.append("%s.state: %s; expected present or absent, heartbeat cannot stop one group and remember it "
+                      "(pacemaker can)" % (where, group.state))
+    faults += ["%s.resources[%d].options: heartbeat has no names and no operations for resources; %s"
+               % (where, number, can) for number, said in enumerate(group.options) if said != _groups.Options()]
     return faults
 
 
 def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = "groups") -> List[str]:
     """List what heartbeat cannot do of what the groups ask for. ``name`` is the variable's name."""
-    faults: List[str] = []
+    faults = _groups.check_drbd_once(groups, "heartbeat", name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
         if group.state == "absent":
@@ -127,11 +129,13 @@ def check_groups(groups: Sequence[_groups.Group], cluster: Cluster, name: str = 
             faults.append("%s.nodes: %s; heartbeat runs a group on one of two nodes at most"
                           % (where, ", ".join(group.nodes)))
         if group.autostart is False:
-            faults.append("%s.autostart: false; heartbeat starts every group, expected true" % where)
+            faults.append("%s.autostart: false; heartbeat starts every group, expected true (pacemaker can)" % where)
         if group.recovery not in (None, "relocate"):
-            faults.append("%s.recovery: %s; heartbeat watches no resource, expected relocate" % (where, group.recovery))
+            faults.append("%s.recovery: %s; heartbeat watches no resource, expected relocate (pacemaker can)"
+                          % (where, group.recovery))
         if None not in (group.failback, cluster.auto_failback) and group.failback != cluster.auto_failback:
-            faults.append("%s.failback: %s; heartbeat has one auto_failback for all, expected %s like that"
+            faults.append("%s.failback: %s; heartbeat has one auto_failback for all, expected %s like that "
+                          "(pacemaker can)"
                           % (where, group.failback, cluster.auto_failback))
         faults += _unsupported(where, group)
         for number, resource in enumerate(group.resources):

@@ -97,6 +97,7 @@ class Group(NamedTuple):
     failures: Optional[int] = None
     last_transition: Optional[int] = None
     resources: Optional[Tuple[Resource, ...]] = None
+    promoted: Optional[Tuple[str, ...]] = None  # nodes where a promotable clone is promoted; None for all else
 
 
 class Clustat(NamedTuple):

@@ -31,6 +31,7 @@ from .._core.schema import (
     text,
     unknown,
 )
+from .agent_parameters import Parameters, by_name, parametrised
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 NIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
@@ -50,17 +51,22 @@ class GroupError(HaError):
 
 
 class Ip(NamedTuple):
-    """A virtual address. ``prefix`` is None when the network is to be found on the host."""
+    """A virtual address. ``prefix`` is None when the network is to be found on the host.
+
+    ``parameters`` here and below: further parameters of Pacemaker's agent, by name.
+    """
 
     address: str
     prefix: Optional[int]
     nic: Optional[str]
+    parameters: Parameters = ()
 
 
 class Drbd(NamedTuple):
     """A DRBD resource, made primary where the group runs."""
 
     resource: str
+    parameters: Parameters = ()
 
 
 class Filesystem(NamedTuple):
@@ -70,6 +76,7 @@ class Filesystem(NamedTuple):
     mountpoint: str
     fstype: Optional[str]
     options: Optional[str]
+    parameters: Parameters = ()
 
 
 class Service(NamedTuple):
@@ -96,6 +103,7 @@ class Lvm(NamedTuple):
 
     group: str
     volume: Optional[str]
+    parameters: Parameters = ()
 
 
 class Agent(NamedTuple):
@@ -103,7 +111,7 @@ class Agent(NamedTuple):
 
     name: str
     arguments: Tuple[str, ...]
-    parameters: Tuple[Tuple[str, str], ...]
+    parameters: Parameters
 
 
 Resource = Union[Ip, Drbd, Filesystem, Service, Mail, Ldirectord, Lvm, Agent]
@@ -169,10 +177,6 @@ def _parameter(raw: Any) -> str:
     return str(LINE.convert(str(raw))) if raw != "" else ""
 
 
-def _by_name(found: Dict[str, str]) -> Tuple[Tuple[str, str], ...]:
-    return tuple(sorted(found.items()))
-
-
 class _Recipients(ListOf):
     """A list of mail addresses, which may be one string with commas."""
 
@@ -180,14 +184,17 @@ class _Recipients(ListOf):
         return super().read(where, raw.split(",") if isinstance(raw, str) else raw, faults)
 
 
-def _ip(address: Tuple[str, Optional[int]], nic: Optional[str]) -> Ip:
-    return Ip(address[0], address[1], nic)
+def _ip(address: Tuple[str, Optional[int]], nic: Optional[str], parameters: Parameters) -> Ip:
+    return Ip(address[0], address[1], nic, parameters)
 
 
 def _check_ip(where: str, resource: Dict[str, Any]) -> Iterator[str]:
     address = ipaddress.ip_address(resource["address"][0])
     if address.version == 6 and address.is_link_local and not resource["nic"]:
         yield missing(join(where, "nic"), "the interface of a link-local address, such as eth0")
+    for name, version in (("lvs_support", 4), ("lvs_ipv6_addrlabel", 6)):  # IPaddr2 does not start
+        if resource[name] and address.version != version:
+            yield fault(join(where, name), "true", "it only with an IPv%d address" % version)
 
 
 _NAME = text(NAME, "a name of letters, digits, '.', '_' and '-'")
@@ -196,26 +203,27 @@ _MAIL = text(MAIL, "a mail address such as root or admin@example.com")
 _SECONDS = number(1, texts=False)
 
 KINDS: Dict[str, Mapping] = {
-    "ip": Mapping({"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
-                   "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
-    "drbd": Mapping({"resource": _NAME}, ("resource",), Drbd),
-    "filesystem": Mapping({"device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
-                           "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),
-                           "fstype": text(FSTYPE, "a filesystem type such as ext4"),
-                           "options": text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
-                          ("device", "mountpoint"), Filesystem),
+    "ip": parametrised("ip", {"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
+                               "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
+    "drbd": parametrised("drbd", {"resource": _NAME}, ("resource",), Drbd),
+    "filesystem": parametrised("filesystem", {
+        "device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
+        "mountpoint": text(PATH, "an absolute path such as /mnt/repl"),
+        "fstype": text(FSTYPE, "a filesystem type such as ext4"),
+        "options": text(re.compile(r"\S+\Z"), "mount options such as noatime,acl")},
+        ("device", "mountpoint"), Filesystem),
     "service": Mapping({"name": text(SERVICE, "a service such as apache2")}, ("name",), Service),
     "mail": Mapping({"to": _Recipients(_MAIL, "a mail address, or a list of them", least=1, unique=True),
                      "subject": LINE}, ("to",), Mail),
     "ldirectord": Mapping({"config": text(re.compile(r"[\w./-]+\Z"), "a file such as ldirectord.cf")}, ("config",),
                           Ldirectord),
-    "lvm": Mapping({"group": _NAME, "volume": _NAME}, ("group",), Lvm),
+    "lvm": parametrised("lvm", {"group": _NAME, "volume": _NAME}, ("group",), Lvm),
     "agent": Mapping({"name": text(AGENT, "an agent such as Delay or ocf:heartbeat:IPaddr2"),
                       "arguments": ListOf(text(re.compile(r"\S.*\Z"), "a string that is not empty"),
                                           "a list of strings").default_to(()),
                       "parameters": MappingOf(text(re.compile(r"\S+\Z"), "names of parameters"),
                                               Field(_parameter, "a text of one line or a number", secret=True),
-                                              "parameters by name", nulls=False, make=_by_name).default_to(())},
+                                              "parameters by name", nulls=False, make=by_name).default_to(())},
                      ("name",), Agent),
 }
 OPTIONS = Mapping(
@@ -290,7 +298,7 @@ def identities(resource: Resource) -> List[Tuple[str, str]]:
         device = [("device", resource.device)] if _is_exclusive(resource) else []
         return [("mount point", resource.mountpoint)] + device
     if isinstance(resource, Lvm):
-        return [("volume group", "/".join(part for part in resource if part))]
+        return [("volume group", "/".join(part for part in (resource.group, resource.volume) if part))]
     word = words.get(type(resource))
     return [(word, str(resource[0]))] if word else []
 
@@ -302,19 +310,46 @@ def _is_exclusive(resource: Filesystem) -> bool:
 
 
 def _repeated(name: str, groups: Sequence[Group]) -> List[str]:
-    """List resources that are described twice."""
+    """List resources that are described twice. A DRBD resource may be in several groups: engines decide."""
     faults: List[str] = []
-    seen: Dict[Tuple[str, str], str] = {}
+    seen: Dict[Tuple[str, str], Tuple[str, Optional[Drbd]]] = {}
     for index, group in enumerate(groups):
         if group.state == "absent":
             continue
-        named = [("resource name", options.name) for options in group.options if options.name]
-        for what in [each for resource in group.resources for each in identities(resource)] + named:
-            if what in seen:
+        pairs = tuple(zip(group.resources, group.options))
+        said = [(what, resource) for resource, _options in pairs for what in identities(resource)]
+        said += [(("resource name", options.name), resource) for resource, options in pairs if options.name]
+        for what, resource in said:
+            shared = resource if isinstance(resource, Drbd) else None
+            owner, other = seen.setdefault(what, ("", None))
+            if owner and (owner == group.name or shared is None or other is None or other[0] != shared[0]):
                 faults.append("%s[%d].resources: the %s %r is in group %r too; expected it only once"
-                              % (name, index, what[0], what[1], seen[what]))
-            seen[what] = group.name
+                              % (name, index, what[0], what[1], owner))
+            seen[what] = (group.name, shared)
     return faults
+
+
+def check_drbd_once(groups: Sequence[Group], engine: str, name: str) -> List[str]:
+    """List DRBD resources in several groups, for an engine that cannot keep these groups on one node."""
+    faults: List[str] = []
+    seen: Dict[str, str] = {}
+    for index, group in enumerate(groups):
+        for resource in group.resources if group.state != "absent" else ():
+            if isinstance(resource, Drbd):
+                owner = seen.setdefault(resource.resource, group.name)
+                if owner != group.name:
+                    faults.append("%s[%d].resources: the DRBD resource %r is in group %r too; %s may run the groups on "
+                                  "different nodes, expected it only once (pacemaker can share it)"
+                                  % (name, index, resource.resource, owner, engine))
+    return faults
+
+
+def check_no_parameters(where: str, resource: Resource, engine: str, known: Sequence[str] = ()) -> List[str]:
+    """List further parameters of agents that another engine than pacemaker cannot pass on; ``known``: it can."""
+    given = [] if isinstance(resource, Agent) else [
+        parameter for parameter, _value in getattr(resource, "parameters", ()) if parameter not in known]
+    return ["%s.%s.%s: %s cannot pass it to its agent; expected none (pacemaker can)"
+            % (where, type(resource).__name__.lower(), parameter, engine) for parameter in given]
 
 
 def _circles(name: str, groups: Sequence[Group]) -> List[str]:

@@ -20,6 +20,8 @@ OWN = "-ha-"  # in the id of each setting and constraint that this collection cr
 # Behind a character that is not ASCII, Pacemaker 2.1.5 writes these as they are, and reads another text or none at all.
 LOST = re.compile(r"""[^\x00-\x7f].*["&<>]""")
 KEPT = "a text of one line with no \", &, < or > behind a character that is not ASCII: Pacemaker 2.1 damages it"
+OLD_ROLES = {"master": "promoted", "slave": "unpromoted"}  # the words of Pacemaker 2.0
+NEW_ROLES_SINCE = (3, 7)  # the schema in which Promoted and Unpromoted are words; Pacemaker 2.0 has none so new
 RESOURCES = ("primitive", "group", "clone", "master", "bundle")
 Element = Any  # xml.etree's Element; a comment is an Element too, whose tag is no string
 
@@ -132,6 +134,26 @@ def find_group(root: Element, name: str) -> Tuple[Optional[Element], Optional[El
 def agent_of(primitive: Element) -> str:
     """Return the name of a primitive's agent, such as ocf:heartbeat:IPaddr2."""
     return ":".join(primitive.get(key) for key in ("class", "provider", "type") if primitive.get(key))
+
+
+def top_of(root: Element, name: str) -> Optional[Element]:
+    """Return the outermost resource around the one with this id, or that one itself."""
+    return next((top for top in section_of(root, "resources") if isinstance(top.tag, str) and name in [
+        each.get("id") for each in top.iter()]), None)
+
+
+def role_of(word: Optional[str]) -> str:
+    """Return a role in one spelling: promoted, unpromoted, started, ...; "" when there is none."""
+    role = (word or "").lower()
+    return OLD_ROLES.get(role, role)
+
+
+def role_words(root: Element) -> Dict[str, str]:
+    """Return the words of the CIB's schema for the roles of promotable clones: all nodes understand them."""
+    schema = re.match(r"pacemaker-([0-9]+)\.([0-9]+)\Z", root.get("validate-with") or "")
+    if schema and (int(schema.group(1)), int(schema.group(2))) >= NEW_ROLES_SINCE:
+        return {"promoted": "Promoted", "unpromoted": "Unpromoted"}
+    return {"promoted": "Master", "unpromoted": "Slave"}
 
 
 # --- settings: sets of nvpairs ----------------------------------------------------------------------------------------

@@ -19,17 +19,23 @@ from .cib import (
     drop_value,
     elements,
     find_id,
+    get_value,
     is_kept,
+    own_value,
     section,
     section_of,
     set_value,
 )
-from .cib_groups import drop_references, new_primitive, set_operations, set_parameters
+from .cib_groups import drop_references
+from .cib_primitives import META, new_primitive, set_operations, set_parameters
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
 PORT = re.compile(r"[^\s;:=\\]*\Z")  # in pcmk_host_map
 ACTIONS = ("action", "option")
+# A device that is unreachable when it is monitored fails on all nodes in turn, and none of them fences with it then.
+# Pacemaker starts it again after this time.
+FAILURE_TIMEOUT = "120s"
 LEVEL = "ha-fencing-"         # how the ids of our levels begin
 # name of the option: section, kind of set, and id of the set that Pacemaker's own tools use
 DICTIONARIES = {
@@ -164,6 +170,8 @@ def _put_devices(root: Element, devices: Sequence[Device]) -> None:
                            % (device.id, found.tag, found.get("type") or "another kind", device.agent))
         set_parameters(found, device.parameters)
         set_operations(found, OPERATIONS)
+        if get_value(found, META, "failure-timeout") is None:
+            own_value(found, META, "failure-timeout", FAILURE_TIMEOUT)
 
 
 def put_fencing(root: Element, fencing: Fencing) -> None:

@@ -8,10 +8,10 @@ declared is set; what an administrator set beside it (target-role, bans, further
 Private to linuxha.cluster; nothing outside may import it.
 """
 import xml.etree.ElementTree as ET
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 from .._model import resource_groups as _groups
-from . import resources
+from . import cib_drbd, resources
 from .cib import (
     OWN,
     CibError,
@@ -24,16 +24,14 @@ from .cib import (
     find_id,
     get_value,
     own_value,
-    pairs_of,
     resources_of,
     section,
-    section_of,
     set_value,
+    top_of,
 )
+from .cib_primitives import INSTANCE, META, new_primitive, set_operations, set_parameters
 
-INSTANCE, META = "instance_attributes", "meta_attributes"
 TRUE = ("true", "yes", "on", "y", "1")
-REFERENCES = ("rsc", "with-rsc", "first", "then")
 ONLY_ONCE = {"ocf:heartbeat:IPaddr2": ("ip",), "ocf:heartbeat:Filesystem": ("directory",),
              "ocf:heartbeat:LVM-activate": ("vgname", "lvname")}
 
@@ -80,44 +78,6 @@ def _new_id(root: Element, group: str, desired: resources.Primitive, given: Set[
     while names[-1] in given or find_id(root, names[-1]) is not None:
         names.append("%s-%d" % (names[0], len(names) + 1))
     return names[-1]
-
-
-def set_operations(primitive: Element, desired: Sequence[Tuple[str, Dict[str, str]]]) -> None:
-    """Set the operations: our own, else the first of that name, else a new one. Others stay."""
-    home = primitive.find("operations")
-    if home is None:
-        home = ET.SubElement(primitive, "operations")
-    said = dict(desired)
-    for name in ("start", "stop", "monitor"):
-        mine = "%s%s%s" % (primitive.get("id"), OWN, name)
-        known = [each for each in elements(home, "op") if each.get("name") == name and not each.get("role")]
-        known = [each for each in known if each.get("id") == mine] or known
-        if name in said:
-            found = known[0] if known else ET.SubElement(home, "op", {"id": mine, "name": name})
-            found.attrib.update(said[name])
-            if found.get("id") == mine and "on-fail" not in said[name]:
-                found.attrib.pop("on-fail", None)
-        elif known and known[0].get("id") == mine:
-            home.remove(known[0])
-
-
-def set_parameters(primitive: Element, parameters: Dict[str, str]) -> None:
-    """Set the declared parameters of a primitive, and remove those that were declared before."""
-    for name, value in parameters.items():
-        own_value(primitive, INSTANCE, name, value)
-    for pair in pairs_of(primitive, INSTANCE):
-        name = pair.get("name")
-        if pair.get("id") == "%s%s%s" % (primitive.get("id"), OWN, name) and name not in parameters:
-            drop_value(primitive, INSTANCE, name, pair.get("id"))
-
-
-def new_primitive(name: str, agent: str) -> Element:
-    """Return a primitive with nothing in it."""
-    words = agent.split(":")
-    attributes = {"id": name, "class": words[0]}
-    if len(words) > 2:
-        attributes["provider"] = words[1]
-    return ET.Element("primitive", dict(attributes, type=words[-1]))
 
 
 def _borrow(root: Element, desired: resources.Primitive, lenders: Sequence[str]) -> Optional[Element]:
@@ -202,6 +162,8 @@ def set_state(root: Element, group: _groups.Group) -> None:
         raise CibError("group %s: the cluster has no such group; expected nodes and resources, to make it" % group.name)
     outer = element if clone is None else clone
     inside = [outer, element] + elements(element, "primitive")
+    if group.state == "enabled":
+        cib_drbd.enable(root, group.name)
     if group.state == "disabled":
         set_value(outer, META, "target-role", "Stopped")
     for each in inside if group.state == "enabled" else ():
@@ -232,10 +194,8 @@ def outer_id(root: Element, name: str) -> Optional[str]:
     element, clone = find_group(root, name)
     if element is not None:
         return str((element if clone is None else clone).get("id"))
-    for top in section_of(root, "resources"):
-        if isinstance(top.tag, str) and name in [each.get("id") for each in top.iter()]:
-            return str(top.get("id"))
-    return None
+    top = top_of(root, name)
+    return None if top is None else str(top.get("id"))
 
 
 # --- constraints ------------------------------------------------------------------------------------------------------
@@ -249,23 +209,14 @@ def _location(name: str, rsc: str, node: str, score: str) -> Element:
     return ET.Element("rsc_location", {"id": name, "rsc": rsc, "node": node, "score": score})
 
 
-def _nowhere_but(name: str, rsc: str, nodes: Sequence[str]) -> Element:
-    """Return the constraint that keeps a resource off all other nodes. They are still probed for it."""
-    only = ET.Element("rsc_location", {"id": name, "rsc": rsc})
-    rule = ET.SubElement(only, "rule", {"id": name + "-rule", "score": "-INFINITY", "boolean-op": "and"})
-    for node in nodes:
-        ET.SubElement(rule, "expression", {"id": "%s-%s" % (name, node), "attribute": "#uname", "operation": "ne",
-                                           "value": node})
-    return only
-
-
 def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]:
     """Return the constraints of a declared group."""
     found = [] if group.everywhere else [
         _location("%s%son-%s" % (group.name, OWN, node), rsc, node, str(score))
         for node, score in resources.scores_of(group)]
     if group.restricted and group.nodes:
-        found.append(_nowhere_but("%s%sonly" % (group.name, OWN), rsc, group.nodes))
+        found.append(cib_drbd.nowhere_but("%s%sonly" % (group.name, OWN), rsc, group.nodes))
+    found += cib_drbd.constraints_on(root, group.name, rsc, resources.drbd_in(group))
     for name in group.after:
         before = outer_id(root, name)
         if before is None:
@@ -273,9 +224,9 @@ def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]
                            "is there or declared" % (group.name, name))
         if _is_promotable(find_id(root, before)):
             raise CibError("group %s: it is to start after %s, which is in the promotable clone %s, and after names no "
-                           "role: it would start where that is not promoted. Expected another group in after, and the "
-                           "order and the colocation with the promoted instance created by other means"
-                           % (group.name, name, before))
+                           "role: it would start where that is not promoted. Expected another group in after, and %s"
+                           % (group.name, name, before, cib_drbd.hint_for(root, before) or (
+                               "the order and the colocation with the promoted instance created by other means")))
         found.append(ET.Element("rsc_order", {"id": "%s%safter-%s" % (group.name, OWN, name), "kind": "Mandatory",
                                               "first": before, "then": rsc}))
         found.append(ET.Element("rsc_colocation", {"id": "%s%swith-%s" % (group.name, OWN, name), "score": "INFINITY",
@@ -283,9 +234,9 @@ def _constraints(root: Element, group: _groups.Group, rsc: str) -> List[Element]
     return found
 
 
-def _is_own(constraint: Element, group: _groups.Group) -> bool:
+def _is_own(constraint: Element, group: _groups.Group, clones: Sequence[str]) -> bool:
     start = group.name + OWN
-    mine = (group.name, group.name + "-clone")
+    mine = (group.name, group.name + "-clone") + tuple(clones)
     return str(constraint.get("id")).startswith(start) and (constraint.get("rsc") or constraint.get("then")) in mine
 
 
@@ -297,14 +248,16 @@ def move_id(name: str) -> str:
 def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> None:
     """Change a group's own constraints to what is declared. ``move_to``: a node to hold it on for the moment."""
     home, rsc = section(root, "constraints"), outer_id(root, group.name)
-    own = [each for each in home if isinstance(each.tag, str) and _is_own(each, group)]
+    clones = [clone.id for clone in cib_drbd.used_by(root, group.name)]
+    own = [each for each in home if isinstance(each.tag, str) and _is_own(each, group, clones)]
     desired: List[Element] = []
     if rsc is not None and group.state != "absent":
         desired = _constraints(root, group, rsc) if group.resources else [
-            each for each in own if each.get("id") != move_id(group.name)]
+            each for each in own if not str(each.get("id")).startswith(move_id(group.name))]
         if move_to:
             # no score for the node itself could win against a group that clings to its own with INFINITY
-            desired.append(_nowhere_but(move_id(group.name), rsc, (move_to,)))
+            desired.append(cib_drbd.nowhere_but(move_id(group.name), rsc, (move_to,)))
+            desired += cib_drbd.holds_on(root, [each.get("with-rsc") for each in desired], move_id(group.name), move_to)
     by_id = {each.get("id"): each for each in desired}
     for each in own:
         new = by_id.pop(each.get("id"), None)
@@ -321,7 +274,7 @@ def drop_references(root: Element, gone: Set[str]) -> None:
     for each in list(home):
         if not isinstance(each.tag, str):
             continue
-        named = {inner.get(key) for inner in each.iter() for key in REFERENCES}
+        named = {inner.get(key) for inner in each.iter() for key in cib_drbd.REFERENCES}
         named |= {inner.get("id") for inner in each.iter("resource_ref")}
         if each.tag == "rsc_location" and each.get("rsc") in gone:
             home.remove(each)

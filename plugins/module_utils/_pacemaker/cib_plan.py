@@ -7,10 +7,10 @@ their definition in no order at all, and would start a filesystem elsewhere whil
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._model import resource_groups as groups
-from . import cib_fencing as crm_fencing, cib_groups as crm_groups, resources
+from . import cib_drbd, cib_fencing as crm_fencing, cib_groups as crm_groups, resources
 from .cib import (
     CibError,
     Element,
@@ -25,10 +25,11 @@ from .cib import (
     section_of,
     set_value,
 )
-from .cib_text import Declared, describe_fencing, describe_group, describe_settings
-from .crm_tools import Part, Status, places_of
+from .cib_primitives import META
+from .cib_result import failures_of, members_of, parts_of, runs
+from .cib_text import Declared, describe_drbd, describe_fencing, describe_group, describe_settings, drbd_resources
+from .crm_tools import Status, places_of
 
-META = "meta_attributes"
 APART = ("ocf:heartbeat:IPaddr2", "ocf:heartbeat:MailTo")  # what starts after these does not depend on them
 INFINITY = 1000000
 
@@ -36,7 +37,7 @@ INFINITY = 1000000
 class Change(NamedTuple):
     """One patch of the CIB (``stage``: stop, apply or release), or failures to forget (forget).
 
-    ``names``: what is then checked.
+    ``names``: what is then checked, or forgotten.
     """
 
     sentence: str
@@ -60,10 +61,13 @@ def apply(root: Element, declared: Declared, moves: Dict[str, str]) -> Element:
             crm_groups.drop_group(new, group.name)
         elif group.resources:
             crm_groups.put_group(new, group, [each.name for each in declared.groups if each.resources])
+    for each in resources.drbd_of(declared.groups):
+        cib_drbd.put_drbd(new, each)
     for group in declared.groups:
+        crm_groups.set_constraints(new, group, moves.get(group.name, ""))
         if group.state != "absent":
             crm_groups.set_state(new, group)
-        crm_groups.set_constraints(new, group, moves.get(group.name, ""))
+    cib_drbd.drop_unused(root, new, [group.name for group in declared.groups])
     crm_groups.check_only_once(new, declared.groups)
     gone = {each.get("id") for each in resources_of(root)} - {each.get("id") for each in resources_of(new)}
     crm_groups.drop_references(new, gone)
@@ -74,34 +78,20 @@ def apply(root: Element, declared: Declared, moves: Dict[str, str]) -> Element:
     return new
 
 
-def _members(root: Element, name: str) -> List[Element]:
-    """Return the primitives of a group; none when it is not there."""
-    element, _clone = find_group(root, name)
-    return [] if element is None else elements(element, "primitive")
-
-
-def _parts(root: Element, name: str, status: Status) -> List[List[Part]]:
-    """Return the instances of each primitive of a group."""
-    places = places_of(status)
-    return [places.get(each.get("id"), []) for each in _members(root, name)]
-
-
-def _runs(root: Element, name: str, status: Status) -> bool:
-    """Tell whether all of a group is active somewhere."""
-    return all(any(part.nodes for part in each) for each in _parts(root, name, status))
-
-
 # --- what goes --------------------------------------------------------------------------------------------------------
 
 def _going(root: Element, final: Element, declared: Declared, status: Status) -> Dict[str, List[str]]:
-    """Return by group the primitives that go and are active now."""
+    """Return by group, or clone of a DRBD resource, the primitives that go and are active now."""
     places = places_of(status)
     found: Dict[str, List[str]] = {}
     for group in declared.groups:
-        for primitive in _members(root, group.name):
+        for primitive in members_of(root, group.name):
             name = primitive.get("id")
             if find_id(final, name) is None and any(part.nodes for part in places.get(name, [])):
                 found.setdefault(group.name, []).append(name)
+    for clone in cib_drbd.going(root, final):
+        if any(part.nodes for part in places.get(clone.instance, [])):
+            found[clone.id] = [clone.instance]
     return found
 
 
@@ -135,9 +125,29 @@ def stop(root: Element, declared: Declared, going: Dict[str, List[str]]) -> Elem
                                "it; nothing was done. Expected the group to be disabled first (state: disabled), or "
                                "restart: true (the role's pacemaker_allow_outage)"
                                % (group.name, member.get("id"), staying[0].get("id")))
+    cib_drbd.stop(new, [name for names in going.values() for name in names])
     crm_groups.drop_references(new, {each.get("id") for each in resources_of(root)} - {
         each.get("id") for each in resources_of(new)})
     return new
+
+
+def _check_drbd(root: Element, final: Element, declared: Declared, status: Status) -> None:
+    """Refuse to stop or restart DRBD resources under groups that run and stay, unless that is allowed."""
+    for clone in cib_drbd.clones_of(root):
+        new = next((each for each in cib_drbd.clones_of(final) if each.id == clone.id), None)
+        if new is not None and cib_drbd.parameters_of(new) == cib_drbd.parameters_of(clone):
+            continue
+        staying = [name for name in cib_drbd.users_of(root, clone.id) if find_group(final, name)[0] is not None
+                   and any(part.nodes for each in parts_of(root, name, status) for part in each)]
+        frozen = crm_groups.is_frozen(clone.outer)
+        if frozen and new is None:
+            raise CibError("the DRBD resource %s: its clone %s is frozen (maintenance or is-managed), so that it "
+                           "cannot be stopped; expected it to be released first" % (clone.resource, clone.id))
+        if staying and not declared.restart:
+            raise CibError("the DRBD resource %s: it cannot be %s while %s runs, which uses it; nothing was done. "
+                           "Expected the group to be disabled first (state: disabled), or restart: true (the role's "
+                           "pacemaker_allow_outage)" % (clone.resource, "removed" if new is None else "changed",
+                                                        ", ".join(staying)))
 
 
 # --- moving a group ---------------------------------------------------------------------------------------------------
@@ -154,7 +164,7 @@ def stop_limits(root: Element) -> Dict[str, str]:
 
 def is_on(root: Element, name: str, node: str, status: Status) -> bool:
     """Tell whether a whole group runs on a node."""
-    parts = _parts(root, name, status)
+    parts = parts_of(root, name, status)
     return bool(parts) and all([part.nodes for part in each] == [(node,)] for each in parts)
 
 
@@ -165,11 +175,11 @@ def _score(text: Optional[str]) -> int:
     return max(-INFINITY, min(INFINITY, int(word))) if word.lstrip("+-").isdigit() else 0
 
 
-def _clings(root: Element, element: Element) -> int:
+def _clings(root: Element, name: str) -> int:
     """Return how much a group clings to the node that it is on: its stickiness counts for each resource in it."""
-    own = get_value(element, META, "resource-stickiness")
+    own = get_value(find_group(root, name)[0], META, "resource-stickiness")
     default = get_value(section_of(root, "rsc_defaults"), META, "resource-stickiness")
-    return min(INFINITY, _score(own if own is not None else default) * len(elements(element, "primitive")))
+    return min(INFINITY, _score(own if own is not None else default) * len(members_of(root, name)))
 
 
 def _only_nodes(location: Element) -> List[str]:
@@ -215,11 +225,24 @@ def _check_move(root: Element, group: groups.Group, node: str, status: Status) -
         raise CibError("%s: it, or the whole cluster, is frozen (maintenance); expected it to be released" % where)
     if (get_value(element, META, "target-role") or "").lower() == "stopped":
         raise CibError("%s: it is disabled (target-role=Stopped); expected state: enabled, to start it too" % where)
-    names = [group.name] + [each.get("id") for each in elements(element, "primitive")]
+    together = cib_drbd.together_with(root, group.name)
+    names = list(together) + [each.get("id") for name in together for each in members_of(root, name)]
+    names += [each for name in together for drbd in cib_drbd.used_by(root, name) for each in (drbd.id, drbd.instance)]
+    clings = min(INFINITY, sum(_clings(root, name) for name in together))
     scores = _scores(where, root, names, node)
     best = max(able, key=lambda name: scores.get(name, 0))
-    if scores.get(best, 0) > scores.get(node, 0) + _clings(root, element):
+    if scores.get(best, 0) > scores.get(node, 0) + clings:
         raise CibError("%s: it would go back to %s, which it prefers; expected failback: false" % (where, best))
+
+
+def _check_same_node(root: Element, group: groups.Group, declared: Declared) -> None:
+    """Refuse to send groups that use one DRBD resource to different nodes."""
+    together = cib_drbd.together_with(root, group.name)
+    for other in declared.groups:
+        if other.name in together and other.running_on not in (None, group.running_on):
+            raise CibError("group %s: it cannot be relocated to %s: group %s uses the same DRBD resource and is to run "
+                           "on %s; expected the same node"
+                           % (group.name, group.running_on, other.name, other.running_on))
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -233,6 +256,10 @@ def _sentences(root: Element, final: Element, declared: Declared) -> List[str]:
             found.append("%s group %s" % ("add" if new else "remove", group.name))
         elif describe_group(root, group.name) != describe_group(final, group.name, root):
             found.append("change group %s" % group.name)
+    for name in drbd_resources(root, final, declared):
+        before, after = describe_drbd(root, name), describe_drbd(final, name)
+        if before != after:
+            found.append("%s DRBD resource %s" % ("add" if not before else "change" if after else "remove", name))
     if declared.fencing is not None and describe_fencing(root) != describe_fencing(final, root):
         found.append("change fencing")
     for name, settings in declared.settings:
@@ -251,10 +278,25 @@ def _check_cluster(root: Element, final: Element, declared: Declared, status: St
     for group in declared.groups:
         outer = [crm_groups.outer_id(each, group.name) for each in (root, final)]
         if None not in outer and outer[0] != outer[1] and any(
-                part.nodes for each in _parts(root, group.name, status) for part in each):
+                part.nodes for each in parts_of(root, group.name, status) for part in each):
             raise CibError("group %s: it runs, and cannot become a group that is %s meanwhile; nothing was done. "
                            "Expected it to be disabled first (state: disabled)"
                            % (group.name, "everywhere" if group.everywhere else "on one node"))
+
+
+def _forget(root: Element, declared: Declared, status: Status) -> List[Change]:
+    """Return the changes that forget the failures of groups that are to be started, and of what they depend on."""
+    changes = []
+    for group in declared.groups:
+        if group.state != "enabled" or runs(root, group.name, status):
+            continue
+        found = {clone.id: [clone.instance] for clone in cib_drbd.used_by(root, group.name)}
+        found[group.name] = [each.get("id") for each in members_of(root, group.name)]
+        names = tuple(name for name, parts in found.items() if failures_of(parts, status))
+        if names:
+            changes.append(Change("forget the failures of group %s, so that it is started again" % group.name, "forget",
+                                  names))
+    return changes
 
 
 def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
@@ -269,6 +311,7 @@ def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
              if group.running_on and not is_on(root, group.name, group.running_on, status)}
     changes: List[Change] = []
     names = [name for each in going.values() for name in each]
+    _check_drbd(root, final, declared, status)
     if going:
         stop(root, declared, going)
         changes.append(Change("stop %s before they are removed" % ", ".join(names), "stop", tuple(names)))
@@ -278,15 +321,12 @@ def plan_cib(root: Element, status: Status, declared: Declared) -> Steps:
                               tuple(moves)))
     if moves:
         changes.append(Change("remove the constraints that moved %s" % ", ".join(moves), "release", tuple(moves)))
-    for group in declared.groups:
-        names = [each.get("id") for each in _members(root, group.name)]
-        if group.state == "enabled" and _failures(names, status) and not _runs(root, group.name, status):
-            changes.append(Change("forget the failures of group %s, so that it is started again" % group.name, "forget",
-                                  (group.name,)))
+    changes += _forget(root, declared, status)
     if changes:
         _check_cluster(root, final, declared, status)
     for group in declared.groups:
         if group.running_on and changes:
+            _check_same_node(final, group, declared)
             _check_move(final, group, group.running_on, status)
     return Steps(tuple(changes), final, moves)
 
@@ -296,75 +336,3 @@ def after_change(stage: str, root: Element, status: Status, declared: Declared, 
     if stage == "stop":
         return stop(root, declared, _going(root, apply(root, declared, {}), declared, status))
     return apply(root, declared, moves if stage == "apply" else {})
-
-
-# --- afterwards -------------------------------------------------------------------------------------------------------
-
-def _failures(names: Sequence[str], status: Status) -> List[str]:
-    return ["%s: %s failed on %s: %s%s" % (each.resource, each.task, each.node, each.status,
-                                           " (%s)" % each.reason if each.reason else "")
-            for each in status.failures if each.resource.split(":")[0] in names]
-
-
-def _is_stopped(element: Element, outer: Element) -> bool:
-    owners = [outer, element] + elements(element, "primitive")
-    return any((get_value(each, META, "target-role") or "").lower() == "stopped" for each in owners)
-
-
-def check_result(root: Element, status: Status, declared: Declared) -> Tuple[List[str], List[str]]:
-    """Check that the groups that should run do. Returns faults, and doubts: groups that no node can run now."""
-    faults: List[str] = []
-    doubts: List[str] = []
-    for group in declared.groups:
-        element, clone = find_group(root, group.name)
-        if element is None or group.state in ("absent", "disabled") or status.maintenance:
-            continue
-        outer = element if clone is None else clone
-        if _is_stopped(element, outer) or crm_groups.is_frozen(outer):
-            continue
-        parts = _parts(root, group.name, status)
-        nodes = {node for each in parts for part in each for node in part.nodes}
-        running = _runs(root, group.name, status) and (clone is not None or len(nodes) == 1)
-        said = _failures([each.get("id") for each in elements(element, "primitive")], status)
-        if group.running_on and nodes != {group.running_on}:
-            faults.append("group %s: it is on %s; expected it on %s" % (
-                group.name, ", ".join(sorted(nodes)) or "no node", group.running_on))
-        if not running and (said or group.state == "enabled"):
-            faults.append("group %s: it does not run (%s)" % (group.name, "; ".join(said) or "no node can run it"))
-        elif not running:
-            doubts.append("group %s: it does not run: no node may have it now (standby, bans, groups that it starts "
-                          "after)" % group.name)
-        elif said:
-            doubts.append("group %s: it runs, after failures: %s" % (group.name, "; ".join(said)))
-    devices = [device.id for device in crm_fencing.devices_of(declared.fencing)]
-    places = places_of(status)
-    idle = [name for name in devices if not any(part.nodes for part in places.get(name, []))]
-    for name in idle:
-        why = "; ".join(_failures([name], status)) or "no node can run it"
-        faults.append("fence device %s does not run: %s" % (name, why))
-    return faults, doubts
-
-
-def report_groups(root: Element, status: Status, declared: Declared) -> List[Dict[str, object]]:
-    """Return what became of each declared group."""
-    found: List[Dict[str, object]] = []
-    for group in declared.groups:
-        element, clone = find_group(root, group.name)
-        if element is None:
-            continue
-        outer = element if clone is None else clone
-        parts = _parts(root, group.name, status)
-        nodes: Set[str] = {node for each in parts for part in each for node in part.nodes}
-        whole = bool(nodes) and _runs(root, group.name, status)
-        found.append({"name": group.name, "nodes": sorted(nodes), "frozen": crm_groups.is_frozen(outer),
-                      "state": "started" if whole else "partial" if nodes else "stopped",
-                      "disabled": _is_stopped(element, outer),
-                      "resources": [each.get("id") for each in elements(element, "primitive")],
-                      "failures": _failures([each.get("id") for each in elements(element, "primitive")], status)})
-    return found
-
-
-def stopped(names: Sequence[str], status: Status) -> List[str]:
-    """Return those of these resources that are still active."""
-    places = places_of(status)
-    return [name for name in names if any(part.nodes for part in places.get(name, []))]

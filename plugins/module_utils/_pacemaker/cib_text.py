@@ -8,8 +8,8 @@ import re
 from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._model import resource_groups as _groups
-from . import cib_fencing as crm_fencing
-from .cib import Element, agent_of, elements, find_group, find_id, get_value, pairs_of, section_of
+from . import cib_drbd, cib_fencing as crm_fencing
+from .cib import Element, agent_of, elements, find_group, find_id, get_value, pairs_of, role_of, section_of
 
 SECRET = re.compile(r"pass|pwd|secret|token|community|credential|key|private|auth|cookie", re.IGNORECASE)
 # Of fence devices everything is secret but how Pacemaker uses them, and where. These may stand in messages of tools.
@@ -69,7 +69,8 @@ def _primitive(primitive: Element, indent: str, before: Optional[Element]) -> Li
     for home in elements(primitive, "operations"):
         for each in sorted(elements(home, "op"), key=lambda op: (op.get("name"), op.get("interval"))):
             lines.append("%s  %s: %s" % (indent, each.get("name"), " ".join(
-                "%s=%s" % pair for pair in sorted(each.attrib.items()) if pair[0] not in ("id", "name"))))
+                "%s=%s" % (key, role_of(value) if key == "role" else value)
+                for key, value in sorted(each.attrib.items()) if key not in ("id", "name"))))
     return lines
 
 
@@ -82,10 +83,12 @@ def _constraint(each: Element, ids: Sequence[Optional[str]]) -> List[str]:
             "only on %s" % ", ".join(nodes) if get("id", "").endswith("-ha-only") else "by rule")
         return ["  location: %s (%s)" % (what, get("id"))]
     if each.tag == "rsc_order" and get("then") in ids:
-        return ["  starts after %s (%s)" % (get("first"), get("id"))]
+        return ["  starts after %s%s (%s)" % ("the promotion of " if get("first-action") == "promote" else "",
+                                              get("first"), get("id"))]
     if each.tag == "rsc_colocation" and get("rsc") in ids:
-        return ["  %s the node of %s (%s)" % ("not on" if get("score", "").startswith("-") else "on", get("with-rsc"),
-                                              get("id"))]
+        promoted = "promoted " if role_of(get("with-rsc-role")) == "promoted" else ""
+        return ["  %s the node of %s%s (%s)" % ("not on" if get("score", "").startswith("-") else "on", promoted,
+                                                get("with-rsc"), get("id"))]
     return []
 
 
@@ -103,6 +106,23 @@ def describe_group(root: Element, name: str, before: Optional[Element] = None) -
     for primitive in elements(element, "primitive"):
         lines += _primitive(primitive, "  ", before)
     return lines
+
+
+def describe_drbd(root: Element, resource: str, before: Optional[Element] = None) -> List[str]:
+    """Return the lines of a DRBD resource; none when it is not there."""
+    clone = cib_drbd.find_clone(root, resource)
+    if clone is None:
+        return []
+    lines = ["DRBD resource %s: %s" % (resource, clone.id)] + _settings(clone.outer, "meta_attributes", "  ", None)
+    for each in section_of(root, "constraints"):
+        lines += _constraint(each, [clone.id, clone.instance])
+    return lines + _primitive(clone.primitive, "  ", before)
+
+
+def drbd_resources(root: Element, final: Element, declared: Declared) -> List[str]:
+    """Return the names of the DRBD resources that the declared groups use, in one configuration or the other."""
+    return list(dict.fromkeys(clone.resource for each in (root, final) for group in declared.groups
+                              for clone in cib_drbd.used_by(each, group.name)))
 
 
 def describe_fencing(root: Element, before: Optional[Element] = None) -> List[str]:
@@ -131,6 +151,8 @@ def describe(root: Element, declared: Declared, before: Optional[Element] = None
     lines: List[str] = []
     for group in declared.groups:
         lines += describe_group(root, group.name, before)
+    for name in drbd_resources(root, root if before is None else before, declared):
+        lines += describe_drbd(root, name, before)
     if declared.fencing is not None:
         lines += describe_fencing(root, before)
     for name, settings in declared.settings:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from .._core.plan import HaError
+from .cib import role_of
 
 # what agents' exit codes mean
 CODES = {"1": "error", "2": "invalid parameter", "3": "unimplemented", "4": "insufficient privileges",
@@ -83,6 +84,12 @@ def _true(element: Any, name: str) -> bool:
     return element is not None and element.get(name) == "true"
 
 
+def _found_active(operation: Any) -> bool:
+    """Tell whether an operation is a probe that found the resource active: Pacemaker keeps that as a failure too."""
+    return (operation.get("operation") == "monitor" and operation.get("interval") == "0"
+            and operation.get("op-status") == "0" and operation.get("rc-code") in ("0", "8"))
+
+
 def failures_in(root: Any) -> Tuple[Failure, ...]:
     """Return the failed operations that the status section of a CIB remembers, with the messages of the agents.
 
@@ -92,7 +99,7 @@ def failures_in(root: Any) -> Tuple[Failure, ...]:
     for node in root.iterfind("status/node_state"):
         for resource in node.iter("lrm_resource"):
             for operation in resource.iterfind("lrm_rsc_op"):
-                if (operation.get("id") or "").endswith("_last_failure_0"):
+                if (operation.get("id") or "").endswith("_last_failure_0") and not _found_active(operation):
                     timed_out = operation.get("op-status") == "2"
                     code = operation.get("rc-code", "")
                     found.append(Failure(resource.get("id", "").split(":")[0], operation.get("operation", ""),
@@ -150,14 +157,17 @@ def parse_simulation(text: str, limits: Dict[str, str]) -> Tuple[str, ...]:
         if action.tag == "node_action":
             found.append("%s node %s (%s)" % (get("task"), get("node"), get("reason")))
             continue
-        where = " on %s" % get("node") if get("node") else ""
+        resource, verb = get("resource", "").split(":")[0], get("action", "").lower()
+        node = get("node") or get("source") or get("dest")
+        where = " on %s" % node if node else ""
         if get("source") and get("dest") and get("source") != get("dest"):
             where = " from %s to %s" % (get("source"), get("dest"))
-        stops = get("action", "").lower() in STOPPING and get("resource") in limits
-        limit = "the node is fenced if the stop takes more than %s" % limits[get("resource")] if stops else None
+        stops = verb in STOPPING and resource in limits
+        verb = {("promote", "stopped"): "start and promote", ("stop", "promoted"): "demote and stop"}.get(
+            (verb, role_of(get("role"))), verb)
+        limit = "the node is fenced if the stop takes more than %s" % limits[resource] if stops else None
         notes = [word for word in (get("reason"), "blocked" if get("blocked") == "true" else None, limit) if word]
-        found.append("%s %s%s%s" % (get("action", "").lower(), get("resource"), where,
-                                    " (%s)" % ", ".join(notes) if notes else ""))
+        found.append("%s %s%s%s" % (verb, resource, where, " (%s)" % ", ".join(notes) if notes else ""))
     return tuple(found)
 
 

@@ -9,7 +9,15 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .._core.plan import HaError, Plan
 from .._model import resource_groups as groups
-from . import cib, cib_fencing as crm_fencing, cib_plan as crm_plan, cib_text as crm_text, crm_tools as crm
+from . import (
+    cib,
+    cib_drbd,
+    cib_fencing as crm_fencing,
+    cib_plan as crm_plan,
+    cib_result as crm_result,
+    cib_text as crm_text,
+    crm_tools as crm,
+)
 
 ATTEMPTS = 5   # at a patch: others may change the configuration at the same time
 TIMED_OUT = 124
@@ -78,12 +86,13 @@ class Pacemaker:
         faults: List[str] = []
         doubts: List[str] = []  # fence agents have names for parameters that they do not list
         read: Dict[str, Optional[crm.Metadata]] = {}
+        drbd = [clone.primitive for clone in cib_drbd.clones_of(new)]
         for each in cib.resources_of(new):
             agent = cib.agent_of(each)
             if each.tag != "primitive" or known.get(each.get("id")) == cib.canonical(each):
                 continue
             metadata = read[agent] if agent in read else read.setdefault(agent, self.ask(agent))
-            if metadata and metadata.promotable:
+            if metadata and metadata.promotable and each not in drbd:
                 doubts.append("%s: %s can be promoted, and in a group is only started; expected a promotable clone, "
                               "created by other means, where it needs one" % (each.get("id"), agent))
             if metadata is None:
@@ -154,13 +163,14 @@ class Pacemaker:
     def perform(self, change: Any) -> None:
         """Carry out one change, and wait until the cluster has applied it."""
         if change.stage == "forget":
-            self.runner.run(["crm_resource", "--cleanup", "--resource", change.names[0]])
+            for name in change.names:
+                self.runner.run(["crm_resource", "--cleanup", "--resource", name])
         else:
             self.patch(change)
         self.changed = True
         self.wait(change.sentence)
         if change.stage == "stop":
-            left = crm_plan.stopped(change.names, self.read_state().status)
+            left = crm_result.stopped(change.names, self.read_state().status)
             if left:
                 raise HaError("%s did not stop; nothing more was done" % ", ".join(left))
         if change.stage == "apply" and change.names:
@@ -200,7 +210,7 @@ class Pacemaker:
             if output.code or time.time() >= until:
                 break
             time.sleep(1)
-        faults, _doubts = crm_plan.check_result(state.root, state.status, self.declared)
+        faults, _doubts = crm_result.check_result(state.root, state.status, self.declared)
         why = "cannot be waited for (crm_resource: %s)" % output.err.strip()
         if output.code in (0, TIMED_OUT):
             why = "is still at work after %d s (%s)" % (self.params["wait"], ", ".join(working) or "more is to follow")
@@ -213,14 +223,14 @@ class Pacemaker:
                  if not crm_plan.is_on(state.root, name, self.moves[name], state.status)]
         if not wrong:
             return
-        faults, _doubts = crm_plan.check_result(state.root, state.status, self.declared)
+        faults, _doubts = crm_result.check_result(state.root, state.status, self.declared)
         self.patch(crm_plan.Change("", "release"))
         raise HaError("\n".join(["group %s was to be relocated to %s and is not there; the constraint that was to "
                                  "move it is removed again" % (name, self.moves[name]) for name in wrong] + faults))
 
     def settle(self, state: State) -> State:
         """Fail when a change left a group that should run and does not; when nothing was changed, warn of it."""
-        faults, doubts = crm_plan.check_result(state.root, state.status, self.declared)
+        faults, doubts = crm_result.check_result(state.root, state.status, self.declared)
         for doubt in doubts + ([] if self.changed else faults):
             self.module.warn(doubt)
         for node in crm.lost_nodes(self.before, state.status) if self.changed and self.before else ():
@@ -238,5 +248,5 @@ class Pacemaker:
 
     def report(self, state: State) -> Dict[str, Any]:
         """Return the module's own values."""
-        return {"running": True, "groups": crm_plan.report_groups(state.root, state.status, self.declared),
+        return {"running": True, "groups": crm_result.report_groups(state.root, state.status, self.declared),
                 "will": list(self.happening)}

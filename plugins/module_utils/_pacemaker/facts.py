@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple
 
 from .._core.plan import HaError
 from .._model import resource_groups as groups
-from . import cib, cib_fencing as crm_fencing, cib_plan as crm_plan, crm_tools as crm
+from . import cib, cib_fencing as crm_fencing, cib_plan as crm_plan, cib_result as crm_result, crm_tools as crm
 from .cib_text import Declared
 from .plan import missing_nodes
 
@@ -52,7 +52,7 @@ def compare(outputs: Outputs, asked: Mapping[str, Any]) -> Dict[str, Any]:
         found["cluster"] = _changes(root, status, declared)
         declared_groups = Declared(groups.parse_groups(asked["groups"]), None, (), asked["restart"])
         found["groups"] = _changes(root, status, declared_groups)
-        faults, doubts = crm_plan.check_result(root, status, declared_groups._replace(
+        faults, doubts = crm_result.check_result(root, status, declared_groups._replace(
             fencing=declared.fencing))
         found.update(running=True, warnings=faults + doubts)
     except HaError as error:

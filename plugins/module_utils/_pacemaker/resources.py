@@ -12,11 +12,14 @@ from .cib import ID, KEPT, NAME, OWN, is_kept
 
 AGENT = re.compile(r"(ocf:[^:]+:[^:]+|(systemd|service|lsb):[^:]+)\Z")
 HEARTBEAT = "ocf:heartbeat:"
+DRBD = "ocf:linbit:drbd"
+DRBD_AGENTS = (DRBD, "ocf:heartbeat:drbd")
 # Agents that only a promotable clone can run.
-PROMOTABLE = frozenset((
-    "ocf:linbit:drbd", "ocf:heartbeat:drbd", "ocf:heartbeat:galera", "ocf:heartbeat:mariadb", "ocf:heartbeat:pgsqlms",
+PROMOTABLE = frozenset(DRBD_AGENTS + (
+    "ocf:heartbeat:galera", "ocf:heartbeat:mariadb", "ocf:heartbeat:pgsqlms",
     "ocf:heartbeat:redis", "ocf:heartbeat:SAPHana", "ocf:suse:SAPHana", "ocf:suse:SAPHanaController",
     "ocf:ovn:ovndb-servers", "ocf:rabbitmq:rabbitmq-server-ha", "ocf:pacemaker:Stateful"))
+SHARED_MODES = ("lvmlockd", "clvmd")  # of LVM-activate: how several nodes may have a volume group at once
 SCORE_STEP = 10000      # between one preferred node and the next; far below INFINITY, which is 1000000
 FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
 
@@ -33,6 +36,14 @@ class Primitive(NamedTuple):
     stem: str
     name: Optional[str]
     operations: Tuple[Tuple[str, Dict[str, str]], ...]
+
+
+class Drbd(NamedTuple):
+    """A DRBD resource as Pacemaker has it: what its promotable clone is made of, and the nodes that have it."""
+
+    resource: str
+    primitive: Primitive
+    nodes: Tuple[str, ...]
 
 
 class Times(NamedTuple):
@@ -53,23 +64,28 @@ TIMES = {
     "ocf:pacemaker:controld": Times(30, 90, 120, 180),
 }
 USUAL = Times(20, 60, 120, 120)
+# What LINBIT documents for its agent, seconds. The two monitors need different intervals.
+DRBD_TIMES = Times(10, 20, 240, 100)
+DRBD_OTHERS = (("promote", 90), ("demote", 90), ("notify", 90))
 
 
 def _ip(resource: _groups.Ip, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
     parameters = {"ip": resource.address, "cidr_netmask": resource.prefix, "nic": resource.nic}
-    return HEARTBEAT + "IPaddr2", parameters, ("ip",)
+    return HEARTBEAT + "IPaddr2", dict(parameters, **dict(resource.parameters)), ("ip",)
 
 
 def _filesystem(resource: _groups.Filesystem, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
     device = re.sub(r"^UUID=", "-U ", re.sub(r"^LABEL=", "-L ", resource.device))  # as mount(8) and the agent take it
-    return HEARTBEAT + "Filesystem", {"device": device, "directory": resource.mountpoint, "fstype": resource.fstype,
-                                      "options": resource.options}, ("directory",)
+    return HEARTBEAT + "Filesystem", dict(resource.parameters, **{
+        "device": device, "directory": resource.mountpoint, "fstype": resource.fstype,
+        "options": resource.options}), ("directory",)
 
 
 def _lvm(resource: _groups.Lvm, everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
     mode = "shared" if everywhere else "exclusive"
-    return HEARTBEAT + "LVM-activate", {"vgname": resource.group, "lvname": resource.volume,
-                                        "vg_access_mode": "lvmlockd", "activation_mode": mode}, ("vgname", "lvname")
+    parameters = {"vgname": resource.group, "lvname": resource.volume, "vg_access_mode": "lvmlockd",
+                  "activation_mode": mode}
+    return HEARTBEAT + "LVM-activate", dict(parameters, **dict(resource.parameters)), ("vgname", "lvname")
 
 
 def _mail(resource: _groups.Mail, _everywhere: bool) -> Tuple[str, Dict[str, Any], Tuple[str, ...]]:
@@ -106,17 +122,51 @@ def _operations(agent: str, said: _groups.Options, recovery: Optional[str]) -> T
     return tuple(sorted(found.items()))
 
 
+def _primitive(spelled: Tuple[str, Dict[str, Any], Tuple[str, ...]], name: Optional[str],
+               operations: Tuple[Tuple[str, Dict[str, str]], ...]) -> Primitive:
+    agent, parameters, identity = spelled
+    words = [agent.split(":")[-1]] + [parameters[each] for each in identity if parameters[each]]
+    return Primitive(
+        agent, tuple((each, str(value)) for each, value in parameters.items() if value is not None), identity,
+        "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(word)).strip("-") for word in words), name, operations)
+
+
 def primitives_of(group: _groups.Group) -> Tuple[Primitive, ...]:
-    """Return the resources of a group as Pacemaker has them."""
+    """Return the resources of a group as Pacemaker has them. DRBD is none of them: it runs on both nodes."""
     found = []
     for resource, said in zip(group.resources, group.options):
-        agent, parameters, identity = SPELLINGS[type(resource)](resource, bool(group.everywhere))
-        words = [agent.split(":")[-1]] + [parameters[name] for name in identity if parameters[name]]
-        found.append(Primitive(
-            agent, tuple((name, str(value)) for name, value in parameters.items() if value is not None), identity,
-            "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(word)).strip("-") for word in words), said.name,
-            _operations(agent, said, group.recovery)))
+        if not isinstance(resource, _groups.Drbd):
+            spelled = SPELLINGS[type(resource)](resource, bool(group.everywhere))
+            found.append(_primitive(spelled, said.name, _operations(spelled[0], said, group.recovery)))
     return tuple(found)
+
+
+def _drbd_operations(said: _groups.Options) -> Tuple[Tuple[str, Dict[str, str]], ...]:
+    """Return the operations of a DRBD resource, by name and role."""
+    interval = said.monitor.interval or DRBD_TIMES.interval or 0
+    times = [("start", said.start.timeout or DRBD_TIMES.start), ("stop", said.stop.timeout or DRBD_TIMES.stop)]
+    found = {name: {"interval": "0s", "timeout": "%ds" % timeout} for name, timeout in times + list(DRBD_OTHERS)}
+    for role, each in (("promoted", interval), ("unpromoted", 2 * interval)):
+        found["monitor-" + role] = {"interval": "%ds" % each,
+                                    "timeout": "%ds" % (said.monitor.timeout or DRBD_TIMES.monitor)}
+    return tuple(sorted(found.items()))
+
+
+def drbd_in(group: _groups.Group) -> Tuple[str, ...]:
+    """Return the names of the DRBD resources of a group."""
+    return tuple(each.resource for each in group.resources if isinstance(each, _groups.Drbd))
+
+
+def drbd_of(groups: Sequence[_groups.Group]) -> Tuple[Drbd, ...]:
+    """Return the DRBD resources of declared groups; several groups may use one."""
+    found: Dict[str, Drbd] = {}
+    for group in groups:
+        for resource, said in zip(group.resources, group.options) if group.state != "absent" else ():
+            if isinstance(resource, _groups.Drbd):
+                parameters = dict(resource.parameters, drbd_resource=resource.resource)
+                found.setdefault(resource.resource, Drbd(resource.resource, _primitive(
+                    (DRBD, parameters, ("drbd_resource",)), said.name, _drbd_operations(said)), group.nodes))
+    return tuple(found.values())
 
 
 def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
@@ -139,32 +189,73 @@ def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
     return [(node, step * (len(group.nodes) - place)) for place, node in enumerate(group.nodes)]
 
 
-def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
-    promoted = ("a promoted resource cannot stand inside of a group of Pacemaker; expected the kinds that can, and "
-                "a promotable clone beside it created by other means")
-    if isinstance(resource, _groups.Drbd):
-        return ["%s.drbd: %s" % (where, promoted)]
-    if isinstance(resource, _groups.Agent) and resource.name in PROMOTABLE:
-        return ["%s.agent.name: %s: %s" % (where, resource.name, promoted)]
-    if isinstance(resource, _groups.Filesystem) and not resource.fstype:
-        return ["%s.filesystem.fstype: is missing; Pacemaker's agent needs it, expected one such as ext4" % where]
-    if isinstance(resource, _groups.Agent) and not AGENT.match(resource.name):
+def _agent_faults(where: str, resource: _groups.Agent) -> List[str]:
+    if resource.name in DRBD_AGENTS:
+        return ["%s.agent.name: %s is not valid; expected {drbd: {resource: NAME}} instead, which runs it as a "
+                "promotable clone" % (where, resource.name)]
+    if resource.name in PROMOTABLE:
+        return ["%s.agent.name: %s: a promoted resource cannot stand inside of a group of Pacemaker; expected the "
+                "kinds that can, and a promotable clone beside it created by other means" % (where, resource.name)]
+    if not AGENT.match(resource.name):
         return ["%s.agent.name: %s; expected its class too, such as ocf:heartbeat:%s or systemd:%s"
                 % (where, resource.name, resource.name.split(":")[-1], resource.name.split(":")[-1])]
-    if isinstance(resource, _groups.Agent) and resource.arguments:
+    if resource.arguments:
         return ["%s.agent.arguments: Pacemaker's agents have parameters by name; expected parameters" % where]
+    return []
+
+
+def _resource_faults(where: str, resource: _groups.Resource, everywhere: bool) -> List[str]:
+    if isinstance(resource, _groups.Agent):
+        return _agent_faults(where, resource)
+    if isinstance(resource, _groups.Filesystem) and not resource.fstype:
+        return ["%s.filesystem.fstype: is missing; Pacemaker's agent needs it, expected one such as ext4" % where]
+    if isinstance(resource, _groups.Lvm) and everywhere:
+        mode = dict(resource.parameters).get("vg_access_mode", "lvmlockd")
+        return [] if mode in SHARED_MODES else [
+            "%s.lvm.vg_access_mode: %s is not valid; expected one of %s in a group that is everywhere"
+            % (where, mode, ", ".join(SHARED_MODES))]
     return []
 
 
 def _value_faults(where: str, group: _groups.Group) -> List[str]:
     """List parameters that Pacemaker would damage."""
-    if any(isinstance(resource, _groups.Drbd) for resource in group.resources):
-        return []  # refused for itself
     expected = "a name of letters, digits, '.', '_' and '-', and %s" % KEPT
+    places = [place for place, each in enumerate(group.resources) if not isinstance(each, _groups.Drbd)]
     return ["%s.resources[%d]: the parameter %s of %s (not shown) is not valid; expected %s"
             % (where, place, name if NAME.match(name) else "", each.agent, expected)
-            for place, each in enumerate(primitives_of(group))
+            for place, each in zip(places, primitives_of(group))
             for name, value in each.parameters if not (NAME.match(name) and is_kept(value))]
+
+
+def _drbd_faults(where: str, group: _groups.Group) -> List[str]:
+    """List what does not go together with a DRBD resource in a group."""
+    names = ", ".join(drbd_in(group))
+    if not names:
+        return []
+    faults = ["%s.everywhere: true, with the DRBD resource %s; expected false: only one node can have it promoted"
+              % (where, names)] if group.everywhere else []
+    if not group.everywhere and len(group.nodes) < 2:
+        faults.append("%s.nodes: %s is not valid; expected all nodes that have the DRBD resource %s, which are two or "
+                      "more" % (where, ", ".join(group.nodes), names))
+    if len(drbd_in(group)) == len(group.resources):
+        faults.append("%s.resources: only %s; expected at least one resource that uses it, such as a filesystem "
+                      "(heartbeat can do without)" % (where, names))
+    return faults
+
+
+def _sharing_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
+    """List groups that use the same DRBD resource and describe it in different ways."""
+    faults: List[str] = []
+    seen: Dict[str, Tuple[str, Drbd]] = {}
+    for index, group in enumerate(groups):
+        for each in drbd_of([group]):
+            owner, other = seen.setdefault(each.resource, (group.name, each))
+            different = [word for word, differs in (
+                ("nodes", set(each.nodes) != set(other.nodes)), ("resources", each.primitive != other.primitive))
+                if differs]
+            faults += ["%s[%d].%s: the DRBD resource %s is in group %s too, which has others; expected the same of "
+                       "both" % (name, index, word, each.resource, owner) for word in different]
+    return faults
 
 
 def names_of(groups: Sequence[_groups.Group]) -> List[str]:
@@ -172,8 +263,9 @@ def names_of(groups: Sequence[_groups.Group]) -> List[str]:
     found: List[str] = []
     for group in groups:
         if group.state != "absent":
-            found += [group.name] + [said.name for said in group.options if said.name]
-    return found
+            found += [group.name] + [said.name for resource, said in zip(group.resources, group.options)
+                                     if said.name and not isinstance(resource, _groups.Drbd)]
+    return found + [each.primitive.name for each in drbd_of(groups) if each.primitive.name]
 
 
 def _name_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
@@ -181,6 +273,8 @@ def _name_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
     names = names_of(groups)
     starts = [(each + OWN, each) for each in names]
     clones = {group.name + "-clone": group.name for group in groups if group.everywhere and group.name in names}
+    clones.update({each.primitive.name + "-clone": each.primitive.name for each in drbd_of(groups)
+                   if each.primitive.name})
     faults = ["%s: the name %s is not valid; expected one that does not begin with %s, as the ids of what belongs to "
               "%s do" % (name, each, start, owner) for each in names for start, owner in starts
               if each.startswith(start)]
@@ -192,7 +286,7 @@ def _name_faults(groups: Sequence[_groups.Group], name: str) -> List[str]:
 
 def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), name: str = "groups") -> List[str]:
     """List what Pacemaker cannot do of what the groups declare. ``nodes``: the cluster's, when they are known."""
-    faults = _name_faults(groups, name)
+    faults = _name_faults(groups, name) + _sharing_faults(groups, name)
     for index, group in enumerate(groups):
         where = "%s[%d]" % (name, index)
         if group.state == "absent":
@@ -202,8 +296,8 @@ def check_groups(groups: Sequence[_groups.Group], nodes: Sequence[str] = (), nam
         faults += ["%s.%s: %s; an id in Pacemaker begins with a letter, expected such a name" % (where, key, word)
                    for key, word in names if not ID.match(word or "")]
         for place, resource in enumerate(group.resources):
-            faults += _resource_faults("%s.resources[%d]" % (where, place), resource)
-        faults += _value_faults(where, group)
+            faults += _resource_faults("%s.resources[%d]" % (where, place), resource, bool(group.everywhere))
+        faults += _value_faults(where, group) + _drbd_faults(where, group)
         if group.restarts is not None and group.recovery not in (None, "restart"):
             faults.append("%s.restarts: %d, with recovery %s; expected recovery restart"
                           % (where, group.restarts, group.recovery))

@@ -4,7 +4,7 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from .._core import config_files
 from .._core.block_devices import Device
@@ -37,11 +37,9 @@ PACKAGES = {
     "RedHat": Packages(("corosync", "pacemaker", "pacemaker-cli", "resource-agents", "psmisc"),
                        ("sbd", "fence-agents-sbd"), ("corosync-qdevice",), ()),
 }
-# Programs of fence agents, which Debian's package of all agents does not depend on.
-DEBIAN_PROGRAMS = {
-    "ipmitool": "idrac ilo3 ilo4 ilo5 imm ipmilan ipmilanplus",
-    "snmp": "apc_snmp cisco_mds eaton_snmp emerson hpblade ibmblade ifmib intelmodular ipdu tripplite_snmp",
-    "sg3-utils": "scsi"}
+# These call ipmitool. Enterprise Linux has them in one package, which requires it; Debian's does not even recommend it.
+IPMI_AGENTS = ("fence_idrac", "fence_ilo3", "fence_ilo4", "fence_ilo5", "fence_imm", "fence_ipmilan",
+               "fence_ipmilanplus")
 
 
 # --- gather -----------------------------------------------------------------------------------------------------
@@ -69,17 +67,22 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
-    """Return the packages that a node needs: those that the user names, or the platform's."""
-    known, devices = PACKAGES[family], settings["pacemaker_fence_devices"]
+    """Return the packages that a node needs: those that the user names, or the platform's, and those of the groups."""
+    known, devices, more = PACKAGES[family], settings["pacemaker_fence_devices"], settings["pacemaker_agent_packages"]
     if settings["pacemaker_packages"]:
-        return list(settings["pacemaker_packages"])
-    agents = known.agents or sorted({device["agent"].replace("fence_", "fence-agents-", 1).replace("_", "-")
-                                     for device in devices})
-    programs = [program for program in sorted(DEBIAN_PROGRAMS) if family == "Debian" and any(
-        device["agent"] in ["fence_" + name for name in DEBIAN_PROGRAMS[program].split()] for device in devices)]
-    return list(known.base + (known.sbd if settings["pacemaker_sbd"] else ())
-                + (known.quorum_device if settings["pacemaker_quorum_device"] else ())) + (
-                    list(agents) + programs if devices else [])
+        return list(dict.fromkeys(list(settings["pacemaker_packages"]) + list(more)))
+    found = known.base + (known.sbd if settings["pacemaker_sbd"] else ())
+    found += known.quorum_device if settings["pacemaker_quorum_device"] else ()
+    agents = _packages_of_agents(known, [device["agent"] for device in devices])
+    return list(dict.fromkeys(list(found) + agents + list(more)))
+
+
+def _packages_of_agents(known: Packages, agents: Sequence[str]) -> List[str]:
+    if known.agents:
+        ipmi = ["ipmitool"] if set(agents) & set(IPMI_AGENTS) else []
+        return list(known.agents) + ipmi if agents else []
+    return sorted({"fence-agents-ipmilan" if agent in IPMI_AGENTS else
+                   agent.replace("fence_", "fence-agents-", 1).replace("_", "-") for agent in agents})
 
 
 def _name_of(package: str) -> str:

@@ -6,7 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 from .._core.schema import TRUTH, Field, choice, join, read, text, unknown
 from .._model.cluster import PACEMAKER as ROLE, Cluster, QuorumDevice, Sbd, check_hosts, read_cluster, unfenced
@@ -14,6 +14,7 @@ from .._model.resource_groups import Group, GroupError, parse_groups
 from . import corosync_conf, resources, sbd as _sbd
 from .cib import KEPT, is_kept
 from .cib_fencing import Fencing, check_options, devices_of
+from .fencing_delays import FENCE_DELAY, TIME, check_delays, delay_of, races, seconds
 
 TOKEN = 3000                 # milliseconds: the default of corosync
 RETRANSMIT = 30              # milliseconds: the least time between two retransmissions of the token
@@ -37,10 +38,6 @@ SBD_OPTIONS: Dict[str, Field] = {
     "SBD_OPTS": text(re.compile(r"""[^"'`$\\]*"""), "options of sbd without quotes, backslashes, $ and backticks")}
 SBD_AGENTS = {"Debian": "external/sbd", "RedHat": "fence_sbd"}
 SBD_NAME = "sbd"             # of its primitive in the CIB
-FENCE_DELAY = 15             # seconds by which one of two nodes fences later than the other
-DELAYS = ("pcmk_delay_base", "pcmk_delay_max", "delay")
-TIME = re.compile(r"(-?[0-9]{1,9}) *(ms|msec|us|usec|s|sec|m|min|h|hr)?", re.IGNORECASE)
-SECONDS = {"ms": 0.001, "msec": 0.001, "us": 0.000001, "usec": 0.000001, "m": 60, "min": 60, "h": 3600, "hr": 3600}
 PERIOD = text(TIME, "a time such as 60s")
 # Cluster properties on which the safety of data depends; the values of all others are left to Pacemaker.
 PROPERTIES: Dict[str, Field] = {
@@ -60,15 +57,15 @@ def check_settings(settings: Settings, hosts: Sequence[str]) -> List[str]:
     cluster, faults = read_cluster(settings, ROLE)
     if faults:
         return faults
-    seconds = settings["pacemaker_start_timeout"]
-    faults = [] if seconds > 0 else [_fault("start_timeout", seconds, "seconds, 1 or more")]
+    timeout = settings["pacemaker_start_timeout"]
+    faults = [] if timeout > 0 else [_fault("start_timeout", timeout, "seconds, 1 or more")]
     return faults + check_hosts(cluster, hosts, ROLE) + check_cluster(cluster) + _check_groups(settings, cluster)
 
 
 def check_cluster(cluster: Cluster) -> List[str]:
     """Return one message for each rule that the cluster breaks."""
     return [fault for check in (_check_transport, _check_ip_versions, _check_totem, _check_logging, _check_two_node,
-                                _check_quorum_device, _check_sbd, _check_fencing, _check_properties)
+                                _check_quorum_device, _check_sbd, _check_fencing, check_delays, _check_properties)
             for fault in check(cluster)]
 
 
@@ -224,12 +221,6 @@ def _fencing(cluster: Cluster) -> Fencing:
     return Fencing(cluster.fence_devices, tuple((node.name, node.fencing) for node in cluster.nodes))
 
 
-def _seconds(word: Optional[str]) -> float:
-    """Return a time of Pacemaker in seconds; 0 where none is given."""
-    found = TIME.fullmatch(word or "")
-    return int(found.group(1)) * SECONDS.get((found.group(2) or "s").lower(), 1) if found else 0
-
-
 def _check_properties(cluster: Cluster) -> Iterator[str]:
     given, sbd = dict(cluster.properties), cluster.sbd
     known = {key: value for key, value in given.items() if key in PROPERTIES}
@@ -247,14 +238,14 @@ def _check_properties(cluster: Cluster) -> Iterator[str]:
     if waiting is not None and (sbd is None or sbd.devices):
         yield _fault("properties.stonith-watchdog-timeout", waiting, "none: it is of use to pacemaker_sbd without "
                      "devices only, and without sbd Pacemaker stops on all nodes")
-    elif waiting is not None and 0 <= _seconds(waiting) < 2 * times["watchdog"]:
+    elif waiting is not None and 0 <= seconds(waiting) < 2 * times["watchdog"]:
         yield _fault("properties.stonith-watchdog-timeout", waiting, "at least twice the watchdog timeout of %d s: a "
                      "lost node must have reset itself" % times["watchdog"])
     if sbd and not sbd.devices and given.get("no-quorum-policy") == "ignore":
         yield _fault("properties.no-quorum-policy", "ignore", "another one with pacemaker_sbd without devices: only a "
                      "node that has lost the quorum resets itself")
     timeout = given.get("stonith-timeout")
-    if timeout is not None and sbd and sbd.devices and _seconds(timeout) * 10 < times["msgwait"] * 12:
+    if timeout is not None and sbd and sbd.devices and seconds(timeout) * 10 < times["msgwait"] * 12:
         yield _fault("properties.stonith-timeout", timeout, "at least 1.2 times the msgwait of %d s: fencing by sbd "
                      "would fail" % times["msgwait"])
 
@@ -297,33 +288,11 @@ def cluster_properties(cluster: Cluster) -> Dict[str, str]:
     return found
 
 
-def _races(cluster: Cluster) -> bool:
-    """Tell whether two nodes that lose each other would fence each other at the same moment."""
-    options = [device.options for device in cluster.fence_devices]
-    options += [use.options for node in cluster.nodes for level in node.fencing for use in level.devices]
-    if any(key in DELAYS for each in options for key, _value in each):
-        return False
-    return corosync_conf.is_two_node(cluster) and _seconds(dict(cluster.properties).get("priority-fencing-delay")) <= 0
-
-
-def _delay_of(cluster: Cluster, device: str) -> Dict[str, str]:
-    """Return the delay of a fence device: the first of two nodes is fenced later, so that it wins.
-
-    At a device that fences both, each waits for a random time.
-    """
-    fenced = [node.name for node in cluster.nodes if any(
-        use.device == device for level in node.fencing for use in level.devices)]
-    names = [node.name for node in cluster.nodes]
-    if not _races(cluster) or fenced == names[1:]:
-        return {}
-    return {"pcmk_delay_base" if fenced == names[:1] else "pcmk_delay_max": "%ds" % FENCE_DELAY}
-
-
 def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
     """Return fence devices and each node's levels as M(ha_resources) takes them; sbd is a node's last resort."""
     sbd = cluster.sbd
     devices = [{"name": device.name, "agent": device.agent,
-                "options": dict(_delay_of(cluster, device.name), **dict(device.options))}
+                "options": dict(delay_of(cluster, device.name), **dict(device.options))}
                for device in cluster.fence_devices]
     last: List[Dict[str, Any]] = []
     if sbd and sbd.devices:
@@ -331,7 +300,7 @@ def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
         option = "sbd_device" if agent.startswith("external/") else "devices"
         joint = ";" if agent.startswith("external/") else ","
         devices.append({"name": SBD_NAME, "agent": agent, "options": dict(
-            _delay_of(cluster, SBD_NAME), **{option: joint.join(sbd.devices)})})
+            delay_of(cluster, SBD_NAME), **{option: joint.join(sbd.devices)})})
         last = [{"name": SBD_NAME, "devices": [{"device": SBD_NAME, "options": {}}]}]
     nodes = [{"name": node.name, "fencing": [
         {"name": level.name, "devices": [{"device": use.device, "options": dict(use.options)} for use in level.devices]}
@@ -353,7 +322,7 @@ def _delay(cluster: Cluster, sbd: Sbd) -> int:
         return 0
     token = int(cluster.totem.get("token", TOKEN)) + NODE_TOKEN * max(0, len(cluster.nodes) - 2)
     consensus = int(cluster.totem.get("consensus", token * 12 // 10))
-    reserve = DELAY_RESERVE + (FENCE_DELAY if _races(cluster) else 0)
+    reserve = DELAY_RESERVE + (FENCE_DELAY if races(cluster) else 0)
     return (token + consensus) // 1000 + 1 + _sbd.full_timeouts(sbd.timeouts)["msgwait"] + reserve
 
 

@@ -13,11 +13,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._core.plan import HaError
 from .._model.cluster_state import Clustat, Cluster, Group, Node, Resource, Running, Votes, number
+from .cib import role_of
 from .corosync_state import Corosync
 
 INFINITY = 1000000  # as Pacemaker counts failures: so many that it will not try again
 NOT_CONNECTED = 102  # the exit code of Pacemaker's programs where Pacemaker does not run
-_ROLES = {"master": "promoted", "slave": "unpromoted"}  # the words of 2.0
 _PENDING = {"Starting": "starting", "Promoting": "starting", "Demoting": "starting", "Stopping": "stopping",
             "Migrating": "migrating"}
 _MOVES = ("start", "stop", "promote", "demote", "migrate_to", "migrate_from")
@@ -117,10 +117,10 @@ def _owners(resource: ET.Element) -> List[str]:
 
 
 def _resource(element: ET.Element, past: Dict[str, Past]) -> Resource:
-    role = element.get("role", "").lower()
     known = past.get(_key(element))
-    return Resource(element.get("id", ""), element.get("resource_agent", "").replace("::", ":"), _ROLES.get(role, role),
-                    tuple(_owners(element)), _true(element, "managed"), known.failures if known else 0)
+    return Resource(element.get("id", ""), element.get("resource_agent", "").replace("::", ":"),
+                    role_of(element.get("role")), tuple(_owners(element)), _true(element, "managed"),
+                    known.failures if known else 0)
 
 
 def _given_up(members: Sequence[ET.Element], past: Dict[str, Past]) -> bool:
@@ -194,10 +194,12 @@ def _clone(element: ET.Element, past: Dict[str, Past], away: Sequence[str]) -> G
     owners = tuple(sorted({owner for each in instances for owner in each.owners or ()}))
     moves = [each.last_transition for each in instances if each.last_transition]
     resources = [resource for each in instances for resource in each.resources or ()]
+    promoted = sorted({owner for each in resources if each.role == "promoted" for owner in each.owners or ()
+                       if owner not in away})
     return Group(element.get("id", ""), element.get("id", ""), element.tag, state, None, owners, None,
                  _frozen(element, list(element.iter("resource"))), any(each.partial for each in instances), None,
                  max([each.failures or 0 for each in instances] or [0]), max(moves) if moves else None,
-                 tuple(resources))
+                 tuple(resources), tuple(promoted) if _true(element, "multi_state") else None)
 
 
 def _groups(root: ET.Element, away: Sequence[str]) -> Tuple[Group, ...]:

@@ -33,7 +33,7 @@ def check_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
         found += _node(cluster, node, hosts)
-    return found + _devices(cluster) + _moves(cluster, hosts)
+    return found + _devices(cluster) + _moves(cluster, hosts) + _check_drbd(cluster, hosts)
 
 
 def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
@@ -57,10 +57,11 @@ def _groups_twice(cluster: Cluster) -> List[Finding]:
     """Find groups that run on two nodes: a split brain."""
     found = []
     for group in cluster.groups or ():
-        if group.kind not in SHARED_KINDS and len(group.owners) > 1:
-            owners = [_host_of(cluster, owner) for owner in group.owners]
-            problem = "SPLIT BRAIN: %s runs on %s at the same time. Check again, it may be moving. " % (
-                group.name, " and ".join(group.owners))
+        twice = group.owners if group.kind not in SHARED_KINDS else group.promoted or ()
+        if len(twice) > 1:
+            owners = [_host_of(cluster, owner) for owner in twice]
+            problem = "SPLIT BRAIN: %s %s on %s at the same time. Check again, it may be moving. " % (
+                group.name, "is promoted" if group.promoted else "runs", " and ".join(twice))
             if cluster.engine == "heartbeat":
                 problem += "If it is still so, decide which node has to release it, and type on that node only"
                 steps = [(" OR ".join(owners), "systemctl stop heartbeat")]
@@ -194,6 +195,38 @@ def _moves(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
     return [_finding(cluster, DEGRADED, "%s by an administrator (crm_resource, constraint %s)" % (
         words[each["kind"]] % (each["resource"], each["node"] or "a node"), each["id"]), (), [
             (_speaker(cluster), "crm_resource --clear --resource %s" % each["resource"])]) for each in moves]
+
+
+def _check_drbd(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
+    """Find DRBD resources that Pacemaker does not promote, does not run on a node, or must not promote on one."""
+    found = []
+    known = {group.id: group for group in cluster.groups or ()}
+    for row in (hosts[_speaker(cluster)].said.get("cib") or {}).get("drbd") or ():
+        clone = known.get(row["clone"])
+        about, see = "DRBD resource %s" % row["resource"], "drbdadm status %s" % row["resource"]
+        waiting = [name for name in row["groups"] if name in known and known[name].state != "disabled"]
+        if clone and clone.state == "started" and not clone.promoted and waiting:
+            found.append(_finding(cluster, CRITICAL, "%s is promoted on no node, so that %s cannot run" % (
+                about, " and ".join(waiting)), cluster.hosts, [
+                    (_speaker(cluster), command) for command in (see, "crm_mon -1 --inactive --failcounts")]))
+        found += _missing_instances(cluster, clone, row) if clone and clone.state == "started" else []
+        for fence in row["fences"]:
+            found.append(_finding(
+                cluster, DEGRADED, "%s may be promoted on %s only: the data of the other node is, or may be, "
+                "outdated (constraint %s, set by DRBD's fence-peer handler). DRBD removes it when the other node is "
+                "connected and its resync has ended; do not remove it by hand before" % (
+                    about, " and ".join(fence["nodes"]) or "no node", fence["id"]), (), [(_speaker(cluster), see)]))
+    return found
+
+
+def _missing_instances(cluster: Cluster, clone: Group, row: Dict[str, Any]) -> List[Finding]:
+    """Find nodes that have a DRBD resource, could run it and do not."""
+    owners = [short(owner) for owner in clone.owners]
+    missing = [node.name for node in cluster.nodes if node.online and not node.states and short(node.name) not in owners
+               and short(node.name) in [short(name) for name in row["nodes"]]]
+    return [_finding(cluster, DEGRADED, "DRBD resource %s does not run on %s: nothing is replicated to it" % (
+        row["resource"], node), [_host_of(cluster, node)], [
+            (_speaker(cluster), command) for command in _cure(cluster.engine, clone)]) for node in missing]
 
 
 def _frozen(cluster: Cluster) -> List[Finding]:

@@ -108,9 +108,10 @@ def _nodes(sources: Sequence[Host], hosts: Sequence[Host], names: Dict[str, str]
     return tuple(sorted(found, key=lambda node: node.name))
 
 
-def _group(raw: Dict[str, Any], state: str, owners: Sequence[str]) -> Group:
+def _group(raw: Dict[str, Any], state: str, owners: Sequence[str], promoted: Optional[Sequence[str]] = None) -> Group:
     return Group(raw["name"], raw["id"], raw["kind"], state, tuple(owners), raw["last_transition"], tuple(raw["flags"]),
-                 raw["failures"] or 0, tuple(raw["resources"] or ()))
+                 raw["failures"] or 0, tuple(raw["resources"] or ()),
+                 None if promoted is None else tuple(promoted))
 
 
 def _held(host: Host, name: str) -> Dict[str, Any]:
@@ -144,10 +145,20 @@ def _join_others(best: Host, sources: Sequence[Host], nodes: Sequence[Node]) -> 
     apart = [host for host in sources if not _online(host) & _online(best)]
     found = []
     for raw in best.clustat["groups"]:
-        owners = list(raw["owners"] or ())
-        if raw["kind"] not in SHARED_KINDS:
-            for host in apart:
-                more = _held(host, raw["id"]).get("owners") or ()
-                owners += [owner for owner in more if short(owner) in _online(host) and owner not in owners]
-        found.append(_group(raw, "started" if len(owners) > 1 else raw["state"], owners))
+        if raw["kind"] in SHARED_KINDS:
+            promoted = raw.get("promoted")
+            found.append(_group(raw, raw["state"], raw["owners"] or (),
+                                promoted if promoted is None else _with_others(raw, "promoted", apart)))
+        else:
+            owners = _with_others(raw, "owners", apart)
+            found.append(_group(raw, "started" if len(owners) > 1 else raw["state"], owners))
     return tuple(found)
+
+
+def _with_others(raw: Dict[str, Any], key: str, apart: Sequence[Host]) -> List[str]:
+    """Return the nodes of a group, and those that hosts of another part of the cluster see for it."""
+    nodes = list(raw[key] or ())
+    for host in apart:
+        more = _held(host, raw["id"]).get(key) or ()
+        nodes += [node for node in more if short(node) in _online(host) and node not in nodes]
+    return nodes

@@ -53,6 +53,7 @@ class Group(NamedTuple):
     flags: Tuple[str, ...]
     failures: int
     resources: Tuple[Dict[str, Any], ...]
+    promoted: Optional[Tuple[str, ...]] = None  # nodes where a promotable clone is promoted; None for all else
 
 
 class Cluster(NamedTuple):

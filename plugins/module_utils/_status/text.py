@@ -152,7 +152,9 @@ def _groups(cluster: Cluster) -> List[str]:
 
 
 def _resources(group: Group) -> List[str]:
-    """Return the resources of a group; of Pacemaker, in capitals what does not run."""
+    """Return the resources of a group, of Pacemaker in capitals what does not run; or where a clone is promoted."""
+    if group.promoted is not None:
+        return ["      promoted on " + plain(" ".join(group.promoted) or "NO NODE")]
     names = [plain(each["name"]) + (" (%s)" % plain(each["role"]).upper() if each["role"] == "stopped" else "")
              for each in group.resources if each["name"] != group.name and group.kind not in SHARED_KINDS]
     return textwrap.wrap(", ".join(names), WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)[:4]

@@ -395,6 +395,30 @@ class Cables:
         self.calls.append((node, nic))
 
 
+class Boards:
+    """A fake lab that records what is done to its BMCs and to the power of its machines."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda node: self.calls.append(f"{name} {node}")
+
+
+def test_a_bmc_is_unreachable_and_comes_back():
+    lab = Boards()
+    faults.bmc_unreachable(lab, 5.0).inject("a", 0.0)
+    assert lab.calls == ["bmc_off a", "bmc_on a"]
+
+
+def test_a_fault_hits_a_node_whose_bmc_is_unreachable():
+    lab = Boards()
+    fault = faults.without_bmc(lab, faults.power_cut(lab, 5.0), 70.0)
+    fault.inject("a", 0.0)
+    assert lab.calls == ["bmc_off a", "power_off a", "power_on a", "bmc_on a"]
+    assert (fault.name, fault.bound) == ("power cut, BMC unreachable", 70.0)
+
+
 def test_a_cable_is_cut_in_both_ways_or_in_one_and_mended():
     lab = Cables()
     for fault in faults.cable_cuts(lab, "eth0", 5.0):
@@ -488,7 +512,7 @@ def test_a_kind_without_a_campaign_is_refused():
         chaos.load("nothing")
 
 
-@pytest.mark.parametrize("kind", ["web_pair", "lvs_farm", "magi"])
+@pytest.mark.parametrize("kind", ["web_pair", "lvs_farm", "magi", "magi_ipmi"])
 def test_every_kind_of_cluster_has_a_campaign_whose_faults_have_names_of_their_own(kind):
     text = f"from lab.harness import chaos; print(*(fault.name for fault in chaos.load({kind!r}).faults), sep='\\n')"
     run = subprocess.run([sys.executable, "-c", text], check=False, capture_output=True, text=True, cwd=chaos.CHECKOUT)

@@ -11,7 +11,7 @@ from lab import paths, supervisor, supervisor_client
 
 
 def test_a_supervisor_that_was_killed_while_it_started_does_not_prevent_the_next_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervisor, "Supervisor", lambda: SimpleNamespace(watch=lambda: None))
+    monkeypatch.setattr(supervisor, "Supervisor", lambda _path: SimpleNamespace(watch=lambda: None))
     monkeypatch.setattr(supervisor, "_reap_orphans", lambda: None)
     address = str(tmp_path / "supervisor.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left_behind:

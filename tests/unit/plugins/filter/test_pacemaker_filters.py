@@ -31,7 +31,7 @@ def test_fencing_is_that_of_the_distribution():
 @pytest.mark.parametrize(("given", "delay"), [
     ({}, {"pcmk_delay_max": "15s"}), ({"two_node": "", "quorum_device": ""}, {"pcmk_delay_max": "15s"}),
     ({"two_node": False}, {}), ({"quorum_device": {"host": "10.0.0.9"}}, {}),
-    ({"properties": {"priority-fencing-delay": "20s"}}, {})])
+    ({"properties": {"priority-fencing-delay": "20s"}}, {"pcmk_delay_max": "15s"})])
 def test_one_of_two_nodes_is_fenced_later_where_both_may_fence(given, delay):
     found = fencing({"nodes": NODES, "sbd": SBD, "fence_devices": [], **given}, "Debian")
     assert found["devices"][0]["options"] == {**delay, "sbd_device": "/dev/disk/by-id/x"}

@@ -916,6 +916,79 @@ def test_what_crm_resource_left_is_found():
     assert steps(report(results)["data"]["findings"][0]) == ["debian1# crm_resource --clear --resource test"]
 
 
+def with_drbd(**row: Any) -> dict[str, Any]:
+    """Return the results of a cluster whose promotable clone is one of DRBD, and the group web needs it."""
+    results = fake.magi()
+    known = {"resource": "repl", "clone": "stateful-clone", "nodes": ["debian1", "debian2"], "groups": ["web"],
+             "fences": []}
+    for result in results.values():
+        result["cib"] = {"written": True, "moves": [], "drbd": [{**known, **row}]}
+    return results
+
+
+def clone_of(results: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    for result in results.values():
+        result["clustat"] = copy.deepcopy(result["clustat"])
+        next(group for group in result["clustat"]["groups"] if group["name"] == "stateful-clone").update(changes)
+    return results
+
+
+def test_a_healthy_drbd_resource_shows_where_it_is_promoted():
+    assert found(with_drbd()) == []
+    lines = shown(with_drbd())
+    place = next(number for number, line in enumerate(lines) if line.startswith("stateful-clone clone started"))
+    assert lines[place + 1] == "promoted on debian2"
+    assert found(clone_of(with_drbd(groups=[]), promoted=[])) == [], "nothing needs it promoted"
+
+
+def test_the_state_of_a_clone_counts_wherever_it_runs():
+    results = clone_of(fake.magi(), state="failed")
+    assert only(results)["problem"] == "stateful-clone has failed and needs an administrator"
+
+
+def test_a_drbd_resource_that_is_not_promoted_is_found():
+    results = clone_of(with_drbd(), promoted=[])
+    assert "promoted on NO NODE" in shown(results)
+    assert only(results)["problem"] == "DRBD resource repl is promoted on no node, so that web cannot run"
+    assert only(results)["level"] == "critical"
+    assert steps(only(results)) == ["debian1# drbdadm status repl", "debian1# crm_mon -1 --inactive --failcounts"]
+    for result in results.values():
+        next(group for group in result["clustat"]["groups"] if group["name"] == "web").update(state="disabled")
+    assert [problem for _level, problem in found(results)] == ["web is disabled by an administrator"]
+
+
+def test_a_drbd_resource_that_does_not_run_on_a_node_is_found():
+    results = clone_of(with_drbd(), owners=["debian1"])
+    assert only(results)["problem"] == "DRBD resource repl does not run on debian2: nothing is replicated to it"
+    assert (only(results)["level"], only(results)["hosts"]) == ("degraded", ["debian2"])
+    assert steps(only(results)) == ["debian1# crm_resource --why --resource stateful-clone"]
+    for result in results.values():
+        result["clustat"]["nodes"][1].update(standby=True)
+    assert [problem for _level, problem in found(results)] == ["debian2 is in standby, set by an administrator"]
+
+
+@pytest.mark.parametrize(("nodes", "where"), [(["debian1"], "debian1"), ([], "no node")])
+def test_what_drbds_handler_forbids_is_found_with_what_ends_it(nodes, where):
+    fence = {"id": "drbd-fence-by-handler-repl-stateful-clone", "nodes": nodes}
+    finding = only(with_drbd(fences=[fence]))
+    assert finding["level"] == "degraded" and steps(finding) == ["debian1# drbdadm status repl"]
+    assert finding["problem"].startswith(f"DRBD resource repl may be promoted on {where} only: the data of the other")
+    assert "constraint drbd-fence-by-handler-repl-stateful-clone" in finding["problem"]
+    assert "DRBD removes it when the other node is connected and its resync has ended" in finding["problem"]
+
+
+def test_a_resource_that_is_promoted_twice_is_a_split_brain():
+    results = with_drbd()
+    clone_of({"debian3": results["debian3"]}, promoted=["debian3"], owners=["debian3"])
+    for name, result in results.items():
+        result["clustat"] = copy.deepcopy(result["clustat"])
+        for node in result["clustat"]["nodes"]:
+            node.update(online=(node["name"] == "debian3") is (name == "debian3"))
+    problems = [problem for level, problem in found(results) if level == "critical"]
+    assert any(problem.startswith("SPLIT BRAIN: stateful-clone is promoted on debian2 and debian3 at the same time")
+               for problem in problems)
+
+
 def test_a_configuration_that_pacemaker_does_not_write_is_found():
     results = fake.magi()
     results["debian2"]["cib"] = {"written": False, "moves": []}

@@ -19,6 +19,7 @@ PARAMETERS = {  # the first one is required
     "IPaddr2": ("ip", "cidr_netmask", "nic"),
     "Filesystem": ("directory", "device", "fstype", "options"),
     "Dummy": ("state",),
+    "drbd": ("drbd_resource", "wfc_timeout"),
     "fence_apc": ("ip", "port", "password", "passwd"),
 }
 
@@ -54,7 +55,10 @@ def apply_patch(root: Any, text: str) -> Any:
 
 
 class Cluster:
-    """A module and its runner on a node of a cluster. Set ``broken`` to make a resource fail to start."""
+    """A module and its runner on a node of a cluster. Set ``broken`` to make a resource fail to start.
+
+    What is called drbd... runs on the first two nodes, and is promoted on the node where any other would run.
+    """
 
     _diff = True  # as with --diff
 
@@ -159,7 +163,7 @@ class Cluster:
                 name = primitive.get("id")
                 blocked = blocked or self._stopped(primitive) or name in self.broken
                 if not blocked:
-                    running[name] = node
+                    running[name] = " ".join(dict.fromkeys([node, *NODES[:2]])) if name.startswith("drbd") else node
                     self.where[str(top.get("id"))] = node
         self.active = running
 
@@ -186,9 +190,11 @@ class Cluster:
         resources = ET.SubElement(root, "resources")
         known = [each.get("id") for each in self.root.iter("primitive")]
         for name in dict.fromkeys(known + list(self.active)):
-            each = ET.SubElement(resources, "resource", {"id": name, "active": word[name in self.active]})
-            if name in self.active:
-                ET.SubElement(each, "node", {"name": self.active[name]})
+            for place, node in enumerate(self.active.get(name, "").split() or [""]):
+                role = "Unpromoted" if place else "Promoted" if name.startswith("drbd") else "Started"
+                each = ET.SubElement(resources, "resource", {"id": name, "active": word[bool(node)], "role": role})
+                if node:
+                    ET.SubElement(each, "node", {"name": node})
         return Output(0, cib.render_cib(root), "")
 
     def crm_verify(self, _argv: list[str], _stdin: str) -> Output:
@@ -206,7 +212,7 @@ class Cluster:
                 return Output(1, "", "no such agent")
             root = ET.Element("resource-agent")
             home = ET.SubElement(root, "parameters")
-            if argv[2].endswith("pgsql"):
+            if argv[2].endswith(("pgsql", "drbd")):
                 ET.SubElement(ET.SubElement(root, "actions"), "action", {"name": "promote"})
             for place, name in enumerate(PARAMETERS.get(argv[2].split(":")[-1], ())):
                 required = "0" if place or name == "state" else "1"

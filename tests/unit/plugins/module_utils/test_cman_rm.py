@@ -80,6 +80,25 @@ def test_a_chain_is_a_nesting_of_every_kind():
     assert '<failoverdomainnode name="melchior.localdomain" priority="10"/>' in lines
 
 
+def test_force_unmount_is_a_choice_and_other_parameters_of_agents_are_refused():
+    mount = {"device": "/dev/vg/a", "mountpoint": "/a", "fstype": "ext4"}
+
+    def faults(**more):
+        found = groups({"name": "g", "nodes": NODES[:1], "resources": [{"filesystem": dict(mount, **more)}]})
+        return rm.check_groups(found, NODES, "groups") or rendered(rm.render_service(found[0]))
+
+    assert 'force_unmount="0"' in faults(force_unmount=False) and 'force_unmount="1"' in faults(force_unmount=True)
+    assert faults(force_unmount="safe") == [
+        "groups[0].resources[0].filesystem.force_unmount: safe; expected true or false with rgmanager (pacemaker can)"]
+    assert faults(fast_stop=True) == ["groups[0].resources[0].filesystem.fast_stop: rgmanager cannot pass it to its "
+                                      "agent; expected none (pacemaker can)"]
+
+
+def test_one_drbd_resource_is_in_one_service():
+    found = groups(*[{"name": name, "nodes": NODES[:1], "resources": [{"drbd": {"resource": "r"}}]} for name in "ab"])
+    assert "the DRBD resource 'r' is in group 'a' too; rgmanager may run" in rm.check_groups(found, NODES, "groups")[0]
+
+
 def test_priorities_stay_within_a_hundred():
     names = [f"n{number}" for number in range(16)]
     domain = rm.render_domain(groups(dict(EVERY_KIND, nodes=names))[0], names)

@@ -76,6 +76,12 @@ def test_a_node_may_be_alone() -> None:
     assert resources.check_groups([group], resources.Cluster(("lb",), None)) == []
 
 
+def test_one_drbd_resource_is_in_one_group() -> None:
+    raw = [{"name": name, "nodes": ["x", "y"], "resources": [{"drbd": {"resource": "r"}}]} for name in "ab"]
+    assert "the DRBD resource 'r' is in group 'a' too; heartbeat may run the groups on different nodes" in \
+        resources.check_groups(groups.parse_groups(raw), resources.Cluster((), None))[0]
+
+
 def test_three_nodes_are_more_than_heartbeat_has() -> None:
     raw = {"name": "a", "nodes": ["x", "y", "z"], "resources": [{"service": {"name": "s"}}]}
     (group,) = groups.parse_groups([raw])
@@ -108,6 +114,12 @@ REFUSED = [
     ({"resources": [{"agent": {"name": "x", "arguments": ["a::b"]}}]}, "'a::b' cannot be written"),
     ({"resources": [{"filesystem": {"device": "/dev/sda", "mountpoint": "/m*"}}]}, "'/m*' cannot be written"),
     ({"resources": [{"agent": {"name": "ocf:heartbeat:Delay"}}]}, "agent.name: ocf:heartbeat:Delay; heartbeat finds"),
+    ({"resources": [{"drbd": {"resource": "r", "wfc_timeout": 5}}]},
+     "groups[0].resources[0].drbd.wfc_timeout: heartbeat cannot pass it to its agent; expected none (pacemaker can)"),
+    ({"resources": [{"filesystem": {"device": "/dev/x", "mountpoint": "/m", "force_unmount": True}}]},
+     "groups[0].resources[0].filesystem.force_unmount: heartbeat cannot pass it"),
+    ({"resources": [{"ip": {"address": "10.0.0.1", "arp_count": 3}}]}, "resources[0].ip.arp_count: heartbeat cannot"),
+    ({"resources": [{"lvm": {"group": "vg", "tag": "x"}}]}, "groups[0].resources[0].lvm.tag: heartbeat cannot"),
     ({"state": "disabled"}, "groups[0].state: disabled; expected present or absent"),
     ({"everywhere": True}, "groups[0].everywhere: True; heartbeat has no such thing"),
     ({"after": ["dlm"]}, "groups[0].after: dlm; heartbeat has no such thing"),
@@ -125,6 +137,17 @@ REFUSED = [
 @pytest.mark.parametrize(("more", "said"), REFUSED)
 def test_what_heartbeat_cannot_do_is_refused(more: dict[str, Any], said: str) -> None:
     assert said in "\n".join(faults(**more))
+
+
+@pytest.mark.parametrize("more", [
+    {"autostart": False}, {"recovery": "fence"}, {"failback": True}, {"state": "disabled"}, {"everywhere": True},
+    {"after": ["dlm"]}, {"frozen": True},
+    {"resources": [{"lvm": {"group": "vg", "volume": "lv"}}]},
+    {"resources": [{"agent": {"name": "x", "parameters": {"a": 1}}}]},
+    {"resources": [{"service": {"name": "x"}, "options": {"start": {"timeout": 5}}}]}])
+def test_what_only_pacemaker_can_do_is_refused_with_its_name(more):
+    (fault,) = faults(**more)
+    assert fault.endswith("(pacemaker can)")
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,25 @@ BAD_RESOURCES = [
     ({"ip": {"address": 5}}, "groups[0].resources[1].ip.address: 5"),
     ({"ip": {"address": "127.0.0.1/8"}}, "groups[0].resources[1].ip.address: '127.0.0.1/8'"),
     ({"ip": {"address": "fe80::1/64"}}, "ip.nic: is missing; expected the interface of a link-local"),
+    ({"ip": {"address": "2001:db8::1/64", "lvs_support": True}}, "ip.lvs_support: 'true' is not valid; expected it"),
+    ({"ip": {"address": "10.1.1.1/8", "lvs_ipv6_addrlabel": True}}, "ip.lvs_ipv6_addrlabel: 'true' is not valid"),
     ({"ip": {"address": "192.168.69.0/24"}}, "not the network itself"),
     ({"ip": {"address": "192.168.69.255/24"}}, "not the network itself"),
     ({"ip": {"address": "10.1.1.1/8", "nic": "eth 0"}}, "groups[0].resources[1].ip.nic: 'eth 0'"),
     ({"ip": {"address": "10.1.1.1/8", "netmask": 8}}, "groups[0].resources[1].ip.netmask: there is no such key"),
     ({"drbd": {"resource": "re pl"}}, "groups[0].resources[1].drbd.resource: 're pl'"),
+    ({"drbd": {"resource": "x", "wfc_timeout": "5"}}, "drbd.wfc_timeout: '5' is not valid; expected seconds, 0 to"),
+    ({"drbd": {"resource": "x", "adjust_master_score": "1 2"}}, "adjust_master_score: '1 2' is not valid"),
+    ({"drbd": {"resource": "x", "remove_master_score_if_peer_primary": "maybe"}}, "expected true, false or unexpected"),
+    ({"drbd": {"resource": "x", "notify": True}}, "drbd.notify: there is no such key"),
+    ({"filesystem": {"device": "/dev/x", "mountpoint": "/x", "force_unmount": "yes"}}, "expected true, false or safe"),
+    ({"filesystem": {"device": "/dev/x", "mountpoint": "/x", "fast_stop": "no"}}, "filesystem.fast_stop: 'no'"),
+    ({"filesystem": {"device": "/dev/x", "mountpoint": "/x", "run_fsck": True}}, "filesystem.run_fsck: True"),
+    ({"ip": {"address": "10.1.1.1", "iflabel": "longer-than-ten"}}, "ip.iflabel: 'longer-than-ten' is not valid"),
+    ({"ip": {"address": "10.1.1.1", "arp_count": 0}}, "ip.arp_count: 0 is not valid"),
+    ({"ip": {"address": "10.1.1.1", "arp_sender": "arping"}}, "ip.arp_sender: 'arping' is not valid"),
+    ({"ip": {"address": "10.1.1.1", "preferred_lft": "0s"}}, "ip.preferred_lft: '0s' is not valid"),
+    ({"lvm": {"group": "vg1", "vg_access_mode": "none"}}, "lvm.vg_access_mode: 'none' is not valid"),
     ({"filesystem": {"device": "drbd0", "mountpoint": "/mnt"}}, "groups[0].resources[1].filesystem.device: 'drbd0'"),
     (
         {"filesystem": {"device": "/dev/sda", "mountpoint": "mnt"}},
@@ -145,6 +159,36 @@ def test_a_bad_resource_is_named(resource: Any, said: str) -> None:
     with pytest.raises(_groups.GroupError) as caught:
         _groups.parse_groups(with_resource(resource))
     assert said in str(caught.value)
+
+
+def test_parameters_of_agents_are_kept_by_name_as_agents_take_them() -> None:
+    raw = dict(WEB, resources=[
+        {"ip": {"address": "10.0.0.1", "arp_count": 3, "nodad": True, "preferred_lft": "0"}},
+        {"drbd": {"resource": "repl", "adjust_master_score": "0 10 1000 10000",
+                  "remove_master_score_if_peer_primary": "unexpected"}},
+        {"filesystem": {"device": "/dev/drbd0", "mountpoint": "/m", "force_unmount": False, "run_fsck": "no"}},
+        {"filesystem": {"device": "/dev/drbd1", "mountpoint": "/n", "force_unmount": "safe"}},
+        {"lvm": {"group": "vg0", "vg_access_mode": "system_id"}}])
+    assert [resource.parameters for resource in _groups.parse_groups([raw])[0].resources] == [
+        (("arp_count", "3"), ("nodad", "true"), ("preferred_lft", "0")),
+        (("adjust_master_score", "0 10 1000 10000"), ("remove_master_score_if_peer_primary", "unexpected")),
+        (("force_unmount", "false"), ("run_fsck", "no")), (("force_unmount", "safe"),),
+        (("vg_access_mode", "system_id"),)]
+
+
+def test_several_groups_may_use_one_drbd_resource_where_the_engine_can() -> None:
+    drbd = {"drbd": {"resource": "r"}, "options": {"name": "disk"}}
+    service = {"service": {"name": "s"}}
+    groups = _groups.parse_groups([dict(WEB, resources=[drbd]), dict(WEB, name="b", resources=[drbd, service]),
+                                   {"name": "c", "state": "absent", "resources": [drbd]}])
+    assert _groups.check_drbd_once(groups[:1], "heartbeat", "groups") == []
+    assert _groups.check_drbd_once(groups, "heartbeat", "groups") == [
+        "groups[1].resources: the DRBD resource 'r' is in group 'web' too; heartbeat may run the groups on different "
+        "nodes, expected it only once (pacemaker can share it)"]
+    other = {"drbd": {"resource": "x"}, "options": {"name": "disk"}}
+    for second in ([other], [dict(service, options={"name": "disk"})]):
+        with pytest.raises(_groups.GroupError, match="the resource name 'disk' is in group 'web' too"):
+            _groups.parse_groups([dict(WEB, resources=[drbd]), dict(WEB, name="b", resources=second)])
 
 
 def two_mounts(device: str, fstype: str | None) -> list[Any]:
@@ -186,6 +230,7 @@ BAD_GROUPS = [
         [dict(WEB, resources=[{"service": {"name": name}, "options": {"name": "a"}} for name in ("x", "y")])],
         "the resource name 'a' is in group 'web' too",
     ),
+    ([dict(WEB, resources=[{"drbd": {"resource": "r"}}] * 2)], "the DRBD resource 'r' is in group 'web' too"),
     ({}, "groups: {}"),
     (["web"], "groups[0]: (not shown)"),
     ([dict(WEB, name=None)], "groups[0].name: is missing"),

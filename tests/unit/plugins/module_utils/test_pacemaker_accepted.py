@@ -172,7 +172,8 @@ def _resources(draw: Any, number: int) -> dict[str, Any]:
     inner: dict[str, Any] = {
         "ip": {"address": draw(st.sampled_from(["192.0.2.%d/24", "192.0.2.%d", "2001:db8::%d/64"])) % (number + 10)},
         "filesystem": {"device": f"/dev/vg/{number}", "mountpoint": f"/mnt/{number}", "fstype": "ext4",
-                       "options": draw(st.sampled_from([None, "noatime,acl", 'a"b', "\u00fc&"]))},
+                       "options": draw(st.sampled_from([None, "noatime,acl", 'a"b', "\u00fc&"])),
+                       "force_unmount": draw(st.sampled_from([None, True, False, "safe"]))},
         "service": {"name": f"s{number}@x"}, "mail": {"to": ["root"], "subject": draw(TEXT)},
         "lvm": {"group": f"vg{number}"},
         "agent": {"name": draw(st.sampled_from(["ocf:heartbeat:Dummy", "ocf:pacemaker:Dummy", "ocf:linbit:drbd"])),
@@ -187,10 +188,13 @@ def _groups(draw: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, name in enumerate(draw(st.lists(IDS, unique=True, max_size=3))):
         everywhere = draw(st.sampled_from([None, None, True]))
+        drbd = draw(st.lists(st.sampled_from(["repl", "2nd"]), unique=True))
+        nodes = st.permutations(NAMES[:2]) if drbd else st.lists(st.sampled_from(NAMES[:3]), unique=True, min_size=1)
         found.append({
-            "name": name, "nodes": draw(st.lists(st.sampled_from(NAMES[:3]), unique=True, min_size=1)),
-            "resources": [draw(_resources(10 * place + number)) for number in range(draw(st.integers(1, 3)))],
-            "everywhere": everywhere, "restricted": draw(st.sampled_from([None, True])),
+            "name": name, "nodes": draw(nodes), "resources": [
+                {"drbd": {"resource": each, "wfc_timeout": len(each)}} for each in drbd] + [
+                draw(_resources(10 * place + number)) for number in range(draw(st.integers(1, 3)))],
+            "everywhere": None if drbd else everywhere, "restricted": draw(st.sampled_from([None, True])),
             "failback": draw(st.sampled_from([None, True, False])), "restarts": draw(st.sampled_from([None, None, 3])),
             "recovery": draw(st.sampled_from([None, "restart", "relocate", "disable", "fence"])),
             "restart_window": draw(SECONDS), "autostart": draw(st.sampled_from([None, False])),
@@ -222,12 +226,42 @@ def _declared(chosen: dict[str, Any]) -> cib_text.Declared:
         (("properties", cib_fencing.parse_settings(rules.cluster_properties(cluster), "properties")),))
 
 
+SCHEMAS = st.sampled_from(["pacemaker-3.0", "pacemaker-3.9"])
+
+
+@st.composite
+def _pairs(draw: Any) -> dict[str, Any]:
+    """Return two nodes with groups that use DRBD resources, each several of them and together the same ones."""
+    nodes = [{"name": name, "id": number} for number, name in enumerate(NAMES[:2], 1)]
+    groups = []
+    for name in draw(st.lists(st.sampled_from(["web", "db", "drbd-repl"]), unique=True, min_size=1)):
+        used = draw(st.lists(st.sampled_from(["repl", "2nd", "a.b"]), unique=True))
+        chain = [{"drbd": {"resource": each, "wfc_timeout": len(each)}} for each in used]
+        groups.append({
+            "name": name, "nodes": draw(st.permutations(NAMES[:2])), "restricted": draw(st.booleans()),
+            "resources": draw(st.permutations([*chain, {"service": {"name": name}}])),
+            "failback": draw(st.sampled_from([None, True, False]))})
+    return _chosen(nodes=nodes, groups=groups, without_fencing=True, fence_devices=[], sbd=None, properties={})
+
+
 @_needs("cibadmin", "crm_verify")
 @CASES
-@given(chosen=_clusters())
-def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any]) -> None:
-    chosen = _accepted(chosen)
-    empty = cib.parse_cib(EMPTY)
+@given(chosen=_pairs(), schema=SCHEMAS)
+def test_pacemaker_keeps_drbd_resources_as_they_are_declared(folder: Path, chosen: dict[str, Any], schema: str) -> None:
+    assert rules.check_settings(chosen, NAMES) == []
+    _check_kept(folder, chosen, schema)
+
+
+@_needs("cibadmin", "crm_verify")
+@CASES
+@given(chosen=_clusters(), schema=SCHEMAS)
+def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any], schema: str) -> None:
+    _check_kept(folder, _accepted(chosen), schema)
+
+
+def _check_kept(folder: Path, chosen: dict[str, Any], schema: str) -> None:
+    """Check that Pacemaker takes the configuration as it is, and that the next run has no changes."""
+    empty = cib.parse_cib(EMPTY.replace("pacemaker-3.9", schema))
     cib.set_value(cib.section(empty, "crm_config"), "cluster_property_set", "have-watchdog", "true", "",
                   "cib-bootstrap-options")
     final = cib_plan.apply(empty, _declared(chosen), {})
@@ -243,3 +277,52 @@ def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, A
     there = cib.parse_cib(out)
     assert cib.canonical(there.find("configuration")) == cib.canonical(final.find("configuration"))
     assert cib.make_patch(there, cib_plan.apply(there, _declared(chosen), {})) == "", "the next run has no changes"
+
+
+def _online(root: Any, promotable: str) -> Any:
+    """Return a CIB in which both nodes are online, and their DRBD is up to date."""
+    root.set("have-quorum", "1")
+    root.set("dc-uuid", "1")
+    cib.set_value(cib.section(root, "crm_config"), "cluster_property_set", "stonith-enabled", "false", "", "options")
+    for number, name in enumerate(NAMES[:2], 1):
+        state = cib.ET.SubElement(root.find("status"), "node_state", {
+            "id": str(number), "uname": name, "in_ccm": "true", "crmd": "online", "join": "member",
+            "expected": "member"})
+        known = cib.ET.SubElement(cib.ET.SubElement(state, "transient_attributes", {"id": str(number)}),
+                                  "instance_attributes", {"id": f"status-{number}"})
+        cib.ET.SubElement(known, "nvpair", {"id": f"status-{number}-score", "name": "master-" + promotable,
+                                            "value": "10000"})
+        cib.ET.SubElement(cib.ET.SubElement(state, "lrm", {"id": str(number)}), "lrm_resources")
+    return root
+
+
+@_needs("crm_simulate")
+def test_pacemaker_does_with_drbd_resources_what_is_predicted(tmp_path: Path) -> None:
+    groups = [{"name": name, "nodes": nodes, "failback": False, "resources": [
+        {"drbd": {"resource": "repl"}}, {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}
+        for name, nodes in (("web", NAMES[:2]), ("db", NAMES[1::-1]))]
+    empty = _online(cib.parse_cib(EMPTY.replace('<node id="3" uname="balthasar"/>', "")), "drbd-repl")
+
+    def after(root: Any, declared: list[dict[str, Any]], moves: dict[str, str]) -> tuple[set[str], Any]:
+        new = cib_plan.apply(root, cib_text.Declared(parse_groups(declared), None, ()), moves)
+        file = tmp_path / "cib.xml"
+        code, out, err = _run(["crm_simulate", "--xml-pipe", "--simulate", "--output-as=xml", "-O", str(file)],
+                              cib.render_cib(new), CIB_shadow_dir=str(tmp_path))
+        assert code == 0, err
+        return set(crm_tools.parse_simulation(out, {})), cib.parse_cib(file.read_text())
+
+    done, root = after(empty, groups, {})
+    assert done == {"start and promote drbd-repl on casper", "start drbd-repl on melchior", "start web-Dummy on casper",
+                    "start db-Dummy on casper"}
+    assert after(root, groups, {})[0] == set()
+    done, moved = after(root, [{"name": "db", "state": "enabled", "running_on": "melchior"}], {"db": "melchior"})
+    assert done == {"demote drbd-repl on casper", "promote drbd-repl on melchior",
+                    "move web-Dummy from casper to melchior", "move db-Dummy from casper to melchior"}
+    assert after(moved, groups, {})[0] == set(), "it stays when the constraints are gone"
+    stop = cib_plan.stop(moved, cib_text.Declared(parse_groups([
+        {"name": name, "state": "absent"} for name in ("web", "db")]), None, ()), {
+            "web": ["web-Dummy"], "db": ["db-Dummy"], "drbd-repl-clone": ["drbd-repl"]})
+    done, _gone = after(stop, [], {})
+    assert {line.split(" (", maxsplit=1)[0] for line in done} == {
+        "stop web-Dummy on melchior", "stop db-Dummy on melchior", "demote and stop drbd-repl on melchior",
+        "stop drbd-repl on casper"}

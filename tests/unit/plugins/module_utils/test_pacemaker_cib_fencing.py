@@ -102,6 +102,15 @@ def test_levels_name_the_devices_in_order() -> None:
     assert cib.find_id(less, "pdu") is None
 
 
+def test_a_device_that_was_unreachable_is_started_again_after_a_while() -> None:
+    fencing = {"devices": [PDU], "nodes": []}
+    root = applied(empty(), fencing)
+    device = cib.find_id(root, "pdu")
+    assert cib.get_value(device, "meta_attributes", "failure-timeout") == "120s"
+    cib.set_value(device, "meta_attributes", "failure-timeout", "1h")
+    assert cib.get_value(cib.find_id(applied(root, fencing), "pdu"), "meta_attributes", "failure-timeout") == "1h"
+
+
 def test_what_was_made_by_hand_stays_and_is_adopted_by_its_name() -> None:
     root = empty()
     home, levels = cib.section(root, "resources"), cib.section(root, "fencing-topology")

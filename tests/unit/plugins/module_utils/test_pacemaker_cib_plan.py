@@ -13,6 +13,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import 
     cib,
     cib_fencing as crm_fencing,
     cib_plan as crm_plan,
+    cib_result as crm_result,
     cib_text as crm_text,
     crm_tools as crm,
 )
@@ -232,7 +233,7 @@ def test_failures_are_forgotten_when_a_group_is_to_be_enabled() -> None:
 
 
 def results(now: crm.Status, *groups: dict[str, Any], root: Any = None, **more: Any) -> tuple[list[str], list[str]]:
-    return crm_plan.check_result(made(WEB) if root is None else root, now, declared(*groups, **more))
+    return crm_result.check_result(made(WEB) if root is None else root, now, declared(*groups, **more))
 
 
 def test_a_group_that_runs_is_no_fault() -> None:
@@ -285,11 +286,11 @@ def test_a_fence_device_that_does_not_start_is_a_fault() -> None:
 def test_the_report_tells_where_groups_are() -> None:
     root = made(WEB, ANY)
     half = status({NAMES[0]: "casper", NAMES[1]: "casper", NAMES[2]: ""}, (FAILURE,))
-    (web, anywhere) = crm_plan.report_groups(root, half, declared(WEB, ANY, {"name": "no", "state": "absent"}))
+    (web, anywhere) = crm_result.report_groups(root, half, declared(WEB, ANY, {"name": "no", "state": "absent"}))
     assert (web["state"], web["nodes"], web["disabled"], web["frozen"]) == ("partial", ["casper"], False, False)
     assert web["failures"] == ["web-test: start failed on casper: error (no clock)"]
     assert (anywhere["state"], anywhere["nodes"]) == ("stopped", [])
-    assert crm_plan.report_groups(root, RUNNING, declared(WEB))[0]["state"] == "started"
+    assert crm_result.report_groups(root, RUNNING, declared(WEB))[0]["state"] == "started"
 
 
 def test_what_depends_on_a_resource_that_goes_may_be_restarted_where_that_is_allowed() -> None:
@@ -304,8 +305,8 @@ def test_what_depends_on_a_resource_that_goes_may_be_restarted_where_that_is_all
 
 
 def test_what_has_not_stopped_is_reported() -> None:
-    assert crm_plan.stopped(NAMES, RUNNING) == list(NAMES)
-    assert crm_plan.stopped(NAMES, STOPPED) == []
+    assert crm_result.stopped(NAMES, RUNNING) == list(NAMES)
+    assert crm_result.stopped(NAMES, STOPPED) == []
 
 
 @settings(max_examples=20, deadline=None)

@@ -57,6 +57,14 @@ def test_failures_carry_the_message_of_the_agent() -> None:
     assert crm.failures_in(cib.parse_cib(odd))[0].status == "exit code 77"
 
 
+@pytest.mark.parametrize(("code", "interval", "found"), [
+    ("0", "0", []), ("8", "0", []), ("0", "10000", ["exit code 0"]), ("9", "0", ["promoted and failed"])])
+def test_a_probe_that_finds_a_resource_active_is_no_failure(code: str, interval: str, found: list[str]) -> None:
+    text = text_of("cibadmin-2.1.5-failed-probe.xml").replace('rc-code="5"', f'rc-code="{code}"')
+    root = cib.parse_cib(text.replace('interval="0"', f'interval="{interval}"'))
+    assert [failure.status for failure in crm.failures_in(root)] == found
+
+
 def test_operations_under_way_are_seen() -> None:
     text = text_of("cibadmin-2.1.5-failed-probe.xml")
     assert crm.under_way(cib.parse_cib(text)) == ()
@@ -80,6 +88,20 @@ def test_the_simulation_is_reported_in_sentences() -> None:
         "stop y on a (node availability, blocked)",
         "restart z on a",
     )
+
+
+def test_the_simulation_tells_what_is_promoted_and_demoted() -> None:
+    roles = 'role="%s" next-role="%s"'
+    text = "<r><actions>%s</actions></r>" % "".join(
+        f'<rsc_action action="{action}" resource="drbd-repl:{number}" {roles % (role, after)} {where}/>'
+        for number, (action, role, after, where) in enumerate([
+            ("promote", "Stopped", "Promoted", 'dest="a"'), ("promote", "Slave", "Master", 'source="b"'),
+            ("demote", "Promoted", "Unpromoted", 'source="a"'), ("stop", "Master", "Stopped", 'node="a"'),
+            ("stop", "Unpromoted", "Stopped", 'node="b"'), ("restart", "Promoted", "Promoted", 'source="a"')]))
+    note = "the node is fenced if the stop takes more than 100s"
+    assert crm.parse_simulation(text, {"drbd-repl": "100s"}) == (
+        "start and promote drbd-repl on a", "promote drbd-repl on b", "demote drbd-repl on a",
+        f"demote and stop drbd-repl on a ({note})", f"stop drbd-repl on b ({note})", f"restart drbd-repl on a ({note})")
 
 
 def test_crm_verify_is_heard() -> None:

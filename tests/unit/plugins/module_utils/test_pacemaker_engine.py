@@ -198,6 +198,23 @@ def test_an_agent_that_can_be_promoted_is_reported() -> None:
     assert not go(cluster)["changed"] and not cluster.warnings
 
 
+def test_a_group_with_a_drbd_resource_is_created_moved_and_removed() -> None:
+    group = dict(WEB, nodes=["casper", "melchior"], failback=False, resources=[{"drbd": {"resource": "repl"}}, TEST])
+    cluster = Cluster(groups=[group])
+    assert go(cluster)["actions"] == ["add group web; add DRBD resource repl"] and not cluster.warnings
+    assert cluster.active == {"web-test": "casper", "drbd-repl": "casper melchior"}
+    assert not go(cluster)["changed"]
+    cluster.params["groups"] = [dict(group, running_on="melchior")]
+    assert go(cluster)["actions"] == ["move group web to melchior", "remove the constraints that moved web"]
+    assert cluster.active == {"web-test": "melchior", "drbd-repl": "melchior casper"}
+    cluster.params["groups"] = [dict(group, resources=[{"drbd": {"resource": "repl", "state": 1}}, TEST])]
+    assert "there is no such key" in go(cluster)["msg"]
+    cluster.params["groups"] = [{"name": "web", "state": "absent"}]
+    assert go(cluster)["actions"] == ["stop web-test, drbd-repl before they are removed",
+                                      "remove group web; remove DRBD resource repl"]
+    assert cluster.active == {} and not cluster.warnings
+
+
 def test_an_agent_is_asked_once() -> None:
     dummies = [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": path}}} for path in ("/a", "/b")]
     cluster = Cluster(groups=[dict(WEB, resources=dummies)])

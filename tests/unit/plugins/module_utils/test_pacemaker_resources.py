@@ -80,6 +80,48 @@ def test_a_volume_that_is_everywhere_is_shared() -> None:
     assert dict(primitive.parameters)["activation_mode"] == "shared"
 
 
+def test_a_volume_that_is_everywhere_may_be_clvmds() -> None:
+    assert crm_words.check_groups([group({"lvm": {"group": "m", "vg_access_mode": "clvmd"}}, everywhere=True)]) == []
+
+
+def test_parameters_of_agents_are_passed_on() -> None:
+    for resource, given in (
+            ({"ip": {"address": "10.0.0.1", "arp_count": 3}}, {"ip": "10.0.0.1", "arp_count": "3"}),
+            ({"filesystem": {"device": "/dev/x", "mountpoint": "/m", "fstype": "xfs", "force_unmount": "safe"}},
+             {"device": "/dev/x", "directory": "/m", "fstype": "xfs", "force_unmount": "safe"}),
+            ({"lvm": {"group": "v", "vg_access_mode": "tagging", "tag": "t"}},
+             {"vgname": "v", "vg_access_mode": "tagging", "tag": "t", "activation_mode": "exclusive"})):
+        (primitive,) = crm_words.primitives_of(group(resource))
+        assert dict(primitive.parameters) == given
+
+
+DRBD: dict[str, Any] = {"drbd": {"resource": "r"}}
+SHARING = [
+    ({}, ""), ({"nodes": ["b", "a", "c"]}, ""),
+    ({"nodes": ["a", "b"]}, "groups[1].nodes: the DRBD resource r is in group g too, which has others"),
+    ({"resources": [{"drbd": {"resource": "r", "wfc_timeout": 3}}, {"service": {"name": "t"}}]},
+     "groups[1].resources: the DRBD resource r is in group g too, which has others; expected the same of both"),
+    ({"resources": [dict(DRBD, options={"name": "x"}), {"service": {"name": "t"}}]}, "groups[1].resources: the DRBD"),
+]
+
+
+@pytest.mark.parametrize(("more", "said"), SHARING)
+def test_groups_that_share_a_drbd_resource_describe_it_alike(more: dict[str, Any], said: str) -> None:
+    one = {"name": "g", "nodes": ["a", "b", "c"], "resources": [DRBD, {"service": {"name": "s"}}]}
+    two = dict(one, name="h", resources=[DRBD, {"service": {"name": "t"}}], **{}) | more
+    faults = crm_words.check_groups(_groups.parse_groups([one, two]))
+    assert said in "\n".join(faults) if said else faults == []
+
+
+def test_the_name_of_a_drbd_resource_is_an_id_too() -> None:
+    drbd = dict(DRBD, options={"name": "disk"})
+    raw = [{"name": name, "nodes": ["a", "b"], "resources": [drbd, {"service": {"name": name}}]} for name in "gh"]
+    assert crm_words.names_of(_groups.parse_groups(raw)) == ["g", "h", "disk"]
+    assert crm_words.check_groups(_groups.parse_groups(raw)) == []
+    assert "expected another one than that of the clone of disk" in "\n".join(
+        crm_words.check_groups(_groups.parse_groups([raw[0], dict(raw[1], name="disk-clone")])))
+
+
 def operations(resource: Any, **more: Any) -> dict[str, dict[str, str]]:
     return dict(crm_words.primitives_of(group(resource, **more))[0].operations)
 
@@ -132,10 +174,16 @@ def test_no_preference_outweighs_staying() -> None:
 
 
 REFUSED = [
-    ({"drbd": {"resource": "r"}}, {}, "groups[0].resources[0].drbd: a promoted resource cannot stand inside"),
+    ({"drbd": {"resource": "r"}}, {}, "groups[0].resources: only r; expected at least one resource that uses it"),
+    ({"drbd": {"resource": "r"}}, {"nodes": ["a"]}, "groups[0].nodes: a is not valid; expected all nodes that have"),
+    ({"drbd": {"resource": "r"}}, {"everywhere": True}, "groups[0].everywhere: true, with the DRBD resource r"),
+    ({"lvm": {"group": "vg", "vg_access_mode": "system_id"}}, {"everywhere": True},
+     "groups[0].resources[0].lvm.vg_access_mode: system_id is not valid; expected one of lvmlockd, clvmd"),
+    ({"agent": {"name": "ocf:heartbeat:pgsqlms"}}, {}, "agent.name: ocf:heartbeat:pgsqlms: a promoted resource"),
+    ({"agent": {"name": "ocf:heartbeat:drbd"}}, {}, "expected {drbd: {resource: NAME}} instead"),
     ({"filesystem": {"device": "/dev/x", "mountpoint": "/m"}}, {}, "resources[0].filesystem.fstype: is missing"),
     ({"agent": {"name": "ocf:linbit:drbd", "parameters": {"drbd_resource": "r0"}}}, {},
-     "groups[0].resources[0].agent.name: ocf:linbit:drbd: a promoted resource cannot stand inside"),
+     "groups[0].resources[0].agent.name: ocf:linbit:drbd is not valid; expected {drbd: {resource: NAME}} instead"),
     ({"service": {"name": "s"}}, {"recovery": "relocate", "restarts": 3},
      "groups[0].restarts: 3, with recovery relocate; expected recovery restart"),
     ({"service": {"name": "s"}}, {"recovery": "disable", "restarts": 3}, "with recovery disable"),

@@ -13,6 +13,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._core.config_files
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._model.cluster import PACEMAKER, parse_cluster
 from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import plan as planner, role
+from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 
 ROOT = Path(__file__).resolve().parents[4]
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -115,18 +116,21 @@ def test_corosync_checks_its_file_with_the_key_before_anything_stops():
 
 def test_packages_may_be_named_with_their_versions():
     assert role.packages_of(settings(packages=["sbd=1.5*"]), "Debian") == ["sbd=1.5*"]
+    assert role.packages_of(settings(packages=["sbd"], agent_packages=["dma", "sbd"]), "Debian") == ["sbd", "dma"]
+    assert role.packages_of(settings(agent_packages=["dma"]), "Debian")[-1] == "dma"
     assert "sbd" in role.query(settings(packages=["sbd=1.5*"]))["packages"]
     assert role.packages_of(settings(sbd=None, quorum_device=None), "RedHat") == list(role.PACKAGES["RedHat"].base)
 
 
-@pytest.mark.parametrize("family, agents, packages", [
-    ("Debian", ["fence_ipmilan"], ["fence-agents", "ipmitool"]), ("Debian", ["fence_virsh"], ["fence-agents"]),
-    ("Debian", ["fence_scsi", "fence_ilo4", "fence_ifmib"], ["fence-agents", "ipmitool", "sg3-utils", "snmp"]),
-    ("RedHat", ["fence_ipmilan"], ["fence-agents-ipmilan"])])
-def test_the_programs_that_fence_agents_call_are_installed(family, agents, packages):
-    devices = [{"name": agent, "agent": agent} for agent in agents]
-    found = role.packages_of(settings(sbd=None, quorum_device=None, fence_devices=devices), family)
-    assert found == list(role.PACKAGES[family].base) + packages
+@pytest.mark.parametrize(("agent", "debian", "red_hat"), [
+    ("fence_ipmilan", ["fence-agents", "ipmitool"], ["fence-agents-ipmilan"]),
+    ("fence_ilo4", ["fence-agents", "ipmitool"], ["fence-agents-ipmilan"]),
+    ("fence_apc_snmp", ["fence-agents"], ["fence-agents-apc-snmp"])])
+def test_an_agent_is_installed_with_the_program_that_it_calls(agent, debian, red_hat):
+    device = {"name": "power", "agent": agent, "options": {}}
+    for family, packages in (("Debian", debian), ("RedHat", red_hat)):
+        alone = settings(sbd=None, quorum_device=None, fence_devices=[device])
+        assert role.packages_of(alone, family) == [*role.PACKAGES[family].base, *packages]
 
 
 @pytest.mark.parametrize("node", NAMES)
@@ -269,3 +273,19 @@ def test_the_inventory_of_the_lab_is_valid():
     assert role.check_settings(given, NAMES) == []
     assert len(role.check_settings({**given, "pacemaker_sbd": None}, NAMES)) == 3
     assert "melchior' is not valid; expected one of the hosts of the play" in role.check_settings(given, NAMES[:2])[0]
+
+
+def test_the_inventory_of_a_pair_is_valid_for_either_cluster_manager():
+    given = {}
+    for path in ("inventories/lab/group_vars/web_pair.yml", "inventories/pacemaker_pair/group_vars/web_pair.yml"):
+        given.update(yaml.safe_load((ROOT / path).read_text()))
+    assert given["cluster_manager"] == "pacemaker"
+    given.update(pacemaker_cluster_name="web_pair", pacemaker_groups=given["heartbeat_groups"])
+    for prefix in ("heartbeat", "pacemaker", "drbd_failover"):
+        variables = {name: value for name, value in given.items() if name.startswith(prefix + "_")}
+        assert _roles.validate(prefix, variables, ["debian1", "debian2"])[1] == []
+    valid, _problems = _roles.validate(
+        "pacemaker", {name: value for name, value in given.items() if name.startswith("pacemaker_")}, [])
+    conf = role.render_conf(parse_cluster(valid, PACEMAKER))
+    assert "two_node: 1" in conf
+    assert "ipmitool" in role.packages_of(valid, "Debian")

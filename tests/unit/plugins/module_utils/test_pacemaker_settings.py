@@ -187,10 +187,38 @@ def test_of_two_nodes_that_lose_each_other_the_first_survives():
 
 
 @pytest.mark.parametrize("variables", [
-    {"quorum_device": QUORUM_DEVICE}, {"two_node": False}, {"properties": {"priority-fencing-delay": 30}},
+    {"quorum_device": QUORUM_DEVICE}, {"two_node": False},
     {"nodes": [*BOARDS, with_power()[2]], "fence_devices": IPMI + POWER}])
 def test_where_only_one_side_has_quorum_or_the_user_decides_nobody_waits(variables):
     assert not any(delays(**{"nodes": BOARDS, "fence_devices": IPMI, **variables}).values())
+
+
+def test_nodes_of_the_same_priority_have_no_delay_by_priority():
+    by_priority = {"nodes": BOARDS, "fence_devices": IPMI, "sbd": None, "properties": {"priority-fencing-delay": 30}}
+    assert delays(**by_priority) == {"ipmi1": {"pcmk_delay_base": "15s"}, "ipmi2": {}}
+
+
+def levels(*options):
+    """Return two nodes whose first level has these options, and further levels without."""
+    return [{**node, "fencing": [{"devices": [{"device": f"ipmi{node['id']}", "options": given}]},
+                                 {"devices": [{"device": "spare", "options": {"pcmk_delay_base": "20s"}}]}]}
+            for node, given in zip(NODES[:2], options, strict=True)]
+
+
+@pytest.mark.parametrize("first, second, refused", [
+    ({"pcmk_delay_base": "5s"}, {"pcmk_delay_base": "5s"}, "5"), ({}, {}, "0"), ({"delay": 5}, {"delay": "5s"}, "5"),
+    ({"pcmk_delay_base": "60s"}, {"pcmk_delay_base": "1min"}, "60"),
+    ({"pcmk_delay_base": "5s"}, {"pcmk_delay_base": "6s"}, ""), ({"pcmk_delay_base": "5s"}, {}, ""),
+    ({"pcmk_delay_max": "5s"}, {"pcmk_delay_max": "5s"}, "")])
+def test_delays_that_let_nobody_survive_are_refused(first, second, refused):
+    spare = [*IPMI, {"name": "spare", "agent": "fence_apc"}]
+    faults = rules.check_cluster(cluster(nodes=levels(first, second), fence_devices=spare, sbd=None))
+    assert faults == ([
+        "pacemaker_fence_devices: the same delay of %s s for both nodes is not valid; expected a longer "
+        "pcmk_delay_base at the first level of one of them, or two nodes that lose each other fence each other"
+        % refused] if refused else [])
+    assert rules.check_cluster(cluster(nodes=levels(first, second), fence_devices=spare, sbd=None,
+                                       quorum_device=QUORUM_DEVICE)) == []
 
 
 @pytest.mark.parametrize("option", ["pcmk_delay_base", "pcmk_delay_max", "delay"])

@@ -81,6 +81,16 @@ def test_all_releases_speak_the_same_words_here(release: str) -> None:
         ("ocf:pacemaker:Stateful", "stopped"),
     ]
     assert (found.state, found.owner, found.owners) == ("started", None, ("debian1", "debian2"))
+    assert found.promoted == found.resources[0].owners
+    assert {group.promoted for name, group in groups(state("moved", release)).items() if name != "stateful-clone"} == {
+        None}
+
+
+def test_what_was_promoted_on_an_unclean_node_is_not_known() -> None:
+    assert groups(state("unclean"))["stateful-clone"].promoted == ("debian1",)
+    text = (FIXTURES / "pacemaker/2.1.5-unclean.xml").read_text(encoding="utf-8")
+    text = text.replace('role="Promoted"', 'role="Started"').replace('role="Unpromoted"', 'role="Promoted"')
+    assert groups(crm.combine(crm.parse_monitor(text), members(), []))["stateful-clone"].promoted == ()
 
 
 def test_standby_is_reported_and_a_clone_without_a_node_is_no_fault() -> None:

@@ -121,6 +121,19 @@ CIB = """<cib epoch="%s"><configuration>%s<!-- kept --><constraints>
 <rsc_location id="own" rsc="db" node="b"/></constraints></configuration>%s</cib>"""
 
 
+def test_drbd_resources_in_the_configuration_are_reported():
+    running = """<cib><configuration><nodes><node id="1" uname="a"/><node id="2" uname="b"/></nodes><resources>
+<clone id="ms"><primitive id="r0" class="ocf" provider="linbit" type="drbd"><instance_attributes id="i"><nvpair id="n"
+name="drbd_resource" value="repl"/></instance_attributes></primitive></clone></resources><constraints>
+<rsc_colocation id="c" rsc="web" with-rsc="ms" score="INFINITY"/><rsc_colocation id="d" rsc="web" with-rsc="db"/>
+<rsc_location id="x" rsc="ms" node="a" score="5"/><rsc_location id="drbd-fence-by-handler-repl-ms" rsc="ms"><rule
+id="r" role="Master" score="-INFINITY"><expression id="e" attribute="#uname" operation="ne" value="a"/></rule>
+</rsc_location></constraints></configuration></cib>"""
+    assert entry.status_cib.cib_facts(running, running) == {"moves": [], "written": True, "drbd": [{
+        "resource": "repl", "clone": "ms", "nodes": ["a", "b"], "groups": ["web"],
+        "fences": [{"id": "drbd-fence-by-handler-repl-ms", "nodes": ["a"]}]}]}
+
+
 @pytest.mark.parametrize(("files", "written", "reads"), [
     ([CIB % (3, "\n\n", "")], True, 1), ([None], False, 3), (["<cib"], False, 3),
     ([CIB % (3, "<nodes/>", "")], False, 3), ([None, CIB % (4, "", "")], True, 2)])
@@ -130,7 +143,7 @@ def test_the_configuration_of_pacemaker_is_compared_with_its_file(monkeypatch, f
         shown.pop(0) if len(shown) > 1 else shown[0]) if path == entry.status_cib.FILES[0] else None)
     monkeypatch.setattr(entry.time, "sleep", lambda seconds: None)
     found = entry.Host(host, 30).read()["cib"]
-    assert found == {"written": written, "moves": [
+    assert found == {"written": written, "drbd": [], "moves": [
         {"id": "cli-ban-web-on-a", "kind": "ban", "resource": "web", "node": "a"},
         {"id": "cli-prefer-db", "kind": "prefer", "resource": "db", "node": "b"}]}
     assert len(host.ran) == reads
