@@ -58,7 +58,8 @@ class Host:
     def marks(self) -> List[Tuple[int, int]]:
         """The firewall marks that a rule of iptables or nftables sets, each with the family of its packets."""
         commands = self.facts["commands"]
-        found = [((4,), commands.get("rules", "")), ((6,), commands.get("rules6", ""))]
+        found: List[Tuple[Tuple[int, ...], str]] = [
+            ((4,), commands.get("rules", "")), ((6,), commands.get("rules6", ""))]
         for table in re.split(r"(?m)^(?=table )", commands.get("ruleset", "")):
             found.append((FAMILIES.get((table.split() + ["", ""])[1], ()), table))
         return [(int(number, 0), family) for families, text in found for family in families
