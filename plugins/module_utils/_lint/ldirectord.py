@@ -171,6 +171,8 @@ def _service(virtual: Entry, report: Report) -> Optional[Dict[str, Any]]:
     found = _valid(settings_of(virtual.entries))
     if "fallback6" in found:
         found["fallback"] = found.pop("fallback6")
+    if virtual.name == "virtual6" and not address:
+        found["family"] = "ipv6"
     return dict(found, name="s%d" % virtual.line, virtual=text, real=reals)
 
 
