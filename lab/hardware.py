@@ -131,6 +131,7 @@ class Hardware:
         for index, nic in enumerate(_all_nics(machine)):
             lines += [f"ip link set vec{index} name {nic.name}"]
             lines += [f"ip address add {nic.address} broadcast + dev {nic.name}"] if nic.address else []
+            lines += [f"ip address add {nic.address6} dev {nic.name} nodad"] if nic.address6 else []
             lines += [f"ip link set {nic.name} up"]
         (share / "setup").write_text("\n".join(lines) + "\n")
         return share

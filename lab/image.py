@@ -35,7 +35,7 @@ POOL = (
     ("heartbeat", "drbd-utils", "apache2", "bsd-mailx", "dma", "lvm2", "mdadm", "tcpdump", "curl"),
     ("chrony",),
     ("ntpsec",),
-    ("ldirectord", "ipvsadm", "nftables", "iptables", "arping", "ifupdown"),
+    ("ldirectord", "libnet-inet6glue-perl", "ipvsadm", "nftables", "iptables", "arping", "ifupdown"),
     ("corosync", "corosync-qdevice", "pacemaker", "pacemaker-cli-utils", "resource-agents", "sbd", "open-iscsi"),
     ("dlm-controld", "lvm2", "lvm2-lockd", "gfs2-utils", "quota", "multipath-tools", "sg3-utils", "psmisc"),
     ("tgt", "corosync-qnetd"),

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 from lab.errors import LabError
 from lab.paths import CHECKOUT
 
+ADDRESSES = {"address": 4, "address6": 6}  # keys of a network card, with the versions of IP
 MANAGEMENT = ipaddress.ip_network("198.18.0.0/24")  # addresses set aside for test labs (RFC 2544); ssh goes here
 MANAGEMENT_NIC = "lab0"
 MANAGEMENT_SEGMENT = "lab"
@@ -40,12 +41,13 @@ MOST_MACHINES = 200
 
 
 class Nic(NamedTuple):
-    """A network card. ``address`` is "192.168.69.14/24", or "" for none."""
+    """A network card. ``address`` is "192.168.69.14/24" and ``address6`` "2001:db8::14/64", or "" for none."""
 
     name: str
     segment: str
     mac: str
     address: str
+    address6: str = ""
 
 
 class Bmc(NamedTuple):
@@ -152,13 +154,14 @@ def _machine(name: str, variables: dict[str, Any], management: str) -> Machine:
     nics = []
     for nic, value in variables["lab_nics"].items():
         where = f"{name}: lab_nics.{nic}"
-        if not isinstance(value, dict) or not {"segment", "mac"} <= set(value) <= {"segment", "mac", "address"}:
-            raise LabError(f"{where}: {value!r} is not valid; expected segment, mac and (optional) address")
+        if not isinstance(value, dict) or not {"segment", "mac"} <= set(value) <= {"segment", "mac", *ADDRESSES}:
+            raise LabError(f"{where}: {value!r} is not valid; expected segment, mac and (optional) address, address6")
         if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value["mac"]) or int(value["mac"][1], 16) & 1:
             raise LabError(
                 f"{where}.mac: {value['mac']} is not valid; expected a unicast MAC such as 52:54:00:00:00:01"
             )
-        nics.append(Nic(nic, value["segment"], value["mac"], _address(f"{where}.address", value.get("address", ""))))
+        addresses = [_address(f"{where}.{key}", value.get(key, ""), version) for key, version in ADDRESSES.items()]
+        nics.append(Nic(nic, value["segment"], value["mac"], *addresses))
     disks = {disk: size_of(f"{name}: lab_disks.{disk}", size) for disk, size in variables.get("lab_disks", {}).items()}
     for disk in disks:
         if not re.fullmatch(r"ubd[b-h]", disk):
@@ -193,11 +196,15 @@ def _bmc(name: str, variables: dict[str, Any]) -> Bmc | None:
     return Bmc(value["segment"], address, user, password)
 
 
-def _address(where: str, value: str) -> str:
+def _address(where: str, value: str, version: int = 4) -> str:
     try:
-        return str(ipaddress.ip_interface(value)) if value else ""
+        found = ipaddress.ip_interface(value) if value else None
     except ValueError:
-        raise LabError(f"{where}: {value} is not valid; expected an address such as 192.168.69.14/24") from None
+        found = None
+    if value and (found is None or found.version != version):
+        example = "192.168.69.14/24" if version == 4 else "2001:db8::14/64"
+        raise LabError(f"{where}: {value} is not valid; expected an address such as {example}")
+    return str(found or "")
 
 
 def size_of(where: str, value: str) -> int:
@@ -212,7 +219,7 @@ def _refuse_duplicates(machines: dict[str, Machine]) -> None:
     seen = {machine.management: f"{machine.name} {MANAGEMENT_NIC}" for machine in machines.values()}
     for machine in machines.values():
         for nic in machine.nics:
-            for thing in (nic.mac, nic.address.split("/")[0]):
+            for thing in (nic.mac, nic.address.split("/")[0], nic.address6.split("/")[0]):
                 if thing and thing in seen:
                     raise LabError(f"{thing} is used by both {seen[thing]} and {machine.name} {nic.name}")
                 seen[thing] = f"{machine.name} {nic.name}"

@@ -6,6 +6,7 @@ hold ADDRESS N: N connections that stay open, with a fetch on each every two sec
 burst ADDRESS N TIMES: N connections that stay open, on all of which a fetch begins at the same instant, TIMES times.
 load ADDRESS CLIENTS RATE: CLIENTS visitors who make RATE new connections a second together (0: as many as they can),
     until a line comes on standard input.
+gap ADDRESS: a fetch on a new connection ten times a second, within half a second, until a line comes on standard input.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ def server_of(page):
 
 async def fetch(reader, writer, address):
     """Fetch the page on an open connection; return its text."""
-    writer.write(REQUEST % address.encode())
+    writer.write(REQUEST % (f"[{address}]" if ":" in address else address).encode())
     await writer.drain()
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if b"transfer-encoding: chunked" not in head:
@@ -158,6 +159,20 @@ async def load(address, clients, rate):
     return {"seen": dict(seen), "seconds": round(time.monotonic() - began, 1), "failures": failures[:100]}
 
 
+async def gap(address):
+    """Return the longest time in which no fetch that began has succeeded, and how many did."""
+    good = []
+    print("open", flush=True)
+    stop = asyncio.ensure_future(wait_for_stop())
+    while not stop.done():
+        began = time.monotonic()
+        if not (await visit(address, 0.5)).startswith(("refused", "reset", "failed", "sorry", "?")):
+            good.append(began)
+        await asyncio.sleep(max(0.0, began + 0.1 - time.monotonic()))
+    gaps = [later - good[index] for index, later in enumerate(good[1:])]
+    return {"longest": round(max(gaps, default=0.0), 2), "good": len(good)}
+
+
 if __name__ == "__main__":
-    programs = {"count": count, "hold": hold, "burst": burst, "load": load}
+    programs = {"count": count, "hold": hold, "burst": burst, "load": load, "gap": gap}
     print(json.dumps(asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))), flush=True)

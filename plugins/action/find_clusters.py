@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         result.update(add_group="linuxha_found", parent_groups=["all"])
         return {**result, "changed": False, "hosts": hosts, "deprecated": not children,
                 "mapped": [host for host, found in hosts.items()
-                           if (found["kind"], found["manager"]) == ("drbd_pairs", "pacemaker")],
+                           if found["kind"] in ("drbd_pairs", "lvs_farms") and found["manager"] == "pacemaker"],
                 "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
                 "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}
 

@@ -60,7 +60,7 @@ hosts:
   sample:
     mail-a: {cluster: mail_pair, kind: drbd_pairs, manager: heartbeat, part: node, roles: [ntp, heartbeat]}
 mapped:
-  description: The hosts whose resource groups, those of a pair, are given to the role pacemaker.
+  description: The hosts whose resource groups, those of a pair or of directors, are given to the role pacemaker.
   returned: success
   type: list
   elements: str

@@ -84,9 +84,9 @@ options:
         out of the cluster's hands (C(maintenance=true)) or gives it back. These three may be asked of a group by its
         name alone, without V(nodes) and V(resources); it stays as it is then.
       - heartbeat has no answer to V(autostart=false), to V(recovery) other than V(relocate), to V(failback) other than
-        its own C(auto_failback), to IPv6 addresses, to groups that leave one of its two nodes out, to V(options) of
-        resources, or to any key after V(recovery) but V(state=present) and V(state=absent). They are refused, and so
-        is a V(drbd) in several groups, by rgmanager too.
+        its own C(auto_failback), to groups that leave one of its two nodes out, to V(options) of resources, or to any
+        key after V(recovery) but V(state=present) and V(state=absent). They are refused, and so is a V(drbd) in several
+        groups, by rgmanager too. An IPv6 address is C(IPv6addr).
       - >-
         pacemaker runs a V(drbd) as a promotable clone of C(ocf:linbit:drbd) on the V(nodes) of the group, which must be
         all that have the DRBD resource: promoted on one of them, with C(notify), LINBIT's timeouts and a monitor for

@@ -7,6 +7,7 @@ A remote task is expensive, so roles read all they need with ``grep -s -H -Z "" 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import ipaddress
 import json
 from typing import Any, Dict, List, NamedTuple, Tuple
 
@@ -20,6 +21,14 @@ class Address(NamedTuple):
     address: str
     prefix: int
     label: str
+
+
+def plain_address(text: str) -> str:
+    """Return an address in its usual spelling; what is none as it is."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
 
 
 def parse_files(output: str) -> Dict[str, str]:

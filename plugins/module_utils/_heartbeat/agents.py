@@ -81,13 +81,13 @@ def list_needs(resources: Sequence[Resource]) -> Tuple[Need, ...]:
 
 
 def parse_addresses(output: str) -> Tuple[Address, ...]:
-    """Read what ``ip -json -4 addr show`` prints."""
+    """Read what ``ip -json addr show`` prints."""
     try:
         links: Any = json.loads(output or "[]")
     except ValueError:
         raise AgentsError("ip -json addr printed no JSON but %r; expected iproute2 4.13 or newer" % output[:80])
     return tuple(Address(link["ifname"], address["local"], address["prefixlen"])
-                 for link in links if link for address in link.get("addr_info", ()))
+                 for link in links if link for address in link.get("addr_info", ()) if "local" in address)
 
 
 def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: bool) -> Tuple[List[str], List[str]]:
@@ -102,8 +102,9 @@ def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: 
                 for each in addresses if each.nic != "lo"]
     for word in words:
         address, prefix, nic = (word.split("/") + ["", ""])[:3]
-        owners = [each.nic for each in addresses if each.address == address]
-        around = [(nic, network) for nic, network in networks if ipaddress.ip_address(address) in network]
+        found = ipaddress.ip_address(address)
+        owners = [each.nic for each in addresses if each.address == str(found)]
+        around = [(nic, network) for nic, network in networks if found in network]
         if owners:
             (doubts if holder else faults).append(
                 "%s: the host has this address already, on %s, and heartbeat does not run it; expected an address that "
@@ -111,11 +112,12 @@ def check_addresses(words: Sequence[str], addresses: Sequence[Address], holder: 
         elif not around:
             (doubts if nic else faults).append(
                 "%s: no network of this host contains it (%s); expected an address of one of them"
-                % (word, ", ".join("%s %s" % pair for pair in networks) or "it has none"))
-        elif prefix not in [""] + ["32"] + [str(network.prefixlen) for _nic, network in around]:
+                % (word, ", ".join("%s %s" % pair for pair in networks if pair[1].version == found.version)
+                   or "it has none"))
+        elif prefix not in ["", str(found.max_prefixlen)] + [str(network.prefixlen) for _nic, network in around]:
             doubts.append("%s: the network around it on %s is %s; expected the same prefix" % ((word,) + around[0]))
         if nic and nic not in nics:
-            faults.append("%s: the host has no interface %s with an IPv4 address; expected one of %s"
+            faults.append("%s: the host has no interface %s with an address; expected one of %s"
                           % (word, nic, ", ".join(nics)))
     return faults, doubts
 

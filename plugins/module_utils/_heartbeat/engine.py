@@ -125,10 +125,10 @@ class Heartbeat:
         """Check the addresses that the file does not have yet; warn of doubts and return faults."""
         old = [haresources.identity(token) for token in known]
         words = [token.arguments[0] for token in tokens
-                 if token.agent == "IPaddr2" and haresources.identity(token) not in old]
+                 if token.agent in ("IPaddr2", "IPv6addr") and haresources.identity(token) not in old]
         if not words or not self.runner.has("ip"):
             return []
-        addresses = agents.parse_addresses(self.runner.run(["ip", "-json", "-4", "addr", "show"]).out)
+        addresses = agents.parse_addresses(self.runner.run(["ip", "-json", "addr", "show"]).out)
         faults, doubts = agents.check_addresses(words, addresses, holder)
         for doubt in doubts:
             self.warn(doubt)

@@ -11,6 +11,7 @@ Private to linuxha.cluster; nothing outside may import it.
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from .._core.host_output import plain_address
 from .._core.plan import Command, HaError, Plan, WriteFile
 from .._model import resource_groups as _groups
 from .resources import Token, render_token, token_of
@@ -115,7 +116,7 @@ def identity(token: Token) -> Optional[Tuple[str, str]]:
     """Return what a token stands for and can exist only once; None when it may be anywhere."""
     first = token.arguments[0] if token.arguments else ""
     if token.agent in _ADDRESS_AGENTS:
-        return "address", first.split("/")[0]
+        return "address", plain_address(first.split("/")[0])
     if token.agent in _ANYWHERE:
         return None
     if token.agent == "Filesystem":

@@ -4,6 +4,7 @@
 
 Private to linuxha.cluster; nothing outside may import it.
 """
+import ipaddress
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -41,11 +42,19 @@ def render_token(token: Token) -> str:
     return "::".join((token.agent,) + token.arguments)
 
 
+def _written(address: str) -> str:
+    """Return an address without "::", which separates arguments in haresources."""
+    if ":" not in address:
+        return address
+    return ":".join("%x" % int(part, 16) for part in ipaddress.IPv6Address(address).exploded.split(":"))
+
+
 def token_of(resource: _groups.Resource) -> Token:
     """Return the agent and arguments of a resource."""
     if isinstance(resource, _groups.Ip):
-        word = resource.address + ("" if resource.prefix is None else "/%d" % resource.prefix)
-        return Token("IPaddr2", (word + ("/" + resource.nic if resource.nic else ""),))
+        word = _written(resource.address) + ("" if resource.prefix is None else "/%d" % resource.prefix)
+        return Token("IPv6addr" if ":" in resource.address else "IPaddr2",
+                     (word + ("/" + resource.nic if resource.nic else ""),))
     if isinstance(resource, _groups.Mail):
         return Token("MailTo", (",".join(resource.to),) + ((resource.subject,) if resource.subject else ()))
     if isinstance(resource, _groups.Filesystem):
@@ -72,9 +81,9 @@ def parse_cluster(text: str) -> Cluster:
 
 
 def _resource_faults(where: str, resource: _groups.Resource) -> List[str]:
-    if isinstance(resource, _groups.Ip) and ":" in resource.address:
-        return ["%s: %s is an IPv6 address; haresources cannot carry one, expected an IPv4 address (pacemaker can)"
-                % (where, resource.address)]
+    if isinstance(resource, _groups.Ip) and resource.nic and resource.prefix is None:
+        return ["%s.ip.address: %s has no prefix; heartbeat needs one where nic is given, such as %s/%d"
+                % (where, resource.address, resource.address, 64 if ":" in resource.address else 24)]
     if isinstance(resource, _groups.Lvm) and resource.volume:
         return ["%s.lvm.volume: %s: heartbeat activates whole volume groups; expected no volume (pacemaker can)"
                 % (where, resource.volume)]

@@ -10,7 +10,7 @@ Dialect: Python 3.6, standard library only.
 import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .._lvs import ldirectord as role
+from .._lvs import ldirectord as role, ldirectord_checks as checks
 from .report import Entry, File, Report, is_number
 
 VIRTUALS = ("virtual", "virtual6")
@@ -24,7 +24,7 @@ LISTS = ("emailalert", "emailalertstatus")
 REAL = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+?)(?:->(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.]+))?(?::([A-Za-z0-9_-]+))?"
                   r"\s+(\w+)(?:\s+([0-9]{1,9}))?(?:\s+\"(.*)\"[, ]\s*\"(.*)\")?(?:\s+l:([0-9]{1,18}))?"
                   r"(?:\s+u:([0-9]{1,18}))?\s*\Z")
-SERVICE_PORTS = {name: port for port, name in role.PORTS.items()}
+SERVICE_PORTS = {name: port for port, name in checks.PORTS.items()}
 ADDRESS = re.compile(r"(\[[^\]\s]+\]|[0-9.]+):([A-Za-z0-9_-]+)\Z")
 MARK = re.compile(r"[0-9]{1,20}\Z")
 # Rules of single values by the last part of their place; all others are ldirectord-value.
@@ -171,6 +171,8 @@ def _service(virtual: Entry, report: Report) -> Optional[Dict[str, Any]]:
     found = _valid(settings_of(virtual.entries))
     if "fallback6" in found:
         found["fallback"] = found.pop("fallback6")
+    if virtual.name == "virtual6" and not address:
+        found["family"] = "ipv6"
     return dict(found, name="s%d" % virtual.line, virtual=text, real=reals)
 
 
@@ -198,8 +200,8 @@ def _check_virtual(virtual: Entry, common: Dict[str, Any], report: Report) -> No
         report.missing("ldirectord-fallback", virtual.line, where + "fallback", "a server with a maintenance page")
     kind = str(given.get("checktype", "negotiate"))
     port = _port(virtual.value.rpartition(":")[2]) if ":" in virtual.value else ""
-    service = given.get("service", role.PORTS.get(int(port) if is_number(port) else 0, "none"))
-    asks = (kind == "negotiate" or is_number(kind)) and service in role.NEED_REQUEST
+    service = given.get("service", checks.PORTS.get(int(port) if is_number(port) else 0, "none"))
+    asks = (kind == "negotiate" or is_number(kind)) and service in checks.NEED_REQUEST
     reals = [REAL.match(entry.value) for entry in virtual.all("real", "real6")]
     receives = given.get("receive") or (reals and all(match and match.group(7) for match in reals))
     if asks and not receives and given.get("httpmethod") != "HEAD":

@@ -5,16 +5,19 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller.
 """
+import json
 import posixpath
 import re
-from typing import Any, List, Mapping, cast
+from typing import Any, List, Mapping, Tuple, cast
 
 from .._core.host_output import parse_addresses, parse_files
 from . import ipvs
+from .director_files import LABEL
 
 DAEMON = "ldirectord"
 LOADED = "/proc/modules"
 MARK = r"(?:--set-x?mark|mark set) (0x[0-9a-f]+|[0-9]+)"
+FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6)}  # of packets, by that of a table of nftables
 
 
 def path_of(name: str) -> str:
@@ -52,10 +55,21 @@ class Host:
         return [posixpath.basename(path)[:-len(".cf")] for path in paths]
 
     @property
-    def marks(self) -> List[int]:
-        """The firewall marks that a rule of iptables or nftables sets."""
-        texts = [self.facts["commands"].get(name, "") for name in ("rules", "ruleset")]
-        return [int(number, 0) for number in re.findall(MARK, "".join(texts))]
+    def marks(self) -> List[Tuple[int, int]]:
+        """The firewall marks that a rule of iptables or nftables sets, each with the family of its packets."""
+        commands = self.facts["commands"]
+        found: List[Tuple[Tuple[int, ...], str]] = [
+            ((4,), commands.get("rules", "")), ((6,), commands.get("rules6", ""))]
+        for table in re.split(r"(?m)^(?=table )", commands.get("ruleset", "")):
+            found.append((FAMILIES.get((table.split() + ["", ""])[1], ()), table))
+        return [(int(number, 0), family) for families, text in found for family in families
+                for number in re.findall(MARK, text)]
+
+    @property
+    def labelled(self) -> List[str]:
+        """The IPv6 addresses that have the label of virtual addresses."""
+        found = json.loads(self.facts["commands"].get("labels") or "[]")
+        return [str(each["address"]) for each in found if (each.get("prefixlen"), each.get("label")) == (128, LABEL)]
 
     def unit(self, name: str, field: str) -> str:
         """Return a property of a unit."""

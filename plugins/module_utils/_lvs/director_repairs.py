@@ -10,6 +10,7 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the role 
 """
 from typing import Any, Dict, Mapping, Sequence, Set, Tuple
 
+from .._core.host_output import plain_address
 from . import ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
 from .ldirectord import Declared
 
@@ -58,5 +59,6 @@ def _strangers(service: Declared, common: Dict[str, Any],
 
 def _fallbacks_of(service: Declared, common: Dict[str, Any]) -> Set[str]:
     """Return the addresses, or host names, to which ldirectord sends clients while no real server is alive."""
-    given = [service.given.get("fallback") or common.get("fallback6" if service.key.family == 6 else "fallback")]
-    return {match.group(1) or match.group(2) for match in map(ldirectord.FALLBACK.match, filter(None, given)) if match}
+    given = service.given.get("fallback") or common.get("fallback6" if service.key.family == 6 else "fallback")
+    match = ldirectord.FALLBACK.match(given or "")
+    return {plain_address(match.group(1) or match.group(2))} if match else set()

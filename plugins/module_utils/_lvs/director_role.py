@@ -11,8 +11,27 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
-from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
-from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
+from . import (
+    director_repairs,
+    director_report,
+    director_rules,
+    ipvs,
+    ipvs_plan,
+    ipvs_settings,
+    ldirectord,
+    monitor,
+    services,
+)
+from .director_files import (
+    AGENT_SETTINGS,
+    AGENT_TEXT,
+    BOOT_TEXT,
+    HEAD,
+    TABLE_TEXT,
+    render_labels,
+    render_rules,
+    render_sync,
+)
 from .director_host import DAEMON, LOADED, Host, path_of
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
@@ -23,18 +42,22 @@ MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
 SYNC_UNIT = "ipvs-sync.service"
 SYNC_FILE = "/etc/systemd/system/" + SYNC_UNIT
+LABEL_UNIT = "lvs-addrlabel.service"
+LABEL_FILE = "/etc/systemd/system/" + LABEL_UNIT
 PACKAGED_UNIT = "ldirectord.service"
 BOOT_UNIT = "lvs-ldirectord@%s.service"
 BOOT_FILE = "/etc/systemd/system/lvs-ldirectord@.service"
 CONFIG = "/etc/ha.d/%s.cf"
 AGENT = "/etc/ha.d/resource.d/ldirectord"
+AGENT_SETTINGS_FILE = "/etc/systemd/system/pacemaker.service.d/lvs-director.conf"
 TABLE_UNIT = "lvs-table.service"
 TABLE_FILE = "/etc/systemd/system/" + TABLE_UNIT
 RULES_FILE = "/etc/lvs-director.rules"
 IPVSADM_UNIT = "ipvsadm.service"
 HEARTBEAT_UNIT = "heartbeat.service"
+PACEMAKER_UNIT = "pacemaker.service"
 HARESOURCES = "/etc/ha.d/haresources"
-OPTIONAL_FILES = (SYNC_FILE, BOOT_FILE, AGENT, TABLE_FILE, RULES_FILE)
+OPTIONAL_FILES = (SYNC_FILE, LABEL_FILE, BOOT_FILE, AGENT, AGENT_SETTINGS_FILE, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
 SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
 SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
@@ -53,11 +76,18 @@ class Desired(NamedTuple):
     sync: Dict[str, Any]          # empty for none
     modules: Tuple[str, ...]
     sysctls: Dict[str, str]
+    pacemaker: bool               # Pacemaker runs ldirectord
 
     @property
     def monitored(self) -> List[Declared]:
         """The services that ldirectord keeps."""
         return [service for service in self.services if service.present and not self.static]
+
+    @property
+    def six(self) -> List[str]:
+        """The IPv6 virtual addresses."""
+        return sorted({service.key.address for service in self.services
+                       if service.present and ":" in service.key.address})
 
     @property
     def fills_table(self) -> bool:
@@ -77,11 +107,12 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
                                                 "lvs_director_services", "lvs_director_globals")
     reader = services.Reader()
     for index, service in enumerate(declared):
-        _check_names(reader, "lvs_director_services[%d].real" % index, service,
+        director_rules.check_names(reader, "lvs_director_services[%d].real" % index, service,
                      settings["lvs_director_monitor"] == "static")
+    director_rules.check_forwarding(reader, declared, settings["lvs_director_sysctls"])
     reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
     if settings.get("lvs_director_sync"):
-        _check_sync(reader, settings["lvs_director_sync"])
+        director_rules.check_sync(reader, settings["lvs_director_sync"])
     for name, value in settings["lvs_director_sysctls"].items():
         if not SYSCTL.match(str(name)):
             reader.fault("lvs_director_sysctls", name, "names such as net.ipv4.ip_forward")
@@ -91,25 +122,6 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
         if not KERNEL_MODULE.match(name):
             reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
     return faults + reader.faults
-
-
-def _check_names(reader: services.Reader, where: str, service: Declared, static: bool) -> None:
-    """Refuse host names where addresses are needed, and a service whose real servers are all to be drained."""
-    reals = service.given.get("real") or ()
-    drained = [ldirectord.is_drained(real) for real in reals]
-    if reals and all(drained) and service.present:
-        reader.faults.append("%s: every state is 'drained'; expected one real server at least that stays" % where)
-    for number, real in enumerate(reals):
-        if (static or drained[number]) and not ipvs.read_address(real["address"])[1]:
-            reader.fault("%s[%d].address" % (where, number), real["address"], "an address: %s" % (
-                "a static table has no names" if static else "its connections are counted until it is drained"))
-
-
-def _check_sync(reader: services.Reader, sync: Mapping[str, Any]) -> None:
-    reader.read_sync(sync, "lvs_director_sync")
-    states = sync.get("states")
-    if states is not None and (not states or not set(states) <= set(STATES) or len(set(states)) != len(states)):
-        reader.fault("lvs_director_sync.states", ", ".join(states), "master, backup or both")
 
 
 def desired_of(settings: Mapping[str, Any]) -> Desired:
@@ -124,7 +136,8 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
         found, common, static, boot,
         {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None},
         tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
-        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
+        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()},
+        settings["lvs_director_cluster_manager"] == "pacemaker")
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -137,22 +150,26 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     found: Dict[str, Any] = {
         "files": list(FILES) + [KERNEL_TABLE] + configs,
         "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
-        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
-            BOOT_UNIT % name for name in names],
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT, PACEMAKER_UNIT] + [
+            BOOT_UNIT % name for name in names] + [LABEL_UNIT],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
                      "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
                                  posixpath.dirname(CONFIG)]},
         "ldirectord": {name + ".cf": str(_globals_of(desired, name).get("logfile", monitor.LOG)) for name in names},
         "ipvs": bool(names)}
     if _marks_of(desired):
-        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"])
+        found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"],
+                                 rules6=["ip6tables-save", "-t", "mangle"])
+    if desired.six:
+        found["commands"]["labels"] = ["ip", "-6", "-json", "addrlabel", "list"]
+    found["packages"] = director_rules.query_packages(desired.monitored)
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
 
 
-def _marks_of(desired: Desired) -> Dict[int, str]:
-    return {service.key.port: service.name for service in desired.services
+def _marks_of(desired: Desired) -> Dict[Tuple[int, int], str]:
+    return {(service.key.port, service.key.family): service.name for service in desired.services
             if service.present and service.key.protocol == "fwmark"}
 
 
@@ -180,19 +197,17 @@ def files_of(desired: Desired) -> List[File]:
              _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
     if desired.sync:
         files.append(_file(SYNC_FILE, render_sync(desired.sync)))
+    if desired.six:
+        files.append(_file(LABEL_FILE, render_labels(desired.six)))
     if desired.fills_table:
         files += [_file(RULES_FILE, render_rules(desired.services)), _file(TABLE_FILE, TABLE_TEXT % RULES_FILE)]
     files += [_config_of(service, desired) for service in desired.monitored]
     if desired.services and not desired.static:
         files.append(_file(BOOT_FILE, BOOT_TEXT))
         files += [] if desired.boot else [_file(AGENT, AGENT_TEXT, 0o755)]
+        if desired.pacemaker and not desired.boot:
+            files.append(_file(AGENT_SETTINGS_FILE, AGENT_SETTINGS % AGENT))
     return files
-
-
-def render_rules(declared: Sequence[Declared]) -> str:
-    """Render the table as ``ipvsadm --restore`` reads it at boot, without what is to be drained."""
-    return ipvs.render_state(ipvs.State({service.key: service.want.service for service in declared
-                                         if service.present and service.numeric}))
 
 
 # --- plan -----------------------------------------------------------------------------------------------------------
@@ -200,12 +215,12 @@ def render_rules(declared: Sequence[Declared]) -> str:
 def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what has to change on the host: "changes", one sentence each, and the arguments of each step, in order.
 
-    packages: to install; quiesce, drain: files in which real servers to be drained
-    have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
-    modules, sysctls; disable, enable, start, restore: units; table: services for the module ipvs_service; reload:
-    configurations; repairs: what the reload restores that somebody changed, one sentence each; verify: services,
-    without their servers, that the kernel must have after the reload; remove: files;
-    pending: whether a run that was killed has written files without applying them; warnings: printed by Ansible.
+    packages: to install; quiesce, drain: files in which real servers to be drained have the weight 0, and the services
+    whose connections to wait for; stop: configurations of ldirectord; stop_units; files, modules, sysctls; disable,
+    enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; repairs: what
+    the reload restores that somebody changed, one sentence each; verify: services, without their servers, that the
+    kernel must have after the reload; remove: files; pending: whether a run that was killed has written files without
+    applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
@@ -214,18 +229,16 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
     draining = _draining(desired, here)
-    names = [service.name for service in desired.monitored]
-    stop = [service.name for service in desired.services
-            if service.name not in names and here.has(CONFIG % service.name)]
+    stop = _to_stop(desired, here)
     table = _table_of(desired, here)
     lost = _lost(desired, here)
     repairs = [action.sentence for action in ipvs_plan.plan_table(here.table, ipvs_settings.Desired(lost)).actions]
     steps: Dict[str, Any] = {
-        "packages": _packages(desired, here),
+        "packages": director_rules.missing_packages(desired.monitored, desired.static, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
         "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
         "stop": stop,
-        "stop_sync": not desired.sync and here.has(SYNC_FILE),
+        "stop_units": _units_to_stop(desired, here),
         "files": different,
         "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
         "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
@@ -242,11 +255,28 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = _sentences(
+    changes = director_report.sentences(
         steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
     return dict(steps, changes=changes, secret=any(file.secret for file in files),
                 warnings=_warnings(desired, here, node))
+
+
+def _held(desired: Desired, here: Host) -> List[str]:
+    """Return the absent services that Pacemaker still runs. It would miss their files, and stop the whole group."""
+    managed = desired.pacemaker and here.unit(PACEMAKER_UNIT, "ActiveState") == "active"
+    return [each.name for each in desired.services if managed and not each.present and here.runs(each.name)]
+
+
+def _to_stop(desired: Desired, here: Host) -> List[str]:
+    names = [service.name for service in desired.monitored] + _held(desired, here)
+    return [service.name for service in desired.services
+            if service.name not in names and here.has(CONFIG % service.name)]
+
+
+def _units_to_stop(desired: Desired, here: Host) -> List[str]:
+    units = ((SYNC_UNIT, SYNC_FILE, desired.sync), (LABEL_UNIT, LABEL_FILE, desired.six))
+    return [unit for unit, path, needed in units if not needed and here.has(path)]
 
 
 def _unused(files: Sequence[File], here: Host) -> List[str]:
@@ -259,13 +289,6 @@ def _check_networks(desired: Desired, here: Host) -> None:
     faults = ldirectord.check_networks(desired.services, networks, "lvs_director_services")
     if faults:
         raise HaError("\n".join(faults))
-
-
-def _packages(desired: Desired, here: Host) -> List[str]:
-    """Return the packages to install; the Debian and Red Hat families name them alike."""
-    if here.unit(IPVSADM_UNIT if desired.static else PACKAGED_UNIT, "LoadState") == "loaded":
-        return []
-    return ["ipvsadm"] if desired.static else ["ipvsadm", "ldirectord"]
 
 
 def _draining(desired: Desired, here: Host) -> List[Declared]:
@@ -287,8 +310,9 @@ def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
     found = {service.key: service.want for service in desired.services if service.numeric and service.present
              and desired.fills_table and (desired.static or not here.runs(service.name))}
     present = {service.key for service in desired.services if service.present}
+    held = _held(desired, here)
     for service in desired.services:
-        if not service.present:
+        if not service.present and service.name not in held:
             # what is not given stands in the file that was written when it was
             keys = [service.key] if service.key != services.UNKNOWN else sorted(
                 ipvs.parse_claims(here.servers.get(CONFIG % service.name, "")))
@@ -325,10 +349,13 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
     found = ["lvs_director_services: does not name %s, of which %s is on %s; it stays as it is. To remove it: add "
              "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
              if name not in names]
+    found += ["lvs_director_services: %s is absent, and Pacemaker runs its ldirectord on %s; it stays as it is. To "
+              "remove it: take {ldirectord: {config: %s.cf}} out of its group, and run this again" % (name, node, name)
+              for name in _held(desired, here)]
     found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
-              "gets none. To continue: iptables -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
-              "-j MARK --set-mark %d" % (name, mark, node, mark) for mark, name in _marks_of(desired).items()
-              if mark not in here.marks]
+              "gets none. To continue: %s -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
+              "-j MARK --set-mark %d" % (name, mark, node, "ip6tables" if family == 6 else "iptables", mark)
+              for (mark, family), name in _marks_of(desired).items() if (mark, family) not in here.marks]
     if desired.static:
         keys = [service.key for service in desired.services]
         found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "
@@ -340,33 +367,17 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
 def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str]:
     """Return the units to restart and to enable at boot."""
     units = [(SYNC_UNIT, SYNC_FILE)] if desired.sync else []
+    units += [(LABEL_UNIT, LABEL_FILE)] if desired.six else []
+    changed = changed | ({LABEL_FILE} if set(desired.six) - set(here.labelled) else set())
     units += [(BOOT_UNIT % service.name, BOOT_FILE) for service in desired.monitored if desired.boot]
     return [unit for unit, path in units if path in changed or not here.ready(unit)]
-
-
-def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[str]) -> List[str]:
-    """Return one sentence for each change, in the order of the steps."""
-    found = ["install " + name for name in steps["packages"]]
-    found += ["disable %s at boot" % unit for unit in steps["disable"]]
-    found += ["drain real servers of " + file.path for file in steps["quiesce"]]
-    found += ["stop ldirectord for " + name for name in steps["stop"]]
-    found += ["stop and disable " + SYNC_UNIT] if steps["stop_sync"] else []
-    found += list(files)
-    found += ["load the kernel module " + name for name in steps["modules"]]
-    found += ["set " + setting for setting in steps["sysctls"]]
-    found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
-    found += ["enable %s at boot" % unit for unit in steps["enable"]]
-    found += list(table) + steps["repairs"]
-    found += ["start " + unit for unit in steps["restore"]]
-    found += ["reload ldirectord for " + name for name in steps["reload"]]
-    found += ["remove " + path for path in steps["remove"]]
-    return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
 
 
 def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what takes the director out of use: units to stop and disable, files, whether the kernel has a table."""
     desired, here = desired_of(settings), Host(facts[node])
-    units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    units = [SYNC_UNIT, LABEL_UNIT, TABLE_UNIT]
+    units += [BOOT_UNIT % service.name for service in desired.services if desired.boot]
     units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
     names = dict.fromkeys([service.name for service in desired.services] + here.written)
     paths = list(FILES) + [CONFIG % name for name in names]

@@ -295,7 +295,7 @@ def parse_claims(text: str) -> FrozenSet[Key]:
         elif match and match.group(2).isdigit():
             found.append((match.group(2), "fwm6" if match.group(1).endswith("6") else "fwm"))
         elif match:
-            found.append((match.group(2), "tcp"))
+            found.append((match.group(2), "udp" if match.group(2).endswith(":53") else "tcp"))
     return frozenset(key for key in (_claim_of(*each) for each in found) if key)
 
 

@@ -13,7 +13,8 @@ import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .._core import schema
-from . import ipvs
+from .._core.host_output import plain_address
+from . import ipvs, ldirectord_checks
 from .services import HOST_NAME, LARGEST, OF_THE_MODULE, UNKNOWN, DesiredService, Reader, Spelling, is_of_a_host
 
 Settings = Dict[str, Any]
@@ -22,19 +23,9 @@ WRITTEN = "# Managed by Ansible: the service"  # how a file of the role begins
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 PATH = re.compile(r"/[^\s\"#]+\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
-NUMBER = re.compile(r"[0-9]{1,9}\Z")
 FALLBACK = re.compile(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z")
 HEAVIEST = 65535             # what every ipvsadm takes; Debian's takes more
 FORWARDS = tuple(ipvs.FORWARDS)
-CHECKTYPES = ("connect", "external", "external-perl", "negotiate", "off", "on", "ping")
-PORTS = {21: "ftp", 25: "smtp", 53: "dns", 80: "http", 110: "pop", 119: "nntp", 143: "imap", 389: "ldap", 443: "https",
-         587: "submission", 636: "ldaps", 993: "imaps", 995: "pops", 1521: "oracle", 1812: "radius",
-         3128: "http_proxy", 3306: "mysql", 5060: "sip", 5432: "pgsql"}
-SERVICES = tuple(sorted(PORTS.values())) + ("none", "simpletcp")
-IPV6_SERVICES = ("dns", "http", "https", "nntp", "none", "simpletcp", "sip")
-NEED_REQUEST = ("dns", "http", "http_proxy", "https", "mysql", "oracle", "pgsql", "simpletcp")
-SQL = ("mysql", "oracle", "pgsql")
-HTTP = ("http", "http_proxy", "https")
 STATUSES = ("all", "none", "starting", "running", "stopping", "reloading")
 
 # Directives in the order in which they are written. Quoted are those that the parser takes in no other way.
@@ -56,8 +47,8 @@ PAIR = re.compile(r'\s+"(.*)"[, ]\s*"(.*)"(.*)')  # as ldirectord splits request
 PATHS = ("callback", "fallbackcommand", "maintenancedir", "monitorfile", "checkcommand")
 SECRETS = ("login", "passwd", "secret")
 # Checked by services.py, or by a rule of their own.
-CHECKED_ELSEWHERE = ("name", "state", "virtual", "fallback", "fallback6", "scheduler", "schedflags", "netmask",
-                     "protocol", "checktype", "service")
+CHECKED_ELSEWHERE = ("name", "state", "virtual", "family", "fallback", "fallback6", "scheduler", "schedflags",
+                     "netmask", "protocol", "checktype", "service")
 SPELLING = Spelling(
     server_keys=OF_THE_MODULE.server_keys + ("to",), host_names=True,
     service={"address": "virtual", "port": "virtual", "fwmark": "virtual", "flags": "schedflags", "one_packet": "ops",
@@ -106,7 +97,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _bracketed(text: str) -> str:
-    return "[%s]" % text if ":" in text else text
+    return "[%s]" % plain_address(text) if ":" in text else text
 
 
 def _render_real(real: Settings, key: ipvs.Key) -> str:
@@ -138,7 +129,7 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
             lines += ["execute = " + entry for entry in everywhere.get(name, ())]
         elif name in everywhere:
             lines.append("%s = %s" % (name, _value(name, everywhere[name])))
-    six = "6" if ":" in key.address else ""
+    six = "6" if key.family == 6 else ""
     lines += ["", "virtual%s = %s" % (six, ipvs.endpoint_of(key.address, key.port) if key.address else key.port)]
     for real in map(_given, given["real"]):
         if quiesce or not is_drained(real):
@@ -152,7 +143,8 @@ def render_config(service: Declared, common: Settings, quiesce: bool = False) ->
 
 def list_targets(text: str) -> Set[str]:
     """Return the real servers that a file names, each as it is written there: "192.168.0.4:80"."""
-    return set(re.findall(r"^\s+real6?\s*=\s*(\S+)", text, re.MULTILINE))
+    return {re.sub(r"[^][]+(?=\])", lambda match: plain_address(match.group()), found)
+            for found in re.findall(r"^\s+real6?\s*=\s*(\S+)", text, re.MULTILINE)}
 
 
 def drained_targets(service: Declared) -> Set[str]:
@@ -208,7 +200,7 @@ def _read_service(reader: Reader, where: str, given: Settings, common: Settings)
         if "fallback" in given and key.port:
             _check_fallback(reader, where + ".fallback", given["fallback"], key)
         if present:
-            _check_checks(reader, where, given, key)
+            ldirectord_checks.check_checks(reader, where, given, key)
     if present and not given.get("real"):
         reader.faults.append("%s.real: is empty; expected at least one real server" % where)
     if "checkinterval" in given and not dict(common, **_given(given.get("globals") or {})).get("fork"):
@@ -238,6 +230,8 @@ def _kernel_item(reader: Reader, where: str, given: Settings) -> Dict[str, Any]:
         item["fwmark"] = int(virtual)
     elif virtual or given.get("state") != "absent":
         reader.fault(where + ".virtual", virtual, VIRTUAL)
+    if "family" in given:
+        item["family"] = given["family"]
     return item
 
 
@@ -301,44 +295,6 @@ def _check_fallback(reader: Reader, where: str, text: str, key: ipvs.Key) -> Non
         reader.fault(where, text, "the port of the virtual service, %d: %s does not change ports" % (key.port, forward))
 
 
-def _check_checks(reader: Reader, where: str, given: Settings, key: ipvs.Key) -> None:
-    """Check how ldirectord finds out whether a real server is alive."""
-    kind = str(given.get("checktype", "negotiate"))
-    external, asks = kind.startswith("external"), kind == "negotiate" or bool(NUMBER.match(kind))
-    protocol = given.get("service", PORTS.get(key.port, "none") if key.address else "none")
-    if kind not in CHECKTYPES and not (NUMBER.match(kind) and int(kind)):
-        reader.fault(where + ".checktype", kind, "one of %s, or a number above 0" % ", ".join(CHECKTYPES))
-        return
-    if protocol not in SERVICES:
-        reader.fault(where + ".service", protocol, "one of " + ", ".join(SERVICES))
-        return
-    if external and "checkcommand" not in given:
-        reader.missing(where + ".checkcommand", "it with checktype: " + kind)
-    if not external and "checkcommand" in given:
-        reader.fault(where + ".checkcommand", given["checkcommand"], "checktype: external with it")
-    if key.family == 6 and (kind == "ping" or (asks and protocol not in IPV6_SERVICES)):
-        reader.fault(where + ".checktype", kind, "a check that ldirectord can do over IPv6, not one with service: %s"
-                     % protocol)
-    _check_questions(reader, where, given, kind if asks else "", protocol)
-
-
-def _check_questions(reader: Reader, where: str, given: Settings, kind: str, protocol: str) -> None:
-    """Check what a real server is asked; ``kind`` is empty when it is asked nothing."""
-    if kind and protocol == "none":
-        reader.fault(where + ".checktype", kind, "service with it, the protocol of the check, or another checktype")
-    asked = "request" in given or all(real.get("request") is not None for real in given.get("real") or ())
-    if kind and protocol in NEED_REQUEST and not asked:
-        reader.missing(where + ".request", "it with checktype: %s and service: %s" % (kind, protocol))
-    needed = ("login", "passwd", "database") if protocol in SQL else ("secret",) if protocol == "radius" else ()
-    for word in needed:
-        if kind and word not in given:
-            reader.missing("%s.%s" % (where, word), "it with service: " + protocol)
-    if given.get("httpmethod") == "HEAD" and "receive" in given:
-        reader.fault(where + ".receive", given["receive"], "httpmethod: GET with it, HEAD returns no text")
-    if "virtualhost" in given and protocol not in HTTP:
-        reader.fault(where + ".virtualhost", given["virtualhost"], "service: http or https with it")
-
-
 def _check_text(reader: Reader, where: str, name: str, value: Any) -> None:
     """Check a value that stands in a line of its own, where # begins a comment, between quotes too.
 
@@ -393,7 +349,8 @@ def _check_common(reader: Reader, where: str, given: Settings) -> None:
 
 def check_networks(services: Sequence[Declared], networks: Sequence[str], name: str = "services") -> List[str]:
     """Return one message for each virtual address that lies in no network (``192.168.0.1/24``) of the host."""
-    around = list(dict.fromkeys(ipaddress.ip_interface(network).network for network in networks))
+    around = list(dict.fromkeys(found for found in (ipaddress.ip_interface(network).network for network in networks)
+                                if not (found.version == 6 and found.is_link_local)))
     return ["%s[%d].virtual: %r is not valid; expected an address of a network of this host (%s)"
             % (name, index, service.given["virtual"], ", ".join(map(str, around)) or "it has none")
             for index, service in enumerate(services) if service.present and service.key.address

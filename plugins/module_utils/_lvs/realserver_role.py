@@ -19,6 +19,7 @@ from .services import Reader
 __all__ = ["check_settings", "plan", "query"]
 
 VIRTUAL_SERVICES = "/proc/net/ip_vs"
+NO_IPV6 = "/proc/sys/net/ipv6/conf/lo/disable_ipv6"  # not there where the kernel has no IPv6
 RELOADS = {"networkd": ("networkctl", "reload"), "networkmanager": ("nmcli", "connection", "reload")}
 PROGRAMS = {"nftables": "/usr/sbin/nft", "iptables": "/usr/sbin/iptables"}
 UNITS = (UNIT, "NetworkManager.service", "systemd-networkd.service", "networking.service", "network.service")
@@ -127,7 +128,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     commands = {"addresses": ["ip", "-json", "address", "show"]}
     if _redirects_now(desired):
         commands["firewall"] = ["stat", "--format=%n", PROGRAMS[desired.firewall]]
-    texts = list(realserver_files.FILES) + realserver_files.ifcfg_paths(desired.vips) + [VIRTUAL_SERVICES]
+    texts = list(realserver_files.FILES) + realserver_files.ifcfg_paths(desired.vips) + [VIRTUAL_SERVICES, NO_IPV6]
     return {"texts": texts, "units": list(UNITS), "commands": commands}
 
 
@@ -195,6 +196,18 @@ def check_director(desired: Desired, host: Host) -> List[str]:
     return found
 
 
+def check_ipv6(desired: Desired, host: Host) -> List[str]:
+    """Return a message for IPv6 addresses that this host cannot have."""
+    six = [vip for vip in desired.vips if ":" in vip and desired.present and desired.method == "loopback"]
+    message = "lvs_realserver_vips: %s is not valid on this host; expected %s, or IPv4 addresses only"
+    if six and host.files.get(NO_IPV6, "").strip() != "0":
+        return [message % (six[0], "net.ipv6.conf.lo.disable_ipv6 = 0 (now %s)" % (
+            host.files.get(NO_IPV6, "").strip() or "a kernel without IPv6"))]
+    if six and choose_network(desired, host) == "ifcfg":
+        return [message % (six[0], "systemd: ifcfg files cannot keep it on lo")]
+    return []
+
+
 # --- plan -----------------------------------------------------------------------------------------------------------
 
 def _address_lines(vips: Sequence[str], known: Sequence[str], addresses: Sequence[Address]) -> List[str]:
@@ -219,7 +232,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     """
     desired, here = desired_of(settings), facts[node]
     host = host_of(here)
-    faults = check_director(desired, host)
+    faults = check_director(desired, host) + check_ipv6(desired, host)
     if faults:
         raise HaError("\n".join(faults))
     steps = plan_steps(desired, host)

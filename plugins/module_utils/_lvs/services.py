@@ -84,10 +84,14 @@ def is_multicast(text: Any) -> bool:
 
 
 def is_of_a_host(address: str) -> bool:
-    """Tell whether an address may belong to a host: not multicast, not reserved, none of "this network"."""
+    """Tell whether an address may belong to a host: not multicast, not reserved, none of "this network".
+
+    The kernel has no interface for a link-local address, and an IPv4 address in an IPv6 one is none of a host.
+    """
     found = ipaddress.ip_address(address)
     if found.version == 6:
-        return not found.is_multicast and not found.is_unspecified
+        return found.is_loopback or not (found.is_multicast or found.is_reserved or found.is_link_local
+                                         or found.is_unspecified)
     return 0 < int(address.partition(".")[0]) < 224
 
 

@@ -5,9 +5,9 @@
 Private to linuxha.cluster; nothing outside may import it.
 """
 import re
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
-from .._core.schema import BOOLEAN, Field, Mapping, choice, number, text
+from .._core.schema import BOOLEAN, Field, Mapping, Rules, choice, number, text
 
 Parameters = Tuple[Tuple[str, str], ...]
 LABEL = re.compile(r"[A-Za-z0-9._-]{1,10}\Z")  # of an address: Linux has 15 characters for it and the interface
@@ -64,7 +64,8 @@ def _with_parameters(make: Any, more: Dict[str, Field]) -> Any:
     return read_resource
 
 
-def parametrised(name: str, fields: Dict[str, Field], required: Sequence[str], make: Any) -> Mapping:
+def parametrised(name: str, fields: Dict[str, Field], required: Sequence[str], make: Any,
+                 rules: Optional[Rules] = None) -> Mapping:
     """Return the schema of a kind whose agent has further parameters, which PARAMETERS lists."""
     more = PARAMETERS[name]
-    return Mapping(dict(fields, **more), required, _with_parameters(make, more))
+    return Mapping(dict(fields, **more), required, _with_parameters(make, more), rules)

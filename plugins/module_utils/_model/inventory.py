@@ -21,15 +21,17 @@ ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
     "drbd_pairs": (("ntp", ()), ("drbd_failover", ()), ("apache", ("apache_document_root",)), ("heartbeat", ()),
                    ("pacemaker", ())),
     "lvs_farms": (("ntp", ()), ("apache", ("apache_document_root",)), ("lvs_realserver", ("lvs_realserver_vips",)),
-                  ("lvs_director", ("lvs_director_services",)), ("heartbeat", ("heartbeat_nodes",))),
+                  ("lvs_director", ("lvs_director_services",)), ("heartbeat", ("heartbeat_nodes",)),
+                  ("pacemaker", ("pacemaker_nodes",))),
     "pacemaker_clusters": (("ntp", ()), ("clvm", ("clvm_targets", "clvm_volume_groups")),
                            ("rhcs_cman", ("rhcs_cman_nodes",)), ("pacemaker", ())),
     "cman_clusters": (("ntp", ("ntp_servers",)), ("rhcs_cman", ())),
 }
-# What cluster_manager may be in a cluster of each kind; the first is the default. A pair has the role of that name.
+# What cluster_manager may be in a cluster of each kind; the first is the default. Of several, a host has the role of
+# that name only.
 MANAGERS: Dict[str, Tuple[str, ...]] = {
-    "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat",), "pacemaker_clusters": ("pacemaker",),
-    "cman_clusters": ("cman",)}
+    "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat", "pacemaker"),
+    "pacemaker_clusters": ("pacemaker",), "cman_clusters": ("cman",)}
 NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
 
 
@@ -105,14 +107,22 @@ def check_managers(clusters: Sequence[InventoryCluster], managers: Mapping[str, 
 
 
 def check_groups(hosts: Mapping[str, Tuple[Mapping[str, Any], Iterable[str]]]) -> List[str]:
-    """Return what is wrong with the resource groups of pairs; ``hosts``: what each is, and the names of its variables.
+    """Return what is wrong with the groups of pairs and farms; ``hosts``: what each is, and the names of its variables.
 
     Whichever cluster manager runs them, they are heartbeat_groups, or only Pacemaker can and they are pacemaker_groups.
     """
     both = ("heartbeat_groups", "pacemaker_groups")
-    return ["%s: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups, which "
-            "cluster_manager: pacemaker gives to Pacemaker" % host for host, (found, variables) in sorted(hosts.items())
-            if found["kind"] == "drbd_pairs" and found["manager"] == "pacemaker" and set(both) <= set(variables)]
+    problems = []
+    for host, (found, variables) in sorted(hosts.items()):
+        manager = found["manager"] if len(MANAGERS[found["kind"]]) > 1 else ""
+        if manager == "pacemaker" and set(both) <= set(variables):
+            problems.append("%s: heartbeat_groups and pacemaker_groups are not valid together; expected "
+                            "heartbeat_groups, which cluster_manager: pacemaker gives to Pacemaker" % host)
+        other = {"heartbeat": "pacemaker", "pacemaker": "heartbeat"}.get(manager)
+        if "lvs_director" in found["roles"] and manager not in found["roles"] and "%s_nodes" % other in set(variables):
+            problems.append("%s: cluster_manager: %s is not valid with %s_nodes only; expected %s_nodes, or "
+                            "cluster_manager: %s" % (host, manager, other, manager, other))
+    return problems
 
 
 def select_clusters(clusters: Sequence[InventoryCluster], name: str = "", kinds: Sequence[str] = (),
@@ -152,7 +162,7 @@ def roles_of(kind: str, variables: Iterable[str], manager: str = "") -> List[str
     """Return the roles of a host with these variables, in the order in which they are configured."""
     names = set(variables)
     roles = [role for role, calling in ROLES[kind] if not calling or names & set(calling)]
-    if kind == "drbd_pairs":
+    if len(MANAGERS[kind]) > 1:
         roles = [role for role in roles if role == manager_of(kind, manager) or role not in MANAGERS[kind]]
     if "rhcs_cman" in roles and "pacemaker" in roles:
         roles.remove("pacemaker")  # rhcs_cman includes it, with its own variables

@@ -188,6 +188,15 @@ def _ip(address: Tuple[str, Optional[int]], nic: Optional[str], parameters: Para
     return Ip(address[0], address[1], nic, parameters)
 
 
+def _check_ip(where: str, resource: Dict[str, Any]) -> Iterator[str]:
+    address = ipaddress.ip_address(resource["address"][0])
+    if address.version == 6 and address.is_link_local and not resource["nic"]:
+        yield missing(join(where, "nic"), "the interface of a link-local address, such as eth0")
+    for name, version in (("lvs_support", 4), ("lvs_ipv6_addrlabel", 6)):  # IPaddr2 does not start
+        if resource[name] and address.version != version:
+            yield fault(join(where, name), "true", "it only with an IPv%d address" % version)
+
+
 _NAME = text(NAME, "a name of letters, digits, '.', '_' and '-'")
 _NODE = text(NODE, "a node name as printed by uname -n")
 _MAIL = text(MAIL, "a mail address such as root or admin@example.com")
@@ -195,7 +204,7 @@ _SECONDS = number(1, texts=False)
 
 KINDS: Dict[str, Mapping] = {
     "ip": parametrised("ip", {"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
-                              "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip),
+                               "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
     "drbd": parametrised("drbd", {"resource": _NAME}, ("resource",), Drbd),
     "filesystem": parametrised("filesystem", {
         "device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),

@@ -9,13 +9,14 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the filte
 """
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from .._core.host_output import plain_address
 from .._heartbeat.resources import TRANSITION, unit_of
 from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
            "rgmanager": "cman_tool status; cman_tool nodes"}
 # the agents of heartbeat that hold an address
-ADDRESS_AGENTS = ("IPaddr", "IPaddr2")
+ADDRESS_AGENTS = ("IPaddr", "IPaddr2", "IPv6addr")
 MOVING = ("starting", "stopping", "recovering", "migrating", "checking", "uninitialized")
 SETTINGS = "cibadmin --query | grep -E 'maintenance|is-managed'"
 
@@ -290,7 +291,7 @@ def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[
     for resource in group.resources:
         agent, words = str(resource["agent"]), str(resource["name"]).split("::")
         if agent in ADDRESS_AGENTS and len(words) > 1:
-            missing += _address_missing(words[1].split("/")[0], name, cluster, hosts)
+            missing += _address_missing(plain_address(words[1].split("/")[0]), name, cluster, hosts)
         elif agent == "drbddisk" and len(words) > 1:
             missing += _not_primary(words[1], said)
         elif unit_of(resource) in units and units[unit_of(resource)]["state"] not in ("active", "reloading"):

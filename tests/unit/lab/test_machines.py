@@ -30,6 +30,12 @@ def test_a_machine_is_read_with_its_sizes_in_bytes():
     assert inventory.segments == {"front": "192.168.69.254/24"}
 
 
+def test_a_machine_may_have_an_ipv6_address_too():
+    dual = change(lab_nics={"eth0": {**NIC, "address6": "2001:DB8::14/64"}})
+    (nic,) = machines.parse(listed(debian1=dual)).machines["debian1"].nics
+    assert (nic.address, nic.address6) == ("192.168.69.14/24", "2001:db8::14/64")
+
+
 def test_the_machines_of_a_group_are_those_of_the_groups_in_it_too():
     groups = {
         "all": {"children": ["farm"]},
@@ -65,6 +71,10 @@ def change(**values):
         (
             change(lab_nics={"eth0": {**NIC, "address": "300.1.1.1/24"}}),
             "lab_nics.eth0.address: 300.1.1.1/24 is not valid",
+        ),
+        (
+            change(lab_nics={"eth0": {**NIC, "address6": "192.168.69.15/24"}}),
+            "lab_nics.eth0.address6: 192.168.69.15/24 is not valid; expected an address such as 2001:db8::14/64",
         ),
         (change(lab_nics={"eth0": {**NIC, "speed": 1}}), "lab_nics.eth0: {"),
         (change(lab_segments={"front": "x"}), "lab_segments.front: x is not valid"),

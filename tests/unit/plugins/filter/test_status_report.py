@@ -239,6 +239,15 @@ def test_what_heartbeat_holds_and_is_not_there_is_found(part, value, words):
     assert steps(report(results)["data"]["findings"][0]) == ["debian1# /usr/share/heartbeat/hb_standby all"]
 
 
+@pytest.mark.parametrize(("there", "problems"), [("2001:db8::10", []), ("2001:db8::11", ["2001:db8::10 is missing"])])
+def test_an_ipv6_address_that_heartbeat_holds_is_compared(there, problems):
+    results = fake.web_pair()
+    results["debian1"]["clustat"] = fake.heartbeat("debian1", "all", "debian1 IPv6addr::2001:db8:0:0:0:0:0:10/64\n")
+    results["debian1"]["addresses"] = fake.addresses("192.168.69.14", there)
+    said = [problem for _level, problem in found(results) if "2001:db8" in problem]
+    assert [problem.split("but ")[1].split(";")[0] for problem in said] == problems
+
+
 def test_without_another_node_heartbeat_is_restarted():
     results = fake.web_pair()
     results["debian1"].update(addresses=[], clustat=fake.heartbeat("debian1", "all", debian2="dead"))

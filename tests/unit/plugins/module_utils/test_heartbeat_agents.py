@@ -39,6 +39,7 @@ def test_addresses_are_read() -> None:
         agents.Address("eth0", "192.168.69.14", 24),
         agents.Address("eth1", "10.0.0.1", 8),
     ) == HOST
+    assert agents.parse_addresses('[{"ifname": "tun0", "addr_info": [{}]}]') == ()
     assert agents.parse_addresses("") == ()
 
 
@@ -65,6 +66,26 @@ ADDRESSES = [
 @pytest.mark.parametrize(("word", "holder", "fault", "doubt"), ADDRESSES)
 def test_an_address_must_fit_the_host(word: str, holder: bool, fault: str | None, doubt: str | None) -> None:
     faults, doubts = agents.check_addresses([word], HOST, holder)
+    for found, said in ((faults, fault), (doubts, doubt)):
+        assert len(found) == (1 if said else 0)
+        assert (said or "") in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("word", "fault", "doubt"),
+    [
+        ("2001:db8:0:0:0:0:0:10/64", None, None),
+        ("2001:db8:0:0:0:0:0:10/128", None, None),
+        ("2001:db8:0:0:0:0:0:10/64/eth0", None, None),
+        ("2001:db8:0:0:0:0:0:1/64", "the host has this address already, on eth0", None),
+        ("2001:db9:0:0:0:0:0:1/64", "no network of this host contains it (eth0 2001:db8::/64)", None),
+        ("2001:db8:0:0:0:0:0:10/48", None, "the network around it on eth0 is 2001:db8::/64"),
+        ("2001:db8:0:0:0:0:0:10/32", None, "the network around it on eth0 is 2001:db8::/64"),
+    ],
+)
+def test_an_ipv6_address_must_fit_the_host(word: str, fault: str | None, doubt: str | None) -> None:
+    host = (*HOST, agents.Address("eth0", "2001:db8::1", 64))
+    faults, doubts = agents.check_addresses([word], host, False)
     for found, said in ((faults, fault), (doubts, doubt)):
         assert len(found) == (1 if said else 0)
         assert (said or "") in "".join(found)

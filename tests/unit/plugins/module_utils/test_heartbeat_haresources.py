@@ -107,6 +107,7 @@ def test_reading_and_rendering_any_text_gives_it_back(text: str) -> None:
 
 NAMES = st.from_regex(r"\A[a-z][a-z0-9]{0,8}\Z")
 KINDS = st.one_of(
+    st.ip_addresses(network="2001:db8::/32").map(lambda address: {"ip": {"address": f"{address}/64"}}),
     st.integers(0, 2**32 - 1).map(
         lambda n: {"ip": {"address": "10.%d.%d.%d/8" % (n >> 16 & 255, n >> 8 & 255, 1 + n % 254)}}
     ),
@@ -240,6 +241,14 @@ LIVE = [
         "all",
         "debian1",
         ["stop IPaddr::10.0.0.5/8/eth0 of group web", "start IPaddr2::10.0.0.5/16 of group web"],
+    ),
+    # an IPv6 address is the same one in every spelling
+    (
+        "debian1 IPv6addr::2001:0db8:0:0:0:0:0:10/64 apache2\n",
+        [{"ip": {"address": "2001:DB8::10/64"}}, RESOURCES[4]],
+        "all",
+        "debian1",
+        [],
     ),
     # addresses and letters may be anywhere
     (WEB_LINE, [RESOURCES[5], *RESOURCES[2:5], *RESOURCES[:2]], "all", "debian1", []),

@@ -24,6 +24,8 @@ def test_each_kind_has_its_word() -> None:
         for resource in (
             groups.Ip("10.0.0.1", 8, "eth0"),
             groups.Ip("10.0.0.1", None, None),
+            groups.Ip("2001:db8::10", 64, "eth0"),
+            groups.Ip("2001:db8::", None, None),
             groups.Mail(("a", "b@c"), "Moved"),
             groups.Filesystem("/dev/sda", "/mnt", None, None),
             groups.Ldirectord("www.cf"),
@@ -36,6 +38,8 @@ def test_each_kind_has_its_word() -> None:
     assert words == {
         "IPaddr2::10.0.0.1/8/eth0",
         "IPaddr2::10.0.0.1",
+        "IPv6addr::2001:db8:0:0:0:0:0:10/64/eth0",
+        "IPv6addr::2001:db8:0:0:0:0:0:0",
         "MailTo::a,b@c::Moved",
         "Filesystem::/dev/sda::/mnt",
         "ldirectord::www.cf",
@@ -51,6 +55,7 @@ def test_each_kind_has_its_word() -> None:
     [
         {},
         {"failback": False},
+        {"resources": [{"ip": {"address": "2001:db8::1/64"}}]},
         {"recovery": "relocate", "autostart": True, "restricted": True},
         {"state": "absent", "nodes": ["x"]},
     ],
@@ -91,7 +96,14 @@ REFUSED = [
     ({"recovery": "disable"}, "groups[0].recovery: disable"),
     ({"recovery": "fence"}, "groups[0].recovery: fence"),
     ({"failback": True}, "groups[0].failback: True"),
-    ({"resources": [{"ip": {"address": "2001:db8::1/64"}}]}, "groups[0].resources[0]: 2001:db8::1 is an IPv6 address"),
+    (
+        {"resources": [{"ip": {"address": "10.0.0.1", "nic": "eth0"}}]},
+        "resources[0].ip.address: 10.0.0.1 has no prefix; heartbeat needs one where nic is given, such as 10.0.0.1/24",
+    ),
+    (
+        {"resources": [{"ip": {"address": "2001:db8::1", "nic": "eth0"}}]},
+        "2001:db8::1 has no prefix; heartbeat needs one where nic is given, such as 2001:db8::1/64",
+    ),
     ({"resources": [{"lvm": {"group": "vg", "volume": "lv"}}]}, "groups[0].resources[0].lvm.volume: lv"),
     (
         {"resources": [{"filesystem": {"device": "/dev/sda", "mountpoint": "/m", "options": "ro"}}]},
@@ -129,7 +141,7 @@ def test_what_heartbeat_cannot_do_is_refused(more: dict[str, Any], said: str) ->
 
 @pytest.mark.parametrize("more", [
     {"autostart": False}, {"recovery": "fence"}, {"failback": True}, {"state": "disabled"}, {"everywhere": True},
-    {"after": ["dlm"]}, {"frozen": True}, {"resources": [{"ip": {"address": "2001:db8::1/64"}}]},
+    {"after": ["dlm"]}, {"frozen": True},
     {"resources": [{"lvm": {"group": "vg", "volume": "lv"}}]},
     {"resources": [{"agent": {"name": "x", "parameters": {"a": 1}}}]},
     {"resources": [{"service": {"name": "x"}, "options": {"start": {"timeout": 5}}}]}])

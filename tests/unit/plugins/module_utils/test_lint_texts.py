@@ -189,6 +189,15 @@ def test_any_ldirectord_cf_of_the_role_has_no_error(numbers, forward, scheduler,
         assert lint.lint_files({"ldirectord.cf": ldirectord_text.render_config(services[0], {})}) == ()
 
 
+@pytest.mark.parametrize(("family", "address"), [("ipv4", "10.0.0.1"), ("ipv6", "2001:db8::1")])
+def test_a_firewall_mark_of_each_family_has_no_error(family, address):
+    services, faults = ldirectord_text.read_services([
+        {"name": "x", "virtual": "7", "family": family, "real": [{"address": address}], "checktype": "connect",
+         "quiescent": False, "scheduler": "wlc"}], {})
+    assert faults == []
+    assert errors({"ldirectord.cf": ldirectord_text.render_config(services[0], {})}) == []
+
+
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=3, unique=True), st.sampled_from(["8.4.11", "9.1.0"]),
        st.booleans())
 def test_any_res_file_of_the_role_has_no_error(minors, version, secret):

@@ -27,6 +27,7 @@ from hypothesis import given, strategies as st
 WWW = {"name": "www", "virtual": "192.168.0.3:80", "scheduler": "wlc", "checktype": "connect",
        "real": [{"address": "192.168.0.4"}]}
 GOOD = {"lvs_director_services": [WWW], "lvs_director_globals": {}, "lvs_director_boot": False,
+        "lvs_director_cluster_manager": "heartbeat",
         "lvs_director_monitor": "ldirectord", "lvs_director_drain_limit": 300,
         "lvs_director_sync": {"syncid": 1, "interface": "eth0", "group": None}, "lvs_director_modules": ["ip_vs_ftp"],
         "lvs_director_sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.vs.sync_threshold": "3 50"}}
@@ -60,6 +61,8 @@ class Director:
         self.configs: dict[str, str] = {}
         self.running: set[str] = set()
         self.log = ""
+        self.labelled: list[str] = []
+        self.packages: dict[str, str] = {}
 
     def facts(self, settings: dict[str, Any]) -> dict[str, Any]:
         asked = role.query(settings)
@@ -68,8 +71,13 @@ class Director:
         return {"files": {path: self.files.get(path, NOTHING) for path in asked["files"]},
                 "texts": {path: self.texts.get(path) for path in asked["texts"]},
                 "units": {name: self.units.get(name, {}) for name in asked["units"]},
-                "commands": {"addresses": self.addresses, "servers": servers, "written": "".join(
-                    f"{path}\0" for path, text in self.configs.items() if text.startswith(ldirectord.WRITTEN))},
+                "os": {"os_family": "Debian"},
+                "packages": {name: self.packages.get(name, "") for name in asked.get("packages", ())},
+                "commands": {"addresses": self.addresses, "servers": servers, "labels": json.dumps([
+                    {"address": "::1", "prefixlen": 128, "label": 0}, {"address": "fc00::", "prefixlen": 7, "label": 5},
+                    *({"address": address, "prefixlen": 128, "label": 99} for address in self.labelled)]),
+                    "written": "".join(f"{path}\0" for path, text in self.configs.items()
+                                       if text.startswith(ldirectord.WRITTEN))},
                 "ldirectord": {config: dict(monitor.parse_log(self.log).get(config) or monitor.unknown(),
                                             running=config in self.running)
                                for config in asked["ldirectord"]},
@@ -95,6 +103,12 @@ class Director:
         self.texts[role.LOADED] = self.texts.get(role.LOADED, "") + "".join(
             name + " 1 0\n" for name in plan["modules"])
         self.units.update({name: dict(READY) for name in plan["start"] + plan["enable"]})
+        if role.LABEL_UNIT in plan["start"]:
+            label_file = next((file["content"] for file in plan["files"] if file["dest"] == role.LABEL_FILE), "")
+            self.labelled = re.findall(r"addrlabel add prefix (\S+)/128 label 99", label_file) or self.labelled
+        for name in plan["stop_units"]:
+            self.units.pop(name)
+        self.packages.update({name: "1" for name in plan["packages"]})
         self.units.update({name: {**self.units.get(name, {}), "UnitFileState": "disabled"} for name in plan["disable"]})
         if plan["packages"]:
             self.units.update(INSTALLED)
@@ -240,7 +254,7 @@ def test_a_removed_service_is_stopped_and_its_file_removed():
     plan = Director().apply(GOOD).plan(change(services=[{**WWW, "state": "absent"}], sync=None))
     assert plan["stop"] == ["www"]
     assert plan["remove"] == ["/etc/ha.d/www.cf", role.SYNC_FILE]
-    assert plan["stop_sync"]
+    assert plan["stop_units"] == [role.SYNC_UNIT]
     assert {"stop ldirectord for www", "stop and disable ipvs-sync.service"} <= set(plan["changes"])
 
 
@@ -299,6 +313,36 @@ def test_the_agent_has_systemd_run_ldirectord_which_starts_it_again_when_it_was_
     assert "\nRestart=on-failure\n" in director_files.BOOT_TEXT
 
 
+def test_the_cluster_manager_can_stop_ldirectord_while_it_stops_itself():
+    # systemd would let the stop of a unit that is ordered before another one wait until that has stopped
+    assert not re.search(r"(?m)^Before=.*(heartbeat|pacemaker)", director_files.BOOT_TEXT)
+
+
+def test_under_pacemaker_its_agent_has_systemd_run_ldirectord():
+    settings = change(cluster_manager="pacemaker")
+    files = {file["dest"]: file["content"] for file in Director().plan(settings)["files"]}
+    assert files[role.AGENT_SETTINGS_FILE].endswith(f"[Service]\nEnvironment=OCF_RESKEY_ldirectord={role.AGENT}\n")
+    assert role.AGENT in files and role.AGENT_SETTINGS_FILE not in paths(Director().plan(GOOD)["files"])
+    alone = change(cluster_manager="pacemaker", boot=True)
+    assert role.AGENT_SETTINGS_FILE not in paths(Director().plan(alone)["files"])
+    assert Director().apply(settings).plan(settings)["changes"] == []
+
+
+@pytest.mark.parametrize(("manager", "active", "runs", "kept"), [
+    ("pacemaker", "active", True, True), ("pacemaker", "active", False, False), ("pacemaker", "inactive", True, False),
+    ("heartbeat", "active", True, False)])
+def test_an_absent_service_that_pacemaker_runs_stays_until_its_group_has_lost_it(manager, active, runs, kept):
+    settings = change(cluster_manager=manager)
+    director = Director().apply(settings)
+    director.run(*(["www"] if runs else []))
+    director.units[role.PACEMAKER_UNIT] = {"ActiveState": active}
+    director.table = "-A -t 192.168.0.3:80 -s wlc\n"
+    plan = director.plan(change(cluster_manager=manager, services=[{**WWW, "state": "absent"}]))
+    assert (plan["stop"], "/etc/ha.d/www.cf" in plan["remove"]) == (([], False) if kept else (["www"], True))
+    assert ["absent, and Pacemaker runs its ldirectord on" in warning for warning in plan["warnings"]] == [True] * kept
+    assert bool(plan["table"]) is not kept
+
+
 def test_one_director_starts_ldirectord_itself():
     plan = Director().plan(change(boot=True))
     assert plan["start"] == [role.SYNC_UNIT, "lvs-ldirectord@www.service"]
@@ -338,12 +382,94 @@ def test_the_query():
     assert "/etc/ha.d/www.cf" in query["files"]
     assert {"/proc/sys/net/ipv4/ip_forward", "/proc/modules"} <= set(query["texts"])
     assert query["units"][0] == role.SYNC_UNIT
-    assert query["units"][-1] == "lvs-ldirectord@www.service"
+    assert query["units"][-2:] == ["lvs-ldirectord@www.service", role.LABEL_UNIT]
+    assert not {"labels", "rules6"} & set(query["commands"]) and query["packages"] == []
     assert query["commands"]["servers"][-1] == "/etc/ha.d/www.cf"
 
 
 def test_without_services_no_file_is_searched():
     assert "servers" not in role.query(change(services=[]))["commands"]
+
+
+DUAL = [WWW, {"name": "six", "virtual": "[2001:DB8:0::3]:80", "service": "http", "request": "/", "real": [
+    {"address": "2001:DB8::4"}], "fallback": "[0::1]:80"}]
+
+
+def test_both_families_are_in_one_list():
+    settings = change(services=DUAL)
+    assert role.check_settings(settings, []) == []
+    director = Director(addresses=SIX)
+    files = {file["dest"]: file["content"] for file in director.plan(settings)["files"]}
+    assert "virtual6 = [2001:db8::3]:80\n    real6 = [2001:db8::4]:80 gate 1\n" in files["/etc/ha.d/six.cf"]
+    assert "-a -t [2001:db8::3]:80 -r [2001:db8::4]:80 -g -w 1\n" in files[role.RULES_FILE]
+    assert director.apply(settings).plan(settings)["changes"] == []
+
+
+def test_an_ipv6_virtual_address_is_never_the_source_of_a_check():
+    settings = change(services=DUAL)
+    director = Director(addresses=SIX)
+    plan = director.plan(settings)
+    assert plan["start"] == [role.SYNC_UNIT, role.LABEL_UNIT]
+    (content,) = [file["content"] for file in plan["files"] if file["dest"] == role.LABEL_FILE]
+    assert "ExecStart=-/sbin/ip -6 addrlabel add prefix 2001:db8::3/128 label 99\n" in content
+    assert "ExecStop=-/sbin/ip -6 addrlabel del prefix 2001:db8::3/128 label 99\n" in content
+    director.apply(settings).labelled.clear()
+    assert director.plan(settings)["changes"] == ["restart lvs-addrlabel.service and enable it at boot"]
+    plan = director.plan(GOOD)
+    assert (plan["stop_units"], role.LABEL_FILE in plan["remove"]) == ([role.LABEL_UNIT], True)
+    assert director.apply(GOOD).plan(GOOD)["changes"] == []
+
+
+def test_checks_of_http_over_ipv6_need_a_module_of_perl():
+    settings = change(services=DUAL)
+    director = Director(addresses=SIX)
+    assert role.query(settings)["packages"] == ["libnet-inet6glue-perl", "perl-Net-INET6Glue"]
+    assert director.plan(settings)["packages"] == ["libnet-inet6glue-perl"]
+    assert Director(units={}, addresses=SIX).plan(settings)["packages"] == [
+        "ipvsadm", "ldirectord", "libnet-inet6glue-perl"]
+    for other in ({"checktype": "connect"}, {"service": "simpletcp"}):
+        settings = change(services=[WWW, {**DUAL[1], **other}])
+        assert director.plan(settings)["packages"] == []
+
+
+def test_the_fallback_of_a_service_is_known_in_every_spelling():
+    settings = change(services=DUAL[1:])
+    table = "-A -t [2001:db8::3]:80 -s wrr\n-a -t [2001:db8::3]:80 -r [::1]:80 -g -w 1\n"
+    director = Director(addresses=SIX).apply(settings).run("six")
+    director.table = table
+    director.log = "[Mon Nov 30 20:00:00 2026|six.cf|1] Deleted real server: [2001:db8::4]:80 (1 x [2001:db8::3]:80)\n"
+    assert director.plan(settings)["repairs"] == []
+
+
+def test_a_real_server_is_drained_in_every_spelling():
+    settings = change(services=DUAL[1:])
+    director = Director(addresses=SIX).apply(settings).run("six")
+    reals = [{"address": "2001:db8:0::4", "state": "drained"}, {"address": "2001:db8::5"}]
+    drained = change(services=[{**DUAL[1], "real": reals}])
+    assert paths(director.plan(drained)["quiesce"]) == ["/etc/ha.d/six.cf"]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"virtual": "[2001:db8::3]:80", "real": [{"address": "2001:db8::4", "forward": "masq"}]},
+     'lvs_director_sysctls.net.ipv6.conf.all.forwarding: is missing; expected "1" with IPv6 services that have'),
+    ({"virtual": "[fe80::3]:80"}, "virtual: 'fe80::3' is not valid; expected an address of one host"),
+    ({"virtual": "[::ffff:192.168.0.3]:80"}, "expected an address of one host"),
+    ({"real": [{"address": "fe80::4"}]}, "real[0].address: 'fe80::4' is not valid; expected an address of one host"),
+    ({"fallback": "[fe80::4]:80"}, "fallback: '[fe80::4]:80' is not valid; expected an address of one host"),
+    ({"family": "ipv6"}, "family: 'ipv6' is not valid; expected it only with fwmark"),
+    ({"virtual": "7", "checktype": "on", "service": None, "request": None},
+     "real[0].address: '2001:DB8::4' is not valid; expected IPv4, as the service has"),
+])
+def test_what_cannot_work_over_ipv6_is_refused(changes, message):
+    faults = role.check_settings(change(services=[{**DUAL[1], "fallback": None, **changes}]), [])
+    assert any(message in fault for fault in faults), faults
+
+
+def test_masquerading_needs_forwarding():
+    masq = {**WWW, "real": [{"address": "192.168.0.4", "forward": "masq"}]}
+    assert role.check_settings(change(services=[masq]), []) == []
+    (fault,) = role.check_settings(change(services=[masq], sysctls={}), [])
+    assert fault.startswith('lvs_director_sysctls.net.ipv4.ip_forward: is missing; expected "1" with IPv4 services')
 
 
 @pytest.mark.parametrize(("changes", "needed"), [({}, True), ({"monitor": "static", "boot": True}, True),
@@ -537,8 +663,8 @@ def test_a_service_that_the_variables_do_not_name_any_more_is_reported():
 
 @pytest.mark.parametrize("rules", [
     {"rules": "-A PREROUTING -d 192.168.0.3/32 -p tcp -j MARK --set-xmark 0x7/0xffffffff\n"},
-    {"ruleset": "ip daddr 192.168.0.3 tcp dport { 80, 443 } meta mark set 0x00000007\n"},
-    {"ruleset": "meta mark set 7\n"}])
+    {"ruleset": "table ip lvs {\n ip daddr 192.168.0.3 tcp dport { 80, 443 } meta mark set 0x00000007\n}\n"},
+    {"ruleset": "table inet lvs {\n meta mark set 7\n}\n"}])
 def test_a_service_by_firewall_mark_needs_a_rule_that_sets_it(rules):
     settings = change(services=[{**WWW, "name": "mark", "virtual": "7", "checktype": "on"}])
     assert role.query(settings)["commands"]["ruleset"] == ["nft", "list", "ruleset"]
@@ -549,6 +675,25 @@ def test_a_service_by_firewall_mark_needs_a_rule_that_sets_it(rules):
     assert warning.startswith("lvs_director_services: mark needs packets with the firewall mark 7, and no rule on a ")
     facts["commands"].update(rules)
     assert role.plan(settings, {"a": facts}, "a")["warnings"] == []
+
+
+@pytest.mark.parametrize(("rules", "missing"), [
+    ({}, ["iptables", "ip6tables"]),
+    ({"rules": "-A PREROUTING -j MARK --set-xmark 0x7/0xffffffff\n"}, ["ip6tables"]),
+    ({"rules6": "-A PREROUTING -j MARK --set-xmark 0x7/0xffffffff\n"}, ["iptables"]),
+    ({"ruleset": "table bridge b {\n meta mark set 7\n}\ntable ip6 mangle {\n meta mark set 0x7\n}\n"}, ["iptables"]),
+    ({"ruleset": "table inet lvs {\n meta mark set 7\n}\n"}, [])])
+def test_a_mark_of_each_family_needs_its_own_rule(rules, missing):
+    services = [{**WWW, "name": "mark", "virtual": "7", "checktype": "on"},
+                {**WWW, "name": "sip", "virtual": "7", "family": "ipv6", "checktype": "on",
+                 "real": [{"address": "2001:db8::4"}]}]
+    settings = change(services=services)
+    assert role.check_settings(settings, []) == []
+    assert role.query(settings)["commands"]["rules6"] == ["ip6tables-save", "-t", "mangle"]
+    facts = Director().facts(settings)
+    facts["commands"].update(rules)
+    warnings = role.plan(settings, {"a": facts}, "a")["warnings"]
+    assert [re.findall(r"ip6?tables", warning)[0] for warning in warnings] == missing
 
 
 def test_a_service_of_a_static_table_that_the_variables_do_not_name_any_more_is_reported():
@@ -665,19 +810,32 @@ def test_the_removal_clears_the_table():
 # --- one model ------------------------------------------------------------------------------------------------------
 
 addresses = st.integers(1, 200).map("192.168.0.{}".format)
-reals = st.lists(st.fixed_dictionaries({"address": addresses}, optional={
-    "weight": st.integers(0, 65535), "forward": st.sampled_from(["gate", "ipip", "masq"]), "upper": st.integers(1, 9),
-    "state": st.sampled_from(["present", "drained"])}), min_size=1, max_size=5)
+six = st.ip_addresses(network="2001:db8:1::/48").flatmap(lambda address: st.sampled_from([
+    str(address), address.exploded, str(address).upper()]))
+
+
+def reals_of(addresses: Any) -> Any:
+    return st.lists(st.fixed_dictionaries({"address": addresses}, optional={
+        "weight": st.integers(0, 65535), "forward": st.sampled_from(["gate", "ipip", "masq"]),
+        "upper": st.integers(1, 9), "state": st.sampled_from(["present", "drained"])}), min_size=1, max_size=5)
+
+
 directives = st.fixed_dictionaries({"checktype": st.just("on")}, optional={
     "scheduler": st.sampled_from([*lvs_services.SCHEDULERS, "twos"]), "persistent": st.integers(0, 2678401),
     "schedflags": st.sampled_from(["sh-port", "mh-port", "flag-1"]), "ops": st.booleans(),
     "netmask": st.sampled_from(["255.255.255.0", "255.0.255.0", "24", "255.255.255.255"])})
 
 
-@given(st.sampled_from(["192.168.0.250:80", "192.168.0.250:53", "7", "2147483648"]), reals, directives)
-def test_what_the_role_accepts_the_module_and_ipvsadm_read_as_the_same(virtual, real, given_directives):
-    declared, faults = ldirectord.read_services(
-        [{"name": "www", "virtual": virtual, "real": real, **given_directives}], {})
+OF_FOUR = st.tuples(st.sampled_from([{"virtual": virtual} for virtual in (
+    "192.168.0.250:80", "192.168.0.250:53", "7", "2147483648")]), reals_of(addresses))
+OF_SIX = st.tuples(st.sampled_from([{"virtual": "[2001:DB8::250]:80"}, {"virtual": "[2001:db8:0::250]:53"},
+                                    {"virtual": "7", "family": "ipv6"}]), reals_of(six))
+
+
+@given(OF_FOUR | OF_SIX, directives)
+def test_what_the_role_accepts_the_module_and_ipvsadm_read_as_the_same(virtual_and_reals, given_directives):
+    virtual, real = virtual_and_reals
+    declared, faults = ldirectord.read_services([{"name": "www", **virtual, "real": real, **given_directives}], {})
     (service,) = declared
     if faults:
         return
@@ -687,3 +845,6 @@ def test_what_the_role_accepts_the_module_and_ipvsadm_read_as_the_same(virtual, 
     read = ipvs.parse_state(text)
     assert ipvs.render_state(read) == text
     assert set(read.services[service.key].servers) == set(service.want.service.servers)
+    config = ldirectord.render_config(service, {})
+    assert ipvs.parse_claims(config) == {service.key}
+    assert ldirectord.list_targets(config).isdisjoint(ldirectord.drained_targets(service))

@@ -17,6 +17,7 @@ GOOD = {"lvs_realserver_state": "present", "lvs_realserver_vips": ["192.168.0.3"
 PORTS = {"lvs_realserver_method": "redirect", "lvs_realserver_redirects": [{"port": 80, "protocol": "tcp"}]}
 BARE = (Address("lo", "127.0.0.1", 8, "lo"), Address("eth0", "192.168.0.4", 24, "eth0"))
 SYSCTL = {"/proc/sys/" + name.replace(".", "/"): "0\n" for name in role.SETTINGS}
+IPV6 = {role.NO_IPV6: "0\n"}
 NETWORKS = ("unit", "ifupdown", "networkd", "networkmanager", "ifcfg")
 
 
@@ -29,8 +30,8 @@ def redirect(**change):
 
 
 def host(files=None, units=None, addresses=BARE, family="Debian", manager_knows_lo=False):
-    return role.Host({**SYSCTL, **(files or {})}, {"x.service": {}} if units is None else units, addresses, family,
-                     manager_knows_lo)
+    return role.Host({**SYSCTL, **IPV6, **(files or {})}, {"x.service": {}} if units is None else units, addresses,
+                     family, manager_knows_lo)
 
 
 def active(*names):
@@ -80,7 +81,7 @@ def test_good_settings_have_no_fault(change):
     ({"vips": ["0.0.0.0"]}, "'0.0.0.0' is not valid; expected an address of one host"),
     ({"vips": ["0.1.2.3"]}, "'0.1.2.3' is not valid; expected an address of one host"),
     ({"vips": ["::"]}, "'::' is not valid; expected an address of one host"),
-    ({"vips": ["fe80::1"]}, "'fe80::1' is not valid; expected the address that the clients use"),
+    ({"vips": ["fe80::1"]}, "'fe80::1' is not valid; expected an address of one host"),
     ({"vips": ["2001:db8::3%eth0"]}, "'2001:db8::3%eth0' is not valid; expected an IPv4 or IPv6 address"),
     ({"vips": ["255.255.255.255"]}, "'255.255.255.255' is not valid; expected an address of one host"),
     ({"vips": ["10.0.0.1", "10.0.0.1"]}, "lvs_realserver_vips[1]: '10.0.0.1' is not valid; expected each address once"),
@@ -261,7 +262,7 @@ def facts(settings, texts=None, **more):
     asked = role.query(settings)
     system = {"os_family": "Debian", "distribution": "Debian", "distribution_version": "12.5", "service_mgr": "systemd"}
     addresses = json.dumps([{"ifname": "lo", "addr_info": [{"local": "127.0.0.1", "prefixlen": 8, "label": "lo"}]}])
-    return {"reel1": {"texts": {**dict.fromkeys(asked["texts"]), **SYSCTL, **(texts or {})},
+    return {"reel1": {"texts": {**dict.fromkeys(asked["texts"]), **SYSCTL, **IPV6, **(texts or {})},
                       "units": {name: {} for name in asked["units"]}, "os": system,
                       "commands": {"addresses": addresses, "firewall": ""}, **more}}
 
@@ -322,6 +323,24 @@ def test_nothing_is_planned_on_the_active_director():
     settings = {**GOOD, "lvs_realserver_vips": ["192.168.0.3"]}
     with pytest.raises(HaError, match="192.168.0.3' is not valid; this host balances connections to it"):
         role.plan(settings, facts(settings, {role.VIRTUAL_SERVICES: "TCP  C0A80003:0050 wlc  \n"}), "reel1")
+
+
+@pytest.mark.parametrize(("state", "found"), [("1\n", "(now 1)"), (None, "(now a kernel without IPv6)")])
+def test_without_ipv6_on_lo_an_ipv6_address_is_refused(state, found):
+    texts = {role.NO_IPV6: state}
+    with pytest.raises(HaError) as caught:
+        role.plan(GOOD, facts(GOOD, texts), "reel1")
+    assert str(caught.value) == ("lvs_realserver_vips: 2001:db8::3 is not valid on this host; expected "
+                                 f"net.ipv6.conf.lo.disable_ipv6 = 0 {found}, or IPv4 addresses only")
+    for settings in ({**GOOD, **PORTS}, {**GOOD, "lvs_realserver_state": "absent"},
+                     {**GOOD, "lvs_realserver_vips": ["192.168.0.3"]}):
+        role.plan(settings, facts(settings, texts), "reel1")
+
+
+def test_without_systemd_ifcfg_files_keep_no_ipv6_address():
+    system = {"os_family": "RedHat", "distribution": "CentOS", "distribution_version": "6.10", "service_mgr": "upstart"}
+    with pytest.raises(HaError, match="2001:db8::3 is not valid on this host; expected systemd: ifcfg files"):
+        role.plan(GOOD, facts(GOOD, os=system), "reel1")
 
 
 def test_a_unit_of_another_method_is_a_change():

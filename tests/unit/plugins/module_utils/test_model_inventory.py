@@ -67,8 +67,10 @@ def test_a_host_of_a_farm_has_one_part():
      ["cluster_manager: pacemaker and heartbeat are not valid in mail_pair; expected one for all of its hosts"]),
     ({"shop-a": "cman", "shop-b": "cman"},
      ["cluster_manager: cman is not valid; expected heartbeat or pacemaker in shop_pair, a cluster of drbd_pairs"]),
-    ({"lb-a": "pacemaker", "web-a": "pacemaker", "visitor": "pacemaker"},
-     ["cluster_manager: pacemaker is not valid; expected heartbeat in shop_farm, a cluster of lvs_farms"]),
+    ({"lb-a": "pacemaker", "web-a": "pacemaker", "visitor": "pacemaker"}, []),
+    ({"lb-a": "keepalived", "web-a": "keepalived", "visitor": "keepalived"},
+     ["cluster_manager: keepalived is not valid; expected heartbeat or pacemaker in shop_farm, a cluster of "
+      "lvs_farms"]),
     ({"shop-a": False, "shop-b": False},
      ["cluster_manager: False is not valid; expected heartbeat or pacemaker in shop_pair, a cluster of drbd_pairs"]),
 ])
@@ -78,12 +80,36 @@ def test_a_cluster_has_one_cluster_manager_that_its_kind_supports(managers, prob
 
 
 def test_the_groups_of_a_pair_are_declared_once():
-    pair, other = {"kind": "drbd_pairs", "manager": "pacemaker"}, {"kind": "drbd_pairs", "manager": "heartbeat"}
+    pair, other = ({"kind": "drbd_pairs", "manager": manager, "roles": [manager]}
+                   for manager in ("pacemaker", "heartbeat"))
     both = ["heartbeat_groups", "pacemaker_groups"]
     assert inventory.check_groups({"a": (pair, both[:1]), "b": (other, both), "c": (pair, both[1:])}) == []
     assert inventory.check_groups({"a": (pair, both)}) == [
         "a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups, which "
         "cluster_manager: pacemaker gives to Pacemaker"]
+
+
+@pytest.mark.parametrize(("manager", "variables", "problems"), [
+    ("heartbeat", ["heartbeat_nodes", "pacemaker_nodes"], []),
+    ("pacemaker", ["heartbeat_nodes", "pacemaker_nodes"], []),
+    ("heartbeat", [], []),
+    ("heartbeat", ["pacemaker_nodes"], [
+        "a: cluster_manager: heartbeat is not valid with pacemaker_nodes only; expected heartbeat_nodes, or "
+        "cluster_manager: pacemaker"]),
+    ("pacemaker", ["heartbeat_nodes"], [
+        "a: cluster_manager: pacemaker is not valid with heartbeat_nodes only; expected pacemaker_nodes, or "
+        "cluster_manager: heartbeat"]),
+])
+def test_directors_have_the_variables_of_their_cluster_manager(manager, variables, problems):
+    variables = ["lvs_director_services", *variables]
+    director = {"kind": "lvs_farms", "manager": manager, "roles": inventory.roles_of("lvs_farms", variables, manager)}
+    assert inventory.check_groups({"a": (director, variables)}) == problems
+
+
+def test_cluster_manager_selects_one_role_of_a_director():
+    variables = ["lvs_director_services", "heartbeat_nodes", "pacemaker_nodes"]
+    assert inventory.roles_of("lvs_farms", variables) == ["ntp", "lvs_director", "heartbeat"]
+    assert inventory.roles_of("lvs_farms", variables, "pacemaker") == ["ntp", "lvs_director", "pacemaker"]
 
 
 def test_cluster_manager_selects_one_role_of_a_pair():
