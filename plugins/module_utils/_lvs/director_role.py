@@ -7,17 +7,19 @@ Dialect: Python 3.6, standard library only.
 """
 import posixpath
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
-from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, ldirectord, monitor, services
+from . import director_repairs, ipvs, ipvs_plan, ipvs_settings, keepalived_role, ldirectord, monitor, services, vrrp
+from .director_changes import sentences_of, warnings_of_marks
 from .director_files import AGENT_TEXT, BOOT_TEXT, HEAD, STATES, TABLE_TEXT, render_sync
 from .director_host import DAEMON, LOADED, Host, path_of
+from .keepalived_role import only_drained
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
 
-__all__ = ["check_settings", "plan", "plan_remove", "query"]
+__all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query"]
 
 MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
@@ -53,11 +55,13 @@ class Desired(NamedTuple):
     sync: Dict[str, Any]          # empty for none
     modules: Tuple[str, ...]
     sysctls: Dict[str, str]
+    keepalived: Optional[keepalived_role.Stack] = None  # None: ldirectord is the stack
 
     @property
     def monitored(self) -> List[Declared]:
         """The services that ldirectord keeps."""
-        return [service for service in self.services if service.present and not self.static]
+        return [service for service in self.services
+                if service.present and not self.static and not self.keepalived]
 
     @property
     def fills_table(self) -> bool:
@@ -66,7 +70,7 @@ class Desired(NamedTuple):
         ldirectord begins with an empty table and the fallback in it, and the address is there before. Until it has
         checked the first real server, visitors would see the fallback's page, although all real servers are alive.
         """
-        return bool(self.services) and (self.static or not self.boot)
+        return bool(self.services) and not self.keepalived and (self.static or not self.boot)
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
@@ -90,7 +94,22 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     for name in settings["lvs_director_modules"]:
         if not KERNEL_MODULE.match(name):
             reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
+    vrrp.check_addresses(reader, settings.get("lvs_director_addresses") or ())
+    if _is_keepalived(settings) and not faults + reader.faults:
+        keepalived_role.check_settings(reader, settings, declared)
     return faults + reader.faults
+
+
+def _is_keepalived(settings: Mapping[str, Any]) -> bool:
+    return settings.get("lvs_director_stack") == "keepalived"
+
+
+def check_beside(settings: Mapping[str, Any], roles: Sequence[str]) -> List[str]:
+    """Return what is wrong with the variables beside those of other roles."""
+    if not (_is_keepalived(settings) and "heartbeat" in roles):
+        return []
+    return ["lvs_director_stack: 'keepalived' is not valid with heartbeat_nodes; expected ldirectord, or a director "
+            "without the variables of heartbeat"]
 
 
 def _check_names(reader: services.Reader, where: str, service: Declared, static: bool) -> None:
@@ -124,7 +143,8 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
         found, common, static, boot,
         {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None},
         tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
-        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()})
+        {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()},
+        keepalived_role.stack_of(settings) if _is_keepalived(settings) else None)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -135,9 +155,9 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     names = [service.name for service in desired.services]
     configs = [CONFIG % name for name in names]
     found: Dict[str, Any] = {
-        "files": list(FILES) + [KERNEL_TABLE] + configs,
+        "files": list(FILES) + list(keepalived_role.FILES) + [KERNEL_TABLE] + configs,
         "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
-        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT] + [
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT, keepalived_role.UNIT] + [
             BOOT_UNIT % name for name in names],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
                      "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
@@ -146,6 +166,9 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         "ipvs": bool(names)}
     if _marks_of(desired):
         found["commands"].update(rules=["iptables-save", "-t", "mangle"], ruleset=["nft", "list", "ruleset"])
+    found["commands"].update(keepalived_role.QUESTIONS)
+    if desired.keepalived:
+        found.update(ldirectord={}, keepalived=True)
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
@@ -174,10 +197,14 @@ def _config_of(service: Declared, desired: Desired, quiesce: bool = False) -> Fi
                  0o600 if secret else 0o644, ("/usr/sbin/ldirectord", "%s", "stop"), secret)
 
 
+def _kernel_files(desired: Desired) -> List[File]:
+    return [_file(MODULES_FILE, HEAD + "".join(name + "\n" for name in desired.modules)),
+            _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
+
+
 def files_of(desired: Desired) -> List[File]:
-    """Return the files of a director."""
-    files = [_file(MODULES_FILE, HEAD + "".join(name + "\n" for name in desired.modules)),
-             _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
+    """Return the files of a director under ldirectord."""
+    files = _kernel_files(desired)
     if desired.sync:
         files.append(_file(SYNC_FILE, render_sync(desired.sync)))
     if desired.fills_table:
@@ -203,13 +230,16 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     packages: to install; quiesce, drain: files in which real servers to be drained
     have the weight 0, and the services whose connections to wait for; stop: configurations of ldirectord; files,
     modules, sysctls; disable, enable, start, restore: units; table: services for the module ipvs_service; reload:
-    configurations; repairs: what the reload restores that somebody changed, one sentence each; verify: services,
+    configurations; reload_unit: keepalived's, or ""; repairs: what the reload or the table restores
+    that somebody changed, one sentence each; verify: services,
     without their servers, that the kernel must have after the reload; remove: files;
     pending: whether a run that was killed has written files without applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
-    _check_networks(desired, here)
+    _check_host(desired, here, node)
+    if desired.keepalived:
+        return _plan_keepalived(desired, here, node)
     files = files_of(desired)
     different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
@@ -223,12 +253,12 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     steps: Dict[str, Any] = {
         "packages": _packages(desired, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
-        "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
+        "drain": [services.entry_of(service.key, only_drained(service.want)) for service in draining],
         "stop": stop,
         "stop_sync": not desired.sync and here.has(SYNC_FILE),
         "files": different,
-        "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
-        "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
+        "modules": _modules_to_load(desired, here),
+        "sysctls": _sysctls_to_set(desired, here),
         "start": _units_to_start(desired, here, changed),
         "enable": [TABLE_UNIT] if desired.fills_table and here.unit(TABLE_UNIT, "UnitFileState") != "enabled" else [],
         "table": [services.entry_of(key, want) for key, want in table.services.items()],
@@ -236,17 +266,43 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         "restore": _units_to_restore(desired, here),
         "reload": [service.name for service in desired.monitored if service.key in lost or (
             CONFIG % service.name in changed and here.has(CONFIG % service.name))],
-        "verify": [services.entry_of(key, _only_drained(want)._replace(absent=())) for key, want in lost.items()],
+        "verify": [services.entry_of(key, only_drained(want)._replace(absent=())) for key, want in lost.items()],
         "remove": [CONFIG % name for name in stop] + _unused(files, here),
         "pending": bool(here.pending)}
     steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = _sentences(
-        steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
+    written = predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON))
+    changes = sentences_of(steps, written, table_changes, SYNC_UNIT)
+    return _plan_of(steps, changes, files, _warnings(desired, here, node))
+
+
+def _plan_of(steps: Dict[str, Any], changes: List[str], files: Sequence[File], warnings: List[str]) -> Dict[str, Any]:
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
-    return dict(steps, changes=changes, secret=any(file.secret for file in files),
-                warnings=_warnings(desired, here, node))
+    return dict({"reload_unit": ""}, **dict(
+        steps, changes=changes, secret=any(file.secret for file in files), warnings=warnings))
+
+
+def _plan_keepalived(desired: Desired, here: Host, node: str) -> Dict[str, Any]:
+    steps = keepalived_role.plan(desired, here, node, _kernel_files(desired))
+    steps.update({
+        "stop": [], "stop_sync": here.has(SYNC_FILE), "modules": _modules_to_load(desired, here),
+        "sysctls": _sysctls_to_set(desired, here), "enable": [], "restore": [], "reload": [], "verify": [],
+        "disable": [unit for unit in (PACKAGED_UNIT, TABLE_UNIT) if here.unit(unit, "UnitFileState") == "enabled"],
+        "remove": [path for path in OPTIONAL_FILES if here.has(path)] + [CONFIG % name for name in here.written],
+        "pending": bool(here.pending)})
+    files = steps["files"]
+    changes = sentences_of(
+        steps, predict_changes(here.facts, DesiredFiles(tuple(files), daemon=DAEMON)), (), SYNC_UNIT)
+    return _plan_of(steps, changes, files, warnings_of_marks(_marks_of(desired), here.marks, node))
+
+
+def _modules_to_load(desired: Desired, here: Host) -> List[str]:
+    return [name for name in desired.modules if name.replace("-", "_") not in here.modules]
+
+
+def _sysctls_to_set(desired: Desired, here: Host) -> List[str]:
+    return ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]]
 
 
 def _unused(files: Sequence[File], here: Host) -> List[str]:
@@ -254,7 +310,11 @@ def _unused(files: Sequence[File], here: Host) -> List[str]:
     return [path for path in OPTIONAL_FILES if here.has(path) and path not in used]
 
 
-def _check_networks(desired: Desired, here: Host) -> None:
+def _check_host(desired: Desired, here: Host, node: str) -> None:
+    if desired.keepalived:
+        keepalived_role.check_keepalived(here, node, HEARTBEAT_UNIT, here.facts["texts"][HARESOURCES])
+    else:
+        keepalived_role.check_ldirectord(here, node)
     networks = ["%s/%d" % (each.address, each.prefix) for each in here.addresses if each.nic != "lo"]
     faults = ldirectord.check_networks(desired.services, networks, "lvs_director_services")
     if faults:
@@ -274,10 +334,6 @@ def _draining(desired: Desired, here: Host) -> List[Declared]:
             & ldirectord.list_targets(here.servers.get(CONFIG % service.name, ""))]
 
 
-def _only_drained(want: services.DesiredService) -> services.DesiredService:
-    return want._replace(service=want.service._replace(servers={}), purge=False)
-
-
 def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
     """Return the part of the kernel's table that is not ldirectord's.
 
@@ -292,7 +348,7 @@ def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
             # what is not given stands in the file that was written when it was
             keys = [service.key] if service.key != services.UNKNOWN else sorted(
                 ipvs.parse_claims(here.servers.get(CONFIG % service.name, "")))
-            found.update({key: _only_drained(service.want) for key in keys if key not in present})
+            found.update({key: only_drained(service.want) for key in keys if key not in present})
     return ipvs_settings.Desired(found, keep_quiesced=not desired.static)
 
 
@@ -325,10 +381,7 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
     found = ["lvs_director_services: does not name %s, of which %s is on %s; it stays as it is. To remove it: add "
              "{name: %s, state: absent}" % (name, CONFIG % name, node, name) for name in here.written
              if name not in names]
-    found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
-              "gets none. To continue: iptables -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
-              "-j MARK --set-mark %d" % (name, mark, node, mark) for mark, name in _marks_of(desired).items()
-              if mark not in here.marks]
+    found += warnings_of_marks(_marks_of(desired), here.marks, node)
     if desired.static:
         keys = [service.key for service in desired.services]
         found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "
@@ -344,32 +397,15 @@ def _units_to_start(desired: Desired, here: Host, changed: Set[str]) -> List[str
     return [unit for unit, path in units if path in changed or not here.ready(unit)]
 
 
-def _sentences(steps: Mapping[str, Any], files: Sequence[str], table: Sequence[str]) -> List[str]:
-    """Return one sentence for each change, in the order of the steps."""
-    found = ["install " + name for name in steps["packages"]]
-    found += ["disable %s at boot" % unit for unit in steps["disable"]]
-    found += ["drain real servers of " + file.path for file in steps["quiesce"]]
-    found += ["stop ldirectord for " + name for name in steps["stop"]]
-    found += ["stop and disable " + SYNC_UNIT] if steps["stop_sync"] else []
-    found += list(files)
-    found += ["load the kernel module " + name for name in steps["modules"]]
-    found += ["set " + setting for setting in steps["sysctls"]]
-    found += ["restart %s and enable it at boot" % unit for unit in steps["start"]]
-    found += ["enable %s at boot" % unit for unit in steps["enable"]]
-    found += list(table) + steps["repairs"]
-    found += ["start " + unit for unit in steps["restore"]]
-    found += ["reload ldirectord for " + name for name in steps["reload"]]
-    found += ["remove " + path for path in steps["remove"]]
-    return found + (["remove the state file of ldirectord"] if steps["pending"] else [])
-
-
 def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Dict[str, Any]:
     """Return what takes the director out of use: units to stop and disable, files, whether the kernel has a table."""
     desired, here = desired_of(settings), Host(facts[node])
     units = [SYNC_UNIT, TABLE_UNIT] + [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    units += [keepalived_role.UNIT] if desired.keepalived else []
     units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
     names = dict.fromkeys([service.name for service in desired.services] + here.written)
-    paths = list(FILES) + [CONFIG % name for name in names]
+    paths = list(FILES) + (list(keepalived_role.FILES) if desired.keepalived else [])
+    paths += [CONFIG % name for name in names]
     there = [path for path in paths if path in [CONFIG % name for name in here.written] or here.has(path)]
     changes = ["stop and disable " + unit for unit in units]
     changes += ["remove " + path for path in there]
