@@ -27,11 +27,20 @@ class Scenario:
     url: the page that its visitors fetch; "" where there is none.
     nodes: the machines on which the cluster runs.
     state: commands that print the state of a node for an administrator.
+    inventory: where playbooks find the cluster.
     timeout: seconds that any change of the cluster may take.
     """
 
-    def __init__(self, group: str, url: str, nodes: Sequence[str], state: str, timeout: float = 240.0) -> None:
-        self.lab = Lab.open()
+    def __init__(
+        self,
+        group: str,
+        url: str,
+        nodes: Sequence[str],
+        state: str,
+        timeout: float = 240.0,
+        inventory: str = "inventories/lab",
+    ) -> None:
+        self.lab, self.inventory = Lab.open(), inventory
         self.group, self.url, self.nodes, self.state, self.timeout = group, url, nodes, state, timeout
 
     def running_nodes(self) -> list[str]:
@@ -93,7 +102,7 @@ class Scenario:
 
     def play_argv(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line of the same."""
-        argv = ["ansible-playbook", "-i", "inventories/lab", "--limit", self.group, *options, playbook]
+        argv = ["ansible-playbook", "-i", self.inventory, "--limit", self.group, *options, playbook]
         return [*argv, *(["-e", json.dumps(variables)] if variables else [])]
 
     def play_under_visitors(self, playbook: str, **variables: Any) -> tuple[Run, float, list[float]]:
@@ -122,7 +131,7 @@ class Scenario:
 
     def run_module(self, *options: str) -> Run:
         """Run one module on the cluster."""
-        return self._run(["ansible", "-i", "inventories/lab", self.group, *options])
+        return self._run(["ansible", "-i", self.inventory, self.group, *options])
 
     def _run(self, argv: list[str]) -> Run:
         plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
@@ -226,9 +235,9 @@ def inventory_of(host: str, inventory: str = "inventories/lab") -> dict[str, Any
     return found
 
 
-def declared(host: str, variable: str) -> Any:
+def declared(host: str, variable: str, inventory: str = "inventories/lab") -> Any:
     """Return a variable of a host as the inventory declares it."""
-    return inventory_of(host)[variable]
+    return inventory_of(host, inventory)[variable]
 
 
 def outage_after(probe: Probe, moment: float) -> float:

@@ -21,7 +21,7 @@ UNIT = "keepalived.service"
 CONFIG = "/etc/keepalived/keepalived.conf"
 DROPIN = "/etc/systemd/system/keepalived.service.d/lvs-director.conf"
 DROPIN_TEXT = """# Managed by Ansible: a director of an LVS farm.
-# A keepalived that was killed leaves the virtual addresses on this host, while another director takes them over.
+# A keepalived that was killed has left the virtual addresses to another director, and checks nothing any more.
 [Unit]
 After=systemd-modules-load.service
 

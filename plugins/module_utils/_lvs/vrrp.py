@@ -16,7 +16,7 @@ from .services import Reader
 
 INSTANCE = "lvs"
 STANDBY = "/run/lvs-director.standby"   # not 0: this director has no address; goes with the next boot
-HIGHEST, STEP, MOST = 250, 20, 12       # priority of the first director, and of each that follows it
+HIGHEST, STEP, MOST = 254, 10, 12       # priority of the first director, and of each that follows it
 COMMAND = re.compile(r"/[A-Za-z0-9_./:=@%+,-]+( [A-Za-z0-9_./:=@%+,-]+)*\Z")
 COMMAND_WORDS = "a full path and plain words, of letters, digits and _./:=@%+,-"
 INTERFACE = schema.text(re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,14}\Z"), "an interface such as eth1")

@@ -23,6 +23,7 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._lvs import (
     monitor,
     vrrp,
 )
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import host_facts
 from ansible_collections.linuxha.cluster.plugins.plugin_utils import _roles
 from hypothesis import given, settings as tuning, strategies as st
 
@@ -54,7 +55,7 @@ vrrp_instance lvs {
     interface eth0
     version 3
     virtual_router_id 51
-    priority 250
+    priority 254
     advert_int 1
     nopreempt
     unicast_src_ip 192.168.0.1
@@ -157,7 +158,7 @@ def test_all_of_vrrp():
                  "advert_int 0.5\n    mcast_src_ip 192.168.0.1\n    virtual_ipaddress {\n"
                  "        192.168.0.3/24 dev eth0\n    }\n    virtual_ipaddress_excluded {\n"
                  "        2001:db8::3/64 dev eth1\n        192.168.0.9/24 dev eth0\n    }\n"
-                 "    track_interface {\n        eth1\n    }", "priority 230\n",
+                 "    track_interface {\n        eth1\n    }", "priority 244\n",
                  "track_script {\n        up\n    }", 'notify "/usr/local/bin/state now" root'):
         assert line in instance, line
     assert "nopreempt" not in text
@@ -623,6 +624,13 @@ def test_the_states_of_real_servers_are_read(monkeypatch):
         ipvs.name_of(ipvs.Key("fwmark", "", 7, 6)): {
             ipvs.endpoint_of("2001:db8::4", 0): monitor.UP}}}
     assert runner.ran == ["stat", "kill", "stat", "stat", "stat", "stat"]
+
+
+def test_host_facts_read_them_where_a_role_asks(monkeypatch):
+    monkeypatch.setattr(keepalived_host, "PAUSE", 0)
+    found = host_facts._read_monitors(Runner(), {"keepalived": True})
+    assert list(found) == ["keepalived"]
+    assert host_facts._read_monitors(Runner(), {}) == {}
 
 
 def test_what_keepalived_does_not_write_is_unknown(monkeypatch):
