@@ -9,6 +9,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
+import warnings
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import ipvs, ldirectord
@@ -32,8 +33,12 @@ ONLY: Dict[str, Tuple[Any, str]] = {
     "autoreload": (False, "false"), "cleanstop": (True, "true"), "emailalertfreq": (0, "0"),
     "httpmethod": ("GET", "GET")}
 OF_ALL = ("emailalert", "emailalertfrom", "smtp")   # one value for all services
-LONGEST = 1000                                      # bytes of a line that keepalived reads
+LONGEST = 960                                       # bytes of a value, keepalived reads lines of 1024
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,-]\Z")
+WEB = re.compile(r"[A-Za-z0-9_./:=@%+,?&;~*-]+\Z")  # keepalived takes these as they are, and knows no escapes there
+WEB_WORDS = "letters, digits and _./:=@%+,?&;~*- (others as in a URL, such as %20 for a blank)"
+# keepalived crashes on an expression that its library refuses: only what PCRE and Python have in common is accepted.
+_UNCOMMON = re.compile(r"\\[^dDwWsSbBntrfvx\W_]|\\x(?![0-9A-Fa-f]{2})|\[\[:|\(\?(?![:=!]|i\))|[*+?}]\+|\(\*")
 _VIRTUAL = re.compile(r"virtual_server (?:fwmark ([0-9]+)|(\S+) ([0-9]+)) \{\Z")
 _REAL = re.compile(r"    real_server (\S+?)(?: ([0-9]+))? \{\Z")
 # The lines of the file that parse_file reads: none holds a password.
@@ -49,7 +54,7 @@ class Check(NamedTuple):
 
 
 def quote(text: str) -> str:
-    """Write a text between quotes. Whatever could end it, begin a comment or be replaced is written by its number."""
+    """Write a regular expression. Whatever could end it, begin a comment or be replaced is written by its number."""
     return '"%s"' % "".join(chr(byte) if _PLAIN.match(chr(byte)) else "\\%03o" % byte for byte in text.encode("utf-8"))
 
 
@@ -147,12 +152,27 @@ def _check_questions(reader: Reader, where: str, service: Declared, protocol: st
 
 
 def _check_page(reader: Reader, where: str, given: Settings) -> None:
-    for name in ("request", "receive", "virtualhost"):
+    for name in ("request", "virtualhost"):
         value = given.get(name)
-        if value is not None and len(quote(value)) > LONGEST:
-            _refuse(reader, "%s.%s" % (where, name), value, "a shorter text")
+        if value is not None and (not WEB.match(value) or len(value) > LONGEST):
+            _refuse(reader, "%s.%s" % (where, name), value, WEB_WORDS)
     if re.match(r"[a-z]+://", given.get("request") or ""):
         _refuse(reader, where + ".request", given["request"], "a path such as /index.html")
+    value = given.get("receive")
+    if value is not None and not (_compiles(value) and len(quote(value)) <= LONGEST):
+        _refuse(reader, where + ".receive", value, "a plain regular expression that is not too long")
+
+
+def _compiles(text: str) -> bool:
+    if _UNCOMMON.search(text):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -201,8 +221,8 @@ def _negotiation(service: Declared, real: Settings, protocol: str, lines: Tuple[
         return Check("DNS_CHECK", lines + ("type A", "name " + asked["request"]))
     if protocol not in ("http", "https"):
         return Check("SMTP_CHECK", lines)
-    page = ["path " + quote("/" + asked["request"].lstrip("/"))]
-    page += ["virtualhost " + quote(asked["virtualhost"])] if asked.get("virtualhost") else []
+    page = ['path "/%s"' % asked["request"].lstrip("/")]
+    page += ['virtualhost "%s"' % asked["virtualhost"]] if asked.get("virtualhost") else []
     page += ["regex " + quote(asked["receive"])] if asked.get("receive") else []
     url = ("url {",) + tuple("    " + line for line in page) + ("}",)
     return Check("SSL_GET" if protocol == "https" else "HTTP_GET", lines + url)

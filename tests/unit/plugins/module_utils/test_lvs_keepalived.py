@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -192,7 +193,8 @@ def test_a_director_without_others_has_no_peers():
     ({"checktype": "external", "checkcommand": "/bin/true -x"}, [
         'MISC_CHECK {\n            misc_path "/bin/true -x 192.168.0.3 80 192.168.0.4 80"\n            misc_timeout 5',
         "user root"]),
-    ({"service": "https", "virtualhost": "a b"}, ["SSL_GET {", 'virtualhost "a\\040b"']),
+    ({"service": "https", "virtualhost": "a.b:443"}, ["SSL_GET {", 'virtualhost "a.b:443"']),
+    ({"receive": "a|b\\.[0-9]+"}, ['regex "a\\174b\\134.\\1330-9\\135+"']),
     ({"receive": None}, ["HTTP_GET {"]),
     ({"service": "smtp", "request": None, "receive": None}, ["SMTP_CHECK {"]),
     ({"service": "dns", "request": "example.org", "receive": None}, ["DNS_CHECK {", "type A", "name example.org"]),
@@ -267,6 +269,12 @@ REFUSED = [
     (service(httpmethod="HEAD", receive=None), "httpmethod: 'HEAD'"),
     (service(request="http://a/b"), "request: 'http://a/b'"),
     (service(receive="\u00e4" * 200), "receive: "),
+    (service(receive="(unclosed"), "receive: '(unclosed'"),
+    (service(receive="a++"), "receive: 'a++'"),
+    (service(receive="\\u1234"), "receive: "),
+    (service(receive="[[:foo:]]"), "receive: '[[:foo:]]'"),
+    (service(request="a b"), "request: 'a b'"),
+    (service(virtualhost="a b"), "virtualhost: 'a b'"),
     (service(checktype="external", checkcommand="/bin/x 'a b'"), "checkcommand: "),
     (service(fallbackcommand="/bin/x;y"), "fallbackcommand: '/bin/x;y'"),
     (service(fallback="localhost:80"), "fallback: 'localhost'"),
@@ -343,6 +351,19 @@ def test_quoted_text_has_nothing_special_and_can_be_read_again(text):
     assert re.fullmatch(r'"[A-Za-z0-9_./:=@%+,\\-]*"', quoted)
     raw = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), quoted[1:-1])
     assert raw.encode("latin-1").decode("utf-8") == text
+
+
+PARTS = st.sampled_from(["a", "b", ".", "*", "+", "?", "(", ")", "[", "]", "{", "}", "1", ",", "|", "^", "$", "\\", "d",
+                         "Q", "x", "0", "-", ":", "=", "!", "<", ">", "P", "&", "~", "\u00e4", "i", "#", " "])
+
+
+@tuning(max_examples=300, deadline=None)
+@given(st.lists(PARTS, min_size=1, max_size=12).map("".join))
+def test_an_expression_that_is_accepted_compiles_in_pcre(expression):
+    if keepalived._compiles(expression):
+        run = subprocess.run(["grep", "-P", "-e", expression], input=b"a\n", capture_output=True, check=False,
+                             env={**os.environ, "LC_ALL": "C"})
+        assert run.returncode in (0, 1), run.stderr
 
 
 # --- the plan -------------------------------------------------------------------------------------------------------
@@ -643,6 +664,7 @@ def test_what_keepalived_does_not_write_is_unknown(monkeypatch):
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="#", exclude_categories=["C", "Z"]), min_size=1,
                max_size=20)
+WEB = st.text("abz019_./:=@%+,?&;~*-", min_size=1, max_size=20)
 SCHEDULERS = st.sampled_from(["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh"])
 
 
@@ -655,14 +677,14 @@ def services(draw: Any, number: int = 0) -> dict[str, Any]:
     reals = [{"address": addresses % (number_ + 4), "weight": draw(st.integers(0, 65535)),
               "forward": draw(st.sampled_from(["gate", "ipip", "masq"])),
               **draw(st.fixed_dictionaries({}, optional={"upper": st.integers(5, 9), "lower": st.integers(1, 5)})),
-              **draw(st.sampled_from([{}, {}, {"request": draw(TEXT), "receive": draw(TEXT)}, {"state": "drained"}]))}
+              **draw(st.sampled_from([{}, {}, {"request": draw(WEB), "receive": draw(TEXT)}, {"state": "drained"}]))}
              for number_ in range(draw(st.integers(1, 3)))]
     more = draw(st.fixed_dictionaries({
         "checktype": st.sampled_from(["connect", "negotiate", "ping", "on", "external"]), "scheduler": SCHEDULERS,
         "service": st.sampled_from(["http", "https", "smtp", "dns"])}, optional={
             "persistent": st.integers(1, 86400), "quiescent": st.booleans(), "failurecount": st.integers(1, 9),
-            "checktimeout": st.integers(1, 99), "negotiatetimeout": st.integers(1, 99), "request": TEXT,
-            "receive": TEXT, "virtualhost": TEXT, "checkport": st.integers(1, 65535), "ops": st.just(True),
+            "checktimeout": st.integers(1, 99), "negotiatetimeout": st.integers(1, 99), "request": WEB,
+            "receive": TEXT, "virtualhost": WEB, "checkport": st.integers(1, 65535), "ops": st.just(True),
             "protocol": st.sampled_from(["tcp", "udp"]),
             "fallback": st.sampled_from(["127.0.0.1", "127.0.0.1:80 masq", "[::1]:80"]),
             "fallbackcommand": st.just("/bin/true")}))
