@@ -34,7 +34,7 @@ lint: test-environment ## Check style, types, YAML and playbooks
 	ruff check .
 	yamllint .
 	mypy
-	ANSIBLE_HOME=$(CURDIR)/.cache/lint ansible-lint --offline
+	ANSIBLE_HOME="$(CURDIR)/.cache/lint" ansible-lint --offline
 
 units: test-environment ## Run the unit tests; no machine needed
 	coverage erase
@@ -69,7 +69,7 @@ kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT
 	@$(PYTHON) -m lab.harness.killed_runs $(KIND) --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
-	@PYTHONPATH=$(CURDIR) $(VENV)/python tests/bench/bench.py $(PARTS)
+	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/bench/bench.py $(PARTS)
 
 clean: ## End the lab and remove what make created in this checkout (the cache of images stays)
 	-$(PYTHON) -m lab destroy

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from magi import MOUNT, NODES, being_fenced, daemon_pids, groups_with, healthy, lab, magi, owners, runs_on
+from magi import MOUNT, NODES, daemon_pids, groups_with, healthy, lab, magi, owners, runs_on
 
 from lab.harness import chaos, faults, observers
 
@@ -16,11 +16,8 @@ DAEMONS = ("corosync", "pacemakerd", "pacemaker-controld", "sbd", "dlm_controld"
 
 
 def ready() -> bool:
-    """Return whether all nodes are members, the group runs on one of them, and the daemons on all.
-
-    A fencing that is still under way will reset a node that seems healthy.
-    """
-    if not healthy() or being_fenced():
+    """Return whether all nodes are members, the group runs on one of them, and the daemons on all."""
+    if not healthy():
         return False
     owner = owners()
     complete = all(len(found.splitlines()) == 4 for found in daemon_pids().values())

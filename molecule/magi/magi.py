@@ -77,8 +77,9 @@ def qdevice_votes(node: str) -> int:
 
 
 def healthy() -> bool:
-    """Return whether all nodes see each other, with the votes of the quorum device."""
-    return all(sorted(online(node)) == sorted(NODES) and quorate(node) and qdevice_votes(node) == 2 for node in NODES)
+    """Return whether all nodes see each other, with the votes of the quorum device, and none is about to be reset."""
+    complete = (sorted(online(node)) == sorted(NODES) and quorate(node) and qdevice_votes(node) == 2 for node in NODES)
+    return all(complete) and not being_fenced()
 
 
 def wait_until_healthy() -> float:

@@ -141,6 +141,10 @@ ansible_facts:
             maintenance: {description: Whether what it runs is left alone (Pacemaker)., type: bool, returned: always}
             pending: {description: Whether it is still joining., type: bool, returned: always}
             unclean: {description: Whether it has to be fenced first (Pacemaker)., type: bool, returned: always}
+            fencing:
+              description: Whether this host has requested its fencing, which has not ended yet (Pacemaker).
+              type: bool
+              returned: always
         quorum_devices:
           description: What helps the nodes to decide who goes on. V(null) when no cluster manager runs.
           type: list

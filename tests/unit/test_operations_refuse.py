@@ -82,6 +82,13 @@ def node_offline(states: States) -> None:
         next(node for node in state["clustat"]["nodes"] if node["name"] == "casper").update(online=False)
 
 
+def node_being_fenced(states: States) -> None:
+    """It is online, and will be reset."""
+    for name in states:
+        for node in states[name]["clustat"]["nodes"]:
+            node["fencing"] = (node["name"], name) == ("casper", "balthasar")
+
+
 def group_failed(states: States) -> None:
     for state in states.values():
         next(group for group in state["clustat"]["groups"] if group["name"] == "test").update(state="failed")
@@ -100,6 +107,7 @@ FARM = [
 ]
 MAGI = [
     (node_offline, "magi_nodes: casper is offline"),
+    (node_being_fenced, "magi_nodes: casper is being fenced: it will be reset"),
     (group_failed, "magi_nodes: test has failed and needs an administrator"),
 ]
 DRAINED = {"name": "www", "virtual": "192.168.0.3:80", "real": [

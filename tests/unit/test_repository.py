@@ -297,3 +297,13 @@ def test_hosts_are_never_grouped_in_the_order_of_their_answers(path):
     # group_by adds each host when its own result is there: another one would be the first of the group in each run
     assert [task["name"] for task in all_tasks(path)
             if "ansible.builtin.group_by" in task and task.get("throttle") != 1] == []
+
+
+def test_tags_never_install_the_packages_of_other_roles():
+    tags = {tag for task in load(ROOT / "playbooks/tasks/install_packages.yml") for tag in task.get("tags", [])}
+    assert tags == {"always"}
+
+
+def test_the_makefile_works_in_a_path_with_a_blank():
+    recipes = [line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if line.startswith("\t")]
+    assert [line for line in recipes if re.search(r'(?<!")\$\(CURDIR\)', line)] == []

@@ -57,6 +57,7 @@ class Node(NamedTuple):
     maintenance: Optional[bool] = None
     pending: Optional[bool] = None           # is joining, not in yet
     unclean: Optional[bool] = None           # its state is not known and it has to be fenced first
+    fencing: Optional[bool] = None           # this host has requested its fencing, which has not ended
 
 
 class QuorumDevice(NamedTuple):

@@ -235,6 +235,15 @@ def _merge(known: Optional[ET.Element], name: str, identity: Optional[int], coro
         standby=_true(known, "standby") or _true(known, "standby_onfail"), maintenance=_maybe(known, "maintenance"))
 
 
+def _being_fenced(root: Any, here: str) -> List[str]:
+    """Return the nodes whose fencing this node has requested and that has not ended; the others may miss its end.
+
+    A node may be online meanwhile: it came back by itself, and is about to be reset.
+    """
+    return [event.get("target", "") for event in root.iterfind("fence_history/fence_event")
+            if (event.get("status"), event.get("origin")) == ("pending", here)]
+
+
 def _nodes(root: Optional[ET.Element], corosync: Corosync, up: Optional[bool],
            trusted: bool) -> Optional[Tuple[Node, ...]]:
     """Return the nodes that either of them knows, by id; None when neither of them runs."""
@@ -249,6 +258,9 @@ def _nodes(root: Optional[ET.Element], corosync: Corosync, up: Optional[bool],
         if identity not in names.values():
             names[name] = identity
     nodes = [_merge(by_name.get(name), name, identity, corosync, up, trusted) for name, identity in names.items()]
+    if trusted:
+        here = next((node.name for node in nodes if node.local), "")
+        nodes = [node._replace(fencing=node.name in _being_fenced(root, here)) for node in nodes]
     return tuple(sorted(nodes, key=lambda node: (node.id is None, node.id or 0, node.name)))
 
 

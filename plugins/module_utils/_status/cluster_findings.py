@@ -160,6 +160,10 @@ def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]
         found.append(_finding(cluster, DEGRADED, "%s is offline according to %s" % (
             node.name, " and ".join(views)), [node.host or on],
             [(node.host or node.name, ENGINE_START[str(cluster.engine)])])._replace(absent=node.name))
+    if "fencing" in node.states and "unclean" not in node.states:
+        found.append(_finding(cluster, DEGRADED, "%s is being fenced: it will be reset, even where it is a member "
+                              "again; check again" % node.name, [node.host or on],
+                              [(on, "stonith_admin --history %s" % node.name)]))
     wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
     if cluster.engine == "keepalived":
         on, wake = node.host or on, {"standby": "echo 0 > " + vrrp.STANDBY}

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 from .._model.inventory import KINDS
 from .report import SHARED_KINDS, Cluster, Group, Host, Node, short
 
-_STATES = ("standby", "maintenance", "pending", "unclean", "estranged")
+_STATES = ("standby", "maintenance", "pending", "unclean", "fencing", "estranged")
 _NO_CLUSTERS = ("all", "ungrouped") + KINDS  # groups that are none
 
 

@@ -47,9 +47,9 @@ def test_a_healthy_cluster_comes_out_as_it_is() -> None:
     assert found.cluster == shape.Cluster("magi", None, True, shape.Votes(3, 2, 2), "debian1")
     assert found.warnings == ()
     assert found.nodes == (
-        shape.Node("debian1", 1, "member", True, True, True, True, 1, None, False, False, False, False),
-        shape.Node("debian2", 2, "member", False, True, True, True, 1, None, False, False, False, False),
-        shape.Node("debian3", 3, "member", False, False, False, False, None, None, False, False, False, False),
+        shape.Node("debian1", 1, "member", True, True, True, True, 1, None, False, False, False, False, False),
+        shape.Node("debian2", 2, "member", False, True, True, True, 1, None, False, False, False, False, False),
+        shape.Node("debian3", 3, "member", False, False, False, False, None, None, False, False, False, False, False),
     )
     test = groups(found)["test"]
     assert test._replace(resources=None) == shape.Group(
@@ -147,6 +147,22 @@ def test_what_ran_on_an_unclean_node_is_not_known(release: str) -> None:
     ]
     assert found.cluster.quorate is False
     assert "node debian2 is unclean" in found.warnings[0]
+
+
+@pytest.mark.parametrize(("status", "origin", "expected"), [
+    ("pending", "debian1", ["debian2"]), ("pending", "debian3", []), ("success", "debian1", []),
+    ("failed", "debian1", []),
+])
+def test_a_node_is_being_fenced_until_the_node_that_asked_for_it_reports_the_end(
+        status: str, origin: str, expected: list[str]) -> None:
+    text = (FIXTURES / "pacemaker/2.1.5-healthy.xml").read_text(encoding="utf-8")
+    event = (f'<fence_event action="reboot" target="debian2" client="stonith_admin.2119" origin="{origin}" '
+             f'status="{status}"/>')
+    assert text.count("</resources>") == 1
+    history = f'</resources><fence_history status="0">{event}</fence_history>'
+    found = nodes(crm.combine(crm.parse_monitor(text.replace("</resources>", history)), members(), []))
+    assert [node.name for node in found.values() if node.fencing] == expected
+    assert found["debian2"].online
 
 
 def test_a_member_without_pacemaker_is_a_member_that_runs_nothing() -> None:
