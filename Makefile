@@ -57,6 +57,7 @@ molecule: host test-environment ## Build clusters from bare machines in a lab of
 clusters: host test-environment ## The same for the farm, the magi and long operations: more than an hour, so not in test
 	molecule test --scenario-name lvs_farm
 	molecule test --scenario-name lvs_dual
+	molecule test --scenario-name keepalived_farm
 	molecule test --scenario-name magi
 	molecule test --scenario-name magi_cman
 	molecule test --scenario-name pacemaker_pair

@@ -36,6 +36,7 @@ POOL = (
     ("chrony",),
     ("ntpsec",),
     ("ldirectord", "libnet-inet6glue-perl", "ipvsadm", "nftables", "iptables", "arping", "ifupdown"),
+    ("keepalived", "ipvsadm"),
     ("corosync", "corosync-qdevice", "pacemaker", "pacemaker-cli-utils", "resource-agents", "sbd", "open-iscsi"),
     ("dlm-controld", "lvm2", "lvm2-lockd", "gfs2-utils", "quota", "multipath-tools", "sg3-utils", "psmisc"),
     ("tgt", "corosync-qnetd"),

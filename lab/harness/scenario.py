@@ -28,13 +28,22 @@ class Scenario:
     url: the page that its visitors fetch; "" where there is none.
     nodes: the machines on which the cluster runs.
     state: commands that print the state of a node for an administrator.
+    inventory: where playbooks find the cluster.
     timeout: seconds that any change of the cluster may take.
     """
 
-    def __init__(self, group: str, url: str, nodes: Sequence[str], state: str, timeout: float = 240.0) -> None:
+    def __init__(
+        self,
+        group: str,
+        url: str,
+        nodes: Sequence[str],
+        state: str,
+        timeout: float = 240.0,
+        inventory: str = INVENTORY,
+    ) -> None:
         self.lab = Lab.open()
         self.group, self.url, self.nodes, self.state, self.timeout = group, url, nodes, state, timeout
-        self.inventories = [INVENTORY]  # a later one has precedence
+        self.inventories = [inventory]  # a later one has precedence
 
     def running_nodes(self) -> list[str]:
         """Return the nodes whose machines run."""
@@ -233,9 +242,9 @@ def inventory_of(host: str, *inventories: str) -> dict[str, Any]:
     return found
 
 
-def declared(host: str, variable: str) -> Any:
+def declared(host: str, variable: str, inventory: str = "inventories/lab") -> Any:
     """Return a variable of a host as the inventory declares it."""
-    return inventory_of(host)[variable]
+    return inventory_of(host, inventory)[variable]
 
 
 def outage_after(probe: Probe, moment: float) -> float:

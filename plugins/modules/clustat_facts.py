@@ -68,7 +68,9 @@ ansible_facts:
       type: dict
       contains:
         engine:
-          description: The engine that was read, V(heartbeat), V(pacemaker) or V(rgmanager); V(null) without any.
+          description:
+            - The engine that was read, V(heartbeat), V(pacemaker), V(rgmanager), or V(keepalived) on a director;
+              V(null) without any.
           type: str
           returned: always
         engines:

@@ -60,7 +60,7 @@ drbd:
 ipvs:
   description:
     - C(services) with weights and connections, C(daemons) that synchronise connections, and by service what ldirectord
-      has C(expected); V(null) where ip_vs is not loaded and nothing is expected.
+      or keepalived has C(expected); V(null) where ip_vs is not loaded and nothing is expected.
     - C(declared) of a service is what its file says, and C(written) names those with a file of the role lvs_director.
   type: dict
   returned: success
@@ -122,7 +122,8 @@ from ..module_utils._status import cib as status_cib, cluster_reader as clustat_
 ANY = tuple(range(256))  # the output of a program counts more than its exit code
 KERNEL_TABLE = "/proc/net/ip_vs"
 DRIVER = "/sys/module/drbd/version"
-MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*")
+MONITOR_FILES = ("/etc/ha.d/*.cf", "/etc/ha.d/conf/*", "/etc/ldirectord.cf", "/etc/ldirectord/*",
+                 "/etc/keepalived/keepalived.conf")
 CLOCKS = (("chrony", ("chronyc", "-c", "-n", "-m", "tracking", "sources")),
           ("ntp", ("ntpq", "-n", "-c", "rv", "-c", "peers")))
 

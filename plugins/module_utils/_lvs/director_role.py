@@ -7,7 +7,7 @@ Dialect: Python 3.6, standard library only.
 """
 import posixpath
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .._core.config_files import DesiredFiles, File, arguments_of, predict_changes
 from .._core.plan import HaError
@@ -18,9 +18,11 @@ from . import (
     ipvs,
     ipvs_plan,
     ipvs_settings,
+    keepalived_role,
     ldirectord,
     monitor,
     services,
+    vrrp,
 )
 from .director_files import (
     AGENT_SETTINGS,
@@ -33,10 +35,11 @@ from .director_files import (
     render_sync,
 )
 from .director_host import DAEMON, LOADED, Host, path_of
+from .keepalived_role import only_drained
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
 
-__all__ = ["check_settings", "plan", "plan_remove", "query"]
+__all__ = ["check_beside", "check_settings", "plan", "plan_remove", "query"]
 
 MODULES_FILE = "/etc/modules-load.d/lvs-director.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-lvs-director.conf"
@@ -77,11 +80,13 @@ class Desired(NamedTuple):
     modules: Tuple[str, ...]
     sysctls: Dict[str, str]
     pacemaker: bool               # Pacemaker runs ldirectord
+    keepalived: Optional[keepalived_role.Stack] = None  # None: ldirectord is the stack
 
     @property
     def monitored(self) -> List[Declared]:
         """The services that ldirectord keeps."""
-        return [service for service in self.services if service.present and not self.static]
+        return [service for service in self.services
+                if service.present and not self.static and not self.keepalived]
 
     @property
     def six(self) -> List[str]:
@@ -96,7 +101,7 @@ class Desired(NamedTuple):
         ldirectord begins with an empty table and the fallback in it, and the address is there before. Until it has
         checked the first real server, visitors would see the fallback's page, although all real servers are alive.
         """
-        return bool(self.services) and (self.static or not self.boot)
+        return bool(self.services) and not self.keepalived and (self.static or not self.boot)
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
@@ -121,7 +126,22 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     for name in settings["lvs_director_modules"]:
         if not KERNEL_MODULE.match(name):
             reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
+    vrrp.check_addresses(reader, settings.get("lvs_director_addresses") or ())
+    if _is_keepalived(settings) and not faults + reader.faults:
+        keepalived_role.check_settings(reader, settings, declared)
     return faults + reader.faults
+
+
+def _is_keepalived(settings: Mapping[str, Any]) -> bool:
+    return settings.get("lvs_director_stack") == "keepalived"
+
+
+def check_beside(settings: Mapping[str, Any], roles: Sequence[str]) -> List[str]:
+    """Return what is wrong with the variables beside those of other roles."""
+    if not (_is_keepalived(settings) and "heartbeat" in roles):
+        return []
+    return ["lvs_director_stack: 'keepalived' is not valid with heartbeat_nodes; expected ldirectord, or a director "
+            "without the variables of heartbeat"]
 
 
 def desired_of(settings: Mapping[str, Any]) -> Desired:
@@ -137,7 +157,8 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
         {key: value for key, value in (settings["lvs_director_sync"] or {}).items() if value is not None},
         tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
         {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()},
-        settings["lvs_director_cluster_manager"] == "pacemaker")
+        settings["lvs_director_cluster_manager"] == "pacemaker",
+        keepalived_role.stack_of(settings) if _is_keepalived(settings) else None)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -148,9 +169,10 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     names = [service.name for service in desired.services]
     configs = [CONFIG % name for name in names]
     found: Dict[str, Any] = {
-        "files": list(FILES) + [KERNEL_TABLE] + configs,
+        "files": list(FILES) + list(keepalived_role.FILES) + [KERNEL_TABLE] + configs,
         "texts": [LOADED, HARESOURCES] + [path_of(name) for name in settings["lvs_director_sysctls"]],
-        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT, PACEMAKER_UNIT] + [
+        "units": [SYNC_UNIT, PACKAGED_UNIT, IPVSADM_UNIT, TABLE_UNIT, HEARTBEAT_UNIT, PACEMAKER_UNIT,
+                  keepalived_role.UNIT] + [
             BOOT_UNIT % name for name in names] + [LABEL_UNIT],
         "commands": {"addresses": ["ip", "-json", "address", "show"],
                      "written": ["grep", "-r", "-s", "-l", "-Z", "--include=*.cf", "^" + ldirectord.WRITTEN,
@@ -163,6 +185,9 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     if desired.six:
         found["commands"]["labels"] = ["ip", "-6", "-json", "addrlabel", "list"]
     found["packages"] = director_rules.query_packages(desired.monitored)
+    found["commands"].update(keepalived_role.QUESTIONS)
+    if desired.keepalived:
+        found.update(ldirectord={}, keepalived=True)
     if configs:
         found["commands"]["servers"] = ["grep", "-s", "-H", "-Z", "-E", LINES] + configs
     return found
@@ -191,10 +216,14 @@ def _config_of(service: Declared, desired: Desired, quiesce: bool = False) -> Fi
                  0o600 if secret else 0o644, ("/usr/sbin/ldirectord", "%s", "stop"), secret)
 
 
+def _kernel_files(desired: Desired) -> List[File]:
+    return [_file(MODULES_FILE, HEAD + "".join(name + "\n" for name in desired.modules)),
+            _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
+
+
 def files_of(desired: Desired) -> List[File]:
-    """Return the files of a director."""
-    files = [_file(MODULES_FILE, HEAD + "".join(name + "\n" for name in desired.modules)),
-             _file(SYSCTL_FILE, HEAD + "".join("%s = %s\n" % pair for pair in sorted(desired.sysctls.items())))]
+    """Return the files of a director under ldirectord."""
+    files = _kernel_files(desired)
     if desired.sync:
         files.append(_file(SYNC_FILE, render_sync(desired.sync)))
     if desired.six:
@@ -217,14 +246,16 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
 
     packages: to install; quiesce, drain: files in which real servers to be drained have the weight 0, and the services
     whose connections to wait for; stop: configurations of ldirectord; stop_units; files, modules, sysctls; disable,
-    enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; repairs: what
-    the reload restores that somebody changed, one sentence each; verify: services, without their servers, that the
-    kernel must have after the reload; remove: files; pending: whether a run that was killed has written files without
-    applying them; warnings: printed by Ansible.
+    enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; reload_unit:
+    keepalived's, or ""; repairs: what the reload or the table restores that somebody changed, one sentence each;
+    verify: services, without their servers, that the kernel must have after the reload; remove: files; pending: whether a run
+    that was killed has written files without applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
-    _check_networks(desired, here)
+    _check_host(desired, here, node)
+    if desired.keepalived:
+        return _plan_keepalived(desired, here, node)
     files = files_of(desired)
     different = [file for file in files if predict_changes(here.facts, DesiredFiles((file,)))]
     changed = {file.path for file in different} | set(here.pending)
@@ -236,12 +267,12 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     steps: Dict[str, Any] = {
         "packages": director_rules.missing_packages(desired.monitored, desired.static, here),
         "quiesce": [_config_of(service, desired, quiesce=True) for service in draining],
-        "drain": [services.entry_of(service.key, _only_drained(service.want)) for service in draining],
+        "drain": [services.entry_of(service.key, only_drained(service.want)) for service in draining],
         "stop": stop,
         "stop_units": _units_to_stop(desired, here),
         "files": different,
-        "modules": [name for name in desired.modules if name.replace("-", "_") not in here.modules],
-        "sysctls": ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]],
+        "modules": _modules_to_load(desired, here),
+        "sysctls": _sysctls_to_set(desired, here),
         "start": _units_to_start(desired, here, changed),
         "enable": [TABLE_UNIT] if desired.fills_table and here.unit(TABLE_UNIT, "UnitFileState") != "enabled" else [],
         "table": [services.entry_of(key, want) for key, want in table.services.items()],
@@ -249,17 +280,45 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
         "restore": _units_to_restore(desired, here),
         "reload": [service.name for service in desired.monitored if service.key in lost or (
             CONFIG % service.name in changed and here.has(CONFIG % service.name))],
-        "verify": [services.entry_of(key, _only_drained(want)._replace(absent=())) for key, want in lost.items()],
+        "verify": [services.entry_of(key, only_drained(want)._replace(absent=())) for key, want in lost.items()],
         "remove": [CONFIG % name for name in stop] + _unused(files, here),
         "pending": bool(here.pending)}
     steps["disable"] = _units_to_disable(desired, here, steps["packages"])
     table_changes = [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions]
     steps["table"] = steps["table"] if table_changes else []
-    changes = director_report.sentences(
-        steps, predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON)), table_changes)
+    written = predict_changes(here.facts, DesiredFiles(tuple(different), daemon=DAEMON))
+    changes = director_report.sentences(steps, written, table_changes)
+    return _plan_of(steps, changes, files, _warnings(desired, here, node))
+
+
+def _plan_of(steps: Dict[str, Any], changes: List[str], files: Sequence[File], warnings: List[str]) -> Dict[str, Any]:
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
-    return dict(steps, changes=changes, secret=any(file.secret for file in files),
-                warnings=_warnings(desired, here, node))
+    return dict({"reload_unit": ""}, **dict(
+        steps, changes=changes, secret=any(file.secret for file in files), warnings=warnings))
+
+
+def _plan_keepalived(desired: Desired, here: Host, node: str) -> Dict[str, Any]:
+    steps = keepalived_role.plan(desired, here, node, _kernel_files(desired))
+    steps.update({
+        "stop": [],
+        "stop_units": [unit for unit, path in ((SYNC_UNIT, SYNC_FILE), (LABEL_UNIT, LABEL_FILE)) if here.has(path)],
+        "modules": _modules_to_load(desired, here),
+        "sysctls": _sysctls_to_set(desired, here), "enable": [], "restore": [], "reload": [], "verify": [],
+        "disable": [unit for unit in (PACKAGED_UNIT, TABLE_UNIT) if here.unit(unit, "UnitFileState") == "enabled"],
+        "remove": [path for path in OPTIONAL_FILES if here.has(path)] + [CONFIG % name for name in here.written],
+        "pending": bool(here.pending)})
+    files = steps["files"]
+    changes = director_report.sentences(
+        steps, predict_changes(here.facts, DesiredFiles(tuple(files), daemon=DAEMON)), ())
+    return _plan_of(steps, changes, files, director_report.warnings_of_marks(_marks_of(desired), here.marks, node))
+
+
+def _modules_to_load(desired: Desired, here: Host) -> List[str]:
+    return [name for name in desired.modules if name.replace("-", "_") not in here.modules]
+
+
+def _sysctls_to_set(desired: Desired, here: Host) -> List[str]:
+    return ["%s=%s" % pair for pair in sorted(desired.sysctls.items()) if here.sysctl(pair[0]) != pair[1]]
 
 
 def _held(desired: Desired, here: Host) -> List[str]:
@@ -284,7 +343,11 @@ def _unused(files: Sequence[File], here: Host) -> List[str]:
     return [path for path in OPTIONAL_FILES if here.has(path) and path not in used]
 
 
-def _check_networks(desired: Desired, here: Host) -> None:
+def _check_host(desired: Desired, here: Host, node: str) -> None:
+    if desired.keepalived:
+        keepalived_role.check_keepalived(here, node, HEARTBEAT_UNIT, here.facts["texts"][HARESOURCES])
+    else:
+        keepalived_role.check_ldirectord(here, node)
     networks = ["%s/%d" % (each.address, each.prefix) for each in here.addresses if each.nic != "lo"]
     faults = ldirectord.check_networks(desired.services, networks, "lvs_director_services")
     if faults:
@@ -295,10 +358,6 @@ def _draining(desired: Desired, here: Host) -> List[Declared]:
     """Return the services that ldirectord runs with a real server that is to be drained."""
     return [service for service in desired.monitored if here.runs(service.name) and ldirectord.drained_targets(service)
             & ldirectord.list_targets(here.servers.get(CONFIG % service.name, ""))]
-
-
-def _only_drained(want: services.DesiredService) -> services.DesiredService:
-    return want._replace(service=want.service._replace(servers={}), purge=False)
 
 
 def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
@@ -316,7 +375,7 @@ def _table_of(desired: Desired, here: Host) -> ipvs_settings.Desired:
             # what is not given stands in the file that was written when it was
             keys = [service.key] if service.key != services.UNKNOWN else sorted(
                 ipvs.parse_claims(here.servers.get(CONFIG % service.name, "")))
-            found.update({key: _only_drained(service.want) for key in keys if key not in present})
+            found.update({key: only_drained(service.want) for key in keys if key not in present})
     return ipvs_settings.Desired(found, keep_quiesced=not desired.static)
 
 
@@ -352,10 +411,7 @@ def _warnings(desired: Desired, here: Host, node: str) -> List[str]:
     found += ["lvs_director_services: %s is absent, and Pacemaker runs its ldirectord on %s; it stays as it is. To "
               "remove it: take {ldirectord: {config: %s.cf}} out of its group, and run this again" % (name, node, name)
               for name in _held(desired, here)]
-    found += ["lvs_director_services: %s needs packets with the firewall mark %d, and no rule on %s sets it, so it "
-              "gets none. To continue: %s -t mangle -A PREROUTING -d ADDRESS -p tcp -m multiport --dports PORTS "
-              "-j MARK --set-mark %d" % (name, mark, node, "ip6tables" if family == 6 else "iptables", mark)
-              for (mark, family), name in _marks_of(desired).items() if (mark, family) not in here.marks]
+    found += director_report.warnings_of_marks(_marks_of(desired), here.marks, node)
     if desired.static:
         keys = [service.key for service in desired.services]
         found += ["lvs_director_services: does not name %s, which is in the kernel's table on %s; it stays there. To "
@@ -378,9 +434,11 @@ def plan_remove(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str
     desired, here = desired_of(settings), Host(facts[node])
     units = [SYNC_UNIT, LABEL_UNIT, TABLE_UNIT]
     units += [BOOT_UNIT % service.name for service in desired.services if desired.boot]
+    units += [keepalived_role.UNIT] if desired.keepalived else []
     units = [unit for unit in units if here.unit(unit, "LoadState") == "loaded"]
     names = dict.fromkeys([service.name for service in desired.services] + here.written)
-    paths = list(FILES) + [CONFIG % name for name in names]
+    paths = list(FILES) + (list(keepalived_role.FILES) if desired.keepalived else [])
+    paths += [CONFIG % name for name in names]
     there = [path for path in paths if path in [CONFIG % name for name in here.written] or here.has(path)]
     changes = ["stop and disable " + unit for unit in units]
     changes += ["remove " + path for path in there]

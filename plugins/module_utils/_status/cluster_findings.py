@@ -11,9 +11,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .._core.host_output import plain_address
 from .._heartbeat.resources import TRANSITION, unit_of
+from .._lvs import vrrp
 from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
-MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus", "pacemaker": "corosync-quorumtool -s",
+MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus",
+           "keepalived": "ip -brief address; journalctl -u keepalived -n 20", "pacemaker": "corosync-quorumtool -s",
            "rgmanager": "cman_tool status; cman_tool nodes"}
 # the agents of heartbeat that hold an address
 ADDRESS_AGENTS = ("IPaddr", "IPaddr2", "IPv6addr")
@@ -65,6 +67,10 @@ def _groups_twice(cluster: Cluster) -> List[Finding]:
             if cluster.engine == "heartbeat":
                 problem += "If it is still so, decide which node has to release it, and type on that node only"
                 steps = [(" OR ".join(owners), "systemctl stop heartbeat")]
+            elif cluster.engine == "keepalived":
+                problem += "If it is still so, the advertisements (VRRP) of one do not reach the other: check the " \
+                           "network and the firewall, and stop keepalived on one of them until then"
+                steps = [(" OR ".join(owners), "systemctl stop keepalived")]
             else:
                 problem += "If it is still so, check the membership on each node before anything else"
                 steps = [(owner, MEMBERS[str(cluster.engine)]) for owner in owners]
@@ -161,11 +167,13 @@ def _node(cluster: Cluster, node: Node, hosts: Dict[str, Host]) -> List[Finding]
                               "again; check again" % node.name, [node.host or on],
                               [(on, "stonith_admin --history %s" % node.name)]))
     wake = {"standby": "crm_standby -N %s -v off", "maintenance": "crm_attribute -N %s -n maintenance -D"}
+    if cluster.engine == "keepalived":
+        on, wake = node.host or on, {"standby": "echo 0 > " + vrrp.STANDBY}
     for state, command in wake.items():
         # Pacemaker shows a node that is joining in standby too
         if state in node.states and "pending" not in node.states:
             one = _finding(cluster, DEGRADED, "%s is in %s, set by an administrator" % (node.name, state),
-                           [node.host or on], [(on, command % node.name)])
+                           [node.host or on], [(on, command.replace("%s", node.name))])
             found.append(one._replace(absent=node.name if state == "standby" else ""))
     if "pending" in node.states and "unclean" not in node.states:
         found.append(_finding(cluster, DEGRADED, "%s is joining; check again" % node.name,
@@ -242,8 +250,10 @@ def _frozen(cluster: Cluster) -> List[Finding]:
 
 def _cure(engine: Optional[str], group: Group) -> List[str]:
     """Return the commands for a group that does not run as it should."""
-    if engine == "heartbeat":
-        return ["/usr/share/heartbeat/hb_takeover all"]
+    fixed = {"heartbeat": ["/usr/share/heartbeat/hb_takeover all"],
+             "keepalived": ["grep . %s" % vrrp.STANDBY, "journalctl -u keepalived -n 20"]}
+    if engine in fixed:
+        return fixed[engine]
     if engine == "rgmanager":
         if "partial" in group.flags:
             return ["clusvcadm -c %s" % group.id]
@@ -264,7 +274,7 @@ def _group(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Findi
         level, problem = CRITICAL, "%s has failed and needs an administrator" % group.name
     elif group.state in ("stopped", "recoverable"):
         level, problem = CRITICAL, "%s runs nowhere" % group.name
-        if cluster.engine == "heartbeat":
+        if cluster.engine in ("heartbeat", "keepalived"):
             problem += ": no node holds it; check again, it may be moving" + _caution(cluster, hosts)
     elif group.state == "disabled":
         problem = "%s is disabled by an administrator" % group.name

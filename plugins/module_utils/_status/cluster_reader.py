@@ -10,6 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .._cman import state as clustat_rgmanager
 from .._heartbeat import haresources, state as clustat_heartbeat
+from .._lvs import keepalived_host, keepalived_state, vrrp
 from .._model import cluster_state as clustat
 from .._pacemaker import corosync_state as clustat_corosync, state as clustat_pacemaker
 
@@ -130,14 +131,33 @@ def corosync(reader: Reader) -> clustat_corosync.Corosync:
                                      tuple(device for device in (qdevice, sbd) if device))
 
 
-READERS: Dict[str, Any] = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager}
+class Keepalived:
+    """keepalived on a director of an LVS farm."""
+
+    programs = ("keepalived",)
+
+    @staticmethod
+    def runs(reader: Reader) -> bool:
+        return bool(keepalived_host.process_of(reader.runner))
+
+    @staticmethod
+    def read(reader: Reader) -> clustat.Clustat:
+        text, standby = (reader.runner.read_file(path) or "" for path in (keepalived_state.CONFIG, vrrp.STANDBY))
+        return keepalived_state.combine(os.uname().nodename, text, reader.run("ip", "-json", "address", "show").out,
+                                        standby, reader.warnings)
+
+
+READERS: Dict[str, Any] = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgmanager": Rgmanager,
+                           "keepalived": Keepalived}
 
 
 def read_cluster(runner: Any, name: str, seconds: int) -> Dict[str, Any]:
     """Return the facts, as cluster_state.to_facts. name: of the engine, or auto; seconds: timeout of each program."""
     reader = Reader(runner, seconds)
     found = []
-    for each in clustat.ENGINES:
+    # Hosts have keepalived for other purposes too.
+    ours = keepalived_state.is_ours(runner.read_file(keepalived_state.CONFIG) or "")
+    for each in clustat.ENGINES + (("keepalived",) if ours else ()):
         installed = any(runner.has(program) for program in READERS[each].programs)
         found.append(clustat.Engine(each, installed, installed and READERS[each].runs(reader)))
     engine, reader.warnings = clustat.choose_engine(found, name)

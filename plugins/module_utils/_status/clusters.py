@@ -3,7 +3,8 @@
 """Join the facts of single hosts into clusters.
 
 Pacemaker and rgmanager report the state of the cluster, so one host is enough as long as all see the same members. A
-host with heartbeat reports only what it holds itself, so the facts of all are joined.
+host with heartbeat reports only what it holds itself, so the facts of all are joined. One with keepalived does not name
+the others either: those of a group of the inventory are one cluster.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the filter status_report.
@@ -47,8 +48,8 @@ def _parts(hosts: Sequence[Host], names: Dict[str, str], inventory: Dict[str, Se
     silent: Dict[Tuple[str, str], str] = {}
     for host in hosts:
         others = [names.get(short(node["name"])) for node in host.clustat.get("nodes") or ()]
-        if host.clustat.get("engine") and host.clustat.get("nodes") is None:
-            others = [silent.setdefault((host.clustat["engine"], _title([host.name], inventory)), host.name)]
+        if host.clustat.get("engine") and (host.clustat.get("nodes") is None or host.clustat["engine"] == "keepalived"):
+            others += [silent.setdefault((host.clustat["engine"], _title([host.name], inventory)), host.name)]
         for other in others:
             if other and part[other] is not part[host.name]:
                 part[host.name] |= part[other]
@@ -83,7 +84,7 @@ def _cluster(hosts: Sequence[Host], names: Dict[str, str], inventory: Dict[str, 
     said = best.clustat
     cluster = said.get("cluster") or {}
     nodes = _nodes(sources, hosts, names)
-    join = _join_heartbeat if said["engine"] == "heartbeat" else _join_others
+    join = _join_heartbeat if said["engine"] in ("heartbeat", "keepalived") else _join_others
     return Cluster(
         _title(members, inventory), said["engine"], cluster.get("name"), members, best.name if sources else None,
         cluster.get("quorate"), cluster.get("votes") or {}, cluster.get("coordinator"),

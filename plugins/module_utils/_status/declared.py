@@ -26,7 +26,7 @@ class Declared(NamedTuple):
     cluster: str = ""               # the name of the cluster, if it has one
     drbd: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # the resources and their nodes
     services: int = 0               # of the load balancer
-    ldirectord: bool = False
+    monitor: str = ""               # "ldirectord", "keepalived", or "" for a static table
     named: Dict[str, Tuple[str, ...]] = {}  # by variable, what it names; only variables that are there
 
 
@@ -37,8 +37,12 @@ def read_variables(variables: Mapping[str, Any]) -> Declared:
     found = found._replace(named={variable: tuple(str(row.get("name")) for row in _rows(variables, variable))
                                   for variable in NAMING if isinstance(variables.get(variable), (list, tuple))})
     services = [each for each in _rows(variables, "lvs_director_services") if each.get("state") != "absent"]
-    found = found._replace(services=len(services),
-                           ldirectord=variables.get("lvs_director_monitor") in (None, "ldirectord"))
+    keepalived = variables.get("lvs_director_stack") == "keepalived"
+    checked = variables.get("lvs_director_monitor") in (None, "ldirectord")
+    found = found._replace(services=len(services), monitor="keepalived" if keepalived else "ldirectord" * checked)
+    if keepalived:
+        return found._replace(engines=("keepalived",), variable="lvs_director_vrrp",
+                              nodes=((str(variables.get("inventory_hostname")),),))
     pair = variables.get("heartbeat_nodes")
     if isinstance(pair, (list, tuple)) and pair and variables.get("cluster_manager") != "pacemaker":
         return found._replace(engines=("heartbeat",), variable="heartbeat_nodes",
@@ -178,10 +182,10 @@ def _director(host: Host, mine: Declared) -> List[Finding]:
     if not mine.services or "ipvs" in (host.said.get("faults") or {}):
         return []
     ipvs = host.said.get("ipvs") or {"services": [], "expected": {}}
-    if mine.ldirectord and not ipvs["expected"]:
-        return [_finding(host, [host.name], "no file of ldirectord has a service; lvs_director_services declares %d"
-                         % mine.services)]
-    if not mine.ldirectord and not ipvs["services"]:
+    if mine.monitor and not ipvs["expected"]:
+        return [_finding(host, [host.name], "no file of %s has a service; lvs_director_services declares %d"
+                         % (mine.monitor, mine.services))]
+    if not mine.monitor and not ipvs["services"]:
         return [_finding(host, [host.name], "the kernel balances no service; lvs_director_services declares %d"
                          % mine.services)]
     return []

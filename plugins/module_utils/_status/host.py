@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from .._core import host_output, units as systemd
 from .._drbd import resource as drbd
 from .._heartbeat.resources import unit_of
-from .._lvs import ipvs, ldirectord, proc_ip_vs as ipvs_kernel
+from .._lvs import ipvs, keepalived, ldirectord, proc_ip_vs as ipvs_kernel
 from .._ntp import clock as ntp
 
 # Services that have to run where they are enabled. Others may end when they have done their work, or wait for a socket;
@@ -22,7 +22,7 @@ from .._ntp import clock as ntp
 DAEMONS = ("sbd", "corosync-qdevice", "corosync-qnetd", "dlm", "lvmlockd", "ipvs-sync", "lvs-realserver", "apache2",
            "httpd", "nginx")
 OTHERS = ("heartbeat", "corosync", "pacemaker", "cman", "rgmanager", "chrony", "chronyd", "ntpsec", "ntpd", "iscsid",
-          "open-iscsi", "drbd", "ldirectord", "lvs-table")
+          "open-iscsi", "drbd", "ldirectord", "lvs-table", "keepalived")
 # State files, which exist from the beginning of a step to its end, and the playbook that continues from them.
 STATE_FILES = (("/etc/corosync/authkey.next", "playbooks/rotate_secrets.yml"),
                ("/var/lib/linuxha/rolling_upgrade", "playbooks/rolling_upgrade.yml"),
@@ -57,9 +57,11 @@ def _link_facts(link: drbd.Link, others: Sequence[str]) -> Dict[str, Any]:
 
 
 def expected_of(texts: Sequence[str]) -> Dict[str, List[str]]:
-    """Return the real servers that configuration files of ldirectord name by number, by service."""
+    """Return the real servers that files of ldirectord and keepalived name by number, by service."""
     found: Dict[str, List[str]] = {}
     for text in texts:
+        found.update({ipvs.name_of(key): [ipvs.endpoint_of(*name) for name in written.weights]
+                      for key, written in _keepalived_of(text).items()})
         for part in re.split(r"^(?=virtual)", text, flags=re.MULTILINE)[1:]:
             for key in ipvs.parse_claims(part):
                 found.setdefault(ipvs.name_of(key), []).extend(
@@ -106,15 +108,25 @@ def _service_facts(virtual: ipvs_kernel.Virtual, expected: Dict[str, List[str]])
     return {"name": name, "scheduler": virtual.scheduler, "servers": servers, "expected": expected.get(name)}
 
 
+def _keepalived_of(text: str) -> Dict[ipvs.Key, keepalived.Written]:
+    return keepalived.parse_file(text) if text.startswith(keepalived.HEAD) else {}
+
+
 def _written_of(texts: Sequence[str]) -> List[str]:
+    """Return the services of which the role lvs_director has written a file, or a part of keepalived's file."""
+    names = [written.name for text in texts for written in _keepalived_of(text).values()]
     matches = [re.match(re.escape(ldirectord.WRITTEN) + r" (\S+) ", text) for text in texts]
-    return [match.group(1) for match in matches if match]
+    return names + [match.group(1) for match in matches if match]
 
 
 def _declared_of(texts: Sequence[str]) -> Dict[str, Dict[str, Any]]:
     """Return scheduler, persistence and weights of services, by name; ldirectord's files before the rules."""
     found: Dict[str, Dict[str, Any]] = {}
     for text in texts:
+        found.update({ipvs.name_of(key): {
+            "scheduler": written.scheduler, "persistent": written.timeout,
+            "weights": {ipvs.endpoint_of(*name): weight for name, weight in written.weights.items()}}
+            for key, written in _keepalived_of(text).items()})
         if text.startswith("-A "):
             for key, service in ipvs.parse_state(text).services.items():
                 found.setdefault(ipvs.name_of(key), {

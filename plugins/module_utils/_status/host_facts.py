@@ -63,7 +63,7 @@ def read_drbd(runner: Any, resources: List[Any]) -> Dict[str, Dict[str, Any]]:
 
 
 QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts", "drbd", "heartbeat", "pacemaker",
-         "declared", "iscsi", "lvm", "ipvs", "ldirectord")
+         "declared", "iscsi", "lvm", "ipvs", "ldirectord", "keepalived")
 KERNEL_TABLE = "/proc/net/ip_vs"
 
 
@@ -76,7 +76,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     nodes, as the role drbd_failover describes them; "heartbeat", "iscsi" and "lvm", what the modules ha_resources,
     iscsi_sessions and clustered_lvm would be given; "pacemaker", what is declared of its CIB; "declared", plain data
     that the planners of other hosts see; "ipvs", true for the kernel's table of virtual services; "ldirectord", the log
-    of each of its configurations.
+    of each of its configurations; "keepalived", true for the real servers that it has found alive.
     """
     unknown = sorted({part for query in queries.values() for part in query} - set(QUERY))
     if unknown:
@@ -112,9 +112,19 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             found[role]["pacemaker"] = pacemaker_facts.compare(outputs, query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
-        if "ldirectord" in query:
-            from .._lvs import monitor  # noqa: PLC0415 (only where it is needed)
-            found[role]["ldirectord"] = monitor.read(runner, query["ldirectord"])
+        found[role].update(_read_monitors(runner, query))
+    return found
+
+
+def _read_monitors(runner: Any, query: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what ldirectord and keepalived report of their real servers, where that was asked."""
+    found = {}
+    if "ldirectord" in query:
+        from .._lvs import monitor  # noqa: PLC0415 (only where it is needed)
+        found["ldirectord"] = monitor.read(runner, query["ldirectord"])
+    if query.get("keepalived"):
+        from .._lvs import keepalived_host  # noqa: PLC0415
+        found["keepalived"] = keepalived_host.read(runner)
     return found
 
 

@@ -196,7 +196,10 @@ def _ipvs(host: Host, cluster: Optional[Cluster], hosts: Sequence[Host]) -> List
                     host, missing, hosts), addresses[0] if len(addresses) == 1 else ""))
     found += _by_hand(host, ipvs["services"])
     lacking = sorted(set(ipvs["expected"]) - {service["name"] for service in ipvs["services"]})
-    if lacking and _is_active(host, cluster):
+    if lacking and cluster is not None and cluster.engine == "keepalived":  # all directors have the table
+        found.append(Finding(CRITICAL, host.name, "does not balance %s" % ", ".join(lacking), (host.name,), (
+            Step(host.name, "ipvsadm -L -n"), Step("", "ansible-playbook site.yml --limit %s" % host.name))))
+    elif lacking and _is_active(host, cluster):
         found.append(Finding(CRITICAL, host.name, "is the active director and does not balance %s" % ", ".join(lacking),
                              (host.name,), (Step(host.name, "ipvsadm -L -n"), Step(host.name, "ps -C ldirectord -f"))))
     return found

@@ -9,7 +9,8 @@ import re
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 CRITICAL, DEGRADED = "critical", "degraded"
-ENGINE_START = {"heartbeat": "systemctl start heartbeat", "pacemaker": "systemctl start corosync pacemaker",
+ENGINE_START = {"heartbeat": "systemctl start heartbeat", "keepalived": "systemctl start keepalived",
+                "pacemaker": "systemctl start corosync pacemaker",
                 "rgmanager": "service cman start && service rgmanager start"}
 SHARED_KINDS = ("clone", "bundle")  # kinds of groups that run on several nodes at once
 # What ssh prints of a connection that it shares with earlier commands, and that ended with the host.
