@@ -113,7 +113,7 @@ def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[st
     reader = services.Reader()
     for index, service in enumerate(declared):
         director_rules.check_names(reader, "lvs_director_services[%d].real" % index, service,
-                     settings["lvs_director_monitor"] == "static")
+                                   settings["lvs_director_monitor"] == "static")
     director_rules.check_forwarding(reader, declared, settings["lvs_director_sysctls"])
     reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
     if settings.get("lvs_director_sync"):

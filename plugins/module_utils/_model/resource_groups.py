@@ -204,7 +204,7 @@ _SECONDS = number(1, texts=False)
 
 KINDS: Dict[str, Mapping] = {
     "ip": parametrised("ip", {"address": text(None, "a virtual address such as 192.168.69.16/24", _address),
-                               "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
+                              "nic": text(NIC, "a network interface such as eth0")}, ("address",), _ip, _check_ip),
     "drbd": parametrised("drbd", {"resource": _NAME}, ("resource",), Drbd),
     "filesystem": parametrised("filesystem", {
         "device": text(DEVICE, "a device such as /dev/drbd0, UUID=..., LABEL=... or server:/export"),
