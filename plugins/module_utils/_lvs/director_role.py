@@ -248,8 +248,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     whose connections to wait for; stop: configurations of ldirectord; stop_units; files, modules, sysctls; disable,
     enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; reload_unit:
     keepalived's, or ""; repairs: what the reload or the table restores that somebody changed, one sentence each;
-    verify: services, without their servers, that the kernel must have after the reload; remove: files; pending: whether a run
-    that was killed has written files without applying them; warnings: printed by Ansible.
+    verify: services, without their servers, that the kernel must have after the reload; remove: files; pending:
+    whether a run that was killed has written files without applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
