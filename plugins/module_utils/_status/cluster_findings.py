@@ -213,7 +213,8 @@ def _check_drbd(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
             found.append(_finding(
                 cluster, DEGRADED, "%s may be promoted on %s only: the data of the other node is, or may be, "
                 "outdated (constraint %s, set by DRBD's fence-peer handler). DRBD removes it when the other node is "
-                "connected and its resync has ended; do not remove it by hand before" % (
+                "connected and its resync has ended (handler after-resync-target; unfence-peer of DRBD 9); do not "
+                "remove it by hand before" % (
                     about, " and ".join(fence["nodes"]) or "no node", fence["id"]), (), [(_speaker(cluster), see)]))
     return found
 
