@@ -109,12 +109,12 @@ def journal(node: str, since: float) -> list[tuple[float, str]]:
 
 
 def fencings(victim: str, since: float = 0.0) -> list[tuple[float, str]]:
-    """Return the commands that the BMC of a node has had to switch its power off or reset it, with their times."""
+    """Return the fencings of a node, with their times: each ends with the command to switch its power on again."""
     lines = [line.partition(" ") for line in lab.bmc_log(victim)]
     found = [
         (datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp(), text)
         for when, _blank, text in lines
-        if re.match(r"power (off|cycle|reset) by", text)
+        if re.match(r"power on by", text)
     ]
     return [(when, text) for when, text in found if when >= since]
 

@@ -58,12 +58,19 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         commands["list " + device] = ["sbd", "-d", device, "list"]
     return {
         "files": files, "texts": sorted(set(_plan.list_files(desired)) | set(files[:2]) | set(SBD_FILES.values())),
-        "units": list(_plan.list_units(desired)) + [_plan.OTHER], "commands": commands,
+        "units": list(_plan.list_units(desired)) + [_plan.OTHER] + services_of(settings), "commands": commands,
         "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
         "pacemaker": {
             "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
             "fencing": {family: fencing_of(cluster, family) for family in PACKAGES},
             "properties": cluster_properties(cluster), "restart": settings["pacemaker_allow_outage"]}}
+
+
+def services_of(settings: Mapping[str, Any]) -> List[str]:
+    """Return the units of the services of all groups, which Pacemaker alone starts."""
+    found = [resource["service"]["name"] for group in settings["pacemaker_groups"] if group.get("state") != "absent"
+             for resource in group.get("resources") or () if resource.get("service")]
+    return sorted({name + ".service" for name in found})
 
 
 def packages_of(settings: Mapping[str, Any], family: str) -> List[str]:
@@ -139,6 +146,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     next_key_from: host with the key of a rotation that was not finished. properties: of the cluster.
     conf: the text of corosync.conf. disks: arguments of sbd_disk, with prepare and verify.
     configure, groups: whether the CIB is changed from here.
+    at_boot: services of the groups that start at boot, which Pacemaker alone starts.
     online: nodes to wait for. test: the node whose fencing is tested from here, "" for no test.
     """
     cluster = parse_cluster(dict(settings), ROLE)
@@ -171,6 +179,8 @@ def _plan_node(known: Facts, node: str) -> Dict[str, Any]:
         test=names[(names.index(steps.node) + 1) % len(names)] if fresh and settings["pacemaker_test_fencing"] else "")
     result.update(_resources(known, fresh, node))
     result.update(_files(known, node))
+    result["at_boot"] = [unit for unit in services_of(settings) if known.facts[node]["units"].get(unit, {}).get(
+        "UnitFileState") == "enabled"]
     result["changes"] = _changes(known, node, result)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in result.items()}
 
@@ -266,6 +276,7 @@ def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:
     changes += ["set up the certificate of the quorum device"] if result["certificate"]["missing"] else []
     changes += ["prepare the disks of sbd"] if result["disks"]["prepare"] else []
     changes += ["remove node %s from the CIB" % name for name in result["gone"]]
+    changes += ["disable %s at boot" % unit for unit in result["at_boot"]]
     for verb in ("disable", "enable", "start"):
         changes += ["%s %s" % (verb, ", ".join(result[verb]))] if result[verb] else []
     changes += ["wait for " + ", ".join(result["online"])] if result["online"] and not result["unknown"] else []

@@ -133,6 +133,14 @@ def test_an_agent_is_installed_with_the_program_that_it_calls(agent, debian, red
         assert role.packages_of(alone, family) == [*role.PACKAGES[family].base, *packages]
 
 
+def test_services_of_groups_do_not_start_at_boot():
+    facts = magi()
+    assert "apache2.service" in role.query(SETTINGS)["units"]
+    facts["casper"]["units"]["apache2.service"] = {"LoadState": "loaded", "UnitFileState": "enabled"}
+    assert plan(facts, "casper")["changes"] == ["disable apache2.service at boot"]
+    assert plan(facts)["at_boot"] == []
+
+
 @pytest.mark.parametrize("node", NAMES)
 def test_an_up_to_date_cluster_has_no_changes(node):
     found = plan(magi(), node)
