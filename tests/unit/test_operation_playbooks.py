@@ -56,7 +56,7 @@ all:
     ("add_node", ["cluster=disks", "node=seven"], "pacemaker_nodes: six.example; expected seven among them"),
     ("remove_node", ["cluster=web", "node=two"], "knows exactly two nodes, none can come or go."),
     ("remove_node", ["cluster=farm"], "node: not given; expected one of three, four, five"),
-    ("remove_node", ["cluster=farm", "node=three"], "node: three is a director; heartbeat knows exactly two"),
+    ("remove_node", ["cluster=farm", "node=three"], "node: three is a director; a farm has exactly two"),
     ("remove_node", ["cluster=farm", "node=four", "dead=true"], "address: not given; a dead four cannot be asked"),
     ("remove_node", ["cluster=disks", "node=six"], "pacemaker_nodes: six.example; expected the list without six"),
     ("grow_storage", ["cluster=no"], "cluster: no is not valid; expected one of"),

@@ -169,7 +169,7 @@ def code_lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 # What host_facts sends to each host in each run, and Python there compiles. What is compared on the host, since it may
 # hold secrets or is only known there, brings its planner; whatever else decides or validates is for the controller.
 COMPARED_ON_THE_HOST = {"_core/plan", "_drbd/plan", "_pacemaker/cib_plan", "_storage/lvm_plan"}
-MOST_SENT = 430_000  # bytes of the collection's files
+MOST_SENT = 450_000  # bytes of the collection's files
 
 
 def sent_with(module: Path) -> set[Path]:

@@ -21,7 +21,7 @@ def switch_over() -> dict:
 
 @step
 def measured():
-    """Move it to and fro, and ask for what is there already."""
+    """Move it there and back, and ask for what is there already."""
     runs = [switch_over() for _time in range(TIMES)]
     again = farm.play("playbooks/switchover.yml", to=active())
     return {"runs": runs, "again": (again.returncode, "changed=0" in again.stdout)}

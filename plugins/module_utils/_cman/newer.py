@@ -49,7 +49,7 @@ SAME = ("cluster_name", "fence_devices", "without_fencing", "test_fencing", "tra
 def all_variables(settings: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the variables of the role pacemaker, of valid variables of this one with all defaults."""
     given = {name[len("rhcs_cman_"):]: value for name, value in settings.items()}
-    mapped = dict({name: given[name] for name in SAME}, **pacemaker_variables(given))
+    mapped = dict({name: given[name] for name in SAME}, agent_packages=[], **pacemaker_variables(given))
     return {"pacemaker_" + name: value for name, value in mapped.items()}
 
 

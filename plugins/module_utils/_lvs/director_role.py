@@ -22,7 +22,6 @@ from . import (
     ldirectord,
     monitor,
     services,
-    vrrp,
 )
 from .director_files import (
     AGENT_SETTINGS,
@@ -35,6 +34,7 @@ from .director_files import (
     render_sync,
 )
 from .director_host import DAEMON, LOADED, Host, path_of
+from .director_rules import check_beside, check_settings, is_keepalived
 from .keepalived_role import only_drained
 from .ldirectord import Declared
 from .proc_ip_vs import KERNEL_TABLE
@@ -62,11 +62,8 @@ PACEMAKER_UNIT = "pacemaker.service"
 HARESOURCES = "/etc/ha.d/haresources"
 OPTIONAL_FILES = (SYNC_FILE, LABEL_FILE, BOOT_FILE, AGENT, AGENT_SETTINGS_FILE, TABLE_FILE, RULES_FILE)
 FILES = (MODULES_FILE, SYSCTL_FILE) + OPTIONAL_FILES
-SYSCTL = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+\Z")
-SYSCTL_VALUE = re.compile(r"-?[0-9]+( -?[0-9]+)*\Z")
 # Of ldirectord's files, the lines that say what the kernel has; others may hold a password.
 LINES = r"^(virtual6?|\s+(real6?|protocol))\s*="
-KERNEL_MODULE = re.compile(r"[a-z0-9_-]+\Z")
 
 
 class Desired(NamedTuple):
@@ -104,46 +101,6 @@ class Desired(NamedTuple):
         return bool(self.services) and not self.keepalived and (self.static or not self.boot)
 
 
-# --- validation -----------------------------------------------------------------------------------------------------
-
-def check_settings(settings: Mapping[str, Any], hosts: Sequence[str]) -> List[str]:  # pylint: disable=unused-argument
-    """Return one message for each wrong variable of the role; names and types have been checked before."""
-    declared, faults = ldirectord.read_services(settings["lvs_director_services"], settings["lvs_director_globals"],
-                                                "lvs_director_services", "lvs_director_globals")
-    reader = services.Reader()
-    for index, service in enumerate(declared):
-        director_rules.check_names(reader, "lvs_director_services[%d].real" % index, service,
-                                   settings["lvs_director_monitor"] == "static")
-    director_rules.check_forwarding(reader, declared, settings["lvs_director_sysctls"])
-    reader.number("lvs_director_drain_limit", settings["lvs_director_drain_limit"], 0, 86400)
-    if settings.get("lvs_director_sync"):
-        director_rules.check_sync(reader, settings["lvs_director_sync"])
-    for name, value in settings["lvs_director_sysctls"].items():
-        if not SYSCTL.match(str(name)):
-            reader.fault("lvs_director_sysctls", name, "names such as net.ipv4.ip_forward")
-        elif not SYSCTL_VALUE.match(str(value)):
-            reader.fault("lvs_director_sysctls.%s" % name, value, "a number")
-    for name in settings["lvs_director_modules"]:
-        if not KERNEL_MODULE.match(name):
-            reader.fault("lvs_director_modules", name, "names of kernel modules such as ip_vs_ftp")
-    vrrp.check_addresses(reader, settings.get("lvs_director_addresses") or ())
-    if _is_keepalived(settings) and not faults + reader.faults:
-        keepalived_role.check_settings(reader, settings, declared)
-    return faults + reader.faults
-
-
-def _is_keepalived(settings: Mapping[str, Any]) -> bool:
-    return settings.get("lvs_director_stack") == "keepalived"
-
-
-def check_beside(settings: Mapping[str, Any], roles: Sequence[str]) -> List[str]:
-    """Return what is wrong with the variables beside those of other roles."""
-    if not (_is_keepalived(settings) and "heartbeat" in roles):
-        return []
-    return ["lvs_director_stack: 'keepalived' is not valid with heartbeat_nodes; expected ldirectord, or a director "
-            "without the variables of heartbeat"]
-
-
 def desired_of(settings: Mapping[str, Any]) -> Desired:
     """Turn the role's variables, checked before, into values."""
     found = tuple(ldirectord.read_services(settings["lvs_director_services"], settings["lvs_director_globals"])[0])
@@ -158,7 +115,7 @@ def desired_of(settings: Mapping[str, Any]) -> Desired:
         tuple(["ip_vs"] + schedulers + sorted(settings["lvs_director_modules"])),
         {str(name): str(value) for name, value in settings["lvs_director_sysctls"].items()},
         settings["lvs_director_cluster_manager"] == "pacemaker",
-        keepalived_role.stack_of(settings) if _is_keepalived(settings) else None)
+        keepalived_role.stack_of(settings) if is_keepalived(settings) else None)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

@@ -35,6 +35,6 @@ def test_files_beside_the_inventory_are_read_with_every_release_of_ansible():
     action = find_clusters.ActionModule.__new__(find_clusters.ActionModule)
     action._loader = "loader"
     action._task = SimpleNamespace(get_variable_manager=lambda: manager)
-    found = action._host(InventoryCluster("mail_pair", "drbd_pairs", ("a",)), "a")
+    found = action._host(InventoryCluster("mail_pair", "drbd_pairs", ("a",)), action._variables("a"), None)
     assert (found["cluster"], found["roles"]) == ("mail_pair", ["ntp", "drbd_failover", "heartbeat"])
     assert manager._extra_vars == {"heartbeat_nodes": []}

@@ -301,6 +301,15 @@ def test_what_pacemaker_tells_is_found(name, problem, step):
     assert step in findings[problem]
 
 
+def test_a_member_that_will_be_reset_is_found():
+    results = recorded("2.1.5-healthy")
+    for node in results["debian1"]["clustat"]["nodes"]:
+        node["fencing"] = node["name"] == "debian2"
+    findings = {one["problem"]: steps(one) for one in report(results)["data"]["findings"]}
+    assert "debian1# stonith_admin --history debian2" in findings[
+        "debian2 is being fenced: it will be reset, even where it is a member again; check again"]
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (fake.FIXTURES / "pacemaker").glob("[23].*.xml")))
 def test_all_that_pacemaker_printed_can_be_shown(name):
     assert found(recorded(name))  # debian3 was off in all of them

@@ -732,3 +732,14 @@ def test_what_is_accepted_keepalived_accepts(tmp_path_factory, drawn):
                         + text[text.index("# The service "):])
         run = subprocess.run(["keepalived", "-t", "-C", "-f", path], capture_output=True, text=True, check=False)
         assert (run.returncode, run.stderr) == (0, ""), text
+
+
+@pytest.mark.parametrize(("stack", "roles", "told"), [
+    ("keepalived", ["lvs_director"], ""), ("ldirectord", ["lvs_director", "heartbeat"], ""),
+    ("keepalived", ["lvs_director", "heartbeat"], "not valid with heartbeat_nodes"),
+    ("keepalived", ["lvs_director", "pacemaker"], "not valid with pacemaker_nodes"),
+])
+def test_keepalived_is_refused_beside_a_cluster_manager(stack, roles, told):
+    found = role.check_beside({"lvs_director_stack": stack}, roles)
+    assert len(found) == bool(told)
+    assert told in "".join(found)
