@@ -18,7 +18,7 @@ def lose_director() -> dict:
     held = hold(HELD)
     time.sleep(5)  # a connection is synchronised from its third packet on, and messages are sent in bundles
     known = established(standby)
-    with farm.visitors(rate=20.0) as probe:
+    with farm.visitors() as probe:
         began = time.monotonic()
         lab.power_off(victim)
         farm.wait_until("the other director has the address", lambda: active() == standby)
