@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping
 
 from .._core.config_files import DesiredFiles, File, Folder, arguments_of, predict_changes
 from .._core.plan import HaError
+from . import dlm
 from .settings import check_settings
 
 __all__ = ["check_settings", "plan", "query"]
@@ -49,6 +50,7 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
     if stack == "pacemaker" and settings["clvm_manage_locking"]:
         found["pacemaker"] = {"nodes": [], "properties": {}, "fencing": {"Debian": {}, "RedHat": {}}, "restart": False,
                               "groups": locking_groups(settings)}
+        found.update(texts=[dlm.FILE] + list(dlm.SBD_FILES), commands={"dlm": list(dlm.RUNNING)})
     return found
 
 
@@ -59,7 +61,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     share the devices; creator: the one of them that creates what is missing; packages, disable: packages to install and
     units to disable at boot; unit_files: arguments of config_files; enable: whether boot_unit is to be enabled;
     start_iscsid; devices; setup, lvm, locking_groups: arguments of the modules (those of iscsi_sessions may hold
-    passwords, so they are no part of the plan); cluster_runs: whether Pacemaker runs.
+    passwords, so they are no part of the plan); join_delay: seconds for dlm.conf, 0 for none; cluster_runs, dlm_runs:
+    whether Pacemaker and dlm run.
     """
     here = facts[node]
     system, declared = here["os"], here["declared"]
@@ -81,12 +84,15 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     changes += predict_changes(here, files)
     changes += ["enable %s at boot" % BOOT_UNITS[family]] if boot["enable"] else []
     changes += ["start %s" % ISCSID] if boot["start_iscsid"] else []
+    delay = dlm.join_delay(here["texts"]) if lockd else 0
+    changes += ["set post_join_delay of dlm to %d s" % delay] if delay else []
     changes += _runtime_changes(here, stack, with_iscsi, lockd)
     return dict(
         boot, changes=changes, stack=stack, locking=LOCKING[stack], systemd=systemd, peers=peers, creator=creator,
         packages=packages, disable=disable, unit_files=arguments_of(files), boot_unit=BOOT_UNITS[family],
         devices=devices_of(settings), setup=setup_arguments(settings, stack),
         lvm=lvm_arguments(settings, stack, node == creator), locking_groups=locking_groups(settings) if lockd else [],
+        join_delay=delay, dlm_runs=lockd and bool(here["commands"].get("dlm", "").strip()),
         cluster_runs=_is(here, "pacemaker.service", "ActiveState", "active"))
 
 

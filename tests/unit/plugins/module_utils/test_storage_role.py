@@ -40,7 +40,7 @@ def bare(desired: dict[str, Any], system: dict[str, str] | None = None, host: st
         "packages": dict.fromkeys(query["packages"], ""),
         "units": {name: {"LoadState": "not-found"} for name in query["units"]},
         "files": dict.fromkeys(query["files"], nothing), "idle": {"iscsi": False, "lvm": False},
-        "pacemaker": {"running": False, "groups": []},
+        "pacemaker": {"running": False, "groups": []}, "texts": dict.fromkeys(query.get("texts", ())), "commands": {},
         "declared": {**query["declared"], "initiator": f"iqn.2010-09.localdomain:{host}"}}
 
 
@@ -168,3 +168,34 @@ def test_the_locking_group_has_the_declared_times():
     assert [each["options"]["stop"]["timeout"] for each in group["resources"]] == [300, 300]
     assert group["resources"][0]["options"]["start"]["timeout"] == 120
     assert (group["everywhere"], group["recovery"]) == (True, "fence")
+
+
+@pytest.mark.parametrize("sbd, dlm, expected", [
+    (None, None, 0), ("SBD_DELAY_START=no\n", None, 0), ('SBD_DELAY_START="43"\n', None, 73),
+    ("SBD_DELAY_START=43\nSBD_OPTS=\n", "post_join_delay=73\n", 0),
+    ("SBD_DELAY_START=43\n", "post_join_delay = 120\n", 0), ("SBD_DELAY_START=43\n", "post_join_delay=5\n", 73),
+    ("SBD_DELAY_START=43\n", "log_debug=1\npost_join_delay=30\n", 73),
+    ("# SBD_DELAY_START=43\n", "post_join_delay=5\n", 0), ("SBD_DELAY_START=5\nSBD_DELAY_START=yes\n", None, 35),
+])
+def test_dlm_waits_for_a_node_whose_start_sbd_delays(sbd, dlm, expected):
+    facts = converged(settings())
+    facts["texts"].update({"/etc/default/sbd": sbd, "/etc/dlm/dlm.conf": dlm})
+    plan = planned(facts)
+    assert (plan["join_delay"], plan["changes"]) == (
+        expected, [f"set post_join_delay of dlm to {expected} s"] if expected else [])
+
+
+def test_a_running_dlm_takes_the_delay_over():
+    facts = converged(settings())
+    facts["texts"]["/etc/sysconfig/sbd"] = "SBD_DELAY_START=43\n"
+    facts["commands"]["dlm"] = "812\n"
+    assert (planned(facts)["join_delay"], planned(facts)["dlm_runs"]) == (73, True)
+    facts["commands"]["dlm"] = ""
+    assert not planned(facts)["dlm_runs"]
+
+
+def test_dlm_of_others_keeps_its_delay():
+    desired = settings(manage_locking=False)
+    facts = converged(desired)
+    facts["texts"] = {"/etc/default/sbd": "SBD_DELAY_START=43\n"}
+    assert (planned(facts, desired)["join_delay"], planned(facts, desired)["changes"]) == (0, [])
