@@ -28,5 +28,5 @@ def join_delay(texts: Mapping[str, Optional[str]]) -> int:
     """
     delays = [int(value) for path in SBD_FILES for value in _SBD.findall(texts.get(path) or "")[-1:]]
     set_to = int((_DLM.findall(texts.get(FILE) or "") or [DEFAULT])[-1])
-    wanted = max(delays or [0]) + DEFAULT
-    return wanted if wanted > max(set_to, DEFAULT) else 0
+    needed = max(delays or [0]) + DEFAULT
+    return needed if needed > max(set_to, DEFAULT) else 0
