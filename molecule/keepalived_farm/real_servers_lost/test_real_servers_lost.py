@@ -38,6 +38,7 @@ def measured():
     wait_for_page("the real page again", "Served by reel1")
     lab.power_on("reel2")
     farm.wait_until("both real servers are back", healthy)
+    wait_for_page("a page of the other one too", "Served by reel2")
     return {
         "taken_out": round(out, 2),
         "bound": limits["checkinterval"] + limits["negotiatetimeout"] + 1,
