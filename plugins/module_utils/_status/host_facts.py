@@ -123,7 +123,7 @@ def _read_monitors(runner: Any, query: Mapping[str, Any]) -> Dict[str, Any]:
         from .._lvs import monitor  # noqa: PLC0415 (only where it is needed)
         found["ldirectord"] = monitor.read(runner, query["ldirectord"])
     if query.get("keepalived"):
-        from .._lvs import keepalived_host  # noqa: PLC0415
+        from .._lvs import keepalived_host  # noqa: PLC0415 (only where it is needed)
         found["keepalived"] = keepalived_host.read(runner)
     return found
 
