@@ -9,6 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._model import inventory
+from ..plugin_utils import _roles
 
 
 class ActionModule(ActionBase):
@@ -42,15 +43,18 @@ class ActionModule(ActionBase):
         # In the first play of a run only: the playbook itself gives the groups to the role after that.
         if "linuxha_found" not in groups:
             problems += inventory.check_groups({host: (hosts[host], variables[host]) for host in hosts})
+        mapped = {}
+        for host in [] if problems else hosts:
+            if inventory.is_mapped(hosts[host]["kind"], hosts[host]["manager"]):
+                mapped[host], found = inventory.map_variables(hosts[host]["cluster"], self._given(host))
+                problems += [f"{host}: {problem}" for problem in found]
         if problems:
             return {**result, "failed": True, "msg": "\n".join(problems)}
         if not children:
             self._warn_of_old_names(clusters)
         # As group_by does: the group tells later plays that the clusters are found.
         result.update(add_group="linuxha_found", parent_groups=["all"])
-        return {**result, "changed": False, "hosts": hosts, "deprecated": not children,
-                "mapped": [host for host, found in hosts.items()
-                           if found["kind"] in ("drbd_pairs", "lvs_farms") and found["manager"] == "pacemaker"],
+        return {**result, "changed": False, "hosts": hosts, "deprecated": not children, "mapped": mapped,
                 "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
                 "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}
 
@@ -68,6 +72,13 @@ class ActionModule(ActionBase):
         manager._loader = self._loader  # up to ansible-core 2.18, a copy has none
         return manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
 
+    def _given(self, host: str) -> dict[str, Any]:
+        """Return the variables of a host that the role pacemaker gets under other names, templated."""
+        manager = self._task.get_variable_manager()
+        variables = manager.get_vars(host=manager._inventory.get_host(host))
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        return {name: _roles.plain(templar.template(variables[name])) for name in inventory.MAPPED if name in variables}
+
     def _manager(self, variables: dict[str, Any]) -> Any:
         """Return cluster_manager, which may be a template."""
         templar = self._templar.copy_with_new_env(available_variables=variables)
@@ -77,7 +88,7 @@ class ActionModule(ActionBase):
     def _host(cluster: inventory.InventoryCluster, variables: dict[str, Any], manager: Any) -> dict[str, Any]:
         roles = inventory.roles_of(cluster.kind, variables, manager)
         return {"cluster": cluster.name, "kind": cluster.kind, "roles": roles, "part": inventory.part_of(roles),
-                "manager": inventory.manager_of(cluster.kind, manager)}
+                "plans": inventory.plans_of(roles), "manager": inventory.manager_of(cluster.kind, manager)}
 
     def _warn_of_old_names(self, clusters: tuple[inventory.InventoryCluster, ...]) -> None:
         for cluster in clusters:

@@ -54,16 +54,21 @@ clusters:
   sample: {mail_pair: [mail-a, mail-b]}
 hosts:
   description: The cluster and the kind of each host that is in a cluster, its cluster manager, its roles in the order
-    in which they are configured, and its part, C(node) or C(real_server).
+    in which they are configured, what M(linuxha.cluster.role_plan) plans for them, and its part, C(node) or
+    C(real_server).
   returned: success
   type: dict
   sample:
-    mail-a: {cluster: mail_pair, kind: drbd_pairs, manager: heartbeat, part: node, roles: [ntp, heartbeat]}
+    mail-a: {cluster: mail_pair, kind: drbd_pairs, manager: heartbeat, part: node, roles: [ntp, heartbeat],
+      plans: [ntp, heartbeat]}
 mapped:
-  description: The hosts whose resource groups, those of a pair or of directors, are given to the role pacemaker.
+  description: The variables that the roles get of each host of a pair or farm that C(cluster_manager) gives to
+    Pacemaker. They are made of those of heartbeat.
   returned: success
-  type: list
-  elements: str
+  type: dict
+  sample:
+    mail-a: {pacemaker_cluster_name: mail_pair, pacemaker_groups: [{name: mail, failback: false, resources: []}],
+      pacemaker_agent_packages: [], drbd_failover_cluster_manager: pacemaker, lvs_director_cluster_manager: pacemaker}
 deprecated:
   description: Whether the inventory has no groups of kinds, and its clusters were found by the names of release 0.1.
   returned: success

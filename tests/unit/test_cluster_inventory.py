@@ -163,7 +163,8 @@ all:
             pacemaker_nodes: [{name: db1, id: 1}, {name: db2, id: 2}]
             heartbeat_groups:
               - {name: web, nodes: [db1, db2], resources: [{service: {name: apache2}}]}
-              - {name: mail, nodes: [db1, db2], failback: true, resources: [{service: {name: postfix}}]}
+              - {name: "{{ mail }}", nodes: [db1, db2], failback: true, resources: [{service: {name: postfix}}]}
+            mail: mail
 """
 
 
@@ -183,7 +184,11 @@ def test_cluster_manager_gives_the_groups_of_a_pair_to_pacemaker(tmp_path):
     (["-e", "cluster_manager=heartbeat"], "", "cluster_manager: is given with -e; expected it in the group of its cl"),
     ([], "chosen: pacemaker -> chosen: rgmanager", "cluster_manager: rgmanager is not valid; expected heartbeat or p"),
     ([], "heartbeat_groups: -> pacemaker_groups: []\n            heartbeat_groups:",
-     "shop-a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups")])
+     "shop-a: heartbeat_groups and pacemaker_groups are not valid together; expected heartbeat_groups"),
+    ([], "chosen: pacemaker -> heartbeat_auto_failback: legacy\n            chosen: pacemaker",
+     "shop-b: heartbeat_auto_failback: 'legacy' is not valid; expected true or false"),
+    (["-e", "heartbeat_auto_failback=legacy"], "",
+     "shop-a: heartbeat_auto_failback: 'legacy' is not valid; expected true or false")])
 def test_a_cluster_manager_that_is_not_valid_is_refused(tmp_path, arguments, change, told):
     old, _arrow, new = change.partition(" -> ")
     inventory = PACEMAKER.replace(old, new) if new else PACEMAKER

@@ -10,6 +10,8 @@ Dialect: Python 3.6, standard library only. Used on the controller, by the actio
 """
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._core import schema
+
 KINDS = ("drbd_pairs", "lvs_farms", "pacemaker_clusters", "cman_clusters")
 # Names of clusters in inventories of release 0.1, which had no groups of kinds. Deprecated.
 OLD_NAMES = {"web_pair": "drbd_pairs", "lvs_farm": "lvs_farms", "magi_nodes": "pacemaker_clusters"}
@@ -32,6 +34,9 @@ ROLES: Dict[str, Tuple[Tuple[str, Tuple[str, ...]], ...]] = {
 MANAGERS: Dict[str, Tuple[str, ...]] = {
     "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat", "pacemaker"),
     "pacemaker_clusters": ("pacemaker",), "cman_clusters": ("cman",)}
+# The variables of a pair or farm that tell Pacemaker what to run, where cluster_manager selects it.
+MAPPED = ("heartbeat_groups", "heartbeat_auto_failback", "heartbeat_agent_packages", "pacemaker_groups",
+          "pacemaker_agent_packages", "pacemaker_cluster_name")
 NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
 
 
@@ -125,6 +130,38 @@ def check_groups(hosts: Mapping[str, Tuple[Mapping[str, Any], Iterable[str]]]) -
     return problems
 
 
+def is_mapped(kind: str, manager: str) -> bool:
+    """Return whether a host's groups of heartbeat are given to the role pacemaker."""
+    return manager == "pacemaker" and "heartbeat" in MANAGERS[kind]
+
+
+def _group(raw: Any) -> Dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise ValueError
+    return raw
+
+
+# Only what the mapping itself depends on: the role pacemaker validates the groups. Their options may be passwords.
+_GROUPS = schema.ListOf(schema.Field(_group, "a mapping that describes a group", secret=True), "a list of groups")
+
+
+def map_variables(cluster: str, given: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
+    """Return the variables by which the roles of a pair or farm use Pacemaker, and what is wrong with ``given``.
+
+    The inventory of a pair or farm is the same for either cluster manager. Where heartbeat fails back, so does Pacemaker.
+    given: those of MAPPED that the host has.
+    """
+    reader = schema.Reader()
+    failback = reader.value("heartbeat_auto_failback", given.get("heartbeat_auto_failback"), schema.TRUTH, False)
+    groups = reader.value("heartbeat_groups", given.get("heartbeat_groups"), _GROUPS, ())
+    return {
+        "drbd_failover_cluster_manager": "pacemaker", "lvs_director_cluster_manager": "pacemaker",
+        "pacemaker_cluster_name": given.get("pacemaker_cluster_name", cluster),
+        "pacemaker_agent_packages": given.get("pacemaker_agent_packages", given.get("heartbeat_agent_packages", [])),
+        "pacemaker_groups": given.get("pacemaker_groups", [{"failback": failback, **group} for group in groups]),
+    }, reader.faults
+
+
 def select_clusters(clusters: Sequence[InventoryCluster], name: str = "", kinds: Sequence[str] = (),
                     nodes: Optional[Mapping[str, str]] = None, required: bool = True) -> Selection:
     """Return the clusters of these kinds (of all where none is given), or the one of this name.
@@ -167,6 +204,12 @@ def roles_of(kind: str, variables: Iterable[str], manager: str = "") -> List[str
     if "rhcs_cman" in roles and "pacemaker" in roles:
         roles.remove("pacemaker")  # rhcs_cman includes it, with its own variables
     return roles if kind != "lvs_farms" or {"lvs_director", "lvs_realserver"} & set(roles) else []
+
+
+def plans_of(roles: Iterable[str]) -> List[str]:
+    """Return what is planned for a host with these roles: rhcs_cman of a Pacemaker cluster is planned as pacemaker."""
+    names = ["pacemaker" if role == "rhcs_cman" else role for role in roles]
+    return names + (["apache/page"] if "apache" in names else [])
 
 
 def part_of(roles: Iterable[str]) -> str:

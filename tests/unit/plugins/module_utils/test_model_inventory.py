@@ -119,6 +119,49 @@ def test_cluster_manager_selects_one_role_of_a_pair():
     assert inventory.part_of(["ntp", "drbd_failover", "pacemaker"]) == "node"
 
 
+GROUP = {"name": "web", "resources": [{"service": {"name": "apache2"}}]}
+ROLES = {"drbd_failover_cluster_manager": "pacemaker", "lvs_director_cluster_manager": "pacemaker"}
+
+
+@pytest.mark.parametrize(("given", "name", "packages", "groups"), [
+    ({}, "shop", [], []),
+    ({"heartbeat_groups": [GROUP], "heartbeat_auto_failback": None}, "shop", [], [{**GROUP, "failback": False}]),
+    ({"heartbeat_groups": [GROUP], "heartbeat_auto_failback": "yes"}, "shop", [], [{**GROUP, "failback": True}]),
+    ({"heartbeat_groups": [{**GROUP, "failback": False}], "heartbeat_auto_failback": True}, "shop", [],
+     [{**GROUP, "failback": False}]),
+    ({"heartbeat_agent_packages": ["a"]}, "shop", ["a"], []),
+    ({"heartbeat_agent_packages": ["a"], "pacemaker_agent_packages": ["b"], "pacemaker_cluster_name": "db",
+      "pacemaker_groups": [GROUP]}, "db", ["b"], [GROUP]),
+])
+def test_groups_of_heartbeat_are_mapped_to_those_of_pacemaker(given, name, packages, groups):
+    assert inventory.map_variables("shop", given) == ({
+        **ROLES, "pacemaker_cluster_name": name, "pacemaker_agent_packages": packages, "pacemaker_groups": groups}, [])
+
+
+@pytest.mark.parametrize(("given", "problem"), [
+    ({"heartbeat_auto_failback": "legacy"}, "heartbeat_auto_failback: 'legacy' is not valid; expected true or false"),
+    ({"heartbeat_auto_failback": ["on"]}, "heartbeat_auto_failback: a list is not valid; expected true or false"),
+    ({"heartbeat_groups": "passwd=x"}, "heartbeat_groups: (not shown) is not valid; expected a list of groups"),
+    ({"heartbeat_groups": {"web": GROUP}}, "heartbeat_groups: (not shown) is not valid; expected a list of groups"),
+    ({"heartbeat_groups": [GROUP, "mail"]},
+     "heartbeat_groups[1]: (not shown) is not valid; expected a mapping that describes a group"),
+])
+def test_groups_that_cannot_be_mapped_are_refused(given, problem):
+    assert inventory.map_variables("shop", given)[1] == [problem]
+
+
+@pytest.mark.parametrize(("kind", "manager", "mapped"), [
+    ("drbd_pairs", "pacemaker", True), ("lvs_farms", "pacemaker", True), ("drbd_pairs", "heartbeat", False),
+    ("pacemaker_clusters", "pacemaker", False)])
+def test_only_pairs_and_farms_under_pacemaker_are_mapped(kind, manager, mapped):
+    assert inventory.is_mapped(kind, manager) is mapped
+
+
+def test_what_is_planned_for_a_host():
+    assert inventory.plans_of(["ntp", "apache", "rhcs_cman"]) == ["ntp", "apache", "pacemaker", "apache/page"]
+    assert inventory.plans_of(["ntp"]) == ["ntp"]
+
+
 @pytest.mark.parametrize(("arguments", "expected"), [
     ({}, ["mail_pair", "shop_pair", "shop_farm"]),
     ({"name": "shop_pair"}, ["shop_pair"]),
