@@ -5,15 +5,19 @@
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
+import os
 import re
+import stat
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
+from .._core.plan import HaError
 from . import ipvs
 from .monitor import DOWN, UP
 
 PID_FILE = "/run/keepalived.pid"
 DUMP = "/tmp/keepalived_check.data"  # noqa: S108 (keepalived's own choice)
+OWNER = 0  # root; any user of the host may put a file there
 ATTEMPTS, PAUSE = 30, 0.1
 
 _VIRTUAL = re.compile(r" VS (?:FWMARK = ([0-9]+)|VIP = (\S+), VPORT = ([0-9]+))\Z")
@@ -61,16 +65,48 @@ def read(runner: Any) -> Dict[str, Any]:
     pid = process_of(runner)
     if not pid:
         return {"running": False, "servers": {}}
-    states = [_state_of_dump(runner)]
+    states = [_state_of_dump()]
     runner.run(["kill", "-USR1", pid], accepted=(0, 1))
     for _attempt in range(ATTEMPTS):
         time.sleep(PAUSE)
-        states.append(_state_of_dump(runner))
+        states.append(_state_of_dump())
         if states[-1] == states[-2] != states[0]:
-            return {"running": True, "servers": parse_dump(runner.read_file(DUMP) or "")}
-    return {"running": True, "servers": {}}
+            break
+    return {"running": True, "servers": parse_dump(_read_dump(states[0]))}
 
 
-def _state_of_dump(runner: Any) -> str:
-    """Return what changes when the file is written again."""
-    return str(runner.run(["stat", "--format=%.Y %i %s", DUMP], accepted=(0, 1)).out)
+def _state_of_dump() -> Optional[Tuple[int, ...]]:
+    """Return what changes when the file is written again; None where there is none."""
+    try:
+        return _version_of(os.lstat(DUMP))
+    except FileNotFoundError:
+        return None
+
+
+def _version_of(status: os.stat_result) -> Tuple[int, ...]:
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def _read_dump(old: Optional[Tuple[int, ...]]) -> str:
+    """Return the text of the file, "" where it is still the ``old`` one; raise HaError where it is not of root."""
+    try:
+        handle = os.open(DUMP, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise _refusal("cannot be opened (%s)" % error.strerror)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise _refusal("is not a regular file")
+        if status.st_uid != OWNER:
+            raise _refusal("belongs to the user %d" % status.st_uid)
+        with open(handle, encoding="utf-8", errors="replace", closefd=False) as file:
+            return "" if _version_of(status) == old else file.read()
+    finally:
+        os.close(handle)
+
+
+def _refusal(reason: str) -> HaError:
+    return HaError("CANNOT READ WHAT KEEPALIVED HAS FOUND ON %s: %s %s, expected a regular file of root. To continue: "
+                   "rm -r %s" % (os.uname().nodename, DUMP, reason, DUMP))

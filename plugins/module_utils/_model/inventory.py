@@ -148,7 +148,7 @@ _GROUPS = schema.ListOf(schema.Field(_group, "a mapping that describes a group",
 def map_variables(cluster: str, given: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
     """Return the variables by which the roles of a pair or farm use Pacemaker, and what is wrong with ``given``.
 
-    The inventory of a pair or farm is the same for either cluster manager. Where heartbeat fails back, so does Pacemaker.
+    The inventory is the same for either cluster manager. Where heartbeat fails back, so does Pacemaker.
     given: those of MAPPED that the host has.
     """
     reader = schema.Reader()

@@ -43,8 +43,8 @@ def test_heartbeat_takes_over_all_groups_together(holding, group, moves, report)
 @pytest.mark.parametrize(("group", "moves"), [(None, ["test"]), ("test", ["test"]), ("web", [])])
 def test_pacemaker_moves_groups_one_by_one(group, moves):
     state = fake.magi()["debian1"]
-    rows = [{**row, "owner": "debian1"} if row["name"] == "web" else {**row, "owner": "debian3"} if row["name"] == "test"
-            else row for row in state["clustat"]["groups"]]
+    owners = {"web": "debian1", "test": "debian3"}
+    rows = [{**row, "owner": owners.get(row["name"], row["owner"])} for row in state["clustat"]["groups"]]
     assert {row["kind"] for row in rows} == {"group", "clone", "resource"}
     found = plan({**state, "clustat": {**state["clustat"], "groups": rows}}, "debian1", ["debian1", "debian3"], group)
     assert others(found) == ({"moves": moves, "managed": moves} if moves else {})

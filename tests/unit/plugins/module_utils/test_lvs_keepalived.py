@@ -9,7 +9,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -617,47 +620,86 @@ DUMPED = """------< LVS Topology >------
 """
 
 
-class Output:
-    def __init__(self, out: str) -> None:
-        self.out = out
-
-
 class Runner:
-    """A host with keepalived, or a process of another program."""
+    """A host with keepalived, or a process of another program; ``write`` is what it does at the signal."""
 
-    def __init__(self, program: str = "keepalived", times: tuple[str, ...] = ("1", "1", "2", "3", "3")) -> None:
-        self.times, self.ran = list(times), []
-        self.texts = {keepalived_host.PID_FILE: "12\n", "/proc/12/cmdline": program, keepalived_host.DUMP: DUMPED}
+    def __init__(self, write: Callable[[Path], Any], program: str = "keepalived") -> None:
+        self.write, self.ran = write, []
+        self.texts = {keepalived_host.PID_FILE: "12\n", "/proc/12/cmdline": program}
 
     def read_file(self, path: str) -> str | None:
         return self.texts.get(path)
 
-    def run(self, argv: list[str], accepted: Any = ()) -> Output:
-        self.ran.append(argv[0])
-        return Output((self.times.pop(0) if len(self.times) > 1 else self.times[0]) if argv[0] == "stat" else "")
+    def run(self, argv: list[str], accepted: Any = ()) -> None:
+        self.ran.append(argv)
+        self.write(Path(keepalived_host.DUMP))
 
 
-def test_the_states_of_real_servers_are_read(monkeypatch):
-    monkeypatch.setattr(keepalived_host, "PAUSE", 0)
-    runner = Runner()
-    assert keepalived_host.read(runner) == {"running": True, "servers": {
-        "tcp 192.168.0.3:80": {"192.168.0.4:80": monitor.UP, "192.168.0.5:80": monitor.DOWN},
-        ipvs.name_of(ipvs.Key("fwmark", "", 7, 6)): {
-            ipvs.endpoint_of("2001:db8::4", 0): monitor.UP}}}
-    assert runner.ran == ["stat", "kill", "stat", "stat", "stat", "stat"]
+@pytest.fixture
+def dump(tmp_path, monkeypatch):
+    for name, value in {"PAUSE": 0, "ATTEMPTS": 3, "DUMP": str(tmp_path / "dump"), "OWNER": os.getuid()}.items():
+        monkeypatch.setattr(keepalived_host, name, value)
+    return tmp_path / "dump"
 
 
-def test_host_facts_read_them_where_a_role_asks(monkeypatch):
-    monkeypatch.setattr(keepalived_host, "PAUSE", 0)
-    found = host_facts._read_monitors(Runner(), {"keepalived": True})
-    assert list(found) == ["keepalived"]
-    assert host_facts._read_monitors(Runner(), {}) == {}
+def written(path: Path) -> None:
+    """Replace the file, as keepalived does."""
+    path.unlink(missing_ok=True)
+    path.write_text(DUMPED, encoding="utf-8")
 
 
-def test_what_keepalived_does_not_write_is_unknown(monkeypatch):
-    monkeypatch.setattr(keepalived_host, "PAUSE", 0)
-    assert keepalived_host.read(Runner(times=("1",))) == {"running": True, "servers": {}}
-    assert keepalived_host.read(Runner("/bin/sh")) == {"running": False, "servers": {}}
+FOUND = {"tcp 192.168.0.3:80": {"192.168.0.4:80": monitor.UP, "192.168.0.5:80": monitor.DOWN},
+         ipvs.name_of(ipvs.Key("fwmark", "", 7, 6)): {ipvs.endpoint_of("2001:db8::4", 0): monitor.UP}}
+
+
+@pytest.mark.parametrize("before", [None, "old", DUMPED])
+def test_the_states_of_real_servers_are_read(dump, before):
+    if before is not None:
+        dump.write_text(before, encoding="utf-8")
+        os.utime(dump, (1, 1))
+    runner = Runner(written)
+    assert keepalived_host.read(runner) == {"running": True, "servers": FOUND}
+    assert runner.ran == [["kill", "-USR1", "12"]]
+
+
+def test_host_facts_read_them_where_a_role_asks(dump):
+    assert host_facts._read_monitors(Runner(written), {"keepalived": True})["keepalived"]["servers"] == FOUND
+    assert host_facts._read_monitors(Runner(written), {}) == {}
+
+
+@pytest.mark.parametrize("before", [None, DUMPED])
+def test_what_keepalived_does_not_write_is_unknown(dump, before):
+    if before is not None:
+        dump.write_text(before, encoding="utf-8")
+    assert keepalived_host.read(Runner(str)) == {"running": True, "servers": {}}
+    assert keepalived_host.read(Runner(written, "/bin/sh")) == {"running": False, "servers": {}}
+
+
+def linked(path: Path) -> None:
+    """Have the path lead to a file of root that is as it should be."""
+    written(path.with_name("other"))
+    path.symlink_to("other")
+
+
+def listening(path: Path) -> None:
+    socket.socket(socket.AF_UNIX).bind(str(path))
+
+
+@pytest.mark.parametrize(("occupy", "reason"), [
+    (linked, "cannot be opened .Too many levels of symbolic links."), (listening, "cannot be opened .No such device or address."),
+    (os.mkfifo, "is not a regular file"), (os.mkdir, "is not a regular file")])
+@pytest.mark.parametrize("at_the_signal", [True, False])
+def test_a_path_that_somebody_occupies_is_refused(dump, occupy, reason, at_the_signal):
+    if not at_the_signal:
+        occupy(dump)
+    with pytest.raises(HaError, match=f"CANNOT READ WHAT KEEPALIVED HAS FOUND ON .*{reason}, expected a regular file"):
+        keepalived_host.read(Runner(occupy if at_the_signal else str))
+
+
+def test_a_file_of_another_user_is_refused(dump, monkeypatch):
+    monkeypatch.setattr(keepalived_host, "OWNER", os.getuid() + 1)
+    with pytest.raises(HaError, match=f"dump belongs to the user {os.getuid()}, expected a regular file of root"):
+        keepalived_host.read(Runner(written))
 
 
 # --- what the role accepts, keepalived accepts ----------------------------------------------------------------------
