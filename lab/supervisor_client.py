@@ -24,18 +24,22 @@ class SupervisorClient:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
 
-    def start(self) -> None:
-        """Start the supervisor in namespaces of its own unless it runs; two callers at the same time start one."""
+    def start(self, until_caller_ends: bool = False) -> None:
+        """Start the supervisor in namespaces of its own unless it runs; two callers at the same time start one.
+
+        until_caller_ends: it is killed when this process ends, however it ends.
+        """
         with open(self.paths.run / "supervisor.lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._start()
+            self._start(["setpriv", "--pdeathsig", "KILL"] if until_caller_ends else [])
 
-    def _start(self) -> None:
+    def _start(self, wrapper: list[str]) -> None:
         if self.alive():
             return
         self.paths.socket.unlink(missing_ok=True)
         user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         argv = [
+            *wrapper,
             "unshare",
             *user,
             "--net",

@@ -24,7 +24,7 @@ def lab(tmp_path):
     """A supervisor with one machine, which is a process that sleeps, and its BMC."""
     paths = Paths(state=tmp_path, run=tmp_path, cache=tmp_path)
     supervisor = supervisor_client.SupervisorClient(paths)
-    supervisor.start()
+    supervisor.start(until_caller_ends=True)
     supervisor.request("segments", bridges={"b-lab": "198.18.0.1/24"})
     settings = {"name": "casper", "bridge": "b-lab", "address": f"{ADDRESS}/24", "user": "fence", "password": "right"}
     supervisor.request("bmc", **settings, log=str(paths.state / "bmc.log"))
@@ -50,6 +50,33 @@ def send(lab, action):
 def described(lab):
     """Return what the supervisor knows of the machine."""
     return lab.request("status")["machines"]["casper"]
+
+
+ABORTED = """
+import pathlib, time
+from lab import paths, supervisor_client
+folder = pathlib.Path({folder!r})
+supervisor = supervisor_client.SupervisorClient(paths.Paths(state=folder, run=folder, cache=folder))
+supervisor.start(until_caller_ends={ends})
+print(supervisor.pid(), flush=True)
+time.sleep(60)
+"""
+
+
+@needs_namespaces
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_supervisor_ends_with_an_aborted_test_but_not_with_a_command(tmp_path, ends):
+    program = ABORTED.format(folder=str(tmp_path), ends=ends)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as aborted:
+        pid = int(aborted.stdout.readline())
+        aborted.kill()
+    paths = Paths(state=tmp_path, run=tmp_path, cache=tmp_path)
+    deadline = time.monotonic() + (20 if ends else 1)
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = supervisor_client.SupervisorClient(paths).pid()
+    supervisor_client.SupervisorClient(paths).end()
+    assert left == (None if ends else pid)
 
 
 @needs_namespaces

@@ -27,7 +27,7 @@ def test_a_supervisor_that_was_killed_while_it_started_does_not_prevent_the_next
 def test_callers_at_the_same_time_start_the_supervisor_one_after_the_other(tmp_path, monkeypatch):
     running, most = [], []
 
-    def start(_self):
+    def start(_self, _wrapper):
         running.append(1)
         most.append(len(running))
         time.sleep(0.05)
