@@ -73,7 +73,7 @@ class Running:
         settings = {"name": "casper", "address": "127.0.0.1", "port": self.port, "user": "fence", "password": "right"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lab.ipmi_server"],
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "lab.ipmi_server"],  # ends with an aborted test
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
