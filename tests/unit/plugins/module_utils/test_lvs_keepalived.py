@@ -267,6 +267,7 @@ REFUSED = [
     (service(service="smtp", receive=None), "request: 'index.html'"),
     (service(service="dns", request="example.org"), "receive: 'Served by'"),
     (service(service="dns", request="a b", receive=None), "request: 'a b'"),
+    (service(service="dns", request="/a", receive=None), "request: '/a' is not valid; expected a domain name"),
     (service(service="smtp", request=None, receive=None, real=[{**REAL, "request": "x", "receive": "y"}]),
      "real[0].receive: 'y'"),
     (service(httpmethod="HEAD", receive=None), "httpmethod: 'HEAD'"),
@@ -320,6 +321,9 @@ WRONG = [
     (change(vrrp={**VRRP, "track_interfaces": ["a b"]}), "track_interfaces[0]"),
     (change(vrrp={**VRRP, "track_scripts": [{"name": "a b", "command": "x", "rise": 0}]}), "track_scripts[0].command"),
     (change(vrrp={**VRRP, "track_scripts": [{"name": "a", "command": "/x"}] * 2}), "track_scripts[1].name"),
+    (change(vrrp={**VRRP, "track_scripts": [{"name": "a b", "command": "/x"}]}), "track_scripts[0].name: 'a b'"),
+    (change(vrrp={**VRRP, "track_scripts": [{"name": "a", "command": "/x", "rise": 0}]}), "track_scripts[0].rise: 0"),
+    (change(vrrp={**VRRP, "password": "geheim!"}), "password: (not shown) is not valid; expected 1 to 8 letters"),
     (service(virtual="7", checktype="connect", request=None, receive=None), "checkport"),
     (service(real=[{**REAL, "weight": 0}]), "every weight is 0"),
 ]
