@@ -67,6 +67,24 @@ QUERY = ("files", "texts", "units", "packages", "commands", "results", "mounts",
 KERNEL_TABLE = "/proc/net/ip_vs"
 
 
+class ReadOnce:
+    """A runner for programs that only read: each is run once, however often its output is needed."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self._outputs: Dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)
+
+    def run(self, argv: Sequence[str], accepted: Tuple[int, ...] = (0,), **more: Any) -> Any:
+        """Return what the program has printed."""
+        key = tuple(argv), accepted, tuple(more.items())
+        if key not in self._outputs:
+            self._outputs[key] = self._runner.run(argv, accepted=accepted, **more)
+        return self._outputs[key]
+
+
 def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
     """Return the answer to each role's query, each part read once for all roles.
 
@@ -82,6 +100,8 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     if unknown:
         raise HaError("queries: %s is not valid; expected some of %s" % (", ".join(unknown), ", ".join(QUERY)))
 
+    runner = ReadOnce(runner)
+
     def all_of(part: str) -> List[str]:
         return sorted({name for query in queries.values() for name in query.get(part, ())})
 
@@ -89,7 +109,6 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
     units, packages = read_units(runner, all_of("units")), read_packages(runner, all_of("packages"))
     texts = {path: runner.read_file(path) for path in all_of("texts")}
     found: Dict[str, Any] = {}
-    outputs: Any = None  # of Pacemaker, read once
     for role, query in queries.items():
         found[role] = {
             "files": {path: files["files"][os.path.normpath(path)] for path in query.get("files", ())},
@@ -108,8 +127,7 @@ def gather_for_roles(runner: Any, queries: Mapping[str, Mapping[str, Any]]) -> D
             found[role]["heartbeat"] = engine.gather(runner, query["heartbeat"])
         if query.get("pacemaker"):
             from .._pacemaker import facts as pacemaker_facts  # noqa: PLC0415 (loads slowly)
-            outputs = outputs or pacemaker_facts.read(runner)
-            found[role]["pacemaker"] = pacemaker_facts.compare(outputs, query["pacemaker"])
+            found[role]["pacemaker"] = pacemaker_facts.compare(pacemaker_facts.read(runner), query["pacemaker"])
         if query.get("ipvs"):
             found[role]["ipvs"] = read_table(runner)
         found[role].update(_read_monitors(runner, query))
@@ -128,24 +146,6 @@ def _read_monitors(runner: Any, query: Mapping[str, Any]) -> Dict[str, Any]:
     return found
 
 
-class ReadOnce:
-    """A runner for programs that only read: each is run once, however often its output is needed."""
-
-    def __init__(self, runner: Any) -> None:
-        self._runner = runner
-        self._outputs: Dict[Any, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runner, name)
-
-    def run(self, argv: Sequence[str], accepted: Tuple[int, ...] = (0,)) -> Any:
-        """Return what the program has printed."""
-        key = tuple(argv), accepted
-        if key not in self._outputs:
-            self._outputs[key] = self._runner.run(argv, accepted=accepted)
-        return self._outputs[key]
-
-
 def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
     """Return whether iscsi_sessions and clustered_lvm would do nothing; what they would refuse is theirs to report."""
     found: Dict[str, bool] = {}
@@ -154,8 +154,7 @@ def _idle_storage(runner: Any, query: Mapping[str, Any]) -> Dict[str, bool]:
         found["iscsi"] = _quietly(iscsi_host.is_idle, runner, query["iscsi"])
     if "lvm" in query:
         from .._storage import lvm_host  # noqa: PLC0415
-        once = ReadOnce(runner)  # LVM's settings and its groups are two queries of one state
-        found["lvm"] = all(_quietly(lvm_host.is_idle, once, asked) for asked in query["lvm"])
+        found["lvm"] = all(_quietly(lvm_host.is_idle, runner, asked) for asked in query["lvm"])
     return found
 
 

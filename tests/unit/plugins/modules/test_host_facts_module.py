@@ -200,7 +200,8 @@ class Director:
     def read_file(self, path: str) -> str | None:
         return "IP Virtual Server\n" if self.loaded and path == "/proc/net/ip_vs" else None
 
-    def run(self, argv: list[str], stdin: str) -> Any:
+    def run(self, argv: list[str], stdin: str, accepted: tuple[int, ...]) -> Any:
+        assert accepted == (0,)
         assert (argv, self.loaded, self.installed) == (["ipvsadm", "--restore"], True, True)
         assert stdin == "--save -n\n-L -n --thresholds\n"
         return SimpleNamespace(out="-A -t 192.168.0.3:80 -s wlc\n")
@@ -258,16 +259,21 @@ def test_an_unknown_part_of_a_query_is_refused():
         host_facts.gather_for_roles(Host(), {"a": {"filez": []}})
 
 
-def test_the_outputs_of_pacemaker_are_read_once_for_all_roles(monkeypatch):
-    read = []
-    monkeypatch.setattr(pacemaker_facts, "read", lambda runner: read.append(runner) or "outputs")
+def test_programs_of_the_cluster_manager_run_once_for_all_roles(monkeypatch):
+    def gather(runner: Any, asked: dict[str, Any]) -> list[Any]:
+        return [runner.run(["cl_status", name], accepted=tuple(range(256))).out for name in asked["groups"]]
+
+    for domain, name in ((pacemaker_facts, "read"), (engine_heartbeat, "gather")):
+        monkeypatch.setattr(domain, name, lambda runner, asked=None: gather(runner, asked or {"groups": ["one"]}))
     monkeypatch.setattr(pacemaker_facts, "compare", lambda outputs, asked: (outputs, asked["groups"]))
-    found = host_facts.gather_for_roles(Host(), {
-        "clvm": {"pacemaker": {"groups": ["locking"]}}, "pacemaker": {"pacemaker": {"groups": ["web"]}}, "ntp": {}})
-    assert len(read) == 1
+    host = Host(cl_status="printed")
+    found = host_facts.gather_for_roles(host, {
+        "clvm": {"pacemaker": {"groups": ["locking"]}}, "pacemaker": {"pacemaker": {"groups": ["web"]}}, "ntp": {},
+        "heartbeat": {"heartbeat": {"groups": ["two", "two", "one"]}}})
     assert (found["clvm"]["pacemaker"], found["pacemaker"]["pacemaker"]) == (
-        ("outputs", ["locking"]), ("outputs", ["web"]))
-    assert "pacemaker" not in found["ntp"]
+        (["printed"], ["locking"]), (["printed"], ["web"]))
+    assert (found["heartbeat"]["heartbeat"], "pacemaker" in found["ntp"]) == (["printed"] * 3, False)
+    assert host.ran == [["cl_status", "one"], ["cl_status", "two"]]
 
 
 def test_exit_codes_and_both_outputs_may_be_asked_for():
