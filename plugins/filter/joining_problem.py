@@ -39,7 +39,8 @@ EXAMPLES = r"""
   ansible.builtin.fail:
     msg: "{{ problem }}"
   vars:
-    problem: "{{ host_state | linuxha.cluster.joining_problem(inventory_hostname, node, linuxha_clusters.hosts[node]) }}"
+    found: "{{ linuxha_clusters.hosts[node] }}"
+    problem: "{{ host_state | linuxha.cluster.joining_problem(inventory_hostname, node, found) }}"
   when: problem | length > 0
 """
 

@@ -6,7 +6,7 @@ Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .plan import Command, HaError, Plan, RemoveFile, WriteFile
 
@@ -250,3 +250,26 @@ def report(state: State, desired: Desired) -> Dict[str, Any]:
     """Return the module's own values but for what changed."""
     return {"installed": sorted(set(desired.names) & set(state.packages)), "held": held(state, desired),
             "unfinished": unfinished(state), "reboot": list(state.reboot)}
+
+
+# --- an upgrade of one node -------------------------------------------------------------------------------------------
+
+def plan_node(seen: Mapping[str, Any], reboot: str, host: str) -> Dict[str, Any]:
+    """Return what a rolling upgrade does with a node, and what it reports.
+
+    seen: the result of package_upgrade; reboot: needed, always or never.
+    due: whether it is the node's turn at all; reboots: whether it boots after the packages; reasons: why it boots, or
+    must, in words; report: all that the node gets; kept: configuration files that were kept.
+    """
+    prefix = "must boot, which is left to you: " if reboot == "never" else "boots: "
+    reasons = ["boots after that, as asked for"] if reboot == "always" else [prefix + each for each in seen["reboot"]]
+    reboots = reboot == "always" or (reboot == "needed" and bool(seen["reboot"]))
+    report = list(seen["words"]) or ["nothing newer"]
+    if seen["unfinished"]:
+        report.append("dpkg has begun and not ended: " + ", ".join(seen["unfinished"]))
+    if seen["held"]:
+        report.append("held at its version: " + ", ".join(seen["held"]))
+    return {"due": bool(seen["upgrades"] or seen["unfinished"]) or reboots, "reboots": reboots, "reasons": reasons,
+            "report": report + reasons,
+            "kept": ["%s keeps its own %s; the new one of the package is beside it, with the ending .dpkg-dist"
+                     % (host, path) for path in seen["kept_files"]]}

@@ -10,13 +10,14 @@ from typing import Any, Dict, List, Mapping
 from .cluster_findings import held_groups
 from .switchover import MOVABLE
 
+NOTHING = "Nothing was changed."
 DEBIAN = "debian"  # Debian's own cluster of one node is no cluster; the role removes it
 
 
 def find_problem(result: Dict[str, Any], host: str, node: str, found: Mapping[str, Any], cluster: str = "") -> str:
     """Return why ``node`` cannot join, as far as ``host`` tells, or "".
 
-    result: of cluster_info on the host; found: what find_clusters tells of the node; cluster: the name in corosync.conf.
+    result: of cluster_info on the host; found: of find_clusters for the node; cluster: the name in corosync.conf.
     """
     if found["kind"] != "drbd_pairs":
         return _in_another_cluster(result, node, found, cluster) if host == node else ""
@@ -43,9 +44,9 @@ def _in_another_cluster(result: Dict[str, Any], node: str, found: Mapping[str, A
         "lvs_director" in found["roles"] and clustat["engine"] in (found["manager"], "keepalived"))
     if not drbd and (member or not (clustat.get("running") or {}).get("cluster_manager")):
         return ""
-    return "node: %s runs %s in the cluster %s, %s, and has DRBD %s; expected a machine of no other cluster. Nothing was " \
-        "changed." % (node, clustat["engine"] or "no cluster manager", name or "without a name", _groups(result),
-                      drbd or "nowhere")
+    return "node: %s runs %s in the cluster %s, %s, and has DRBD %s; expected a machine of no other cluster. %s" % (
+        node, clustat["engine"] or "no cluster manager", name or "without a name", _groups(result), drbd or "nowhere",
+        NOTHING)
 
 
 def _not_serving(result: Dict[str, Any], host: str) -> str:
@@ -55,8 +56,8 @@ def _not_serving(result: Dict[str, Any], host: str) -> str:
     if held_groups(result) and set(disks) == {"Primary/UpToDate"} and all(
             row["owner"] == result["node"] for row in groups):
         return ""
-    return "%s runs %s and its DRBD is %s; expected it to run all groups, with Primary/UpToDate. Nothing was changed." % (
-        host, _groups(result), ", ".join(disks) or "not there")
+    return "%s runs %s and its DRBD is %s; expected it to run all groups, with Primary/UpToDate. %s" % (
+        host, _groups(result), ", ".join(disks) or "not there", NOTHING)
 
 
 def _not_blank(result: Dict[str, Any], node: str) -> str:
@@ -65,5 +66,5 @@ def _not_blank(result: Dict[str, Any], node: str) -> str:
            and row["disk"] not in ("Inconsistent", "Diskless")]
     if not own and not held_groups(result):
         return ""
-    return "node: %s runs %s and has a side of %s that is not connected; expected a new machine with blank disks. Nothing " \
-        "was changed." % (node, _groups(result), _names(own) or "no resource")
+    side = "%s and has a side of %s" % (_groups(result), _names(own) or "no resource")
+    return "node: %s runs %s that is not connected; expected a new machine with blank disks. %s" % (node, side, NOTHING)

@@ -40,9 +40,9 @@ def test_a_machine_of_no_other_cluster_can_join(state, found, cluster):
     (magi("other"), MAGI, "runs pacemaker in the cluster other, test, "),
     (magi(""), MAGI, "runs pacemaker in the cluster without a name, "),
     (magi("magi"), FARM, "runs pacemaker in the cluster magi, "),
-    (fake.answer("new", fake.heartbeat("frontal1", "none", fake.FARM)), SERVER, "runs heartbeat in the cluster without"),
+    (fake.answer("new", fake.heartbeat("frontal1", "none", fake.FARM)), SERVER, "runs heartbeat in the cluster w"),
     ({**fake.answer("new"), "drbd": drbd()}, MAGI,
-     "runs no cluster manager in the cluster without a name, no group, and has DRBD repl; expected a machine of no other"),
+     "runs no cluster manager in the cluster without a name, no group, and has DRBD repl; expected a machine of no"),
     ({**magi("magi"), "drbd": drbd()}, MAGI, "and has DRBD repl; expected")])
 def test_a_machine_in_use_cannot_join(state, found, words):
     said = problem(state, "new", "new", found, "magi")
