@@ -32,3 +32,16 @@ def test_a_run_without_changes_ends_before_tasks_that_would_be_skipped():
     names = [task["name"] for task in play["tasks"]]
     ends = play["tasks"][names.index("Plan the changes of all roles") + 1]
     assert (ends["ansible.builtin.meta"], ends["when"], ends["tags"]) == ("end_play", "not cluster_pending", ["always"])
+
+
+def test_a_run_loads_planners_before_the_processes_that_use_them_and_only_roles_that_run():
+    first, second = tasks_of("playbooks/parts/build.yml")[1]["tasks"][:2]
+    # Ansible evaluates the condition of meta itself, and starts the processes of the second task after it.
+    assert (first["ansible.builtin.meta"], first["tags"]) == ("end_play", ["always"])
+    assert first["when"] == "linuxha_clusters | linuxha.cluster.planned_roles(ansible_play_batch) == []"
+    assert "linuxha.cluster.host_facts" in second
+    # What is imported is read in every run.
+    play = tasks_of("playbooks/cman_clusters.yml")[-1]
+    assert [name for task in play["tasks"] for name in task if name.startswith("ansible.builtin.")] == [
+        "ansible.builtin.include_role"] * 2
+    assert play["tasks"][-1]["tags"] == ["always"]
