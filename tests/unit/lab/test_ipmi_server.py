@@ -73,7 +73,8 @@ class Running:
         settings = {"name": "casper", "address": "127.0.0.1", "port": self.port, "user": "fence", "password": "right"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "lab.ipmi_server"],  # ends with an aborted test
+                # it ends with an aborted test
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "lab.ipmi_server"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
