@@ -94,19 +94,19 @@ def _read_dump(old: Optional[Tuple[int, ...]]) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise _refusal("cannot be opened (%s)" % error.strerror)
+        raise HaError(_refusal("is a link or a socket (%s)" % error.strerror))
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise _refusal("is not a regular file")
+            raise HaError(_refusal("is not a regular file"))
         if status.st_uid != OWNER:
-            raise _refusal("belongs to the user %d" % status.st_uid)
+            raise HaError(_refusal("belongs to the user %d" % status.st_uid))
         with open(handle, encoding="utf-8", errors="replace", closefd=False) as file:
             return "" if _version_of(status) == old else file.read()
     finally:
         os.close(handle)
 
 
-def _refusal(reason: str) -> HaError:
-    return HaError("CANNOT READ WHAT KEEPALIVED HAS FOUND ON %s: %s %s, expected a regular file of root. To continue: "
-                   "rm -r %s" % (os.uname().nodename, DUMP, reason, DUMP))
+def _refusal(reason: str) -> str:
+    return ("CANNOT READ WHAT KEEPALIVED HAS FOUND ON %s: %s %s, expected a regular file of root. To continue: rm -r %s"
+            % (os.uname().nodename, DUMP, reason, DUMP))

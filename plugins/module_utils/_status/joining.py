@@ -10,7 +10,6 @@ from typing import Any, Dict, List, Mapping
 from .cluster_findings import held_groups
 from .switchover import MOVABLE
 
-NOTHING = "Nothing was changed."
 DEBIAN = "debian"  # Debian's own cluster of one node is no cluster; the role removes it
 
 
@@ -44,9 +43,9 @@ def _in_another_cluster(result: Dict[str, Any], node: str, found: Mapping[str, A
         "lvs_director" in found["roles"] and clustat["engine"] in (found["manager"], "keepalived"))
     if not drbd and (member or not (clustat.get("running") or {}).get("cluster_manager")):
         return ""
-    return "node: %s runs %s in the cluster %s, %s, and has DRBD %s; expected a machine of no other cluster. %s" % (
-        node, clustat["engine"] or "no cluster manager", name or "without a name", _groups(result), drbd or "nowhere",
-        NOTHING)
+    return ("node: %s runs %s in the cluster %s, %s, and has DRBD %s; expected a machine of no other cluster. Nothing "
+            "was changed." % (node, clustat["engine"] or "no cluster manager", name or "without a name",
+                              _groups(result), drbd or "nowhere"))
 
 
 def _not_serving(result: Dict[str, Any], host: str) -> str:
@@ -56,8 +55,8 @@ def _not_serving(result: Dict[str, Any], host: str) -> str:
     if held_groups(result) and set(disks) == {"Primary/UpToDate"} and all(
             row["owner"] == result["node"] for row in groups):
         return ""
-    return "%s runs %s and its DRBD is %s; expected it to run all groups, with Primary/UpToDate. %s" % (
-        host, _groups(result), ", ".join(disks) or "not there", NOTHING)
+    return ("%s runs %s and its DRBD is %s; expected it to run all groups, with Primary/UpToDate. Nothing was changed."
+            % (host, _groups(result), ", ".join(disks) or "not there"))
 
 
 def _not_blank(result: Dict[str, Any], node: str) -> str:
@@ -66,5 +65,5 @@ def _not_blank(result: Dict[str, Any], node: str) -> str:
            and row["disk"] not in ("Inconsistent", "Diskless")]
     if not own and not held_groups(result):
         return ""
-    side = "%s and has a side of %s" % (_groups(result), _names(own) or "no resource")
-    return "node: %s runs %s that is not connected; expected a new machine with blank disks. %s" % (node, side, NOTHING)
+    return ("node: %s runs %s and has a side of %s that is not connected; expected a new machine with blank disks. "
+            "Nothing was changed." % (node, _groups(result), _names(own) or "no resource"))

@@ -690,8 +690,8 @@ def listening(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("occupy", "reason"), [
-    (linked, "cannot be opened .Too many levels of symbolic links."),
-    (listening, "cannot be opened .No such device or address."),
+    (linked, "is a link or a socket .Too many levels of symbolic links."),
+    (listening, "is a link or a socket .No such device or address."),
     (os.mkfifo, "is not a regular file"), (os.mkdir, "is not a regular file")])
 @pytest.mark.parametrize("at_the_signal", [True, False])
 def test_a_path_that_somebody_occupies_is_refused(dump, occupy, reason, at_the_signal):
