@@ -367,6 +367,27 @@ def test_a_switchover_of_pacemaker_moves_groups_alone(tmp_path, group, moved):
         assert re.findall(r"\(item=(.*)\)", done.stdout.partition("TASK [Report what will move]")[2]) == moved
 
 
+def with_data(states: States) -> None:
+    states["debian2"]["drbd"]["resources"][0].update(connection="StandAlone", disk="UpToDate")
+
+
+def without_groups(states: States) -> None:
+    states["debian1"]["clustat"] = fake.heartbeat("debian1", "none")
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (with_data, "node: debian2 runs no group and has a side of repl that is not connected; expected a new machine with"),
+    (without_groups, "debian1 runs no group and its DRBD is Primary/UpToDate; expected it to run all groups"),
+])
+def test_a_node_of_a_pair_is_replaced_by_a_blank_machine_while_the_other_serves(tmp_path, change, told):
+    states = pair()
+    change(states)
+    done = play(tmp_path, ROOT / "playbooks/replace_node.yml", one(states), {"cluster": "web_pair", "node": "debian2"})
+    assert done.returncode == 2, done.stdout
+    assert tasks_of(done)[-1] == "Verify that the node can join"
+    assert told in " ".join(done.stdout.split()), done.stdout
+
+
 DRAIN = """
 - hosts: debian1
   gather_facts: false
