@@ -376,7 +376,7 @@ def without_groups(states: States) -> None:
 
 
 @pytest.mark.parametrize(("change", "told"), [
-    (with_data, "node: debian2 runs no group and has a side of repl that is not connected; expected a new machine with"),
+    (with_data, "node: debian2 runs no group and has a side of repl that is not connected; expected a new machine"),
     (without_groups, "debian1 runs no group and its DRBD is Primary/UpToDate; expected it to run all groups"),
 ])
 def test_a_node_of_a_pair_is_replaced_by_a_blank_machine_while_the_other_serves(tmp_path, change, told):
