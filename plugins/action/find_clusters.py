@@ -54,6 +54,8 @@ class ActionModule(ActionBase):
             self._warn_of_old_names(clusters)
         # As group_by does: the group tells later plays that the clusters are found.
         result.update(add_group="linuxha_found", parent_groups=["all"])
+        # The groups of ``mapped`` may have passwords. What is refused above never shows one.
+        result["_ansible_no_log"] = bool(mapped)
         return {**result, "changed": False, "hosts": hosts, "deprecated": not children, "mapped": mapped,
                 "clusters": {cluster.name: list(cluster.hosts) for cluster in clusters},
                 "selected": [host for cluster in selection.clusters for host in cluster.hosts if hosts[host]["part"]]}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -132,3 +133,24 @@ def test_mapped_variables_are_validated_before_the_first_change(tmp_path, playbo
     assert done.returncode == 2
     assert told in done.stdout, done.stdout
     assert "unreachable=1" not in done.stdout  # no host was contacted
+
+
+def test_no_secret_of_a_group_is_shown_where_pacemaker_gets_it(tmp_path):
+    resource = {"agent": {"name": "ocf:heartbeat:pgsql", "parameters": {"rep_password": "first-secret-of-the-test"}}}
+    groups = [{"name": "db", "nodes": ["one", "two"], "resources": [resource]}]
+    nodes = [{"name": "one", "id": 1, "addresses": ["10.0.0.1"]}, {"name": "two", "id": 2, "addresses": ["10.0.0.2"]}]
+    hosts = dict.fromkeys(["one", "two"], {"ansible_host": "127.0.0.1", "ansible_port": 1})
+    pair = {"hosts": hosts, "vars": {
+        "cluster_manager": "pacemaker", "pacemaker_nodes": nodes, "pacemaker_without_fencing": True,
+        "heartbeat_groups": groups}}
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"children": {"drbd_pairs": {"children": {"db_pair": pair}}}}}))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    for callback in ("default", "ansible.posix.json"):
+        done = subprocess.run(
+            [program, "-i", inventory, ROOT / "site.yml", "-vvvv"], cwd=ROOT, capture_output=True, text=True,
+            check=False, timeout=120, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                              "ANSIBLE_STDOUT_CALLBACK": callback})
+        assert "Give the resource groups of a pair or farm to the role pacemaker" in done.stdout
+        assert "unreachable" in done.stdout  # it went on to the hosts
+        assert "first-secret-of-the-test" not in done.stdout + done.stderr
