@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment host test-time lab test lint units sanity matrix molecule clusters chaos kills bench docs clean
+.PHONY: help environment test-environment docs-environment host test-time lab test checks lint units sanity matrix molecule clusters chaos kills bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -25,7 +25,11 @@ host: environment
 lab: host ## Boot the lab, run site.yml on it and show how to pull the plug
 	@$(PYTHON) -m lab.demo
 
-test: test-time host lint docs units sanity molecule ## Everything that CI runs
+test: test-time host test-environment docs-environment ## Everything that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checks
+	@$(MAKE) --no-print-directory molecule
+
+checks: lint docs units sanity
 
 test-time:
 	@echo "make test takes about 40 minutes on two idle CPUs"
@@ -53,6 +57,7 @@ matrix: test-environment ## Use the installed collection with each supported rel
 molecule: host test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
+	molecule test --scenario-name pacemaker_failover
 
 clusters: host test-environment ## The same for the farm, the magi and long operations: more than an hour, so not in test
 	molecule test --scenario-name lvs_farm
@@ -61,6 +66,8 @@ clusters: host test-environment ## The same for the farm, the magi and long oper
 	molecule test --scenario-name magi
 	molecule test --scenario-name magi_cman
 	molecule test --scenario-name pacemaker_pair
+	molecule test --scenario-name nfs_pair
+	molecule test --scenario-name postgresql_pair
 	molecule test --scenario-name day_two
 
 KIND ?= web_pair
@@ -75,8 +82,10 @@ kills: host ## Kill runs that edit a cluster at random moments: make kills COUNT
 bench: host test-environment ## Measure the collection beside other ways, and write docs/benchmarks.md: make bench [PARTS='pair bulk']
 	@PYTHONPATH="$(CURDIR)" $(VENV)/python tests/bench/bench.py $(PARTS)
 
-docs: ## Build the documentation site in .cache/docs/html, without a network
+docs-environment:
 	@$(PYTHON) -m lab.environment requirements.txt requirements-docs.txt
+
+docs: docs-environment ## Build the documentation site in .cache/docs/html, without a network
 	@$(VENV)/python docs/build.py
 
 clean: ## End the lab and remove what make created in this checkout (the cache of images stays)

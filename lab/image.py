@@ -41,6 +41,8 @@ POOL = (
     ("dlm-controld", "lvm2", "lvm2-lockd", "gfs2-utils", "quota", "multipath-tools", "sg3-utils", "psmisc"),
     ("tgt", "corosync-qnetd"),
     ("fence-agents", "ipmitool"),
+    ("nfs-kernel-server", "nfs-common"),
+    ("postgresql", "postgresql-client"),
 )
 
 MASKED_UNITS = (

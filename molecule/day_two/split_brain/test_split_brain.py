@@ -12,7 +12,7 @@ from lab.harness.steps import step
 PLAYBOOK = "playbooks/split_brain.yml"
 # The side that is discarded, and the task (or a part of its name) in which the first run is killed.
 KILLED_AT = {"standby": "Save the side", "active": "Connect the side that is kept"}
-SHOW = "TASK [Show both sides]"
+SHOW = "TASK [Report both sides]"
 
 
 def states() -> list[str]:

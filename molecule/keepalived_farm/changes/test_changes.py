@@ -107,4 +107,4 @@ def test_a_drained_server_keeps_its_connections_until_they_end(measured):
 
 
 def test_a_file_that_keepalived_refuses_is_not_written(measured):
-    assert measured["bad"] == (2, 0)
+    assert measured["bad"] == [2, 0]

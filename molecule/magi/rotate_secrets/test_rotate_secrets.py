@@ -43,6 +43,8 @@ def predict_with_passwords() -> dict[str, Any]:
     printed = [name for name, secret in secrets.items() if secret in run.stdout + run.stderr]
     predicted = changed_by(run.stdout)
     figures = {"code": run.returncode, "changed": predicted, "printed": printed, "leaked": leaks(found)}
+    if run.returncode and not printed:
+        print(run.stdout[run.stdout.find("[ERROR]") :][:2000])
     print(f"predicted: {figures}", flush=True)
     return {**figures, "missed": missed(found, NODES)}
 
