@@ -66,8 +66,8 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 def releases() -> list[str]:
-    """Return the releases of ansible-core from the first supported one, as 2.N."""
-    listed = run(sys.executable, "-m", "pip", "index", "versions", "ansible-core", "--disable-pip-version-check")
+    """Return the releases of ansible-core from the first supported one, as 2.N; pip lists what its Python can have."""
+    listed = run(interpreters()[-1], "-m", "pip", "index", "versions", "ansible-core", "--disable-pip-version-check")
     found = {(int(major), int(minor)) for major, minor in re.findall(r"\b(\d+)\.(\d+)\.\d+\b", listed)}
     return [f"{major}.{minor}" for major, minor in sorted(found) if (major, minor) >= OLDEST]
 
