@@ -184,7 +184,7 @@ class Row:
     def units(self) -> str:
         """Run the unit tests of what imports Ansible, on the installed collection."""
         self.variables["PYTHONPATH"] = str(self.folder / "collections")
-        printed = run(self.programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *UNIT_TESTS,
+        printed = run(self.programs / "python", "-m", "pytest", "-p", "no:cacheprovider", *UNIT_TESTS,
                       cwd=CHECKOUT, env=self.variables)
         return printed.strip().rpartition("\n")[2]
 
