@@ -62,6 +62,7 @@ clusters: host test-environment ## The same for the farm, the magi and long oper
 	molecule test --scenario-name lvs_dual
 	molecule test --scenario-name keepalived_farm
 	molecule test --scenario-name magi
+	molecule test --scenario-name magi_ipmi
 	molecule test --scenario-name magi_cman
 	molecule test --scenario-name pacemaker_pair
 	molecule test --scenario-name day_two

@@ -128,8 +128,8 @@ def spans(line: list[tuple[str, str]]) -> str:
                    for words, colour in parts)
 
 
-def draw() -> None:
-    """Write the picture; where nothing moves it shows the last screen."""
+def picture() -> str:
+    """Return the picture of the cast; where nothing moves it shows the last screen."""
     _header, *events = [json.loads(line) for line in CAST.read_text(encoding="utf-8").splitlines()]
     screen, scrolls, now = Screen(), [0.0], 0.0
     for now, text in compressed(events):
@@ -151,7 +151,7 @@ def draw() -> None:
     rules.append(keyframes("scroll", end, [
         (when, f"transform:translateY({-number * HIGH}px)") for number, when in enumerate(scrolls)]))
     width, height = COLUMNS * WIDE + 2 * EDGE, ROWS * HIGH + 34 + EDGE
-    PICTURE.write_text(f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}"
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}"
  width="{width:.0f}" height="{height}"
  font-family="'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="{FONT}" fill="#c0caf5">
 <title>make lab builds a pair, then its active node loses power; {SPEED:.0f} times the true speed</title>
@@ -167,7 +167,7 @@ g, g text {{ animation: scroll {end:.2f}s step-end infinite }}
 <g transform="translate(0,{-(len(scrolls) - 1) * HIGH})">
 {chr(10).join(texts)}
 </g></svg></svg>
-""", encoding="utf-8")
+"""
 
 
 def keyframes(name: str, end: float, states: list[tuple[float, str]]) -> str:
@@ -177,4 +177,7 @@ def keyframes(name: str, end: float, states: list[tuple[float, str]]) -> str:
 
 
 if __name__ == "__main__":
-    {"record": record, "draw": draw}[sys.argv[1]]()
+    if sys.argv[1:] == ["record"]:
+        record()
+    else:
+        PICTURE.write_text(picture(), encoding="utf-8")
