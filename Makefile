@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment docs-environment host test-time lab test checks lint units sanity matrix molecule clusters chaos kills bench docs clean
+.PHONY: help environment test-environment docs-environment host test-time lab test checks lint units sanity matrix fast-matrix molecule clusters chaos kills bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -29,7 +29,7 @@ test: test-time host test-environment docs-environment ## Everything that CI run
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checks
 	@$(MAKE) --no-print-directory molecule
 
-checks: lint docs units sanity
+checks: lint docs units sanity fast-matrix
 
 test-time:
 	@echo "make test takes about 40 minutes on two idle CPUs"
@@ -54,6 +54,9 @@ sanity: test-environment ## Build the collection and run ansible-test sanity on 
 matrix: test-environment ## Use the installed collection with each supported release of ansible-core: make matrix [RELEASES='2.16 2.18']
 	$(VENV)/python tests/run_matrix.py $(RELEASES)
 
+fast-matrix: test-environment ## The same with the oldest release only, without its unit tests and sanity checks
+	$(VENV)/python tests/run_matrix.py --fast
+
 molecule: host test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
@@ -64,6 +67,7 @@ clusters: host test-environment ## The same for the farm, the magi and long oper
 	molecule test --scenario-name lvs_dual
 	molecule test --scenario-name keepalived_farm
 	molecule test --scenario-name magi
+	molecule test --scenario-name magi_ipmi
 	molecule test --scenario-name magi_cman
 	molecule test --scenario-name pacemaker_pair
 	molecule test --scenario-name nfs_pair

@@ -3,11 +3,13 @@
 """Use the built and installed collection with several releases of ansible-core, each with a Python that it supports.
 
     python3 tests/run_matrix.py [RELEASE...]     # such as 2.16 2.18; default: 2.16 to the newest of the package index
+    python3 tests/run_matrix.py --fast           # the oldest release, without the last two parts and the importer
 
 For each release, in an empty folder: the documentation of all plugins and roles, the syntax of all playbooks by their
-full names, and every role through ``roles:``, ``import_role`` and ``include_role`` in check mode, on two hosts that are
-this machine under other names. Nothing is changed. Exit code 1 where a part fails; a release without a fitting Python
-is skipped.
+full names, every role through ``roles:``, ``import_role`` and ``include_role`` in check mode, on two hosts that are
+this machine under other names, the unit tests of what imports Ansible, and the sanity checks of documentation and
+imports. Nothing is changed. Then galaxy-importer, as Galaxy runs it. Exit code 1 where a part fails; a release without
+a fitting Python is skipped.
 """
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -26,8 +29,12 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[1]
 TOOLS = Path(sys.executable).parent
 PLACE = CHECKOUT / ".cache/matrix"
-FIRST = (2, 16)
+OLDEST = (2, 16)
 HOSTS = ("node-a", "node-b")
+
+PACKAGES = ("distlib", "hypothesis", "netaddr", "pytest")
+UNIT_TESTS = [f"tests/unit/plugins/{folder}" for folder in ("action", "filter", "modules")]
+SANITY = ("ansible-doc", "import", "runtime-metadata", "validate-modules", "yamllint")
 
 NODES = [{"name": name, "id": number} for number, name in enumerate(HOSTS, 1)]
 PACEMAKER = {"cluster_name": "x", "without_fencing": True, "nodes": [
@@ -59,10 +66,10 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 def releases() -> list[str]:
-    """Return the releases of ansible-core from the first supported one, as 2.N."""
-    listed = run(sys.executable, "-m", "pip", "index", "versions", "ansible-core", "--disable-pip-version-check")
+    """Return the releases of ansible-core from the first supported one, as 2.N; pip lists what its Python can have."""
+    listed = run(interpreters()[-1], "-m", "pip", "index", "versions", "ansible-core", "--disable-pip-version-check")
     found = {(int(major), int(minor)) for major, minor in re.findall(r"\b(\d+)\.(\d+)\.\d+\b", listed)}
-    return [f"{major}.{minor}" for major, minor in sorted(found) if (major, minor) >= FIRST]
+    return [f"{major}.{minor}" for major, minor in sorted(found) if (major, minor) >= OLDEST]
 
 
 def interpreters() -> list[str]:
@@ -77,20 +84,21 @@ def interpreters() -> list[str]:
     return [path for _minor, path in sorted(found.items())]
 
 
-def environment(release: str) -> Path | None:
-    """Return the folder of programs of an environment with this release; None where no Python of this machine fits."""
-    place = PLACE / release
-    for python in interpreters() if not (place / "bin/ansible").exists() else ():
+def environment(name: str, *packages: str) -> Path | None:
+    """Return the folder of programs of an environment with packages; None where no Python of this machine fits."""
+    place = PLACE / name
+    complete = place / "complete"
+    for python in interpreters() if not complete.exists() else ():
         shutil.rmtree(place, ignore_errors=True)
         run(python, "-m", "venv", place)
         try:
-            run(place / "bin/pip", "install", "--quiet", "--disable-pip-version-check", f"ansible-core~={release}.0",
-                "netaddr")
+            run(place / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+            complete.touch()
             break
         except Failure as failure:
             if "Requires-Python" not in str(failure) and "requires a different python" not in str(failure).lower():
                 raise
-    return place / "bin" if (place / "bin/ansible").exists() else None
+    return place / "bin" if complete.exists() else None
 
 
 class Row:
@@ -140,18 +148,18 @@ class Row:
     def syntax(self) -> str:
         """Check the syntax of every playbook, by its full name."""
         names = sorted(path.stem for path in (self.collection / "playbooks").glob("*.yml"))
-        for name in names:
-            self.run("ansible-playbook", "--syntax-check", "-i", "localhost,", "-e", "node=localhost",
-                     f"linuxha.cluster.{name}")
+        self.run("ansible-playbook", "--syntax-check", "-i", "localhost,", "-e", "node=localhost",
+                 *(f"linuxha.cluster.{name}" for name in names))
         return f"{len(names)} playbooks"
 
     def roles(self) -> str:
         """Run every role in check mode, in each of the three ways."""
         shutil.copy("/bin/sh", self.folder / "systemd")  # the first process of a host with systemd has this name
+        unshare = "unshare --uts --pid --fork --mount-proc" + " --map-root-user" * bool(os.geteuid())
         for host in HOSTS:
             python = self.folder / f"python-{host}"
             python.write_text(
-                f"#!/bin/sh\nexec unshare --uts --pid --fork --mount-proc {self.folder}/systemd -c "
+                f"#!/bin/sh\nexec {unshare} {self.folder}/systemd -c "
                 f"'hostname {host}; /usr/bin/python3 \"$@\"; exit $?' systemd \"$@\"\n", encoding="utf-8")
             python.chmod(0o755)
         names = sorted(path.name for path in (self.collection / "roles").iterdir())
@@ -173,16 +181,67 @@ class Row:
         return f"{len(names)} roles, 3 ways"
 
 
+    def units(self) -> str:
+        """Run the unit tests of what imports Ansible, on the installed collection."""
+        self.variables["PYTHONPATH"] = str(self.folder / "collections")
+        printed = run(self.programs / "python", "-m", "pytest", "-p", "no:cacheprovider", *UNIT_TESTS,
+                      cwd=CHECKOUT, env=self.variables)
+        return printed.strip().rpartition("\n")[2]
+
+    def sanity(self) -> str:
+        """Run sanity checks of the release."""
+        printed = run(self.programs / "python", CHECKOUT / "tests/run_sanity.py", *SANITY, cwd=CHECKOUT)
+        return printed.strip().rpartition("\n")[2]
+
+
+def importer(artifact: Path, folder: Path) -> str:
+    """Import the artifact as Galaxy does; a warning is a failure."""
+    programs = environment("importer", "galaxy-importer")
+    if programs is None:
+        raise Failure("no Python of this machine fits")
+    printed = run(programs / "python", "-m", "galaxy_importer.main", artifact, cwd=folder,
+                  env=dict(os.environ, PATH=os.pathsep.join([str(programs), os.environ["PATH"]]), ANSIBLE_CONFIG=""))
+    complaints = [line for line in printed.splitlines() if line.startswith(("WARNING", "ERROR", "CRITICAL"))]
+    if complaints or "Importer processing completed successfully" not in printed:
+        raise Failure("\n".join(complaints) or printed)
+    return "no warnings"
+
+
+class Table:
+    """What passed, failed or was skipped."""
+
+    def __init__(self) -> None:
+        """Begin without rows."""
+        self.rows = 0
+        self.failures: list[str] = []
+
+    def add(self, title: str, part: str, result: str) -> None:
+        """Add and print a row."""
+        self.rows += 1
+        print("  ".join((title, part, result)), flush=True)
+
+    def run(self, title: str, part: str, work: Callable[[], str]) -> None:
+        """Run a part and add its row."""
+        begin = time.monotonic()
+        try:
+            result = "passed, " + work()
+        except Failure as failure:
+            result = "failed"
+            self.failures.append(f"{title}, {part}:\n{failure}")
+        self.add(title, part, f"{result} ({time.monotonic() - begin:.0f} s)")
+
+
 def main() -> int:
     """Run all rows and print them."""
-    failures, rows = [], []
+    fast = sys.argv[1:] == ["--fast"]
+    table = Table()
     with tempfile.TemporaryDirectory() as scratch:
         run(TOOLS / "ansible-galaxy", "collection", "build", "--output-path", scratch, CHECKOUT)
         artifact = next(Path(scratch).glob("*.tar.gz"))
-        for release in sys.argv[1:] or releases():
-            programs = environment(release)
+        for release in ["{}.{}".format(*OLDEST)] if fast else sys.argv[1:] or releases():
+            programs = environment(release, f"ansible-core~={release}.0", *PACKAGES)
             if programs is None:
-                rows.append((f"ansible-core {release}", "skipped", "no Python of this machine fits"))
+                table.add(f"ansible-core {release}", "all parts", "skipped, no Python of this machine fits")
                 continue
             version = run(programs / "ansible", "--version")
             title = "ansible-core {}, Python {}".format(*re.search(  # type: ignore[union-attr]
@@ -190,17 +249,12 @@ def main() -> int:
             folder = Path(scratch) / release
             folder.mkdir()
             row = Row(programs, artifact, folder)
-            for part in (row.documentation, row.syntax, row.roles):
-                begin = time.monotonic()
-                try:
-                    said = "passed, " + part()
-                except Failure as failure:
-                    said = "failed"
-                    failures.append(f"{title}, {part.__name__}:\n{failure}")
-                rows.append((title, part.__name__, f"{said} ({time.monotonic() - begin:.0f} s)"))
-                print("  ".join(rows[-1]), flush=True)
-    print("\n".join(["", *failures]) if failures else f"{len(rows)} parts passed or were skipped")
-    return bool(failures)
+            for part in (row.documentation, row.syntax, row.roles, *(() if fast else (row.units, row.sanity))):
+                table.run(title, part.__name__, part)
+        if not fast:
+            table.run("galaxy-importer", "import", lambda: importer(artifact, Path(scratch)))
+    print("\n".join(["", *table.failures]) if table.failures else f"{table.rows} parts passed or were skipped")
+    return bool(table.failures)
 
 
 if __name__ == "__main__":

@@ -47,15 +47,14 @@ def unpack_artifact(folder: Path) -> Path:
 
 
 def provide_pip() -> None:
-    """Put the script that installs pip where ansible-test keeps it, unless it has one."""
+    """Put the script that installs pip where ansible-test keeps it; an older one may name a Python that is gone."""
     import ansible_test  # noqa: PLC0415  only to find its files
 
     source = Path(ansible_test.__path__[0]) / "_internal/python_requirements.py"
     for version in set(re.findall(r"\bpip='([0-9.]+)'", source.read_text(encoding="utf-8"))):
         script = Path.home() / ".ansible/test/cache" / f"get_pip_{version.replace('.', '_')}.py"
-        if not script.exists():
-            script.parent.mkdir(parents=True, exist_ok=True)
-            script.write_text(BOOTSTRAP.format(python=sys.executable), encoding="utf-8")
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(BOOTSTRAP.format(python=sys.executable), encoding="utf-8")
 
 
 def ansible_test(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: authkeys_choice
 author: The linuxha.cluster maintainers
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Choose the key that the nodes of a heartbeat cluster share
 description:
   - Returns the text of authkeys with one key. Its secret is the given one, else the one that signs in the text, else a

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: authkeys_rotation
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Plan the change of the shared secret of a heartbeat cluster
 description:
   - Returns the text of each node's authkeys after each of three steps. All nodes must have applied one step before the

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: drbd_generations
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Compare the two sides of a DRBD resource
 description:
   - Compares the generation identifiers of both sides by DRBD's own rules.

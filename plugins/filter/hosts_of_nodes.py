@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: hosts_of_nodes
 author: The linuxha.cluster maintainers
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Return the inventory host of each node of a cluster
 description:
   - Cluster managers know a node by what C(uname -n) prints on it, Ansible knows it by its inventory name.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: no_changes
 author: The linuxha.cluster maintainers
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Tell whether a role was planned for a host and has no changes
 description:
   - Reads what M(linuxha.cluster.role_plan) has published in this play.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: pacemaker_fencing
 author: The linuxha.cluster maintainers
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Return what fences the nodes of a Pacemaker cluster
 description:
   - The option O(linuxha.cluster.ha_resources#module:fencing), from the variables of the role

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: pacemaker_missing
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: List what a Pacemaker cluster still misses
 description:
   - Reads the XML of C(crm_mon). A node counts when it is online and its manager is ready.

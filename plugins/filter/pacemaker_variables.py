@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: pacemaker_variables
 author: The linuxha.cluster maintainers
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Map variables of the role rhcs_cman to those of the role pacemaker
 description:
   - The role C(rhcs_cman) uses it on systems without cman. Variables that are not returned are the same in both roles.

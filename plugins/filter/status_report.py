@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 DOCUMENTATION = r"""
 name: status_report
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Join the facts of all hosts into one status report
 description:
   - Joins the results of M(linuxha.cluster.cluster_info) into clusters, and finds problems.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: clustat_facts
 short_description: Read the state of a cluster in one shape, whichever engine runs it
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

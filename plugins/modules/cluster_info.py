@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: cluster_info
 short_description: Gather the state of a host's cluster in one task
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: clustered_lvm
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Create and grow shared volume groups, their volumes and filesystems
 description:
   - Sets lvm.conf and the devices that LVM sees, creates shared volume groups, starts their locks, creates and grows

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: config_archive
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Save the configuration of a cluster node in an archive, or read one
 description:
   - Saves files with their owners and modes, and what programs print, in a C(.tar.gz) with a manifest. The archive is

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: config_files
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Write configuration files and reload the daemon that reads them
 description:
   - Writes any number of files and directories in one task. Only what differs is written.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: config_lint
 short_description: Find faults in the configuration files of clusters
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: disk_image
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Save what is on a block device in a compressed file
 description:
   - Saves what is on a block device that nothing uses, and verifies that the image holds what is on the device before it

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: drbd_grow
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Grow a DRBD device and its filesystem onto disks that have become larger
 description:
   - Makes DRBD use all of the disks of both nodes where both have become larger, then grows the filesystem, while it is

@@ -49,7 +49,7 @@ options:
       - Where the file of the resource is as it was before it was replaced.
       - When C(drbdadm adjust) refuses the new file, the old one is put back, or the resource would not start at boot.
     type: path
-    version_added: "0.2.0"
+    version_added: "1.0.0"
   destroy:
     description:
       - Devices on this host whose content may be destroyed when metadata is created on them or wiped from them.

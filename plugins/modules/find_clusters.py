@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: find_clusters
 short_description: Find the clusters of the inventory
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: host_facts
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Gather the facts that roles need in one task
 description:
   - Gathers the few facts that this collection's roles use, and runs programs that only read.

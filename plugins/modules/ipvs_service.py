@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: ipvs_service
 short_description: Bring virtual services (IPVS, LVS) to what is declared
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

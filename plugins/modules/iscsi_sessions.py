@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: iscsi_sessions
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Log in to iSCSI targets, without disturbing other sessions
 description:
   - Creates the record of each declared target, sets its declared settings, logs in, and waits for its devices.

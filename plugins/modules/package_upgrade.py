@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: package_upgrade
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Upgrade installed packages, and report whether the host must reboot
 description:
   - Reads from the repositories which newer versions there are, and installs them with their new dependencies. It never

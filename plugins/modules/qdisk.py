@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: qdisk
 short_description: Find, create, relabel and remove quorum disks of Red Hat Cluster Suite
-version_added: "0.1.0"
+version_added: "1.0.0"
 author:
   - linuxha.cluster maintainers (@linuxha)
 description:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: role_plan
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.2.0"
+version_added: "1.0.0"
 short_description: Plan the changes that roles of this collection would make
 description:
   - Computes, on the controller, what a role has to change on this host, from the role's variables and from the facts

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: sbd_disk
 author:
   - linuxha.cluster maintainers (@linuxha)
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Prepare the shared disks that sbd fences by
 description:
   - Gives each disk sbd's header with its timeouts, and each node of the cluster a slot, one after the other.

@@ -315,7 +315,19 @@ def test_every_page_is_in_the_index():
 def test_pages_of_the_collection_have_no_broken_pictures():
     assert {f"docs/images/{name}" for path in PAGES for name in re.findall(
         r"images/([\w.]+)\)", path.read_text(encoding="utf-8"))} <= {
-            name_of(path) for path in (ROOT / "docs/images").glob("*.svg")}
+            name_of(path) for path in (ROOT / "docs/images").iterdir()}
+
+
+def test_blocks_of_code_begin_their_lines():
+    """Galaxy does not know them within lists."""
+    assert [name_of(path) for path in PAGES if "\n  ```" in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_picture_of_the_recording_is_that_of_its_cast():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import recording  # noqa: PLC0415 (only this test needs it)
+
+    assert recording.picture() == page("docs/images/make_lab.svg")
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

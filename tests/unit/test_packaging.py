@@ -9,19 +9,24 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
-PACKED = {"CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md",
-          "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+PACKED = {"CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json",
+          "README.md", "SECURITY.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 # What a checkout collects while people work in it.
 STRAY = [".lab-lb/id_ed25519", ".lab/state.json", ".cache/x/y", ".coverage", ".env", "id_rsa", "hosts.yml", "vault.yml",
          "plugins/modules/__pycache__/qdisk.cpython-313.pyc", "plugins/.coverage", "roles/ntp/id_ed25519",
          "roles/ntp/.vault",
          "playbooks/site.retry", "playbooks/secret.txt", "docs/.key", "tests/output/x", "linuxha-cluster-0.0.1.tar.gz"]
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +65,18 @@ def test_everything_that_is_needed_is_packed(packed):
     assert {name for name in listed if (ROOT / name).is_file()} <= packed
 
 
-def test_the_build_context_of_an_execution_environment_is_made(built, tmp_path):
+@pytest.fixture
+def unpacked(built, tmp_path) -> Path:
+    """Return the folder of the collection below tmp_path, as it is installed."""
     collection = tmp_path / "ansible_collections/linuxha/cluster"
     collection.mkdir(parents=True)
     with tarfile.open(built) as artifact:
         artifact.extractall(collection)  # noqa: S202  our own artifact
+    return collection
+
+
+def test_the_build_context_of_an_execution_environment_is_made(unpacked, tmp_path):
+    assert unpacked.is_dir()
     done = subprocess.run([TOOLS / "ansible-builder", "introspect", tmp_path], check=True, capture_output=True,
                           text=True)
     assert {"openssh-client", "openssh-clients"} == set(re.findall(r"'([\w-]+) \[platform", done.stdout))
@@ -76,13 +88,34 @@ def test_the_build_context_of_an_execution_environment_is_made(built, tmp_path):
     assert (tmp_path / "context/_build/requirements.yml").exists()
 
 
+def test_the_changelog_of_the_release_is_made(unpacked):
+    version = load("galaxy.yml")["version"]
+    if version in load("changelogs/changelog.yaml")["releases"]:
+        pytest.skip(f"release {version} is there already")
+    shutil.copy(ROOT / "galaxy.yml", unpacked)
+    subprocess.run([TOOLS / "antsibull-changelog", "release"], cwd=unpacked, check=True, stdout=subprocess.DEVNULL)
+    text = (unpacked / "CHANGELOG.rst").read_text(encoding="utf-8").partition("\nv0.1.0\n")[0]
+    assert text.count(f"\nv{version}\n") == text.count("\nRelease Summary\n") == 1
+    assert not re.findall(r"\b[A-Z]+\([^)]*\)", re.sub(r"``.*?``", "", text))  # markup of modules, such as V(true)
+    assert "linuxha.cluster.ipvs_service - " in text and "linuxha.cluster.drbd_resource - " not in text
+    assert list((unpacked / "changelogs/fragments").iterdir()) == []
+
+
+def test_options_and_plugins_were_added_in_a_release():
+    known = {load("galaxy.yml")["version"], *load("changelogs/changelog.yaml")["releases"]}
+    named = {version for folder in ("plugins", "roles") for path in (ROOT / folder).rglob("*")
+             if path.suffix in (".py", ".yml")
+             for version in re.findall(r"version_added: \"?([\d.]+)", path.read_text(encoding="utf-8"))}
+    assert named <= known
+
+
 def test_every_module_is_in_the_action_group():
-    group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["all"]
+    group = load("meta/runtime.yml")["action_groups"]["all"]
     assert group == sorted(path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py"))
 
 
 def test_dependencies_are_those_that_are_used():
-    declared = set(yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"])
+    declared = set(load("galaxy.yml")["dependencies"])
     text = "\n".join(path.read_text(encoding="utf-8") for folder in ("roles", "playbooks", "plugins")
                      for path in (ROOT / folder).rglob("*") if path.suffix in (".yml", ".py"))
     used = set(re.findall(r"\b((?:ansible|community)\.\w+)\.\w+:", text)) - {"ansible.builtin", "ansible.legacy"}

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.linuxha.cluster.plugins.module_utils._core import config_files
 from ansible_collections.linuxha.cluster.plugins.modules import config_files as entry
+from module_args import patch_module_args
 
 REFUSE = [sys.executable, "-c", "import sys; sys.exit('line 1: ' + open(sys.argv[1]).read())", "%s"]
 

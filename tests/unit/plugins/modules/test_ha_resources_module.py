@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError, WriteFile
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.reconcile import reconcile
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import Output
 from ansible_collections.linuxha.cluster.plugins.module_utils._heartbeat import engine as engines
 from ansible_collections.linuxha.cluster.plugins.modules import ha_resources as door
+from module_args import patch_module_args
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/heartbeat"
 PATH = "/etc/ha.d/haresources"
