@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAIR = "-i inventories/lab -e cluster=web_pair"
 HERE = "here"
 UNIT = "tests/unit/test_operations_refuse.py: "  # each operation with --check, on healthy and broken clusters
-CI = "Makefile: test: test-time host lint docs units sanity fast-matrix molecule"
+CI = "Makefile: checks: lint docs units sanity fast-matrix"
 
 # Each command that the pages show, and the file that executes it, with a text of that file. HERE is this file.
 PLACES = {
@@ -72,6 +72,14 @@ PLACES = {
         'molecule/magi_ipmi/chaos.py: "-i inventories/magi_ipmi site.yml --limit magi_nodes"',
     "ansible-playbook site.yml -i inventories/lab -i inventories/pacemaker_pair --limit web_pair":
         'molecule/pacemaker_pair/edits.py: "site.yml --limit web_pair"',
+    "python3 -m lab --inventory inventories/nfs_pair --state .lab-nfs up nfs_pair workstation":
+        "molecule/nfs_pair/molecule.yml: LINUXHA_LAB_MACHINES: nfs_pair workstation",
+    "LINUXHA_LAB=.lab-nfs ansible-playbook site.yml -i inventories/nfs_pair":
+        "molecule/nfs_pair/molecule.yml: converge: ../../playbooks/site.yml",
+    "python3 -m lab --inventory inventories/postgresql_pair --state .lab-postgresql up postgresql_pair workstation":
+        "molecule/postgresql_pair/molecule.yml: LINUXHA_LAB_MACHINES: postgresql_pair workstation",
+    "LINUXHA_LAB=.lab-postgresql ansible-playbook site.yml -i inventories/postgresql_pair":
+        "molecule/postgresql_pair/molecule.yml: converge: ../../playbooks/site.yml",
     "ansible-playbook linuxha.cluster.site -i inventory.yml": HERE,
     "ansible-playbook linuxha.cluster.site -i inventories/mine": HERE,
     "ansible-playbook linuxha.cluster.site -i inventories/mine --check --diff": HERE,
