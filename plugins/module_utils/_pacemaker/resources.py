@@ -21,7 +21,7 @@ PROMOTABLE = frozenset(DRBD_AGENTS + (
     "ocf:ovn:ovndb-servers", "ocf:rabbitmq:rabbitmq-server-ha", "ocf:pacemaker:Stateful"))
 SHARED_MODES = ("lvmlockd", "clvmd")  # of LVM-activate: how several nodes may have a volume group at once
 SCORE_STEP = 10000      # between one preferred node and the next
-SCORE_SUM = 450000      # of a whole group on one node: Pacemaker adds it twice to DRBD's promotion score, below INFINITY
+SCORE_SUM = 450000      # of a whole group on one node: twice this and the promotion score of DRBD is below INFINITY
 FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
 
 
@@ -182,7 +182,7 @@ def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
     """Return the settings of a group: how it clings to its node, and what becomes of it after failures.
 
     None: not said. A group that stays (failback: false) has for each resource the score of its first node: no
-    preference outweighs that. It is finite, since crm_resource --move and pcs resource move prefer a node with INFINITY.
+    preference outweighs that. It is finite: crm_resource --move and pcs resource move prefer a node with INFINITY.
     """
     stickiness = {True: "0", False: str(_score_step(group) * max(len(group.nodes), 1)), None: None}[group.failback]
     threshold, window = group.restarts, group.restart_window
