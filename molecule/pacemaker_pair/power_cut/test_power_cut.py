@@ -2,7 +2,7 @@
 
 import time
 
-from pair import Writer, fencings, lab, now, other, pair, parts_of_failover, records, serving, wait_until_serving
+from pair import fencings, lab, now, other, pair, parts_of_failover, records, serving, start_writer, wait_until_serving
 
 from lab.harness.scenario import declared, outage_after
 from lab.harness.steps import step
@@ -12,7 +12,7 @@ from lab.harness.steps import step
 def measured():
     """Switch the power of the active node off, under visitors and a writer."""
     victim = serving()
-    writer = Writer(victim)
+    writer = start_writer(victim)
     with pair.visitors() as probe:
         began, moment = time.monotonic(), now()
         lab.power_off(victim)

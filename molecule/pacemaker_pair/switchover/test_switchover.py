@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from pair import NODES, Writer, fencings, healthy, move, now, other, pair, records, serving
+from pair import NODES, fencings, healthy, move, now, other, pair, records, serving, start_writer
 
 from lab.harness.scenario import outage_after
 from lab.harness.steps import step
@@ -17,7 +17,7 @@ def measured():
     seen, moment = {}, now()
     for way in WAYS:
         active = serving()
-        writer = Writer(active)
+        writer = start_writer(active)
         with pair.visitors() as probe:
             began = time.monotonic()
             writer.stop()

@@ -12,8 +12,8 @@ from .settings import UNFENCING
 
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 CRM = "/usr/lib/drbd/crm-%s-peer%s.sh"  # the handlers for Pacemaker
-# DRBD refuses to promote while it has not noticed that the peer is lost. With its own defaults that takes 10.5 s, and longer
-# than a fencing; ping-timeout is in tenths of a second, longer than its default, since there are more pings.
+# DRBD refuses to promote while it has not noticed that the peer is lost: for up to 10.5 s by its own defaults, which is
+# longer than a fencing. ping-timeout, in tenths of a second, is longer than its default, since there are more pings.
 PINGS = {"ping-int": 3, "ping-timeout": 10}
 
 
