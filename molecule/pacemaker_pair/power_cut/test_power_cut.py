@@ -4,8 +4,12 @@ import time
 
 from pair import fencings, lab, now, other, pair, parts_of_failover, records, serving, start_writer, wait_until_serving
 
-from lab.harness.scenario import declared, outage_after
+from lab.harness.scenario import outage_after
 from lab.harness.steps import step
+
+# On a quiet machine token and consensus take 3 s, Pacemaker's decision and the fencing 2 s, and twenty agents one after
+# the other 5 s; half of it again on a busy one. That is heartbeat's own: deadtime 10 s, and a takeover of 5 s.
+BOUND = 15.0
 
 
 @step
@@ -35,10 +39,9 @@ def test_the_node_is_fenced_once(measured):
     assert len(measured["fencings"]) == 1
 
 
-def test_the_outage_is_within_that_of_heartbeat_at_its_deadtime(measured):
-    deadtime = float(declared(measured["victim"], "heartbeat_deadtime"))
+def test_the_outage_is_that_of_a_token_a_fencing_and_a_start(measured):
     print(f"\noutage {measured['outage']} s; seconds until {measured['parts']}")
-    assert 0 < measured["outage"] <= deadtime + 15
+    assert 0 < measured["outage"] <= BOUND
     assert list(measured["parts"]) == ["membership", "fenced", "promoted", "mounted"]
     assert list(measured["parts"].values()) == sorted(measured["parts"].values())
 

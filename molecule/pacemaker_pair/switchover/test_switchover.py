@@ -9,6 +9,9 @@ from lab.harness.scenario import outage_after
 from lab.harness.steps import step
 
 WAYS = ("there", "back")
+# On a quiet machine 9 s: thirty agents one after the other, and Pacemaker waits 2 s for the stop of a unit of systemd.
+# Twice that on a busy one.
+BOUND = 18.0
 
 
 @step
@@ -35,7 +38,7 @@ def measured():
 @pytest.mark.parametrize("way", WAYS)
 def test_the_outage_is_short(measured, way):
     print(f"\nto {measured[way]['to']}: outage {measured[way]['outage']} s")
-    assert 0 < measured[way]["outage"] <= 10
+    assert 0 < measured[way]["outage"] <= BOUND
 
 
 @pytest.mark.parametrize("way", WAYS)
