@@ -201,7 +201,7 @@ class Lab:
         return self.inventory.machines[name]
 
     def state(self, name: str) -> str:
-        """Return running, paused or off."""
+        """Return running, paused, firmware (its BMC has switched it on) or off."""
         described = self._supervisor.request("status")["machines"] if self._supervisor.alive() else {}
         return str(described.get(self.machine(name).name, {"state": "off"})["state"])
 
