@@ -4,12 +4,11 @@ import time
 
 from pair import fencings, lab, now, other, pair, parts_of_failover, records, serving, start_writer, wait_until_serving
 
-from lab.harness.scenario import outage_after
+from lab.harness.scenario import measured as all_measured, outage_after
 from lab.harness.steps import step
 
-# On a quiet machine token and consensus take 3 s, Pacemaker's decision and the fencing 2 s, and twenty agents one after
-# the other 5 s; half of it again on a busy one. That is heartbeat's own: deadtime 10 s, and a takeover of 5 s.
-BOUND = 15.0
+# Token and consensus take 3 s, Pacemaker's decision 1 s, the agent 1 s; half of the last two again on a busy machine.
+FENCED = 6.0
 
 
 @step
@@ -39,9 +38,18 @@ def test_the_node_is_fenced_once(measured):
     assert len(measured["fencings"]) == 1
 
 
-def test_the_outage_is_that_of_a_token_a_fencing_and_a_start(measured):
-    print(f"\noutage {measured['outage']} s; seconds until {measured['parts']}")
-    assert 0 < measured["outage"] <= BOUND
+def test_the_node_is_fenced_after_token_and_consensus(measured):
+    assert measured["parts"]["fenced"] <= FENCED
+
+
+def test_what_follows_the_fencing_takes_no_longer_than_a_switchover(measured):
+    switchover = max(all_measured(lab)["switchover"][way]["outage"] for way in ("there", "back"))
+    print(f"\noutage {measured['outage']} s, switchover {switchover} s; seconds until {measured['parts']}")
+    # A switchover stops all on the other node first; how long agents take depends on how busy the machine is.
+    assert measured["parts"]["fenced"] < measured["outage"] <= measured["parts"]["fenced"] + switchover
+
+
+def test_the_steps_of_the_failover_are_in_their_order(measured):
     assert list(measured["parts"]) == ["membership", "fenced", "promoted", "mounted"]
     assert list(measured["parts"].values()) == sorted(measured["parts"].values())
 
