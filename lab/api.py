@@ -61,7 +61,7 @@ class Lab:
         if not desired:
             raise LabError(f"{self._inventory_path} describes no machine; expected hosts with lab_nics")
         status = self.status()["machines"]
-        missing = [m for m in desired if status[m.name]["state"] == "off"]
+        missing = [m for m in desired if status[m.name]["state"] in ("off", "firmware")]
         if not missing:
             return []
         host.check()
@@ -86,6 +86,9 @@ class Lab:
         status = self.status()["machines"]
         chosen = [n for n in (self._named(names) or sorted(status)) if status[self.machine(n).name]["state"] != "off"]
         for name in chosen:
+            if status[name]["state"] == "firmware":
+                self.power_off(name)
+                continue
             if status[name]["state"] == "paused":
                 self.resume(name)
             self.ssh(name, "systemctl", "poweroff", check=False)
@@ -198,7 +201,7 @@ class Lab:
         return self.inventory.machines[name]
 
     def state(self, name: str) -> str:
-        """Return running, paused or off."""
+        """Return running, paused, firmware (its BMC has switched it on) or off."""
         described = self._supervisor.request("status")["machines"] if self._supervisor.alive() else {}
         return str(described.get(self.machine(name).name, {"state": "off"})["state"])
 

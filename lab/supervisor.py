@@ -26,6 +26,7 @@ from lab.errors import LabError
 from lab.relay import Quality, Relay
 
 KILL_TIMEOUT = 10.0  # seconds
+FIRMWARE = 20.0  # seconds from the power on by its BMC until a machine boots; real servers need longer
 # The kernel's last message when a machine reboots itself: in an orderly way, by its watchdog, by a sysrq key (fencing).
 REBOOTED = (b"reboot: Restarting system", b"softdog: Initiating system reboot", b"sysrq: Resetting")
 
@@ -44,6 +45,7 @@ class Guest:
         self.cut: set[str] = set()
         self.relays: dict[str, Relay] = {}
         self.hardware: dict[str, Any] = {}  # of the last time that its power was switched on
+        self.boots_at: float | None = None  # time.monotonic(); its BMC has switched it on
         self.bmc: Bmc | None = None
 
     def plug(self, nic: str) -> str:
@@ -76,6 +78,7 @@ class Guest:
 
     def kill(self) -> None:
         """Switch the power off and wait until the last process has ended: one left behind would use a CPU for ever."""
+        self.boots_at = None
         if self.process is None:
             return
         deadline = time.monotonic() + KILL_TIMEOUT
@@ -107,7 +110,7 @@ class Guest:
     def describe(self) -> dict[str, Any]:
         """Return the machine's state for ``status``."""
         running = self.running()
-        state = ("paused" if self.paused else "running") if running else "off"
+        state = ("paused" if self.paused else "running") if running else "firmware" if self.boots_at else "off"
         return {
             "state": state,
             "seconds": round(time.time() - self.started) if running else 0,
@@ -208,13 +211,14 @@ class Supervisor:
         guest.start(argv, console, environment)
 
     def do_switch_on(self, name: str) -> None:
-        """Start a machine with the hardware that it had last, as its BMC does."""
+        """Start a machine with the hardware that it had last, as its BMC does: after the time of its firmware."""
         guest = self._guest(name)
         if not guest.hardware:
             raise LabError(
                 f"cannot switch {name} on: it was never started. To continue: python3 -m lab power-on {name}"
             )
-        self.do_power_on(name, **guest.hardware)
+        if not guest.running() and guest.boots_at is None:
+            guest.boots_at = time.monotonic() + FIRMWARE
 
     def do_power_off(self, name: str) -> None:
         """Switch the power off at once."""
@@ -274,15 +278,21 @@ class Supervisor:
         return bmc
 
     def watch(self) -> None:
-        """Restart machines that were rebooted from inside, for ever."""
+        """Restart machines that were rebooted from inside, and boot those that BMCs have switched on, for ever."""
         while True:
             time.sleep(0.2)
             with self._lock:
-                for guest in self._guests.values():
-                    try:
-                        guest.restart_after_reboot()
-                    except (LabError, OSError) as error:  # the watch over the other machines must go on
-                        print(f"cannot restart {guest.name}: {error}", flush=True)
+                self.boot_due()
+
+    def boot_due(self) -> None:
+        """Do this once."""
+        for guest in list(self._guests.values()):
+            try:
+                if guest.boots_at is not None and time.monotonic() >= guest.boots_at:
+                    self.do_power_on(guest.name, **guest.hardware)
+                guest.restart_after_reboot()
+            except (LabError, OSError) as error:  # the watch over the other machines must go on
+                print(f"cannot restart {guest.name}: {error}", flush=True)
 
     def do_status(self) -> dict[str, Any]:
         """Describe every machine that was ever started."""

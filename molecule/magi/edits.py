@@ -101,11 +101,7 @@ def drift(node: str) -> list[str]:
 
 
 def bare_switchover() -> float:
-    """Move the group by pacemaker's own program; return the outage.
-
-    No node is named, so the program bans the group from where it is: its stickiness is INFINITY, and a node that is
-    preferred with as much does not get it.
-    """
+    """Move the group by pacemaker's own program, which bans it from where it is; return the outage."""
     (owner,) = owners()
     with magi.visitors(20.0) as probe:
         lab.ssh(owner, "crm_resource", "--resource", GROUP, "--move")

@@ -5,6 +5,7 @@ import time
 from typing import Any
 from xml.etree import ElementTree
 
+from lab.harness import pacemaker
 from lab.harness.faults import boot_id
 from lab.harness.scenario import Run, Scenario, declared, require_success
 
@@ -17,12 +18,8 @@ GROUP, MOUNT, VOLUME = "test", "/mnt/magi/test", "magi_vg/test_lv"
 
 
 def crm_mon(node: str) -> ElementTree.Element:
-    """Return what pacemaker reports on one node; an element without content when it does not run."""
-    text = lab.ssh(node, "crm_mon", "--one-shot", "--output-as=xml", check=False)
-    try:
-        return ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return ElementTree.Element("nothing")
+    """Return what Pacemaker reports on one node."""
+    return pacemaker.crm_mon(lab, node)
 
 
 def online(node: str) -> list[str]:

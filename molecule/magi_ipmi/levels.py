@@ -1,21 +1,17 @@
 """Fencing by levels, as the steps see it: the commands of a BMC, and the fencings that Pacemaker reports."""
 
-import re
 from xml.etree import ElementTree
 
 from magi import crm_mon, lab, magi
 
-from lab.errors import LabError
+from lab.harness import pacemaker
 
 magi.inventories = ["inventories/lab", "inventories/magi_ipmi"]
 
 
 def power_commands(node: str) -> list[tuple[str, str]]:
     """Return the commands other than status that the BMC of a node has had, and what came of them."""
-    found = [re.fullmatch(r"\S+ power (\w+) by fence from \S+: (.*)", line) for line in lab.bmc_log(node)]
-    if None in found:
-        raise LabError(f"the log of the BMC of {node} is not valid: {lab.bmc_log(node)}")
-    return [(match[1], match[2]) for match in found if match and match[1] != "status"]
+    return [(each.name, each.result) for each in pacemaker.power_commands(lab.bmc_log(node))]
 
 
 def fencings(node: str, victim: str) -> int:

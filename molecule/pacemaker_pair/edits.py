@@ -36,7 +36,7 @@ CLUSTER = campaign.Cluster(
     playbooks=["site.yml --limit web_pair"],
     inventory=lambda: inventory_of(NODES[0], *INVENTORIES),
     edits=campaign.load_edits(Path(__file__).parent / "edits.yml"),
-    few="one more address|revert the address|slower resync|site on another port|longer token|mount options",
+    few="one more address|(the|that) address|before the filesystem|slower resync|site on another|longer token",
     state={
         "addresses": "ip -br -4 address",
         "cib": "cibadmin --query --scope configuration | grep -v '<lrm\\|<cib '",

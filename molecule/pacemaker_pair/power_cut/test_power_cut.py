@@ -2,17 +2,20 @@
 
 import time
 
-from pair import Writer, fencings, lab, now, other, pair, parts_of_failover, records, serving, wait_until_serving
+from pair import fencings, lab, now, other, pair, parts_of_failover, records, serving, start_writer, wait_until_serving
 
-from lab.harness.scenario import declared, outage_after
+from lab.harness.scenario import measured as all_measured, outage_after
 from lab.harness.steps import step
+
+# Token and consensus take 3 s, Pacemaker's decision 1 s, the agent 1 s; half of the last two again on a busy machine.
+FENCED = 6.0
 
 
 @step
 def measured():
     """Switch the power of the active node off, under visitors and a writer."""
     victim = serving()
-    writer = Writer(victim)
+    writer = start_writer(victim)
     with pair.visitors() as probe:
         began, moment = time.monotonic(), now()
         lab.power_off(victim)
@@ -35,10 +38,18 @@ def test_the_node_is_fenced_once(measured):
     assert len(measured["fencings"]) == 1
 
 
-def test_the_outage_is_within_that_of_heartbeat_at_its_deadtime(measured):
-    deadtime = float(declared(measured["victim"], "heartbeat_deadtime"))
-    print(f"\noutage {measured['outage']} s; seconds until {measured['parts']}")
-    assert 0 < measured["outage"] <= deadtime + 15
+def test_the_node_is_fenced_after_token_and_consensus(measured):
+    assert measured["parts"]["fenced"] <= FENCED
+
+
+def test_what_follows_the_fencing_takes_no_longer_than_a_switchover(measured):
+    switchover = max(all_measured(lab)["switchover"][way]["outage"] for way in ("there", "back"))
+    print(f"\noutage {measured['outage']} s, switchover {switchover} s; seconds until {measured['parts']}")
+    # A switchover stops all on the other node first; how long agents take depends on how busy the machine is.
+    assert measured["parts"]["fenced"] < measured["outage"] <= measured["parts"]["fenced"] + switchover
+
+
+def test_the_steps_of_the_failover_are_in_their_order(measured):
     assert list(measured["parts"]) == ["membership", "fenced", "promoted", "mounted"]
     assert list(measured["parts"].values()) == sorted(measured["parts"].values())
 

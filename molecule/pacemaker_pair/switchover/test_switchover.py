@@ -3,12 +3,15 @@
 import time
 
 import pytest
-from pair import NODES, Writer, fencings, healthy, move, now, other, pair, records, serving
+from pair import NODES, fencings, healthy, move, now, other, pair, records, serving, start_writer
 
 from lab.harness.scenario import outage_after
 from lab.harness.steps import step
 
 WAYS = ("there", "back")
+# On a quiet machine 9 s: thirty agents one after the other, and Pacemaker waits 2 s for the stop of a unit of systemd.
+# Twice that on a busy one.
+BOUND = 18.0
 
 
 @step
@@ -17,7 +20,7 @@ def measured():
     seen, moment = {}, now()
     for way in WAYS:
         active = serving()
-        writer = Writer(active)
+        writer = start_writer(active)
         with pair.visitors() as probe:
             began = time.monotonic()
             writer.stop()
@@ -35,7 +38,7 @@ def measured():
 @pytest.mark.parametrize("way", WAYS)
 def test_the_outage_is_short(measured, way):
     print(f"\nto {measured[way]['to']}: outage {measured[way]['outage']} s")
-    assert 0 < measured[way]["outage"] <= 10
+    assert 0 < measured[way]["outage"] <= BOUND
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -3,7 +3,6 @@
 import time
 
 from pair import (
-    Writer,
     deadtime,
     lab,
     mounted,
@@ -11,6 +10,7 @@ from pair import (
     pair,
     records,
     serving,
+    start_writer,
     wait_until_replicated,
     wait_until_serving,
 )
@@ -23,7 +23,7 @@ from lab.harness.steps import step
 def measured():
     """Pull the visitors' cable of the active node until the other one serves, and plug it in."""
     victim = serving()
-    writer = Writer(victim)
+    writer = start_writer(victim)
     with pair.visitors() as probe:
         began = time.monotonic()
         lab.cut(victim, "eth0")

@@ -3,7 +3,6 @@
 import time
 
 from pair import (
-    Writer,
     deadtime,
     heartbeat_runs,
     lab,
@@ -11,6 +10,7 @@ from pair import (
     pair,
     records,
     serving,
+    start_writer,
     wait_until_replicated,
     wait_until_serving,
 )
@@ -25,7 +25,7 @@ def measured():
     """Kill heartbeat's first process on the active node, under visitors and a writer."""
     victim = serving()
     before = boot_id(lab, victim)
-    writer = Writer(victim)
+    writer = start_writer(victim)
     with pair.visitors() as probe:
         began = time.monotonic()
         lab.ssh(victim, "kill -9 $(systemctl show -P MainPID heartbeat)")

@@ -2,7 +2,7 @@
 
 import time
 
-from pair import NODES, Writer, deadtime, drbd, lab, mounted, pair, records, serving, wait_until_replicated
+from pair import NODES, deadtime, drbd, lab, mounted, pair, records, serving, start_writer, wait_until_replicated
 
 from lab.harness.steps import step
 
@@ -11,7 +11,7 @@ from lab.harness.steps import step
 def measured():
     """Cut the replication link under visitors and a writer, and mend it."""
     active = serving()
-    writer = Writer(active)
+    writer = start_writer(active)
     with pair.visitors() as probe:
         lab.cut(active, "eth1")
         time.sleep(deadtime(active) + 10)

@@ -2,7 +2,7 @@
 
 import time
 
-from pair import Writer, deadtime, lab, other, pair, records, serving, wait_until_serving
+from pair import deadtime, lab, other, pair, records, serving, start_writer, wait_until_serving
 
 from lab.harness.scenario import measured as all_measured, outage_after
 from lab.harness.steps import step
@@ -12,7 +12,7 @@ from lab.harness.steps import step
 def measured():
     """Switch the power of the active node off, under visitors and a writer."""
     victim = serving()
-    writer = Writer(victim)
+    writer = start_writer(victim)
     with pair.visitors() as probe:
         began = time.monotonic()
         lab.power_off(victim)

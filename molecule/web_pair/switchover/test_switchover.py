@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from pair import Writer, lab, other, pair, records, serving, wait_until_serving
+from pair import lab, other, pair, records, serving, start_writer, wait_until_serving
 
 from lab.harness.scenario import measured as all_measured, outage_after
 from lab.harness.steps import step
@@ -17,7 +17,7 @@ def measured():
     seen = {}
     for way in WAYS:
         active = serving()
-        writer = Writer(active)
+        writer = start_writer(active)
         with pair.visitors() as probe:
             began = time.monotonic()
             writer.stop()

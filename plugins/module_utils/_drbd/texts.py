@@ -12,6 +12,9 @@ from .settings import UNFENCING
 
 QUOTED = ("shared-secret",)  # DRBD's parser expects quotes around it in any case
 CRM = "/usr/lib/drbd/crm-%s-peer%s.sh"  # the handlers for Pacemaker
+# DRBD refuses to promote while it has not noticed that the peer is lost: for up to 10.5 s by its own defaults, which is
+# longer than a fencing. ping-timeout, in tenths of a second, is longer than its default, since there are more pings.
+PINGS = {"ping-int": 3, "ping-timeout": 10}
 
 
 def is_9(version: Optional[str]) -> bool:
@@ -33,7 +36,8 @@ def with_fencing(resource: Mapping[str, Any], version: Optional[str]) -> Dict[st
     handlers = {} if "fence-peer" in given else {"fence-peer": CRM % ("fence", release)}
     if handlers and not any(event in given for event in UNFENCING):
         handlers.update(dict.fromkeys(UNFENCING[:1] if release else UNFENCING, CRM % ("unfence", release)))
-    return dict(resource, fencing=resource.get("fencing") or "resource-and-stonith", handlers=dict(handlers, **given))
+    return dict(resource, fencing=resource.get("fencing") or "resource-and-stonith", handlers=dict(handlers, **given),
+                net=dict(PINGS, **options_of(resource, "net")))
 
 
 def device_unit_of(path: str) -> str:

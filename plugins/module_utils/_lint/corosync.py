@@ -13,6 +13,7 @@ from .report import Entry, File, Report, is_number
 from .sections import parse_corosync
 
 TOKEN = 1000          # milliseconds: the least default of all releases
+JOIN = 50             # milliseconds: the default
 LOGGING = "timestamp fileline function_name blackbox to_stderr to_logfile to_syslog logfile logfile_priority " \
           "syslog_facility syslog_priority debug tags"
 # The options and sections of each section. An option that begins with ^ is a pattern.
@@ -150,9 +151,11 @@ def _number(section: Entry, name: str) -> Optional[int]:
 
 def _check_totem(totem: Entry, nodes: Sequence[Entry], report: Report) -> None:
     consensus, token = _number(totem, "consensus"), _number(totem, "token") or TOKEN
-    if consensus and consensus * 10 < token * 12:
+    join = _number(totem, "join") or JOIN
+    least, why = (join + 1, "more than join") if len(nodes) == 2 else (token * 12 // 10, "1.2 * token")
+    if consensus and consensus < least:
         report.refuse("corosync-consensus", totem.last("consensus").line,  # type: ignore[union-attr]
-                      "totem.consensus", consensus, "at least %d, 1.2 * token" % (token * 12 // 10))
+                      "totem.consensus", consensus, "at least %d, %s" % (least, why))
     used = [entry.value for node in nodes for _link, entry in _addresses(node)]
     used += [entry.text(name) for entry in totem.all("interface") for name in ("bindnetaddr", "mcastaddr")]
     transport = totem.last("transport")

@@ -272,7 +272,7 @@ def set_constraints(root: Element, group: _groups.Group, move_to: str = "") -> N
         desired = _constraints(root, group, rsc) if group.resources else [
             each for each in own if not str(each.get("id")).startswith(move_id(group.name))]
         if move_to:
-            # no score for the node itself could win against a group that clings to its own with INFINITY
+            # no score for the node itself wins against a stickiness of INFINITY, which rsc_defaults may have
             desired.append(cib_drbd.nowhere_but(move_id(group.name), rsc, (move_to,)))
             desired += cib_drbd.holds_on(root, [each.get("with-rsc") for each in desired], move_id(group.name), move_to)
     by_id = {each.get("id"): each for each in desired}

@@ -20,7 +20,8 @@ PROMOTABLE = frozenset(DRBD_AGENTS + (
     "ocf:heartbeat:redis", "ocf:heartbeat:SAPHana", "ocf:suse:SAPHana", "ocf:suse:SAPHanaController",
     "ocf:ovn:ovndb-servers", "ocf:rabbitmq:rabbitmq-server-ha", "ocf:pacemaker:Stateful"))
 SHARED_MODES = ("lvmlockd", "clvmd")  # of LVM-activate: how several nodes may have a volume group at once
-SCORE_STEP = 10000      # between one preferred node and the next; far below INFINITY, which is 1000000
+SCORE_STEP = 10000      # between one preferred node and the next
+SCORE_SUM = 450000      # of a whole group on one node: twice this and the promotion score of DRBD is below INFINITY
 FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
 
 
@@ -169,12 +170,21 @@ def drbd_of(groups: Sequence[_groups.Group]) -> Tuple[Drbd, ...]:
     return tuple(found.values())
 
 
+def _score_step(group: _groups.Group) -> int:
+    """Return the difference in score between one preferred node and the next.
+
+    Pacemaker adds the stickiness of all resources of a group to the score of its node.
+    """
+    return min(SCORE_STEP, SCORE_SUM // (max(len(group.nodes), 1) * (len(group.resources) + 1)))
+
+
 def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
     """Return the settings of a group: how it clings to its node, and what becomes of it after failures.
 
-    None: not said.
+    None: not said. A group that stays (failback: false) has for each resource the score of its first node: no
+    preference outweighs that. It is finite: crm_resource --move and pcs resource move prefer a node with INFINITY.
     """
-    stickiness = {True: "0", False: "INFINITY", None: None}[group.failback]
+    stickiness = {True: "0", False: str(_score_step(group) * max(len(group.nodes), 1)), None: None}[group.failback]
     threshold, window = group.restarts, group.restart_window
     if group.recovery == "relocate":
         threshold, window = 1, window or FORGET_RELOCATED
@@ -184,8 +194,8 @@ def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
 
 
 def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
-    """Return the nodes of a group with their scores, none of them infinite: staying (failback: false) must win."""
-    step = min(SCORE_STEP, 990000 // max(len(group.nodes), 1))
+    """Return the nodes of a group with their scores, the preferred one first."""
+    step = _score_step(group)
     return [(node, step * (len(group.nodes) - place)) for place, node in enumerate(group.nodes)]
 
 

@@ -17,6 +17,7 @@ from .cib_fencing import Fencing, check_options, devices_of
 from .fencing_delays import FENCE_DELAY, TIME, check_delays, delay_of, races, seconds
 
 TOKEN = 3000                 # milliseconds: the default of corosync
+JOIN = 50                    # the same
 RETRANSMIT = 30              # milliseconds: the least time between two retransmissions of the token
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
@@ -115,9 +116,11 @@ def _check_totem(cluster: Cluster) -> Iterator[str]:
     consensus, retransmits = totem.get("consensus", token * 12 // 10), totem.get("token_retransmits_before_loss_const")
     if token < 1000:
         yield _fault("totem.token", token, "1000 ms or more: a node that is only slow would be fenced")
-    if consensus * 10 < token * 12:
+    if len(cluster.nodes) == 2 and consensus <= totem.get("join", JOIN):  # less than the token is safe with two nodes
+        yield _fault("totem.consensus", consensus, "more than the join of %d ms" % totem.get("join", JOIN))
+    elif len(cluster.nodes) != 2 and consensus * 10 < token * 12:
         yield _fault("totem.consensus", consensus, "at least 1.2 times the token of %d ms" % token)
-    if totem.get("join", 0) > consensus:
+    elif totem.get("join", 0) > consensus:
         yield _fault("totem.join", totem["join"], "at most the consensus of %d ms" % consensus)
     if retransmits and token < RETRANSMIT * (int(retransmits) + 1):
         yield _fault("totem.token_retransmits_before_loss_const", retransmits,

@@ -88,7 +88,8 @@ def test_the_machine_is_switched_as_by_the_lab(lab):
     assert described(lab)["state"] == "off"
     assert send(lab, "status") == "off"
     assert send(lab, "on") == 0
-    assert described(lab)["state"] == "running"
+    assert described(lab)["state"] == "firmware"
+    assert send(lab, "status") == "on"
 
 
 @needs_namespaces

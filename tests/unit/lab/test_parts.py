@@ -138,3 +138,24 @@ def test_an_old_python_is_refused_before_anything_is_imported():
     done = subprocess.run([sys.executable, "-c", old], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"lab: Python \S+ is not supported; expected 3\.10 or newer\n", done.stderr)
+
+
+def test_a_machine_whose_firmware_runs_is_switched_off_and_no_other(tmp_path, monkeypatch):
+    hosts = {
+        name: {"lab_nics": {"eth0": {"segment": "front", "mac": mac}}}
+        for name, mac in (("a", "52:54:00:00:00:01"), ("b", "52:54:00:00:00:02"))
+    }
+    guest = api.Lab(paths.Paths(tmp_path, tmp_path, tmp_path), tmp_path)
+    guest.__dict__["inventory"] = api.machines.parse({"_meta": {"hostvars": hosts}})
+    states, calls = {"a": "firmware", "b": "running"}, []
+
+    def end(name, how):
+        calls.append((how, name))
+        states[name] = "off"
+
+    monkeypatch.setattr(guest, "status", lambda: {"machines": {name: {"state": states[name]} for name in hosts}})
+    monkeypatch.setattr(guest, "state", states.get)
+    monkeypatch.setattr(guest, "ssh", lambda name, *_command, **_options: end(name, "shut down"))
+    monkeypatch.setattr(guest, "power_off", lambda name: end(name, "switched off"))
+    guest.down()
+    assert calls[:2] == [("switched off", "a"), ("shut down", "b")]

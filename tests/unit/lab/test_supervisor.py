@@ -61,3 +61,44 @@ def test_a_machine_that_rebooted_itself_is_restarted(tmp_path, last_message, aga
     assert (guest.process is not None) == again
     assert guest.process is not first
     guest.kill()
+
+
+@pytest.fixture
+def switched_on(monkeypatch, tmp_path):
+    """A machine that its BMC has switched on, and the time of its supervisor."""
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(supervisor.network, "start_loopback", lambda: None)
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(**vars(time) | {"monotonic": lambda: now.seconds}))
+    found = supervisor.Supervisor("socket")
+    hardware = {"argv": ["sleep", "60"], "console": str(tmp_path / "console"), "environment": {}}
+    found._guest("node").hardware = {**hardware, "wires": {}, "mounts": {}}
+    found.do_switch_on("node")
+    yield found, now
+    found.do_power_off("node")
+
+
+def state_of(found):
+    return found.do_status()["machines"]["node"]["state"]
+
+
+def test_a_machine_that_its_bmc_switches_on_boots_after_the_time_of_its_firmware(switched_on):
+    found, now = switched_on
+    now.seconds += supervisor.FIRMWARE - 1
+    found.do_switch_on("node")  # it is on
+    found.boot_due()
+    assert state_of(found) == "firmware"
+    now.seconds += 1
+    found.boot_due()
+    assert state_of(found) == "running"
+    now.seconds += supervisor.FIRMWARE
+    found.boot_due()
+    found.do_switch_on("node")
+    assert found._guest("node").boots_at is None
+
+
+def test_a_machine_that_is_switched_off_while_its_firmware_runs_stays_off(switched_on):
+    found, now = switched_on
+    found.do_power_off("node")
+    now.seconds += supervisor.FIRMWARE
+    found.boot_due()
+    assert state_of(found) == "off"

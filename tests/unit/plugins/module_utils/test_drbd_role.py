@@ -509,6 +509,17 @@ def test_what_is_given_of_the_fencing_stays(given, fencing, handlers):
     assert (found["fencing"], found["handlers"]) == (fencing, handlers)
 
 
+@pytest.mark.parametrize("version", ["8.4.11\n", "9.2.1\n"])
+@pytest.mark.parametrize("net, lines", [
+    ({}, ["    ping-int 3;", "    ping-timeout 10;"]),
+    ({"ping_int": 7, "max_buffers": 4000}, ["    ping-int 7;", "    max-buffers 4000;", "    ping-timeout 10;"])])
+def test_a_lost_peer_is_noticed_before_pacemaker_promotes(version, net, lines):
+    (desired,) = settings(dict(REPL, net=net), cluster_manager="pacemaker")["drbd_failover_resources"]
+    text = role.render_resource(role.with_fencing(desired, version), version)
+    assert sorted(line for line in text.splitlines() if "ping" in line or "max-b" in line) == sorted(lines)
+    assert "ping-timeout" not in role.render_resource(desired, version)
+
+
 def test_no_unit_brings_up_what_pacemaker_owns():
     desired, other = settings(cluster_manager="pacemaker"), settings()
     plan = role.plan(desired, converged(other), "one")

@@ -36,6 +36,11 @@ quorum {
     two_node: 1
 }
 """
+THREE_NODES = COROSYNC.replace("    two_node: 1\n", "").replace("nodelist {", """nodelist {
+    node {
+        ring0_addr: 10.0.0.3
+        nodeid: 3
+    }""")
 DEVICE = "    device {\n        model: net\n        net {\n            host: nas\n        }\n    }\n}\n"
 CMAN = """<?xml version="1.0"?>
 <cluster name="magi" config_version="1">
@@ -157,7 +162,9 @@ ONE_FILE = [
     ("corosync-two-node-count", "corosync.conf", COROSYNC.replace("nodelist {", "nodelist {\n    node {\n        "
      "ring0_addr: 10.0.0.3\n        nodeid: 3\n    }\n"), COROSYNC),
     ("corosync-provider", "corosync.conf", *pair(COROSYNC, "    provider: corosync_votequorum\n", "")),
-    ("corosync-consensus", "corosync.conf", *pair(COROSYNC, "3600", "3599")),
+    ("corosync-consensus", "corosync.conf", *pair(THREE_NODES, "3600", "3599")),
+    ("corosync-consensus", "corosync.conf", *pair(COROSYNC.replace("3600", "51"), "51", "50")),
+    ("corosync-consensus", "corosync.conf", *pair(COROSYNC.replace("3600", "101\n    join: 100"), "101", "100")),
     ("corosync-ip-version", "corosync.conf", *pair(COROSYNC.replace(
         "knet", "udp\n    ip_version: ipv6").replace("10.0.0.2", "fd00::2"), "    ip_version: ipv6\n", "")),
     ("corosync-ip-version", "corosync.conf", *pair(COROSYNC.replace(

@@ -296,20 +296,60 @@ def _online(root: Any, promotable: str) -> Any:
     return root
 
 
+def _two_online() -> Any:
+    return _online(cib.parse_cib(EMPTY.replace('<node id="3" uname="balthasar"/>', "")), "drbd-repl")
+
+
+def _simulated(root: Any, folder: Path) -> tuple[set[str], Any]:
+    """Return what Pacemaker would do in this state, and the state that follows."""
+    file = folder / "cib.xml"
+    code, out, err = _run(["crm_simulate", "--xml-pipe", "--simulate", "--output-as=xml", "-O", str(file)],
+                          cib.render_cib(root), CIB_shadow_dir=str(folder))
+    assert code == 0, err
+    return set(crm_tools.parse_simulation(out, {})), cib.parse_cib(file.read_text())
+
+
+@_needs("crm_simulate")
+@pytest.mark.parametrize("drbd", [True, False])
+@pytest.mark.parametrize("members", [1, 8, 30])
+def test_the_commands_of_administrators_move_a_group_that_stays_where_it_is(
+        drbd: bool, members: int, tmp_path: Path) -> None:
+    dummies = [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": f"s{number}"}}}
+               for number in range(members)]
+    group = {"name": "web", "nodes": NAMES[:2], "failback": False,
+             "resources": [{"drbd": {"resource": "repl"}}] * drbd + dummies}
+    declared = cib_text.Declared(parse_groups([group]), None, ())
+
+    def move_to(root: Any, node: str) -> tuple[set[str], Any]:
+        """Move the group as crm_resource --move does, and clear that."""
+        cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", {
+            "id": "cli-prefer-web", "rsc": "web", "role": "Started", "node": node, "score": "INFINITY"})
+        done, moved = _simulated(root, tmp_path)
+        cib.section(moved, "constraints").remove(cib.find_id(moved, "cli-prefer-web"))
+        return done, moved
+
+    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), tmp_path)
+    done, moved = move_to(root, "melchior")
+    assert {line for line in done if line.startswith("move")} == {
+        f"move web-Dummy{'' if number == 0 else f'-{number + 1}'} from casper to melchior" for number in range(members)}
+    assert _simulated(moved, tmp_path)[0] == set(), "it stays when the constraint is cleared"
+    forever = cib.find_group(moved, "web")[0]
+    cib.set_value(forever, "meta_attributes", "resource-stickiness", "INFINITY")
+    assert _simulated(moved, tmp_path)[0] == set()
+    assert _simulated(cib_plan.apply(moved, declared, {}), tmp_path)[0] == set(), "the new stickiness moves nothing"
+    done, _back = move_to(moved, "casper")
+    assert done == set(), "with INFINITY both nodes have the same score"
+
+
 @_needs("crm_simulate")
 def test_pacemaker_does_with_drbd_resources_what_is_predicted(tmp_path: Path) -> None:
     groups = [{"name": name, "nodes": nodes, "failback": False, "resources": [
         {"drbd": {"resource": "repl"}}, {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}
         for name, nodes in (("web", NAMES[:2]), ("db", NAMES[1::-1]))]
-    empty = _online(cib.parse_cib(EMPTY.replace('<node id="3" uname="balthasar"/>', "")), "drbd-repl")
+    empty = _two_online()
 
     def after(root: Any, declared: list[dict[str, Any]], moves: dict[str, str]) -> tuple[set[str], Any]:
-        new = cib_plan.apply(root, cib_text.Declared(parse_groups(declared), None, ()), moves)
-        file = tmp_path / "cib.xml"
-        code, out, err = _run(["crm_simulate", "--xml-pipe", "--simulate", "--output-as=xml", "-O", str(file)],
-                              cib.render_cib(new), CIB_shadow_dir=str(tmp_path))
-        assert code == 0, err
-        return set(crm_tools.parse_simulation(out, {})), cib.parse_cib(file.read_text())
+        return _simulated(cib_plan.apply(root, cib_text.Declared(parse_groups(declared), None, ()), moves), tmp_path)
 
     done, root = after(empty, groups, {})
     assert done == {"start and promote drbd-repl on casper", "start drbd-repl on melchior", "start web-Dummy on casper",

@@ -59,7 +59,7 @@ def test_a_new_group_gets_ids_that_tell_what_they_are() -> None:
     root = applied(empty(), dict(WEB, failback=False, recovery="relocate"))
     assert ids(root, "primitive") == ["web-IPaddr2-192.168.0.50", "web-Filesystem-mnt-magi", "web-test"]
     group, _clone = cib.find_group(root, "web")
-    assert cib.get_value(group, "meta_attributes", "resource-stickiness") == "INFINITY"
+    assert cib.get_value(group, "meta_attributes", "resource-stickiness") == "20000"
     assert cib.get_value(group, "meta_attributes", "target-role") is None
     assert ids(root, "rsc_location") == ["web-ha-on-casper", "web-ha-on-melchior"]
 

@@ -34,7 +34,7 @@ FENCING = {
 
 TEXT = """\
 group web
-  resource-stickiness = INFINITY
+  resource-stickiness = 20000
   location: node casper, score 20000 (web-ha-on-casper)
   location: node melchior, score 10000 (web-ha-on-melchior)
   location: only on casper, melchior (web-ha-only)

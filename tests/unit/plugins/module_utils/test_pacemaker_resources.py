@@ -146,10 +146,12 @@ def test_operations_have_generous_times_unless_said_otherwise() -> None:
     assert [fence[name].get("on-fail") for name in ("monitor", "start", "stop")] == ["fence", None, None]
 
 
+INFINITY = 1000000
+DRBD_PROMOTION = 10000  # ocf:linbit:drbd, where it is UpToDate
 META = [
     ({}, (None, None, None)),
     ({"failback": True}, ("0", None, None)),
-    ({"failback": False, "recovery": "restart"}, ("INFINITY", None, None)),
+    ({"failback": False, "recovery": "restart"}, ("30000", None, None)),
     ({"recovery": "restart", "restarts": 3, "restart_window": 60}, (None, "3", "60s")),
     ({"recovery": "relocate"}, (None, "1", "600s")),
     ({"recovery": "relocate", "restart_window": 30}, (None, "1", "30s")),
@@ -164,13 +166,22 @@ def test_recovery_and_failback_become_settings(said: dict[str, Any], values: tup
     assert tuple(meta[name] for name in ("resource-stickiness", "migration-threshold", "failure-timeout")) == values
 
 
-def test_no_preference_outweighs_staying() -> None:
+def test_nodes_have_scores_in_their_order() -> None:
     assert crm_words.scores_of(group({"service": {"name": "s"}})) == [("a", 30000), ("b", 20000), ("c", 10000)]
-    many = _groups.parse_groups(
-        [{"name": "g", "nodes": [f"n{number}" for number in range(150)], "resources": [{"service": {"name": "s"}}]}]
-    )[0]
-    scores = [score for _node, score in crm_words.scores_of(many)]
-    assert min(scores) > 0 and max(scores) < 1000000 and len(set(scores)) == 150
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 16, 150])
+@pytest.mark.parametrize("members", [1, 8, 60])
+def test_staying_outweighs_preferences_and_is_outweighed_by_a_move(nodes: int, members: int) -> None:
+    """``crm_resource --move`` prefers a node with INFINITY, which must be more than all that holds the group."""
+    resources = [{"service": {"name": f"s{number}"}} for number in range(members)]
+    declared = {"name": "g", "nodes": [f"n{number}" for number in range(nodes)], "resources": resources}
+    (parsed,) = _groups.parse_groups([dict(declared, failback=False)])
+    scores = [score for _node, score in crm_words.scores_of(parsed)]
+    stickiness = int(crm_words.meta_of(parsed)["resource-stickiness"] or "")
+    assert scores == sorted(set(scores), reverse=True) and len(scores) == nodes and min(scores) > 0
+    assert stickiness > scores[0] - scores[-1], "one resource that has started holds the group"
+    assert 2 * (stickiness * members + scores[0]) + DRBD_PROMOTION < INFINITY, "Pacemaker adds it twice"
 
 
 REFUSED = [

@@ -38,6 +38,7 @@ def check(**variables):
 
 @pytest.mark.parametrize("variables", [
     {}, {"quorum_device": QUORUM_DEVICE, "totem": {"token": 5000, "consensus": 6000}}, {"nodes": NODES[:2]},
+    {"nodes": NODES[:2], "totem": {"token": 2000, "consensus": 1000}},
     {"nodes": NODES[:2], "quorum_device": {**QUORUM_DEVICE, "algorithm": "ffsplit", "tie_breaker": "lowest"}},
     {"sbd": {"timeouts": {"watchdog": 10}}}, {"sbd": None, "without_fencing": True},
     {"groups": [{"name": "web", "nodes": ["casper"], "resources": [{"service": {"name": "apache2"}}]}]},
@@ -74,6 +75,8 @@ def test_good_clusters_pass(variables):
      "pacemaker_totem.rrp_mode: there is no such setting of corosync 3; expected one of block_unlisted_ips, "),
     ({"totem": {"token": 500}}, "token: 500 is not valid; expected 1000 ms or more"),
     ({"totem": {"token": 5000, "consensus": 5500}}, "consensus: 5500 is not valid; expected at least 1.2 times"),
+    ({"nodes": NODES[:2], "totem": {"consensus": 50}}, "consensus: 50 is not valid; expected more than the join of 50"),
+    ({"nodes": NODES[:2], "totem": {"join": 200, "consensus": 199}}, "199 is not valid; expected more than the join"),
     ({"transport": "udpu", "totem": {"crypto_cipher": "aes256"}},
      "pacemaker_totem: aes256 is not valid; expected no encryption with the transport udpu"),
     ({"logging": {"colour": "red"}}, "pacemaker_logging.colour: there is no such setting of corosync 3; expected one"),
