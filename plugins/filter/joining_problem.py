@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: joining_problem
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Return why a machine cannot join a cluster
 description:
   - Reads one result of M(linuxha.cluster.cluster_info), of the new node or of another one.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: planned_roles
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Return the roles that are planned for some hosts
 description:
   - Reads what M(linuxha.cluster.find_clusters) returned, and loads the planners of these roles.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: switchover_plan
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Return what a switchover to a host does
 description:
   - Reads one result of M(linuxha.cluster.cluster_info) on the host that the resource groups move to.

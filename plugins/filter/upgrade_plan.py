@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: upgrade_plan
 author: The linuxha.cluster maintainers
-version_added: "0.1.0"
+version_added: "1.0.0"
 short_description: Return what a rolling upgrade does with a node
 description:
   - Reads one result of M(linuxha.cluster.package_upgrade).
