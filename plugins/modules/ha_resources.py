@@ -70,9 +70,9 @@ options:
         may take 60 s, and 120 s for start and stop; more for shared storage, no monitor for V(mail). A node on which a
         stop takes longer, or fails, is fenced.
       - V(failback=true) lets a group go back to a node that it prefers (C(resource-stickiness) 0), V(false) lets it
-        stay (for each resource the score of the first node, 10000 for each node in V(nodes)). That is finite, so that
-        C(crm_resource --move) and C(pcs resource move) move it. V(restricted=true) keeps it off all other nodes (a
-        location rule of -INFINITY).
+        stay (50000, shared out among its resources, where the nodes in V(nodes) are preferred by 1000 each). That is
+        finite, so that C(crm_resource --move) and C(pcs resource move) move it. V(restricted=true) keeps it off all
+        other nodes (a location rule of -INFINITY).
       - V(recovery=restart) tries the same node V(restarts) times (C(migration-threshold)); without V(restarts), for
         ever. V(relocate) leaves it at the first failure, and has no V(restarts). Failures are forgotten after
         V(restart_window) seconds (C(failure-timeout); 600 with V(relocate)). V(disable) stops what failed

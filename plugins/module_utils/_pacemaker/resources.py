@@ -20,8 +20,13 @@ PROMOTABLE = frozenset(DRBD_AGENTS + (
     "ocf:heartbeat:redis", "ocf:heartbeat:SAPHana", "ocf:suse:SAPHana", "ocf:suse:SAPHanaController",
     "ocf:ovn:ovndb-servers", "ocf:rabbitmq:rabbitmq-server-ha", "ocf:pacemaker:Stateful"))
 SHARED_MODES = ("lvmlockd", "clvmd")  # of LVM-activate: how several nodes may have a volume group at once
-SCORE_STEP = 10000      # between one preferred node and the next
-SCORE_SUM = 450000      # of a whole group on one node: twice this and the promotion score of DRBD is below INFINITY
+# A group that stays must outweigh its own preference, also with one resource started, and those of the groups that run
+# with it (after): Pacemaker adds them. All of it stays below INFINITY, 1000000, by which crm_resource --move prefers a
+# node; to the promotion score of DRBD Pacemaker adds the sum twice.
+STAYS = 50000           # the stickiness of a whole group, of which each resource has its part
+SCORE_SUM = 450000      # the most that it may be
+SCORE_STEP = 1000       # between one preferred node and the next
+SCORE_MOST = 3000       # of the most preferred node, however many there are
 FORGET_RELOCATED = 600  # seconds until a node that a group has left for a failure may have it again
 
 
@@ -170,21 +175,24 @@ def drbd_of(groups: Sequence[_groups.Group]) -> Tuple[Drbd, ...]:
     return tuple(found.values())
 
 
-def _score_step(group: _groups.Group) -> int:
-    """Return the difference in score between one preferred node and the next.
+def _step_of(group: _groups.Group) -> int:
+    """Return the difference in score between one preferred node and the next."""
+    return min(SCORE_STEP, SCORE_MOST // max(len(group.nodes), 1))
 
-    Pacemaker adds the stickiness of all resources of a group to the score of its node.
-    """
-    return min(SCORE_STEP, SCORE_SUM // (max(len(group.nodes), 1) * (len(group.resources) + 1)))
+
+def _stickiness_of(group: _groups.Group) -> int:
+    """Return the stickiness of each resource of a group that stays."""
+    count = max(len(group.resources), 1)
+    return min(max(STAYS // count, 2 * _step_of(group) * len(group.nodes)), SCORE_SUM // count)
 
 
 def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
     """Return the settings of a group: how it clings to its node, and what becomes of it after failures.
 
-    None: not said. A group that stays (failback: false) has for each resource the score of its first node: no
-    preference outweighs that. It is finite: crm_resource --move and pcs resource move prefer a node with INFINITY.
+    None: not said. The stickiness of a group that stays (failback: false) is finite: crm_resource --move and
+    pcs resource move prefer a node with INFINITY.
     """
-    stickiness = {True: "0", False: str(_score_step(group) * max(len(group.nodes), 1)), None: None}[group.failback]
+    stickiness = {True: "0", False: str(_stickiness_of(group)), None: None}[group.failback]
     threshold, window = group.restarts, group.restart_window
     if group.recovery == "relocate":
         threshold, window = 1, window or FORGET_RELOCATED
@@ -195,7 +203,7 @@ def meta_of(group: _groups.Group) -> Dict[str, Optional[str]]:
 
 def scores_of(group: _groups.Group) -> List[Tuple[str, int]]:
     """Return the nodes of a group with their scores, the preferred one first."""
-    step = _score_step(group)
+    step = _step_of(group)
     return [(node, step * (len(group.nodes) - place)) for place, node in enumerate(group.nodes)]
 
 

@@ -342,6 +342,29 @@ def test_the_commands_of_administrators_move_a_group_that_stays_where_it_is(
 
 
 @_needs("crm_simulate")
+@pytest.mark.parametrize("failback", [True, None, False])
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_a_group_stays_whatever_the_groups_that_run_with_it_prefer(
+        count: int, failback: bool | None, tmp_path: Path) -> None:
+    def dummy(name: str, failback: bool | None, after: list[str]) -> dict[str, Any]:
+        return {"name": name, "nodes": NAMES[:2], "after": after, "failback": failback,
+                "resources": [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}
+
+    groups = [dummy("base", False, []), *(dummy(f"with{number}", failback, ["base"]) for number in range(count))]
+    declared = cib_text.Declared(parse_groups([
+        {key: value for key, value in each.items() if value not in (None, [])} for each in groups]), None, ())
+    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), tmp_path)
+    cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", {
+        "id": "lost", "rsc": "base", "node": NAMES[0], "score": "-INFINITY"})
+    done, moved = _simulated(root, tmp_path)
+    assert len({line for line in done if line.startswith("move")}) == count + 1
+    cib.section(moved, "constraints").remove(cib.find_id(moved, "lost"))
+    assert _simulated(moved, tmp_path)[0] == set(), "it stays when its first node is back"
+    cib.set_value(cib.find_group(moved, "base")[0], "meta_attributes", "resource-stickiness", "INFINITY")
+    assert _simulated(cib_plan.apply(moved, declared, {}), tmp_path)[0] == set(), "and when INFINITY is replaced"
+
+
+@_needs("crm_simulate")
 def test_pacemaker_does_with_drbd_resources_what_is_predicted(tmp_path: Path) -> None:
     groups = [{"name": name, "nodes": nodes, "failback": False, "resources": [
         {"drbd": {"resource": "repl"}}, {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}

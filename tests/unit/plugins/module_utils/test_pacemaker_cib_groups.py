@@ -59,7 +59,7 @@ def test_a_new_group_gets_ids_that_tell_what_they_are() -> None:
     root = applied(empty(), dict(WEB, failback=False, recovery="relocate"))
     assert ids(root, "primitive") == ["web-IPaddr2-192.168.0.50", "web-Filesystem-mnt-magi", "web-test"]
     group, _clone = cib.find_group(root, "web")
-    assert cib.get_value(group, "meta_attributes", "resource-stickiness") == "20000"
+    assert cib.get_value(group, "meta_attributes", "resource-stickiness") == "16666"
     assert cib.get_value(group, "meta_attributes", "target-role") is None
     assert ids(root, "rsc_location") == ["web-ha-on-casper", "web-ha-on-melchior"]
 
@@ -95,7 +95,7 @@ def test_a_setting_that_is_not_declared_any_more_goes_and_others_stay() -> None:
 def test_another_order_of_nodes_changes_their_scores() -> None:
     after = applied(applied(empty(), WEB), dict(WEB, nodes=["melchior", "casper"]))
     scores = {each.get("node"): each.get("score") for each in after.iter("rsc_location")}
-    assert scores == {"melchior": "20000", "casper": "10000"}
+    assert scores == {"melchior": "2000", "casper": "1000"}
 
 
 def test_a_parameter_that_is_not_declared_any_more_goes() -> None:

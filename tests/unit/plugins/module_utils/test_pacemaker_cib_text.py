@@ -34,9 +34,9 @@ FENCING = {
 
 TEXT = """\
 group web
-  resource-stickiness = 20000
-  location: node casper, score 20000 (web-ha-on-casper)
-  location: node melchior, score 10000 (web-ha-on-melchior)
+  resource-stickiness = 50000
+  location: node casper, score 2000 (web-ha-on-casper)
+  location: node melchior, score 1000 (web-ha-on-melchior)
   location: only on casper, melchior (web-ha-only)
   starts after dlm-clone (web-ha-after-dlm)
   on the node of dlm-clone (web-ha-with-dlm)

@@ -151,7 +151,7 @@ DRBD_PROMOTION = 10000  # ocf:linbit:drbd, where it is UpToDate
 META = [
     ({}, (None, None, None)),
     ({"failback": True}, ("0", None, None)),
-    ({"failback": False, "recovery": "restart"}, ("30000", None, None)),
+    ({"failback": False, "recovery": "restart"}, ("50000", None, None)),
     ({"recovery": "restart", "restarts": 3, "restart_window": 60}, (None, "3", "60s")),
     ({"recovery": "relocate"}, (None, "1", "600s")),
     ({"recovery": "relocate", "restart_window": 30}, (None, "1", "30s")),
@@ -167,7 +167,7 @@ def test_recovery_and_failback_become_settings(said: dict[str, Any], values: tup
 
 
 def test_nodes_have_scores_in_their_order() -> None:
-    assert crm_words.scores_of(group({"service": {"name": "s"}})) == [("a", 30000), ("b", 20000), ("c", 10000)]
+    assert crm_words.scores_of(group({"service": {"name": "s"}})) == [("a", 3000), ("b", 2000), ("c", 1000)]
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3, 16, 150])
