@@ -10,7 +10,7 @@ version_added: "1.0.0"
 short_description: Return the roles that are planned for some hosts
 description:
   - Reads what M(linuxha.cluster.find_clusters) returned, and loads the planners of these roles.
-  - Ansible starts a process for each host and each task. In a condition of M(ansible.builtin.meta), which Ansible
+  - Ansible starts a process for each host and each task. In a condition of C(ansible.builtin.meta), which Ansible
     evaluates before that, the filter loads the planners once; otherwise every process would compile them again.
 options:
   _input:
