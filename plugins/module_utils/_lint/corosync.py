@@ -152,7 +152,7 @@ def _number(section: Entry, name: str) -> Optional[int]:
 def _check_totem(totem: Entry, nodes: Sequence[Entry], report: Report) -> None:
     consensus, token = _number(totem, "consensus"), _number(totem, "token") or TOKEN
     join = _number(totem, "join") or JOIN
-    least, why = (join + 1, "more than join") if len(nodes) == 2 else (token * 12 // 10, "1.2 * token")
+    least, why = (join + 1, "more than join") if len(nodes) == 2 else (-(-token * 12 // 10), "1.2 * token")
     if consensus and consensus < least:
         report.refuse("corosync-consensus", totem.last("consensus").line,  # type: ignore[union-attr]
                       "totem.consensus", consensus, "at least %d, %s" % (least, why))

@@ -40,7 +40,7 @@ COROSYNC: Tuple[Tuple[str, str, str, str, str], ...] = (
      "Each part of a cluster that is cut in two continues", "Add provider: corosync_votequorum to the section quorum"),
     ("corosync-consensus", ERROR, "consensus below 1.2 * token; with two nodes, not above join",
      "A new membership is formed before the lost token is noticed everywhere: nodes leave and join for no reason",
-     "Remove consensus, or raise it"),
+     "Remove consensus, or raise it: to 1.2 * token, with two nodes above join"),
     ("corosync-ip-version", ERROR, "Transport udp with IPv6 addresses and without ip_version",
      "The default of udp is IPv4, and corosync does not start", "Add ip_version: ipv6 to the section totem"),
     ("corosync-nodeid", ERROR, "A nodeid that is missing with knet, no number, or given twice",

@@ -63,7 +63,11 @@ def _not_blank(result: Dict[str, Any], node: str) -> str:
     """Return why the new node of a pair may hold data of its own."""
     own = [row for row in _resources(result) if row["up"] and row["connection"] != "Connected"
            and row["disk"] not in ("Inconsistent", "Diskless")]
-    if not own and not held_groups(result):
+    held = held_groups(result)
+    if held is None:
+        return ("node: %s does not tell which groups it runs; expected a new machine with blank disks. Nothing was "
+                "changed." % node)
+    if not own and not held:
         return ""
     return ("node: %s runs %s and has a side of %s that is not connected; expected a new machine with blank disks. "
             "Nothing was changed." % (node, _groups(result), _names(own) or "no resource"))

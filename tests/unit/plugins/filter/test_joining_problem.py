@@ -92,3 +92,11 @@ def test_a_machine_with_data_cannot_replace_a_node_of_a_pair(state, words):
     assert said.startswith("node: debian2 runs ")
     assert words in said
     assert said.endswith("is not connected; expected a new machine with blank disks. " + NOTHING_CHANGED)
+
+
+@pytest.mark.parametrize("clustat", [
+    fake.heartbeat("debian2", "transition"), {**fake.magi()["debian1"]["clustat"], "groups": None}])
+def test_a_machine_whose_groups_are_unknown_is_not_taken_for_blank(clustat):
+    said = problem(fake.answer("debian2", clustat), "debian2", "debian2", PAIR)
+    assert said == "node: debian2 does not tell which groups it runs; expected a new machine with blank disks. " + (
+        NOTHING_CHANGED)

@@ -163,6 +163,8 @@ ONE_FILE = [
      "ring0_addr: 10.0.0.3\n        nodeid: 3\n    }\n"), COROSYNC),
     ("corosync-provider", "corosync.conf", *pair(COROSYNC, "    provider: corosync_votequorum\n", "")),
     ("corosync-consensus", "corosync.conf", *pair(THREE_NODES, "3600", "3599")),
+    ("corosync-consensus", "corosync.conf",
+     *pair(THREE_NODES.replace("3000", "3001").replace("3600", "3602"), "3602", "3601")),
     ("corosync-consensus", "corosync.conf", *pair(COROSYNC.replace("3600", "51"), "51", "50")),
     ("corosync-consensus", "corosync.conf", *pair(COROSYNC.replace("3600", "101\n    join: 100"), "101", "100")),
     ("corosync-ip-version", "corosync.conf", *pair(COROSYNC.replace(
