@@ -11,7 +11,7 @@ WRITER = """
 import subprocess, sys, time
 number = 0
 while True:
-    argv = ["psql", "-qAt", "-v", "ON_ERROR_STOP=1", sys.argv[1]]
+    argv = ["stdbuf", "-oL", "psql", "-qAt", "-v", "ON_ERROR_STOP=1", sys.argv[1]]
     psql = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         while True:

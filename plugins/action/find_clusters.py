@@ -43,11 +43,8 @@ class ActionModule(ActionBase):
         # In the first play of a run only: the playbook itself gives the groups to the role after that.
         if "linuxha_found" not in groups:
             problems += inventory.check_groups({host: (hosts[host], variables[host]) for host in hosts})
-        mapped = {}
-        for host in [] if problems else hosts:
-            if inventory.is_mapped(hosts[host]["kind"], hosts[host]["manager"]):
-                mapped[host], found = inventory.map_variables(hosts[host]["cluster"], self._given(host))
-                problems += [f"{host}: {problem}" for problem in found]
+        problems += inventory.check_names({host: variables[host] for host in hosts})
+        mapped = {} if problems else self._mapped(hosts, variables, problems)
         if problems:
             return {**result, "failed": True, "msg": "\n".join(problems)}
         if not children:
@@ -73,6 +70,16 @@ class ActionModule(ActionBase):
         manager._extra_vars = {}
         manager._loader = self._loader  # up to ansible-core 2.18, a copy has none
         return manager.get_vars(host=manager._inventory.get_host(host), include_hostvars=False)
+
+    def _mapped(self, hosts: dict[str, Any], variables: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+        """Return the variables by which hosts use Pacemaker; add what is wrong with those that they are made of."""
+        mapped = {}
+        for host, row in hosts.items():
+            if inventory.is_mapped(row["kind"], row["manager"]):
+                mapped[host], found = inventory.map_variables(row["cluster"], self._given(host))
+                # The role heartbeat does not run there: nobody else would say that one of its variables is misspelt.
+                problems += [f"{host}: {each}" for each in found + _roles.misspelt("heartbeat", variables[host])]
+        return mapped
 
     def _given(self, host: str) -> dict[str, Any]:
         """Return the variables of a host that the role pacemaker gets under other names, templated."""

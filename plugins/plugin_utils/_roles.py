@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import yaml
 from ansible.utils.display import Display
@@ -88,8 +88,7 @@ def validate(role: str, settings: dict[str, Any], hosts: list[str], beside: Sequ
     # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
     settings = {name: None if value == "" and options_of(role).get(name, {}).get("type") not in ("str", None) else value
                 for name, value in settings.items()}
-    unknown = [schema.unknown("", name, fields.fields, f"variable of the role {role}")
-               for name in sorted(set(settings) - set(fields.fields)) if _is_misspelt(role, name)]
+    unknown = misspelt(role, settings)
     found, faults = schema.read(fields, {name: settings[name] for name in settings if name in fields.fields})
     if unknown or faults:
         return {}, unknown + faults
@@ -127,6 +126,13 @@ def foreign(role: str, settings: dict[str, Any]) -> list[str]:
     """Return a warning for each variable that has the role's prefix and is none of its own, nor close to one."""
     return [f"{name}: the role {role} has no such variable, and ignores it; expected another prefix for variables of "
             "your own" for name in sorted(set(settings) - set(options_of(role))) if not _is_misspelt(role, name)]
+
+
+def misspelt(role: str, names: Iterable[str]) -> list[str]:
+    """Return a message for each unknown name that is close to a variable of the role."""
+    known = options_of(role)
+    return [schema.unknown("", name, known, f"variable of the role {role}") for name in sorted(set(names) - set(known))
+            if name.startswith(role + "_") and _is_misspelt(role, name)]
 
 
 def _is_misspelt(role: str, name: str) -> bool:

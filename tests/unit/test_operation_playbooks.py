@@ -154,3 +154,26 @@ def test_no_secret_of_a_group_is_shown_where_pacemaker_gets_it(tmp_path):
         assert "Give the resource groups of a pair or farm to the role pacemaker" in done.stdout
         assert "unreachable" in done.stdout  # it went on to the hosts
         assert "first-secret-of-the-test" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("variables", "told"), [
+    ({"cluster_manger": "pacemaker"}, "cluster_manger: there is no such variable; expected cluster_manager"),
+    ({"cluster_manager": "pacemaker", "heartbeat_group": []}, "(did you mean heartbeat_groups?)"),
+    ({"cluster_manager": "pacemaker",
+      "heartbeat_groups": [{"name": "web", "resources": [{"drbd": {"resource": "rpel"}}]}]},
+     "heartbeat_groups[0].resources[0].drbd.resource: 'rpel' is not valid; expected one of drbd_failover_resources"),
+])
+def test_what_would_silently_build_another_pair_is_refused(tmp_path, variables, told):
+    hosts = dict.fromkeys(["one", "two"], {"ansible_host": "127.0.0.1", "ansible_port": 1})
+    nodes = [{"name": "one", "id": 1, "addresses": ["10.0.0.1"]}, {"name": "two", "id": 2, "addresses": ["10.0.0.2"]}]
+    pair = {"hosts": hosts, "vars": {
+        "pacemaker_nodes": nodes, "drbd_failover_resources": [{"name": "repl"}], **variables}}
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"children": {"drbd_pairs": {"children": {"db_pair": pair}}}}}))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run([program, "-i", inventory, ROOT / "site.yml", "--check"], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120, check=False,
+                          env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"})
+    assert done.returncode == 2
+    assert told in " ".join(done.stdout.split()), done.stdout
+    assert "unreachable=1" not in done.stdout  # no host was contacted

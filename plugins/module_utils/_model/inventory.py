@@ -8,6 +8,7 @@ lvs_realserver_vips. So the groups of directors and real servers below the farm 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only. Used on the controller, by the action find_clusters.
 """
+import difflib
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._core import schema
@@ -35,8 +36,9 @@ MANAGERS: Dict[str, Tuple[str, ...]] = {
     "drbd_pairs": ("heartbeat", "pacemaker"), "lvs_farms": ("heartbeat", "pacemaker"),
     "pacemaker_clusters": ("pacemaker",), "cman_clusters": ("cman",)}
 # The variables of a pair or farm that tell Pacemaker what to run, where cluster_manager selects it.
-MAPPED = ("heartbeat_groups", "heartbeat_auto_failback", "heartbeat_agent_packages", "pacemaker_groups",
-          "pacemaker_agent_packages", "pacemaker_cluster_name")
+MAPPED = ("drbd_failover_resources", "heartbeat_groups", "heartbeat_auto_failback", "heartbeat_agent_packages",
+          "pacemaker_groups", "pacemaker_agent_packages", "pacemaker_cluster_name")
+OWN = ("cluster_manager", "cluster_prepare_tasks")  # variables of a cluster that belong to no role
 NODE_ROLES = {"heartbeat", "lvs_director", "pacemaker", "rhcs_cman"}  # of a host that is a node: not of a real server
 
 
@@ -111,6 +113,13 @@ def check_managers(clusters: Sequence[InventoryCluster], managers: Mapping[str, 
     return problems
 
 
+def check_names(hosts: Mapping[str, Iterable[str]]) -> List[str]:
+    """Return what is wrong with the names of variables: a misspelt one would silently build another cluster."""
+    return ["%s: %s: there is no such variable; expected %s" % (host, name, close[0])
+            for host, names in sorted(hosts.items()) for name in sorted(names) if name not in OWN
+            for close in [difflib.get_close_matches(name, OWN, n=1, cutoff=0.9)] if close]
+
+
 def check_groups(hosts: Mapping[str, Tuple[Mapping[str, Any], Iterable[str]]]) -> List[str]:
     """Return what is wrong with the groups of pairs and farms; ``hosts``: what each is, and the names of its variables.
 
@@ -145,6 +154,23 @@ def _group(raw: Any) -> Dict[str, Any]:
 _GROUPS = schema.ListOf(schema.Field(_group, "a mapping that describes a group", secret=True), "a list of groups")
 
 
+def _unknown_disks(groups: Iterable[Mapping[str, Any]], resources: Any) -> List[str]:
+    """Return a message for each DRBD resource of a group that the inventory does not have; others validate the rest."""
+    if not isinstance(resources, list):
+        return []
+    names = [each.get("name") for each in resources if isinstance(each, dict)]
+    faults = []
+    for index, group in enumerate(groups):
+        rows = group.get("resources")
+        for place, row in enumerate(rows if isinstance(rows, list) else []):
+            disk = row.get("drbd") if isinstance(row, dict) else None
+            if isinstance(disk, dict) and isinstance(disk.get("resource"), str) and disk["resource"] not in names:
+                faults.append(schema.fault("heartbeat_groups[%d].resources[%d].drbd.resource" % (index, place),
+                                           disk["resource"], "one of drbd_failover_resources (%s)"
+                                           % ", ".join(map(str, names))))
+    return faults
+
+
 def map_variables(cluster: str, given: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
     """Return the variables by which the roles of a pair or farm use Pacemaker, and what is wrong with ``given``.
 
@@ -154,6 +180,7 @@ def map_variables(cluster: str, given: Mapping[str, Any]) -> Tuple[Dict[str, Any
     reader = schema.Reader()
     failback = reader.value("heartbeat_auto_failback", given.get("heartbeat_auto_failback"), schema.TRUTH, False)
     groups = reader.value("heartbeat_groups", given.get("heartbeat_groups"), _GROUPS, ())
+    reader.faults += _unknown_disks(groups, given.get("drbd_failover_resources"))
     return {
         "drbd_failover_cluster_manager": "pacemaker", "lvs_director_cluster_manager": "pacemaker",
         "pacemaker_cluster_name": given.get("pacemaker_cluster_name", cluster),

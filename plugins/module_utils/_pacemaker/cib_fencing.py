@@ -32,6 +32,9 @@ from .cib_primitives import META, new_primitive, set_operations, set_parameters
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
 PORT = re.compile(r"[^\s;:=\\]*\Z")  # in pcmk_host_map
+# What Pacemaker itself reads of the options of a fence device; all others are the agent's.
+PCMK = re.compile(r"pcmk_(host_(argument|map|list|check)|delay_(base|max)|action_limit"
+                  r"|(on|off|reboot|list|monitor|status)_(action|timeout|retries))\Z")
 ACTIONS = ("action", "option")
 # A device that is unreachable when it is monitored fails on all nodes in turn, and none of them fences with it then.
 # Pacemaker starts it again after this time.
@@ -146,6 +149,9 @@ def check_options(fencing: Fencing, devices: str, nodes: str) -> List[str]:
                if key in PORTS and not PORT.match(value)]
     faults += ["%s.options.%s: (not shown) is not valid; expected %s" % (where, key, KEPT)
                for where, found in options for key, value in found if not is_kept(value)]
+    faults += ["%s.options.%s: there is no such option; expected one of Pacemaker's own for fence devices, such as "
+               "pcmk_delay_base" % (where, key) for where, found in options for key, _value in found
+               if key.startswith("pcmk_") and not PCMK.match(key)]
     return faults + [
         "%s: the name %s is not valid; expected another one: it is that of another device for one node"
         % (devices, name)

@@ -150,6 +150,26 @@ def test_groups_that_cannot_be_mapped_are_refused(given, problem):
     assert inventory.map_variables("shop", given)[1] == [problem]
 
 
+@pytest.mark.parametrize(("resource", "problems"), [
+    ({"resource": "repl"}, []), ("repl", []), ({"resource": 1}, []), (None, []),
+    ({"resource": "rpel"}, ["heartbeat_groups[1].resources[0].drbd.resource: 'rpel' is not valid; expected one of "
+                            "drbd_failover_resources (repl, mail)"])])
+def test_a_drbd_resource_of_a_group_is_one_of_the_inventory(resource, problems):
+    groups = [GROUP, {"name": "db", "resources": [{"drbd": resource}, "web"]}, {"name": "x", "resources": "y"}]
+    disks = [{"name": "repl"}, {"name": "mail"}, "other"]
+    given = {"heartbeat_groups": groups, "drbd_failover_resources": disks}
+    assert inventory.map_variables("shop", given)[1] == problems
+
+
+@pytest.mark.parametrize(("names", "meant"), [
+    (["cluster_manager", "cluster_prepare_tasks", "cluster_name", "cluster_members", "heartbeat_groups"], ""),
+    (["cluster_manger"], "cluster_manager"), (["cluster_managers"], "cluster_manager"),
+    (["cluster_prepare_task"], "cluster_prepare_tasks")])
+def test_a_misspelt_variable_of_a_cluster_is_refused(names, meant):
+    expected = [f"a: {names[0]}: there is no such variable; expected {meant}"] if meant else []
+    assert inventory.check_names({"a": names}) == expected
+
+
 @pytest.mark.parametrize(("kind", "manager", "mapped"), [
     ("drbd_pairs", "pacemaker", True), ("lvs_farms", "pacemaker", True), ("drbd_pairs", "heartbeat", False),
     ("pacemaker_clusters", "pacemaker", False)])

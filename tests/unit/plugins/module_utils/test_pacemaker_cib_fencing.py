@@ -141,6 +141,8 @@ REFUSED = [
     ({"devices": [PDU], "nodes": [node("casper", [("pdu", {"port": "\u00fc"})]),
                                   node("melchior", [("pdu", {"port": "&"})])]},
      "fencing.nodes: the ports of pdu together (not shown) are not valid; expected a text of one line"),
+    ({"devices": [{**PDU, "options": {**PDU["options"], "pcmk_delay_bas": "5"}}], "nodes": []},
+     "fencing.devices[0].options.pcmk_delay_bas: there is no such option; expected one of Pacemaker's own"),
     ({"nodes": ["casper"]}, "fencing.nodes[0]: (not shown) is not valid; expected a mapping"),
     ({"nodes": [node("casper", [("pdu", {})])]}, "casper is fenced by pdu, which is no device"),
 ]
