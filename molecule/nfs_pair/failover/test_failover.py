@@ -1,26 +1,15 @@
-"""A client writes and holds a lock while the active server loses its power, and while the pair switches over."""
+"""A client writes while the active server loses its power, and while the pair switches over."""
 
-from nfs import CLIENT, FOLDER, MOUNT, healthy, lab, mount_on_client, pair, writer
+from nfs import MOUNT, healthy, lab, mount_on_client, pair, writer
 
 from lab.harness import clients
 from lab.harness.steps import step
 
-LOCKED = f"{FOLDER}/locked"
-
-
-def lock_is_held() -> bool:
-    """Return whether the active server has the lock; its own processes are refused it by the client itself."""
-    server = clients.active_node(pair, MOUNT)
-    return server != "" and "type: lock" in lab.ssh(server, "cat /proc/fs/nfsd/clients/*/states", check=False)
-
-
 @step
 def measured():
-    """Mount the export, write and hold a lock through both failovers; read the file on the server."""
+    """Mount the export, write through both failovers, and read the file on the server."""
     pair.wait_until("the pair is healthy", healthy)
     mount_on_client()
-    lab.ssh(CLIENT, f"touch {LOCKED} && (setsid flock {LOCKED} sleep 900 > /dev/null 2>&1 < /dev/null &)")
-    pair.wait_until("the lock is held", lock_is_held)
     with writer() as client:
         figures = clients.failovers(pair, client, MOUNT, healthy)
         known = dict(client.acknowledged)
@@ -31,7 +20,6 @@ def measured():
         "acknowledged": len(known),
         "wrong": [line for number, line in enumerate(lines) if line != f"{number} client"],
         "lost": [number for number in known if number >= len(lines)],
-        "lock_is_held": lock_is_held(),
     }
 
 
@@ -51,7 +39,3 @@ def test_the_other_server_took_over_and_switched_back(measured):
 def test_the_client_waits_for_the_failover_and_the_grace_period(measured):
     assert 0 < measured["power_cut"] <= 60
     assert 0 < measured["switchover"] <= 60
-
-
-def test_the_lock_outlives_both(measured):
-    assert measured["lock_is_held"]
