@@ -5,6 +5,7 @@ from nfs import MOUNT, healthy, lab, mount_on_client, pair, writer
 from lab.harness import clients
 from lab.harness.steps import step
 
+
 @step
 def measured():
     """Mount the export, write through both failovers, and read the file on the server."""
