@@ -6,16 +6,19 @@
     python3 docs/recording.py draw     # writes docs/images/make_lab.svg from it
 
 The cast is in the format asciicast v2: asciinema plays it at its true speed. The picture plays it faster. The only text
-that is not what the programs printed is ~/cluster, for the folder of the checkout.
+that is not what the programs printed is ~/cluster, for the folder of the checkout, and ~ for the home of the machines.
 """
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from html import escape
@@ -42,11 +45,12 @@ def record() -> None:
         os.chdir(ROOT)
         os.environ.update(PS1="$ ", TERM="xterm-256color", COLUMNS=str(COLUMNS), LINES=str(ROWS))
         os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
-    os.system(f"stty rows {ROWS} cols {COLUMNS} < {os.ttyname(terminal)}")  # noqa: S605  a name of the kernel
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     events, seen, keys, left, began = [], "", "", list(TYPED), time.monotonic()
     while left and time.monotonic() - began < LONGEST:
         if select.select([terminal], [], [], 0.04 if keys else 1.0)[0]:
             text = os.read(terminal, 65536).decode("utf-8", "replace").replace(str(ROOT), "~/cluster")
+            text = text.replace("/root/.ansible", "~/.ansible")
             events.append([round(time.monotonic() - began, 3), "o", text])
             seen += text
         elif keys:
