@@ -204,9 +204,10 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     packages: to install; quiesce, drain: files in which real servers to be drained have the weight 0, and the services
     whose connections to wait for; stop: configurations of ldirectord; stop_units; files, modules, sysctls; disable,
     enable, start, restore: units; table: services for the module ipvs_service; reload: configurations; reload_unit:
-    keepalived's, or ""; repairs: what the reload or the table restores that somebody changed, one sentence each;
-    verify: services, without their servers, that the kernel must have after the reload; remove: files; pending:
-    whether a run that was killed has written files without applying them; warnings: printed by Ansible.
+    keepalived's, or ""; starts_keepalived: whether it does not run, or not at boot; repairs: what the reload or the
+    table restores that somebody changed, one sentence each; verify: services, without their servers, that the kernel
+    must have after the reload; remove: files; pending: whether a run that was killed has written files without
+    applying them; warnings: printed by Ansible.
     Raises HaError for an address that the host cannot have.
     """
     desired, here = desired_of(settings), Host(facts[node])
@@ -250,7 +251,7 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
 
 def _plan_of(steps: Dict[str, Any], changes: List[str], files: Sequence[File], warnings: List[str]) -> Dict[str, Any]:
     steps.update({part: arguments_of(DesiredFiles(tuple(steps[part])))["files"] for part in ("quiesce", "files")})
-    return dict({"reload_unit": ""}, **dict(
+    return dict({"reload_unit": "", "starts_keepalived": False}, **dict(
         steps, changes=changes, secret=any(file.secret for file in files), warnings=warnings))
 
 

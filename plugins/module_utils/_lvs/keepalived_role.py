@@ -183,6 +183,7 @@ def plan(desired: Any, here: Host, node: str, shared: Sequence[File]) -> Dict[st
             "quiesce": files_of(desired, stack, place, quiesce=True)[:1] if drain else [],
             "drain": [services.entry_of(service.key, only_drained(service.want)) for service in drain],
             "start": [UNIT] if DROPIN in changed or not here.ready(UNIT) else [],
+            "starts_keepalived": not here.ready(UNIT),
             "table": [services.entry_of(key, want) for key, want in lost.items()],
             "repairs": [action.sentence for action in ipvs_plan.plan_table(here.table, table).actions],
             "reload_unit": UNIT if active(here) and CONFIG in changed else ""}

@@ -452,7 +452,7 @@ def test_a_bare_host_gets_all_of_it():
     assert [file["dest"] for file in plan["files"]] == [role.MODULES_FILE, role.SYSCTL_FILE, keepalived_role.CONFIG,
                                                        keepalived_role.DROPIN]
     assert plan["files"][2]["check"] == ["/usr/sbin/keepalived", "-t", "-f", "%s"]
-    assert plan["start"] == ["keepalived.service"]
+    assert (plan["start"], plan["starts_keepalived"]) == (["keepalived.service"], True)
     assert "start keepalived.service and enable it at boot" in plan["changes"]
     assert (plan["reload_unit"], plan["table"], plan["reload"]) == ("", [], [])
 
@@ -463,7 +463,7 @@ def test_a_director_that_is_built_has_no_changes():
 
 def test_an_edit_is_a_reload_and_no_restart():
     plan = built().plan(service(scheduler="wlc"))
-    assert (plan["start"], plan["reload_unit"]) == ([], "keepalived.service")
+    assert (plan["start"], plan["starts_keepalived"], plan["reload_unit"]) == ([], False, "keepalived.service")
     assert "reload keepalived.service" in plan["changes"]
     assert plan["repairs"] == ["change service TCP 192.168.0.3:80: scheduler wrr -> wlc"] or plan["repairs"]
 
