@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from lab.harness import pacemaker
 from lab.harness.faults import boot_id
-from lab.harness.scenario import Run, Scenario, declared, require_success
+from lab.harness.scenario import Run, Scenario, changed_by, declared, require_success
 
 NODES = ("balthasar", "casper", "melchior")
 NAS = "nas"
@@ -157,6 +157,13 @@ def volume_of(size: str) -> dict[str, Any]:
     """Return the variable clvm_volume_groups with a volume of another size."""
     (volumes,) = declared(NODES[0], "clvm_volume_groups")
     return {"clvm_volume_groups": [{**volumes, "volumes": [{**volumes["volumes"][0], "size": size}]}]}
+
+
+def changes_of_site(**variables: Any) -> dict[str, int]:
+    """Run site.yml with the size that the volume has, which other steps make larger; return what it changed."""
+    run = magi.play("site.yml", **{**volume_of(f"{megabytes()}M"), **variables})
+    require_success(run)
+    return changed_by(run.stdout)
 
 
 STATE = "crm_mon -1; corosync-quorumtool -s; corosync-qdevice-tool -s; "

@@ -2,9 +2,8 @@
 
 import time
 
-from magi import NODES, boot, lab, lines_written, magi, owners, wait_until_healthy, wait_until_moved
+from magi import NODES, boot, changes_of_site, lab, lines_written, owners, wait_until_healthy, wait_until_moved
 
-from lab.harness.scenario import changed_by
 from lab.harness.steps import step
 
 MONITOR, FENCING, START = 30.0, 35.0, 35.0  # seconds: until it is noticed, until the node is off, until all runs
@@ -26,7 +25,7 @@ def measured():
         "back": round(back, 1),
         "reset": boot(victim) != before,
         "kept": lines_written(owner)[: len(written)] == written,
-        "site": changed_by(magi.play("site.yml").stdout),
+        "site": changes_of_site(),
     }
 
 

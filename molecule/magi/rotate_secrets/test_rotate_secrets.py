@@ -5,7 +5,20 @@ import time
 from typing import Any
 
 import pytest
-from magi import NODES, healthy as cluster_healthy, identities, lab, magi, owners, runs_on, standby, wait_until_healthy
+from magi import (
+    NODES,
+    changes_of_site,
+    healthy as cluster_healthy,
+    identities,
+    lab,
+    magi,
+    megabytes,
+    owners,
+    runs_on,
+    standby,
+    volume_of,
+    wait_until_healthy,
+)
 
 from lab.harness.scenario import changed_by, declared, require_success
 from lab.harness.secret_search import SecretSearch, leaks, missed
@@ -35,6 +48,7 @@ def predict_with_passwords() -> dict[str, Any]:
         "pacemaker_fence_devices": [device],
         "pacemaker_nodes": [{**node, "fencing": [{"devices": [{"device": "ipmi"}]}]} for node in nodes],
         "clvm_targets": [{**target, "chap": {"user": "a", "password": secrets["CHAP"]}}],
+        **volume_of(f"{megabytes()}M"),
     }
     with SecretSearch(lab, NODES) as search:
         search.plant()
@@ -99,7 +113,7 @@ def measured():
         "back": back,
         "predicted": predict_with_passwords(),
         "stayed": owners() == [owner] and runs_on(owner),
-        "site": changed_by(magi.play("site.yml").stdout),
+        "site": changes_of_site(),
     }
 
 
