@@ -19,7 +19,7 @@ KILLED_AT = {
     "the node is being drained": ("Set heartbeat to standby",) * 2,
     "the second is being upgraded": ("Upgrade the packages of",) * 2,
 }
-REPORTS = ("Report what each", "Upgrade | Report")  # they print the versions and the kept files
+REPORTS = ("Report what each", "Resume | Report", "Upgrade | Report")  # they print the versions and the kept files
 
 
 def versions() -> dict[str, str]:
