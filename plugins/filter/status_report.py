@@ -39,6 +39,7 @@ options:
     description:
       - What may be missing because it joins or leaves, the name of a node that may be offline or in standby, or the
         address of a real server that may get no connections.
+      - Or a file that may differ between nodes because a run that changes it may have been interrupted.
     type: list
     elements: str
     default: []

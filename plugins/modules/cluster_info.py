@@ -95,6 +95,14 @@ disks:
   elements: dict
   returned: success
   sample: [{mountpoint: /, used_percent: 42, inodes_percent: 7}]
+configuration:
+  description:
+    - By file, 16 bits of a digest of each part that must be the same on all nodes, by its name; never what it says.
+    - C(playbooks/status.yml) compares them. Files are those of heartbeat, ldirectord, keepalived, corosync, cman and
+      DRBD.
+  type: dict
+  returned: success
+  sample: {/etc/ha.d/ha.cf: {deadtime: 3f2a, node: 91bd}, /etc/ha.d/authkeys: {"": c04e}}
 unfinished:
   description:
     - Interrupted runs on this host, the state C(file) of each, and the C(playbook) to run again.
@@ -115,9 +123,15 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import units
+from ..module_utils._core.file_state import read_state
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.runner import Runner
-from ..module_utils._status import cib as status_cib, cluster_reader as clustat_reader, host as status_host
+from ..module_utils._status import (
+    cib as status_cib,
+    cluster_reader as clustat_reader,
+    configuration as status_configuration,
+    host as status_host,
+)
 
 ANY = tuple(range(256))  # the output of a program counts more than its exit code
 KERNEL_TABLE = "/proc/net/ip_vs"
@@ -152,7 +166,7 @@ class Host:
         found = {name: self.part(name, read) for name, read in (
             ("drbd", self.drbd), ("ipvs", self.ipvs), ("cib", self.cib), ("clock", self.clock),
             ("addresses", self.addresses), ("units", lambda: self.units(clustat)), ("disks", self.disks),
-            ("unfinished", self.unfinished))}
+            ("configuration", self.configuration), ("unfinished", self.unfinished))}
         return dict(found, clustat=clustat, faults=self.faults, node=os.uname().nodename, root=os.geteuid() == 0)
 
     def part(self, name, read):
@@ -214,6 +228,11 @@ class Host:
 
     def disks(self):
         return status_host.disk_facts(self.output_of(*DISKS)) if self.runner.has("df") else None
+
+    def configuration(self):
+        found = {path: read_state(path) for pattern in status_configuration.PATTERNS for path in glob.glob(pattern)}
+        return status_configuration.configuration_facts({
+            path: state.content for path, state in found.items() if state.kind == "file"})
 
     def unfinished(self):
         return [{"file": path, "playbook": playbook} for pattern, playbook in status_host.STATE_FILES

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .._core.host_output import plain_address
 from .._heartbeat.resources import TRANSITION, unit_of
 from .._lvs import vrrp
+from .configuration import check_configuration
 from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus",
@@ -35,7 +36,8 @@ def check_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
         found += _node(cluster, node, hosts)
-    return found + _devices(cluster) + _moves(cluster, hosts) + _check_drbd(cluster, hosts)
+    return (found + _devices(cluster) + _moves(cluster, hosts) + _check_drbd(cluster, hosts)
+            + check_configuration(cluster, hosts))
 
 
 def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
