@@ -63,7 +63,8 @@ RETURN = r"""
 _value:
   description:
     - C(text) is the report for a terminal, C(problems) has the findings by host, one sentence each, C(sentences) has
-      each of them once. C(unreachable) names the unreachable hosts.
+      each of them once. C(groups) has those of resource groups that should run and do not, with the command to
+      type. C(unreachable) names the unreachable hosts.
     - C(data) is the same for programs, with C(moment), C(healthy), C(findings), C(clusters) and C(hosts).
   type: dict
 """
@@ -99,6 +100,7 @@ def status_report(results: dict, groups: dict | None = None, moment: str = "now"
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
         "sentences": [f"{one.about}: {one.problem}" for one in found],
+        "groups": status_of_clusters.describe_stopped(found),
         "unreachable": [name for name, result in sorted(results.items()) if result.get("unreachable")],
         "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
                  "clusters": plain(clusters),

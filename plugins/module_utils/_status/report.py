@@ -89,6 +89,7 @@ class Finding(NamedTuple):
     hosts: Tuple[str, ...]
     steps: Tuple[Step, ...] = ()
     absent: str = ""             # what may be so in an operation: a node or real server that does not take part, a file
+    group: str = ""              # the resource group that should run and does not, or not yet
 
 
 def short(name: str) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 import fake_hosts as fake
 import pytest
 from ansible_collections.linuxha.cluster.plugins.filter import status_report as entry
-from ansible_collections.linuxha.cluster.plugins.module_utils._status import configuration
-from ansible_collections.linuxha.cluster.plugins.modules import cluster_info
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import configuration, host_reader
 
 HA_CF = "/etc/ha.d/ha.cf"
 PAIR = ("keepalive 1\ndeadtime 10 # seconds\nucast eth0 10.0.0.2\nnode debian1\nnode debian2\n"
@@ -126,7 +125,7 @@ def test_every_file_that_is_gathered_has_a_reader(tmp_path):
 def test_the_module_gathers_the_files(tmp_path, monkeypatch):
     (tmp_path / "ha.cf").write_bytes(b"node a # \xe4\n")
     monkeypatch.setattr(configuration, "PATTERNS", ("/etc/ha.d/ha.cf", "/etc/ha.d/conf/*"))
-    monkeypatch.setattr(cluster_info.glob, "glob", lambda pattern: [pattern])
-    read = cluster_info.read_state
-    monkeypatch.setattr(cluster_info, "read_state", lambda path: read(str(tmp_path / path.split("/")[-1])))
-    assert set(cluster_info.Host(None, 30).configuration()) == {HA_CF}
+    monkeypatch.setattr(host_reader.glob, "glob", lambda pattern: [pattern])
+    read = host_reader.read_state
+    monkeypatch.setattr(host_reader, "read_state", lambda path: read(str(tmp_path / path.split("/")[-1])))
+    assert set(host_reader.Host(None, 30).configuration()) == {HA_CF}
