@@ -43,6 +43,10 @@ options:
     type: list
     elements: str
     default: []
+  named:
+    description: The resource groups that C(groups) of the result is about. All where it is not given.
+    type: list
+    elements: str
   managed:
     description: Whether a host on which no cluster manager runs is a finding, whatever its variables declare.
     type: bool
@@ -71,7 +75,7 @@ _value:
 
 
 def status_report(results: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
-                  without: Sequence[str] = (), managed: bool = False) -> dict:
+                  without: Sequence[str] = (), managed: bool = False, named: Sequence[str] | None = None) -> dict:
     """Return the report as text and as data."""
     from ..module_utils._model.cluster_state import plain
     from ..module_utils._status import (
@@ -100,7 +104,7 @@ def status_report(results: dict, groups: dict | None = None, moment: str = "now"
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
         "sentences": [f"{one.about}: {one.problem}" for one in found],
-        "groups": status_of_clusters.describe_stopped(found),
+        "groups": status_of_clusters.describe_stopped(found, named),
         "unreachable": [name for name, result in sorted(results.items()) if result.get("unreachable")],
         "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
                  "clusters": plain(clusters),

@@ -340,10 +340,11 @@ def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
                    if row["role"] != "Primary"})
 
 
-def describe_stopped(found: Sequence[Finding]) -> List[str]:
-    """Return a sentence for each resource group that should run and does not, or not yet, with the commands to type."""
-    return ["%s: %s (%s)" % (one.about, one.problem, "; ".join(
-        "%s on %s" % (step.command, step.on) for step in one.steps)) for one in found if one.group]
+def describe_stopped(found: Sequence[Finding], names: Optional[Sequence[str]] = None) -> List[str]:
+    """Return a sentence for each resource group, or each of some, that should run and does not, with the commands."""
+    return ["%s: %s (%s)" % (one.about, one.problem, "; ".join("%s on %s" % (step.command, step.on)
+                                                               for step in one.steps))
+            for one in found if one.group and (names is None or one.group in names)]
 
 
 def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:

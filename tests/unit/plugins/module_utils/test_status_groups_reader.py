@@ -49,22 +49,22 @@ def test_a_group_of_heartbeat(holding, state, told):
     assert (told in found[0] and len(found) == 1) if told else found == []
 
 
-@pytest.mark.parametrize(("monitor", "told"), [("2.1.5-healthy", False), ("2.1.5-stopped", True)])
-def test_a_group_of_pacemaker(monitor, told):
+@pytest.mark.parametrize(("monitor", "expected"), [("2.1.5-healthy", False), ("2.1.5-stopped", True)])
+def test_a_group_of_pacemaker(monitor, expected):
     shown = fake.text("pacemaker/2.1.5-healthy.xml")
-    if told:
+    if expected:
         shown = shown.replace('role="Started"', 'role="Stopped"').replace('active="true"', 'active="false"')
     results = {"debian1": groups_reader.read_recorded(gathered({
         "env TZ=UTC0 crm_mon": shown, "corosync-quorumtool": ""}), "debian1")}
-    assert bool(stopped(results, "magi")) is told
+    assert bool(stopped(results, "magi")) is expected
 
 
-@pytest.mark.parametrize(("address", "told"), [("192.168.0.3", False), ("192.168.0.9", True)])
-def test_the_addresses_of_keepalived(address, told):
+@pytest.mark.parametrize(("address", "expected"), [("192.168.0.3", False), ("192.168.0.9", True)])
+def test_the_addresses_of_keepalived(address, expected):
     results = {"frontal1": groups_reader.read_recorded(gathered({
         "keepalived": "", "ip -json": ADDRESSES.format(address)}, {
             KEEPALIVED: FARM, groups_reader.keepalived_host.PID_FILE: "7\n"}), "frontal1")}
-    assert bool(stopped(results, "farm")) is told
+    assert bool(stopped(results, "farm")) is expected
 
 
 def test_a_bare_host_has_no_groups():
