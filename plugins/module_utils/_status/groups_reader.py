@@ -107,8 +107,9 @@ class _Recorded:
 
     def run(self, argv: Sequence[str], **_options: Any) -> clustat_reader.Output:
         """Return what a program has printed; of crm_mon and systemctl there is one output."""
-        line = next((line for line in self.results if line == " ".join(argv)
-                     or line.split()[0] == argv[0] in ("env", "systemctl")), "")
+        alone = argv[0] in ("env", "systemctl")
+        line = next((line for line in self.results if line == " ".join(argv) or (alone and line.split()[0] == argv[0])),
+                    "")
         found = self.results.get(line, {"rc": clustat_reader.MISSING, "stdout": "", "stderr": ""})
         return clustat_reader.Output(found["rc"], found["stdout"], found["stderr"])
 

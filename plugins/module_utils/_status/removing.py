@@ -1,11 +1,11 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find why a node cannot be removed from a running cluster of Pacemaker, or a side of DRBD cannot be given up.
+"""Find why a node cannot be removed from a running cluster, or a side of DRBD cannot be given up.
 
 Private to linuxha.cluster; nothing outside may import it.
 Dialect: Python 3.6, standard library only.
 """
-from typing import Any, Dict
+from typing import Any, Dict, Mapping, Sequence
 
 from .cluster_findings import held_groups
 
@@ -17,7 +17,7 @@ def find_removal_problems(result: Dict[str, Any], host: str, node: str, name: st
     name: of the node in the cluster.
     """
     clustat = result.get("clustat") or {}
-    seen = next((row for row in clustat.get("nodes") or () if row["name"] == name), {})
+    seen: Mapping[str, Any] = next((row for row in clustat.get("nodes") or () if row["name"] == name), {})
     votes = (clustat.get("cluster") or {}).get("votes") or {}
     left, expected, needed = (votes.get("total") or 0) - 1, votes.get("expected") or 0, votes.get("needed") or 0
     found = {"quorum": "", "fencing": ""}
@@ -29,6 +29,28 @@ def find_removal_problems(result: Dict[str, Any], host: str, node: str, name: st
             "node: %s is %s to %s; expected it to be fenced, or off and confirmed, with dead=true. Verify that it has "
             "no power, then: stonith_admin --confirm %s. Nothing was changed." % (
                 node, "online" if seen.get("online") else "unclean", host, name))
+    return found
+
+
+def find_drain_problems(result: Dict[str, Any], services: Sequence[Mapping[str, Any]], host: str, node: str,
+                        addresses: Sequence[str], dead: bool) -> Dict[str, str]:
+    """Return a sentence or an empty text, as a director sees a real server by its addresses.
+
+    services: those of lvs_director_services; staying: the variables keep it; breaking: connections would break.
+    """
+    reals = [real for service in services for real in service.get("real") or () if real["address"] in addresses]
+    staying = [real["address"] for real in reals if real.get("state") != "drained"]
+    table = [server for service in (result.get("ipvs") or {}).get("services") or () for server in service["servers"]
+             if server["address"] in addresses]
+    found = {"staying": "", "breaking": ""}
+    if staying:
+        found["staying"] = (
+            "lvs_director_services: %s (%s) is a real server that stays; expected state: drained for it in each "
+            "service. Change it first." % (", ".join(dict.fromkeys(staying)), node))
+    if table and not reals and not dead:
+        found["breaking"] = (
+            "lvs_director_services: no line for %s (%s), which %s still passes connections to; expected the line with "
+            "state: drained, so that they can end. Add it first." % (", ".join(addresses), node, host))
     return found
 
 

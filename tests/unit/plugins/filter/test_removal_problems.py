@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import fake_hosts as fake
 import pytest
+from ansible_collections.linuxha.cluster.plugins.filter.drain_problems import FilterModule as Drain
 from ansible_collections.linuxha.cluster.plugins.filter.removal_problems import FilterModule as Removal
 from ansible_collections.linuxha.cluster.plugins.filter.split_problems import FilterModule as Split
 
 removal = Removal().filters()["removal_problems"]
+drain = Drain().filters()["drain_problems"]
 split = Split().filters()["split_problems"]
 MEMBER = {"name": "debian3", "member": True, "online": True}
 OFF = {"name": "debian3", "member": False, "online": False}
@@ -53,3 +55,24 @@ def test_a_side_is_given_up_only_where_both_diverged_and_it_is_not_mounted_by_ha
     found = split(result, host, "debian1", "repl", verdict)
     assert {name for name, sentence in found.items() if sentence} == set(expected)
     assert all(found[name].startswith(begin) for name, begin in expected.items())
+
+
+KEPT = {"address": "192.168.0.4", "forward": "gate"}
+DRAINED = {**KEPT, "state": "drained"}
+TABLE = {"ipvs": {"services": [{"servers": [{"address": "192.168.0.4"}, {"address": "192.168.0.5"}]}]}}
+EMPTY = {"ipvs": {"services": [{"servers": [{"address": "192.168.0.5"}]}]}}
+
+
+@pytest.mark.parametrize(("result", "reals", "dead", "staying", "breaking"), [
+    (TABLE, [[DRAINED], [DRAINED]], False, False, False), (TABLE, [[DRAINED], [KEPT]], False, True, False),
+    (TABLE, [[{**KEPT, "state": "present"}]], True, True, False), (TABLE, [None, []], False, False, True),
+    (TABLE, [[]], True, False, False), (EMPTY, [[]], False, False, False), ({"ipvs": None}, [[]], False, False, False),
+    (TABLE, [[{"address": "192.168.0.5"}]], False, False, True)])
+def test_a_real_server_leaves_once_it_is_drained_in_each_service(result, reals, dead, staying, breaking):
+    found = drain(result, [{"real": each} for each in reals], "frontal1", "reel1", ["192.168.0.4"], dead)
+    assert found["staying"] == (
+        "lvs_director_services: 192.168.0.4 (reel1) is a real server that stays; expected state: drained for it in "
+        "each service. Change it first." if staying else "")
+    assert found["breaking"] == (
+        "lvs_director_services: no line for 192.168.0.4 (reel1), which frontal1 still passes connections to; expected "
+        "the line with state: drained, so that they can end. Add it first." if breaking else "")
