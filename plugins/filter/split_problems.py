@@ -38,7 +38,7 @@ EXAMPLES = r"""
   ansible.builtin.fail:
     msg: "{{ problems.kept }}"
   vars:
-    problems: "{{ state | linuxha.cluster.split_problems(inventory_hostname, 'debian1', 'repl', 'diverged') }}"
+    problems: "{{ state | linuxha.cluster.split_problems(inventory_hostname, 'alpha', 'repl', 'diverged') }}"
   when: problems.kept | length > 0
 """
 
