@@ -62,8 +62,9 @@ options:
             type: dict
             suboptions:
               type:
-                description: Type of the filesystem, such as V(ext4), V(xfs) or V(gfs2).
+                description: Type of the filesystem.
                 type: str
+                choices: [ext2, ext3, ext4, xfs, btrfs, f2fs, vfat, gfs2]
                 required: true
               options:
                 description: More arguments for C(mkfs).

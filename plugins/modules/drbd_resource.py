@@ -96,8 +96,9 @@ options:
     type: dict
     suboptions:
       type:
-        description: Type of the filesystem, such as V(ext4) or V(xfs).
+        description: Type of the filesystem.
         type: str
+        choices: [ext2, ext3, ext4, xfs, btrfs, f2fs, vfat]
         required: true
       options:
         description: More arguments for C(mkfs).
@@ -226,6 +227,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._core.block_devices import LOCAL_FILESYSTEMS
 from ..module_utils._core.plan import HaError
 from ..module_utils._core.reconcile import reconcile
 from ..module_utils._core.runner import Runner
@@ -248,7 +250,7 @@ def argument_spec():
             "node": {"type": "str", "required": True}, "generation": {"type": "str"}, "blank": {"type": "bool"},
             "size_kib": {"type": "int"}}},
         "filesystem": {"type": "dict", "options": {
-            "type": {"type": "str", "required": True},
+            "type": {"type": "str", "required": True, "choices": list(LOCAL_FILESYSTEMS)},
             "options": {"type": "list", "elements": "str", "default": []}}},
         "wait": {"type": "str", "choices": ["none", "connected", "uptodate"], "default": "none"},
         "timeout": {"type": "int", "default": 60},

@@ -25,6 +25,10 @@ NAMES = {
 }
 UNSTABLE = re.compile(r"/dev/(sd[a-z]+[0-9]*|dm-[0-9]+|nvme[0-9]+n[0-9]+(p[0-9]+)?)\Z")  # others after the next boot
 STABLE = ("/dev/disk/by-id/", "/dev/mapper/", "/dev/disk/by-path/", "/dev/disk/by-partuuid/")
+# What mkfs creates without a question, and the package of each type whose mkfs no system has by itself.
+LOCAL_FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")
+FILESYSTEM_PACKAGES = {"gfs2": "gfs2-utils", "xfs": "xfsprogs", "btrfs": "btrfs-progs", "f2fs": "f2fs-tools",
+                       "vfat": "dosfstools"}
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "ntfs", "gfs2", "ocfs2", "jfs", "f2fs")
 
 

@@ -5,8 +5,9 @@
 Private to linuxha.cluster; nothing outside may import it.
 """
 import posixpath
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._core.block_devices import FILESYSTEM_PACKAGES
 from .._core.config_files import DesiredFiles, File, Folder, TakeOver, arguments_of, predict_changes
 from .resource import DrbdError, file_of, service_of, target_of
 from .settings import PACEMAKER, check_beside, check_settings, crm_handlers, warn_beside
@@ -61,7 +62,7 @@ def query(settings: Settings) -> Dict[str, Any]:
     for resource in resources:
         files += [file_of(resource["name"]), _disks_file(service_of(resource["name"]))] + _mountpoints([resource])
     return {
-        "files": sorted(set(files)), "texts": [DRIVER, LOADED_AT_BOOT],
+        "files": sorted(set(files)), "texts": [DRIVER, LOADED_AT_BOOT], "packages": _tools_of(resources),
         "commands": {"written": ["find", RESOURCES, STATES, "-maxdepth", "1", "-type", "f"]},
         "units": [ALL_IN_ONE] + [target_of(resource["name"]) for resource in resources],
         "drbd": [{"name": resource["name"], "initial_sync": resource["initial_sync"],
@@ -75,7 +76,7 @@ def query(settings: Settings) -> Dict[str, Any]:
 def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     """Return what has to change on the host.
 
-    changes: a sentence for each change; packages: what to install, empty where DRBD is installed; load: whether the
+    changes: a sentence for each change; packages: what to install, none of DRBD where that is there; load: whether the
     driver has to be loaded, now and at boot; files: arguments of the module config_files; resources: those that
     drbd_resource has to bring up here, with the inventory name of the other node; texts: the files of resources by
     name; enable, disable: units at boot; warnings: printed by Ansible.
@@ -88,6 +89,7 @@ def plan(settings: Settings, facts: Facts, node: str) -> Dict[str, Any]:
     mine = resources_of(settings, name)
     warnings = _check_names(settings, here, node)
     packages = [] if is_installed(here) else list(settings["drbd_failover_packages"] or platform.packages)
+    packages += [package for package in _tools_of(mine) if not here["packages"].get(package)]
     load = here["texts"][DRIVER] is None or "drbd" not in (here["texts"][LOADED_AT_BOOT] or "").split()
     per_resource = platform.has_units if settings["drbd_failover_start_units"] == "auto" \
         else settings["drbd_failover_start_units"] == "per_resource"
@@ -243,6 +245,12 @@ def platform_of(system: Mapping[str, str]) -> Platform:
     major = system["distribution_major_version"]
     return Platform(("drbd-utils",), (int(major) if major.isdigit() else 99) >= (
         23 if system["distribution"] == "Ubuntu" else 12))
+
+
+def _tools_of(resources: Sequence[Mapping[str, Any]]) -> List[str]:
+    """Return the packages that create the filesystems, where the system has no tool of its own."""
+    types = {resource["filesystem"]["type"] for resource in resources if resource.get("filesystem")}
+    return sorted(FILESYSTEM_PACKAGES[kind] for kind in types if kind in FILESYSTEM_PACKAGES)
 
 
 def is_installed(here: Facts) -> bool:

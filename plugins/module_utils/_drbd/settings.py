@@ -8,6 +8,7 @@ import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from .._core.arguments import FORCE, argument
+from .._core.block_devices import LOCAL_FILESYSTEMS
 from .._core.schema import (
     PORT,
     SCALAR,
@@ -262,7 +263,7 @@ RESOURCE = Mapping(dict({section: Section(section) for section in SECTIONS}, **{
     "initial_sync": Mapping({"from": text(None, "the name of a node")}, ("from",), others=True),
     "nodes": ListOf(NODE, "exactly two different nodes", least=2, most=2, unique=("name", "address")),
     "filesystem": Mapping({
-        "type": text(re.compile(r"[a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
+        "type": choice(*LOCAL_FILESYSTEMS),
         "mountpoint": text(re.compile(r"(/[^/\s]+)+\Z"), "an absolute path, and not /"),
         "mkfs_options": ListOf(argument(FORCE), "a list of arguments")},
         ("type", "mountpoint"), others=True)}),

@@ -24,7 +24,8 @@ SKIPPED = 5    # LVM's programs: something was left out, such as a clustered gro
 
 def argument_spec() -> Dict[str, Any]:
     """Return the options of the module."""
-    filesystem = {"type": {"type": "str", "required": True}, "label": {"type": "str"}, "lock_table": {"type": "str"},
+    filesystem = {"type": {"type": "str", "required": True, "choices": [*devices.LOCAL_FILESYSTEMS, "gfs2"]},
+                  "label": {"type": "str"}, "lock_table": {"type": "str"},
                   "options": {"type": "list", "elements": "str", "default": []}, "journals": {"type": "int"}}
     volume = {"name": {"type": "str", "required": True}, "size": {"type": "str", "required": True},
               "filesystem": {"type": "dict", "options": filesystem}}

@@ -9,6 +9,7 @@ Private to linuxha.cluster; nothing outside may import it.
 """
 from typing import Any, Dict, List, Mapping
 
+from .._core.block_devices import FILESYSTEM_PACKAGES
 from .._core.config_files import DesiredFiles, File, Folder, arguments_of, predict_changes
 from .._core.plan import HaError
 from . import dlm
@@ -22,7 +23,6 @@ LVM_PACKAGES = {
     ("Debian", "pacemaker"): ["lvm2", "lvm2-lockd", "dlm-controld"],
     ("RedHat", "pacemaker"): ["lvm2", "lvm2-lockd", "dlm"],
     ("RedHat", "cman"): ["lvm2", "lvm2-cluster"]}
-FILESYSTEM_PACKAGES = {"gfs2": "gfs2-utils", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
 LOCKING = {"cman": "clvmd", "pacemaker": "lvmlockd"}
 LOCK_UNITS = ("dlm.service", "lvmlockd.service", "lvmlocks.service")
 LVM_CONF = {"cman": {"global/locking_type": 3, "global/use_lvmetad": 0}, "pacemaker": {"global/use_lvmlockd": 1}}

@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from .._core.arguments import FORCE, argument
-from .._core.block_devices import is_unstable
+from .._core.block_devices import LOCAL_FILESYSTEMS, is_unstable
 from .._core.schema import (
     SCALAR,
     Expected,
@@ -17,6 +17,7 @@ from .._core.schema import (
     ListOf,
     Mapping,
     MappingOf,
+    choice,
     fault,
     is_clean,
     missing,
@@ -161,7 +162,7 @@ def _check_volumes(where: str, group: Settings) -> Iterator[str]:
 
 
 FILESYSTEM = Mapping({
-    "type": text(re.compile(r"[a-z][a-z0-9]+\Z"), "a type that mkfs supports, such as ext4"),
+    "type": choice(*LOCAL_FILESYSTEMS, "gfs2"),
     "options": ListOf(argument(FORCE), "a list of arguments").default_to(()),
     "label": text(None, "a label"), "lock_table": text(None, "CLUSTER:NAME"), "journals": number(0)},
     ("type",), rules=_check_filesystem)

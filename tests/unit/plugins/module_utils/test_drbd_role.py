@@ -125,6 +125,7 @@ def bare(desired: dict[str, Any], name: str = "debian1", system: dict[str, str] 
     own = [resource["name"] for resource in query["drbd"] if name in resource["nodes"]]
     return {"os": dict(system or DEBIAN, nodename=name), "pending": {}, "mounts": {},
             "files": {path: dict(NOTHING) for path in query["files"]}, "texts": dict.fromkeys(query["texts"]),
+            "packages": dict.fromkeys(query["packages"], ""),
             "commands": dict.fromkeys(query["commands"], ""),
             "units": {unit: {"LoadState": "not-found"} for unit in query["units"]},
             "drbd": {one: {"changes": ["bring %s up" % one], "up_to_date": False, "running": False} for one in own}}
@@ -440,6 +441,18 @@ def test_platforms_differ_in_packages_and_units(system, packages, per_resource):
     assert plan["packages"] == packages
     assert plan["enable"] == ([TARGET] if per_resource else ["drbd.service"])
     assert role.plan(settings(packages=["own"]), pair(settings(), **system), "one")["packages"] == ["own"]
+
+
+@pytest.mark.parametrize("installed, packages", [("", ["xfsprogs"]), ("6.1.0-1", [])])
+def test_the_tools_of_a_filesystem_are_installed_also_where_drbd_is_there(installed, packages):
+    desired = settings(dict(REPL, filesystem={"type": "xfs", "mountpoint": "/mnt/repl"}))
+    assert role.query(desired)["packages"] == ["xfsprogs"]
+    facts = converged(desired)
+    for host in facts.values():
+        host["packages"] = {"xfsprogs": installed}
+    plan = role.plan(desired, facts, next(iter(facts)))
+    assert plan["packages"] == packages
+    assert plan["changes"] == ["install " + each for each in packages]
 
 
 @pytest.mark.parametrize("name, shown", [("SUSE", "SUSE"), ("", "unknown")])

@@ -82,6 +82,8 @@ CASES = [
     (resource(meta_disk="here"), "[0].meta_disk: 'here' is not valid"),
     (resource(initial_sync=SYNC), "[0].initial_sync.from: 'debian3' is not valid; expected one of its nodes"),
     (resource(filesystem={"type": "ext4 -F", "mountpoint": "/mnt"}), "[0].filesystem.type: 'ext4 -F' is not valid"),
+    (resource(filesystem={"type": "ntfs", "mountpoint": "/mnt"}),
+     "[0].filesystem.type: 'ntfs' is not valid; expected one of ext2, ext3, ext4, xfs, btrfs, f2fs, vfat"),
     (resource(filesystem={"type": "ext4", "mountpoint": "mnt"}), "[0].filesystem.mountpoint: 'mnt' is not valid"),
     (resource(filesystem={"type": "ext4", "mountpoint": "/"}), "[0].filesystem.mountpoint: '/' is not valid"),
     (resource(resync_rate="fast"), "[0].resync_rate: 'fast' is not valid"),
