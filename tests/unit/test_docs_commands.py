@@ -36,6 +36,9 @@ PLACES = {
     "molecule converge -s web_pair": "molecule/web_pair/molecule.yml: - converge",
     "molecule test -s web_pair": "Makefile: molecule test --scenario-name web_pair",
     # installation
+    ".venv/bin/ansible-galaxy collection build --force": "tests/unit/test_packaging.py: collection build --force",
+    ".venv/bin/ansible-galaxy collection install --force linuxha-cluster-*.tar.gz":
+        "tests/unit/test_packaging.py: collection install --force linuxha-cluster-*.tar.gz",
     "ansible-galaxy collection install linuxha.cluster":
         'tests/run_matrix.py: self.run("ansible-galaxy", "collection", "install"',
     ". .venv/bin/activate": HERE,
