@@ -263,7 +263,8 @@ def test_targets_of_make_are_there(place, command):
 def test_other_commands_are_known(place, command):
     known = (r"ansible-galaxy collection install linuxha\.cluster", r"\. \.venv/bin/activate",
              r"python3? -m pip install ", r"molecule (converge|test) -s (\w+)$", r"cd ",
-             r"ansible-doc -t (\w+) linuxha\.cluster\.(\w+)$", r"git clone https://github\.com/linuxha/cluster")
+             r"ansible-doc -t (\w+) linuxha\.cluster\.(\w+)$", r"git clone https://github\.com/linuxha/cluster",
+             r"\.venv/bin/ansible-galaxy collection (build|install) --force")
     found = [match for match in (re.match(each, command) for each in known) if match]
     assert found
     if command.startswith("molecule"):

@@ -37,8 +37,8 @@ PLACES = {
     "molecule test -s web_pair": "Makefile: molecule test --scenario-name web_pair",
     # installation
     ".venv/bin/ansible-galaxy collection build --force": "tests/unit/test_packaging.py: collection build --force",
-    ".venv/bin/ansible-galaxy collection install --force linuxha-cluster-*.tar.gz":
-        "tests/unit/test_packaging.py: collection install --force linuxha-cluster-*.tar.gz",
+    ".venv/bin/ansible-galaxy collection install --force -p ~/.ansible/collections linuxha-cluster-*.tar.gz":
+        "tests/unit/test_packaging.py: collection install --force -p ~/.ansible/collections",
     "ansible-galaxy collection install linuxha.cluster":
         'tests/run_matrix.py: self.run("ansible-galaxy", "collection", "install"',
     ". .venv/bin/activate": HERE,
