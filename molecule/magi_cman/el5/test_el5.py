@@ -1,6 +1,8 @@
 """The flows of EL5: qdiskd starts first, ccsd propagates changes, a refused change names the reason."""
 
 import pytest
+
+# pytest runs what is in this module, with its own fixture `measured`: the tests of both releases are to be in it.
 from common_tests import *  # noqa: F403
 from flows import (
     CCS_TOOL,

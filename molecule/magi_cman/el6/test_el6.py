@@ -1,6 +1,8 @@
 """The flows of EL6: a change is reloaded once all nodes have the file, a refused change names the reason."""
 
 import pytest
+
+# pytest runs what is in this module, with its own fixture `measured`: the tests of both releases are to be in it.
 from common_tests import *  # noqa: F403
 from flows import (
     CMAN_TOOL,

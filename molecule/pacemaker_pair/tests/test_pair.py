@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+# pytest runs what is in this module: the tests of every pair are to be in it too, each new one without a change here.
 from lab.harness.drbd_pair_tests import *  # noqa: F403
 from lab.harness.drbd_pair_tests import MOUNT, NODES, same_on_both
 
