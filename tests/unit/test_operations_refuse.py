@@ -402,10 +402,18 @@ DRAIN = """
 """
 
 
-def drain(tmp_path, node, results, cluster="web_pair"):
+def drain(tmp_path, node, results, cluster="web_pair", *options):
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN.replace("ROOT", str(ROOT)), encoding="utf-8")
-    return play(tmp_path, playbook, results, {"cluster": cluster, "node": node})
+    return play(tmp_path, playbook, results, {"cluster": cluster, "node": node}, *options)
+
+
+@pytest.mark.parametrize("node", ["debian1", "debian2"])
+def test_draining_is_predicted(tmp_path, node):
+    done = drain(tmp_path, node, one(pair()), "web_pair", "--check")
+    assert done.returncode == 0 and "more is done" in done.stdout, done.stdout
+    moves = "debian1 runs web, which moves to another node" if node == "debian1" else "debian2 runs no group"
+    assert moves in " ".join(done.stdout.split())
 
 
 def test_a_node_in_transition_is_not_drained_yet(tmp_path):
