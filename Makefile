@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test-environment docs-environment host test-time lab test checks lint units sanity matrix fast-matrix molecule clusters chaos kills bench docs clean
+.PHONY: help environment test-environment docs-environment host test-time lab test checks lint units tools sanity matrix fast-matrix molecule clusters chaos kills bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -29,7 +29,7 @@ test: test-time host test-environment docs-environment ## Everything that CI run
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checks
 	@$(MAKE) --no-print-directory molecule
 
-checks: lint docs units sanity fast-matrix
+checks: lint docs units tools sanity fast-matrix
 
 test-time:
 	@echo "make test takes about 40 minutes on two idle CPUs"
@@ -47,6 +47,9 @@ units: test-environment ## Run the unit tests; no machine needed
 	coverage report --skip-covered
 	@# Parsing, planning and rendering decide what happens to people's data: every line of them is tested.
 	coverage report --include='plugins/module_utils/**/*,plugins/filter/*' --fail-under=100 --format=total
+
+tools: host test-environment ## Have the real tools read what the roles write: make tools [CASES=10000]
+	pytest tests/tools
 
 sanity: test-environment ## Build the collection and run ansible-test sanity on what was built
 	$(VENV)/python tests/run_sanity.py

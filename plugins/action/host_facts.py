@@ -11,9 +11,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._status import groups_reader
 from ..plugin_utils import _roles
 
 SUBSET = ["!all", "!min", "distribution", "platform", "service_mgr", "pkg_mgr"]
+GROUPS = "state of the groups"  # its place among the roles
 OS = ("distribution", "distribution_version", "distribution_major_version", "distribution_release", "os_family",
       "service_mgr", "nodename", "fqdn", "kernel", "machine")
 
@@ -27,7 +29,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         if arguments.pop("invalidate", False):
             return dict(result, changed=False, ansible_facts={"linuxha": _roles.planned_in(task_vars)})
-        roles = arguments.pop("roles", [])
+        roles, groups = arguments.pop("roles", []), arguments.pop("groups", False)
         problems, queries, warnings = [], {}, []
         for name in roles:
             role, _slash, entry_point = name.partition("/")
@@ -38,6 +40,9 @@ class ActionModule(ActionBase):
         if problems:
             _roles.show_refusal(self._task, task_vars["inventory_hostname"], "\n".join(problems))
             return dict(result, failed=True, msg="\n".join(problems))
+        if groups:
+            of_heartbeat = queries.get("heartbeat", {}).get("heartbeat", {})
+            queries[GROUPS] = groups_reader.query(of_heartbeat.get("groups", ()))
         done = dict(result, **self._gather(dict(arguments, queries=queries), task_vars))
         return dict(done, warnings=list(done.get("warnings", ())) + warnings) if warnings else done
 
@@ -53,6 +58,8 @@ class ActionModule(ActionBase):
                 return setup
             facts.update(setup["ansible_facts"])
         roles = gathered.pop("roles", {})
+        if GROUPS in roles:
+            gathered["state"] = groups_reader.read_recorded(roles.pop(GROUPS), facts["ansible_nodename"])
         if not roles:
             return gathered
         host = {name: facts.get("ansible_" + name, "") for name in OS}

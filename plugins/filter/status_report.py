@@ -39,9 +39,14 @@ options:
     description:
       - What may be missing because it joins or leaves, the name of a node that may be offline or in standby, or the
         address of a real server that may get no connections.
+      - Or a file that may differ between nodes because a run that changes it may have been interrupted.
     type: list
     elements: str
     default: []
+  named:
+    description: The resource groups that C(groups) of the result is about. All where it is not given.
+    type: list
+    elements: str
   managed:
     description: Whether a host on which no cluster manager runs is a finding, whatever its variables declare.
     type: bool
@@ -62,14 +67,15 @@ RETURN = r"""
 _value:
   description:
     - C(text) is the report for a terminal, C(problems) has the findings by host, one sentence each, C(sentences) has
-      each of them once. C(unreachable) names the unreachable hosts.
+      each of them once. C(groups) has those of resource groups that should run and do not, with the command to
+      type. C(unreachable) names the unreachable hosts.
     - C(data) is the same for programs, with C(moment), C(healthy), C(findings), C(clusters) and C(hosts).
   type: dict
 """
 
 
 def status_report(results: dict, groups: dict | None = None, moment: str = "now", variables: Mapping | None = None,
-                  without: Sequence[str] = (), managed: bool = False) -> dict:
+                  without: Sequence[str] = (), managed: bool = False, named: Sequence[str] | None = None) -> dict:
     """Return the report as text and as data."""
     from ..module_utils._model.cluster_state import plain
     from ..module_utils._status import (
@@ -98,6 +104,7 @@ def status_report(results: dict, groups: dict | None = None, moment: str = "now"
         "problems": {host.name: [f"{one.about}: {one.problem}" for one in found if host.name in one.hosts]
                      for host in hosts},
         "sentences": [f"{one.about}: {one.problem}" for one in found],
+        "groups": status_of_clusters.describe_stopped(found, named),
         "unreachable": [name for name, result in sorted(results.items()) if result.get("unreachable")],
         "data": {"moment": moment, "healthy": not found, "findings": plain(tuple(found)),
                  "clusters": plain(clusters),

@@ -29,6 +29,10 @@ options:
     description: What to gather for each role; computed by the action plugin from O(roles).
     type: dict
     default: {}
+  groups:
+    description: Gather whether the resource groups run too, as M(linuxha.cluster.cluster_info) does.
+    type: bool
+    default: false
   questions:
     description:
       - Programs with their arguments, by the name of their output. They run in check mode too, so they must only read.
@@ -56,6 +60,10 @@ ansible_facts:
     - Distribution, names, service manager and package manager, as M(ansible.builtin.setup) gathers them.
     - On other hosts than Debian and Ubuntu with systemd, M(ansible.builtin.setup) itself runs, in the same task.
   returned: success
+  type: dict
+state:
+  description: Of what M(linuxha.cluster.cluster_info) returns, what tells whether the resource groups run.
+  returned: with O(groups)
   type: dict
 answers:
   description:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAIR = "-i inventories/lab -e cluster=web_pair"
 HERE = "here"
 UNIT = "tests/unit/test_operations_refuse.py: "  # each operation with --check, on healthy and broken clusters
-CI = "Makefile: checks: lint docs units sanity fast-matrix"
+CI = "Makefile: checks: lint docs units tools sanity fast-matrix"
 
 # Each command that the pages show, and the file that executes it, with a text of that file. HERE is this file.
 PLACES = {
@@ -28,6 +28,7 @@ PLACES = {
     "make test": ".ci/run: exec make test",
     "make units": CI,
     "make docs": CI,
+    "make tools": CI,
     "make clusters": "Makefile: clusters: host",
     "make matrix": "Makefile: tests/run_matrix.py $(RELEASES)",
     "make chaos KIND=magi COUNT=20": "Makefile: lab.harness.chaos $(KIND)",

@@ -30,7 +30,8 @@ States = dict[str, dict[str, Any]]
 COMMON = {"rc": 0, "stdout": "off", "stderr": "", "stat": {"exists": False},
           "ansible_facts": {"os_family": "Debian"}}
 # the host that joins the farm
-MORE = "lvs_realservers: {hosts: {reel3: }}\n"
+MORE = ("lvs_realservers: {hosts: {reel3: }}\n"
+        "all: {hosts: {debian1: {fake_name: debian1}, debian2: {fake_name: debian2}}}\n")
 REFUSAL = "Refuse to continue unless the cluster is healthy"
 
 
@@ -389,21 +390,89 @@ def test_a_node_of_a_pair_is_replaced_by_a_blank_machine_while_the_other_serves(
 
 
 DRAIN = """
-- hosts: debian1
+- import_playbook: ROOT/playbooks/parts/find_clusters.yml
+- hosts: "{{ cluster }}"
   gather_facts: false
-  vars_files: [ROOT/playbooks/vars/drain.yml]
+  any_errors_fatal: true
+  vars_files: [ROOT/playbooks/vars/cluster.yml, ROOT/playbooks/vars/drain.yml]
   tasks:
     - ansible.builtin.include_tasks: ROOT/playbooks/tasks/drain.yml
+      when: inventory_hostname == node
+    - ansible.builtin.debug: {msg: more is done}
 """
 
 
-def test_a_node_in_transition_is_not_drained_yet(tmp_path):
+def drain(tmp_path, node, results, cluster="web_pair", *options):
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN.replace("ROOT", str(ROOT)), encoding="utf-8")
+    return play(tmp_path, playbook, results, {"cluster": cluster, "node": node}, *options)
+
+
+@pytest.mark.parametrize("node", ["debian1", "debian2"])
+def test_draining_is_predicted(tmp_path, node):
+    done = drain(tmp_path, node, one(pair()), "web_pair", "--check")
+    assert done.returncode == 0 and "more is done" in done.stdout, done.stdout
+    moves = "debian1 runs web, which moves to another node" if node == "debian1" else "debian2 runs no group"
+    assert moves in " ".join(done.stdout.split())
+
+
+def test_a_node_in_transition_is_not_drained_yet(tmp_path):
     holdings = ["all", "all", "transition", None, "none"]  # the second is the answer to hb_standby
     states = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
-    done = play(tmp_path, playbook, {"debian1": states}, {})
+    moving = ("drbd", "addresses", "units")
+    other = {**pair()["debian2"], **{key: pair()["debian1"][key] for key in moving},
+             "clustat": fake.heartbeat("debian2", "all")}
+    states[-1].update({key: pair()["debian2"][key] for key in moving})
+    done = drain(tmp_path, "debian1", {"debian1": states, "debian2": [other]})
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("FAILED - RETRYING") + done.stderr.count("FAILED - RETRYING") == 2
     left = json.loads((tmp_path / "debian1.json").read_text(encoding="utf-8"))
     assert [each["clustat"]["running"] for each in left] == [states[-1]["clustat"]["running"]]
+
+
+def test_draining_ends_where_a_group_of_heartbeat_runs_nowhere(tmp_path):
+    holdings = ("all", "all", "none")
+    states = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
+    done = drain(tmp_path, "debian1", {"debian1": states, "debian2": [pair()["debian2"]]})
+    assert done.returncode == 2 and "more is done" not in done.stdout, done.stdout
+    assert tasks_of(done)[-1] == "Drain | Verify that the groups run on another node"
+    assert "CANNOT CONTINUE AFTER DRAINING debian1: web_pair: web runs nowhere" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("state", "code"), [("started", 0), ("stopped", 2), ("failed", 2)])
+def test_draining_ends_where_a_group_of_pacemaker_has_failed_on_the_other_node(tmp_path, state, code):
+    before, after = magi(), magi()["balthasar"]
+    for group in after["clustat"]["groups"]:
+        if group["name"] == "test":
+            group.update(state=state, owner="casper" if code == 0 else None, owners=["casper"] if code == 0 else None)
+        elif group["owner"] == "balthasar":
+            group.update(owner="casper", owners=["casper"])
+    rounds = [before["balthasar"], before["balthasar"], before["balthasar"], after]
+    done = drain(tmp_path, "balthasar", {"balthasar": rounds, "casper": [after], "melchior": [after]}, "magi_nodes")
+    assert done.returncode == code, done.stdout
+    assert (code == 0) is ("more is done" in done.stdout)
+    if code:
+        assert "CANNOT CONTINUE AFTER DRAINING balthasar: magi_nodes: test" in " ".join(done.stdout.split())
+
+
+LEFT = """
+- hosts: debian1
+  gather_facts: false
+  vars_files: [ROOT/playbooks/vars/upgrade.yml]
+  tasks:
+    - linuxha.cluster.cluster_info:
+      register: host_state
+    - ansible.builtin.debug: {msg: "left: {{ upgrade_left }}"}
+"""
+
+
+@pytest.mark.parametrize(("holding", "told"), [
+    ("all", "left: When it was last read it ran web;"), ("none", "left: When it was last read it ran no group;"),
+    ("transition", "left: It is unknown which groups it runs;")])
+def test_a_failed_upgrade_says_what_is_known_of_the_groups_of_the_node(tmp_path, holding, told):
+    playbook = tmp_path / "left.yml"
+    playbook.write_text(LEFT.replace("ROOT", str(ROOT)), encoding="utf-8")
+    state = {**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)}
+    assert told in " ".join(play(tmp_path, playbook, {"debian1": [state]}, {}).stdout.split())
+    task = (ROOT / "playbooks/tasks/upgrade_one.yml").read_text(encoding="utf-8")
+    assert "{{ upgrade_left }}" in task and "the other nodes go on" not in task

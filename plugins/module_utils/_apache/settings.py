@@ -7,10 +7,10 @@ Private to linuxha.cluster; nothing outside may import it.
 import re
 from typing import Any, Dict, List
 
-from .._core.schema import ListOf, Mapping, MappingOf, fault, number, read, text
+from .._core.schema import ListOf, Mapping, MappingOf, fault, host_name, ip_address, number, read, text
 
 _NAME = r"[A-Za-z0-9._-]+"
-_HOST = r"(" + _NAME + r"|\[[0-9a-fA-F:.]+\])"
+_HOST = r"(" + _NAME + r"|\[[0-9a-fA-F]*:[0-9a-fA-F:.]*\])"
 LISTEN = re.compile(r"(\*|%s):([0-9]+)\Z" % _HOST)
 SERVER_NAME = re.compile(r"([a-z]+://)?%s(:[0-9]+)?\Z" % _NAME)
 # Both stand in directives without quotes. Apache replaces ${X} by a variable, and <Directory> has wildcards.
@@ -19,8 +19,11 @@ SERVER_ADMIN = re.compile(r"(?!.*\$\{)[^\s\"'\\<>]+\Z")
 
 
 def _listen(raw: str) -> str:
-    if not 0 < int(raw.rpartition(":")[2]) < 65536:
+    host, _colon, port = raw.rpartition(":")
+    if not 0 < int(port) < 65536:
         raise ValueError
+    if host != "*":
+        (ip_address if re.match(r"\[|[0-9.]+\Z", host) else host_name)(host.strip("[]"))
     return raw
 
 

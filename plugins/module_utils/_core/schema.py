@@ -27,6 +27,7 @@ from .plan import HaError
 __all__ = ["closest", "fault", "hides", "join", "missing", "show", "unknown"]  # of messages, for importers
 
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
+HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z")
 LINK_LOCAL_GROUPS = ipaddress.ip_network("224.0.0.0/24")
 LARGEST = 2 ** 63 - 1
@@ -180,6 +181,14 @@ def ip_address(raw: str) -> Any:
     if percent and not (address.is_link_local and SCOPE.match(scope)):
         raise ValueError
     return address
+
+
+def host_name(raw: str) -> str:
+    """Return a name that a resolver may know. One whose last part is a number is a mistyped address."""
+    labels = raw.rstrip(".").split(".")
+    if len(raw) > 253 or not all(HOST_LABEL.match(label) for label in labels) or labels[-1].isdigit():
+        raise ValueError
+    return raw
 
 
 def _group_address(raw: str) -> str:

@@ -166,6 +166,8 @@ VALUES["c-max-rate"] = Field(lambda raw: "0" if str(raw) == "0" else C_MAX_RATE.
 VALUES.update({option: Field(_voters, "off") for option in ("quorum", "quorum-minimum-redundancy")})
 VALUES.update({option: text(re.compile(r"(?!(yes|no)\Z)[A-Za-z/][^\"]*"), "a command without double quotes")
                for option in SECTIONS["handlers"].split()})
+VALUES["resync-after"] = text(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[0-9]+)?\Z"),
+                              "a resource, or one of its volumes as RESOURCE/NUMBER")
 VALUES["shared-secret"] = Field(_value, ONE_VALUE, secret=True)
 
 

@@ -8,6 +8,9 @@ from typing import Any, List, Mapping
 
 from .resources import NO_PEER
 
+TIMES = ("keepalive", "warntime", "deadtime", "initdead", "deadping")
+MUST_BE_EQUAL = ("node", "udpport", "auto_failback", "crm", "pacemaker") + TIMES  # on all nodes
+
 # What heartbeat keeps running dies with it. ipfail does not by itself: to systemd, a service with one process that
 # lives goes on, so a node whose heartbeat was killed kept its groups and did not reboot, and its peer could not take
 # them.

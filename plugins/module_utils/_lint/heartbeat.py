@@ -11,6 +11,7 @@ from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from .._core import schema
 from .._heartbeat import haresources as lines_of
+from .._heartbeat.ha_cf import MUST_BE_EQUAL, TIMES
 from .._heartbeat.haresources import Line
 from .._heartbeat.resources import NO_PEER, render_token
 from .._heartbeat.settings import METHODS, TIME_FIELD
@@ -24,7 +25,6 @@ DIRECTIVES = "apiauth autojoin auto_failback baud bcast cluster compression comp
              "ping_group quorum_server realtime release2mode respawn rtprio serial sh stonith stonith_host " \
              "syslogmsgfmt syslogfmt traditional_compression ucast ucast6 udp udpport use_apphbd use_logd uuidfrom " \
              "warntime watchdog"
-TIMES = ("keepalive", "warntime", "deadtime", "initdead", "deadping")
 # What must hold where both are given: a name, times another one, may be equal, the message.
 RELATIONS = (
     ("warntime", "keepalive", 1, False, "heartbeat-deadtime", "more than keepalive"),
@@ -36,7 +36,6 @@ RELATIONS = (
 AGENTS = "AudibleAlarm Delay Filesystem ICP IPaddr IPaddr2 IPsrcaddr IPv6addr LVM LVSSyncDaemonSwap LinuxSCSI " \
          "MailTo OCF Raid1 SendArp ServeRAID WAS WinPopup Xinetd apache db2 drbddisk drbdupper ids ldirectord " \
          "portblock"
-MUST_BE_EQUAL = ("node", "udpport", "auto_failback", "crm", "pacemaker") + TIMES
 READABLE = 0o044
 
 

@@ -21,6 +21,7 @@ Settings = Dict[str, Any]
 
 WRITTEN = "# Managed by Ansible: the service"  # how a file of the role begins
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+WORD = re.compile(r"[A-Za-z0-9_]+\Z")
 PATH = re.compile(r"/[^\s\"#]+\Z")
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?\Z")
 FALLBACK = re.compile(r"(?:\[([^\]\s]+)\]|([^\s:\[\]]+))(?::([0-9]{1,5}))?(?:\s+(\w+))?\Z")
@@ -79,7 +80,8 @@ class Declared(NamedTuple):
 
 
 def _given(raw: Settings) -> Settings:
-    return {name: value for name, value in raw.items() if value is not None}
+    """Return what is given; an empty list is nothing, ldirectord refuses a directive without a value."""
+    return {name: value for name, value in raw.items() if value is not None and value != []}
 
 
 def is_drained(real: Settings) -> bool:
@@ -318,6 +320,8 @@ def _check_directives(reader: Reader, where: str, given: Settings) -> None:
             reader.fault(place, value, "a full path")
         elif name == "smtp" and not HOST_NAME.match(value):
             reader.fault(place, value, "a host name or an IPv4 address")
+        elif name == "load" and not WORD.match(value):
+            reader.fault(place, value, "letters, digits and _")
         elif name in ("emailalert", "emailalertstatus"):
             _check_alerts(reader, place, name, value)
         elif isinstance(value, str) and name not in CHECKED_ELSEWHERE:

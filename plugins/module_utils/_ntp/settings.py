@@ -8,24 +8,14 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterator, List, Sequence
 
-from .._core.schema import Expected, ListOf, Mapping, decimal, fault, ip_address, number, read, text
-
-HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
-
-
-def _host_name(raw: str) -> str:
-    labels = raw.rstrip(".").split(".")
-    # a name whose last part is a number is a mistyped address
-    if len(raw) > 253 or not all(HOST_LABEL.match(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError
-    return raw
+from .._core.schema import Expected, ListOf, Mapping, decimal, fault, host_name, ip_address, number, read, text
 
 
 def _pool(raw: str) -> str:
     try:
         ip_address(raw)
     except ValueError:
-        return _host_name(raw)
+        return host_name(raw)
     raise Expected("a name with many addresses behind it (a single machine belongs into ntp_servers)")
 
 
@@ -33,7 +23,7 @@ def _server(raw: str) -> str:
     try:
         address = ip_address(raw)
     except ValueError:
-        return _host_name(raw)
+        return host_name(raw)
     if address.is_loopback or address.is_unspecified or address.is_multicast:
         raise Expected("the address of another machine (for the host's own clock there is ntp_local_stratum)")
     return raw

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .._core.host_output import plain_address
 from .._heartbeat.resources import TRANSITION, unit_of
 from .._lvs import vrrp
+from .configuration import check_configuration
 from .report import CRITICAL, DEGRADED, ENGINE_START, SHARED_KINDS, Cluster, Finding, Group, Host, Node, Step, short
 
 MEMBERS = {"heartbeat": "cl_status listnodes -n; cl_status rscstatus",
@@ -35,7 +36,8 @@ def check_cluster(cluster: Cluster, hosts: Dict[str, Host]) -> List[Finding]:
         found += _engine(cluster, host, hosts) + _transition(cluster, host)
     for node in cluster.nodes:
         found += _node(cluster, node, hosts)
-    return found + _devices(cluster) + _moves(cluster, hosts) + _check_drbd(cluster, hosts)
+    return (found + _devices(cluster) + _moves(cluster, hosts) + _check_drbd(cluster, hosts)
+            + check_configuration(cluster, hosts))
 
 
 def _finding(cluster: Cluster, level: str, problem: str, hosts: Sequence[str] = (),
@@ -288,7 +290,9 @@ def _group(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Findi
     elif group.failures:
         count = "permanently" if group.failures >= 1000000 else "%d x" % group.failures
         problem = "%s runs, but has failed %s; clear the failures once the cause is removed" % (group.name, count)
-    return [_finding(cluster, level, problem, [where], steps)] if problem else []
+    down = level == CRITICAL or group.state in MOVING
+    found = [_finding(cluster, level, problem, [where], steps)] if problem else []
+    return [one._replace(group=group.name) for one in found] if down else found
 
 
 def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[Finding]:
@@ -316,7 +320,8 @@ def _check_held(cluster: Cluster, group: Group, hosts: Dict[str, Host]) -> List[
     effect = "This moves it to the other node" if others else "This stops and starts it"
     if len(stopped) == len(missing):  # a move of the group would break connections
         commands, effect = ["systemctl start " + unit for unit in stopped], "This starts it"
-    return [_finding(cluster, CRITICAL, problem + effect, [name], [(name, command) for command in commands])]
+    found = _finding(cluster, CRITICAL, problem + effect, [name], [(name, command) for command in commands])
+    return [found._replace(group=group.name)]
 
 
 def _address_missing(address: str, owner: str, cluster: Cluster, hosts: Dict[str, Host]) -> List[str]:
@@ -333,6 +338,13 @@ def _not_primary(resource: str, said: Dict[str, object]) -> List[str]:
     rows = [row for row in drbd["resources"] if row["name"] == resource] if isinstance(drbd, dict) else []
     return sorted({"DRBD %s is %s" % (resource, row["role"] if row["up"] else "not up") for row in rows
                    if row["role"] != "Primary"})
+
+
+def describe_stopped(found: Sequence[Finding], names: Optional[Sequence[str]] = None) -> List[str]:
+    """Return a sentence for each resource group, or each of some, that should run and does not, with the commands."""
+    return ["%s: %s (%s)" % (one.about, one.problem, "; ".join("%s on %s" % (step.command, step.on)
+                                                               for step in one.steps))
+            for one in found if one.group and (names is None or one.group in names)]
 
 
 def held_groups(result: Dict[str, Any]) -> Optional[List[str]]:

@@ -32,8 +32,8 @@ class Output(NamedTuple):
 class Reader:
     """Runs the programs of an engine, and collects warnings."""
 
-    def __init__(self, runner: Any, seconds: int) -> None:
-        self.runner, self.seconds = runner, seconds
+    def __init__(self, runner: Any, seconds: int, node: str = "") -> None:
+        self.runner, self.seconds, self.node = runner, seconds, node or os.uname().nodename
         self.warnings: List[str] = []
 
     def run(self, *argv: str) -> Any:
@@ -66,7 +66,7 @@ class Heartbeat:
             reader.warn(share)
         holding = None if share.code else haresources.parse_holding(share.out)
         text = reader.runner.read_file(HARESOURCES)
-        found = clustat_heartbeat.Heartbeat(os.uname().nodename, statuses, holding, text)
+        found = clustat_heartbeat.Heartbeat(reader.node, statuses, holding, text)
         return clustat_heartbeat.combine(found, reader.warnings)
 
 
@@ -143,7 +143,7 @@ class Keepalived:
     @staticmethod
     def read(reader: Reader) -> clustat.Clustat:
         text, standby = (reader.runner.read_file(path) or "" for path in (keepalived_state.CONFIG, vrrp.STANDBY))
-        return keepalived_state.combine(os.uname().nodename, text, reader.run("ip", "-json", "address", "show").out,
+        return keepalived_state.combine(reader.node, text, reader.run("ip", "-json", "address", "show").out,
                                         standby, reader.warnings)
 
 
@@ -151,9 +151,12 @@ READERS: Dict[str, Any] = {"heartbeat": Heartbeat, "pacemaker": Pacemaker, "rgma
                            "keepalived": Keepalived}
 
 
-def read_cluster(runner: Any, name: str, seconds: int) -> Dict[str, Any]:
-    """Return the facts, as cluster_state.to_facts. name: of the engine, or auto; seconds: timeout of each program."""
-    reader = Reader(runner, seconds)
+def read_cluster(runner: Any, name: str, seconds: int, node: str = "") -> Dict[str, Any]:
+    """Return the facts, as cluster_state.to_facts.
+
+    name: of the engine, or auto; seconds: timeout of each program; node: the host's own name where it is another one.
+    """
+    reader = Reader(runner, seconds, node)
     found = []
     # Hosts have keepalived for other purposes too.
     ours = keepalived_state.is_ours(runner.read_file(keepalived_state.CONFIG) or "")

@@ -197,9 +197,10 @@ def argument_spec() -> Dict[str, Any]:
     return {
         # The host's log, written before anything else, does not get the queries: there may be passwords in them.
         "queries": {"type": "dict", "default": {}, "no_log": True},
-        # The action plugin acts on these two, and never sends them.
+        # The action plugin acts on these three, and never sends them.
         "roles": {"type": "list", "elements": "str", "default": []},
         "invalidate": {"type": "bool", "default": False},
+        "groups": {"type": "bool", "default": False},
         "questions": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "path", "default": []},
     }

@@ -15,7 +15,7 @@ ENGINE_START = {"heartbeat": "systemctl start heartbeat", "keepalived": "systemc
 SHARED_KINDS = ("clone", "bundle")  # kinds of groups that run on several nodes at once
 # What ssh prints of a connection that it shares with earlier commands, and that ended with the host.
 _SHARED = re.compile(r"(mux_client_\w+|mm_(send|receive)_fd|Control ?[Ss]ocket)[^\n]*(\n|\Z)")
-_ADDRESS = re.compile(r"[0-9.]+\Z|.*:")
+_ADDRESS = re.compile(r"[0-9.]+\Z|.*:|/")
 
 
 class Host(NamedTuple):
@@ -88,11 +88,12 @@ class Finding(NamedTuple):
     problem: str
     hosts: Tuple[str, ...]
     steps: Tuple[Step, ...] = ()
-    absent: str = ""             # the node or real server that does not take part, if that is all of it
+    absent: str = ""             # what may be so in an operation: a node or real server that does not take part, a file
+    group: str = ""              # the resource group that should run and does not, or not yet
 
 
 def short(name: str) -> str:
-    """Return the name of a node without its domain, in small letters; an address as it is."""
+    """Return the name of a node without its domain, in small letters; an address or a path as it is."""
     name = name.lower()
     return name if _ADDRESS.match(name) else name.partition(".")[0]
 
@@ -103,6 +104,6 @@ def host_of(name: str, result: Dict[str, Any]) -> Host:
         message = _SHARED.sub("", str(result.get("msg") or "it returned nothing")).rstrip(": \n")
         return Host(name, {}, "unreachable" if result.get("unreachable") else "could not be read",
                     " ".join(re.sub(r"\A(Task failed: )+", "", message).split()))
-    keys = ("node", "root", "clustat", "drbd", "ipvs", "cib", "clock", "addresses", "units", "disks", "unfinished",
-            "faults")
+    keys = ("node", "root", "clustat", "drbd", "ipvs", "cib", "clock", "addresses", "units", "disks", "configuration",
+            "unfinished", "faults")
     return Host(name, {key: result.get(key) for key in keys})

@@ -24,6 +24,7 @@ options:
     description: Name of the host.
     vars:
       - name: inventory_hostname
+      - name: fake_name  # inventory_hostname is that of the task, also where another host is delegated to
 """
 
 

@@ -3,7 +3,8 @@
 import pytest
 from ansible_collections.linuxha.cluster.plugins.module_utils._apache import settings as apache
 
-GOOD = {"apache_listen": ["*:80", "[::1]:8080", "www:80"], "apache_document_root": "/mnt/repl/www",
+GOOD = {"apache_listen": ["*:80", "[::1]:8080", "www:80", "10.0.0.1:81", "1st.example:80"],
+        "apache_document_root": "/mnt/repl/www",
         "apache_document_root_mount": "/mnt/repl", "apache_processes": {"MaxRequestWorkers": 10, "ThreadLimit": "64"},
         "apache_server_name": "www_1.example.com", "apache_server_admin": "webmaster@localhost"}
 
@@ -24,6 +25,11 @@ INJECTED = "a\n  Alias /etc /etc"
     ({"apache_listen": ["80"]}, "apache_listen[0]: '80' is not valid; expected ADDRESS:PORT such as *:80"),
     ({"apache_listen": ["*:0"]}, "apache_listen[0]: '*:0' is not valid"),
     ({"apache_listen": ["*:65536"]}, "apache_listen[0]: '*:65536' is not valid"),
+    ({"apache_listen": ["1.2.3.4.5:80"]}, "apache_listen[0]: '1.2.3.4.5:80' is not valid; expected ADDRESS:PORT"),
+    ({"apache_listen": ["[127.0.0.1]:80"]}, "apache_listen[0]: '[127.0.0.1]:80' is not valid"),
+    ({"apache_listen": ["-:80"]}, "apache_listen[0]: '-:80' is not valid"),
+    ({"apache_listen": ["[::zz]:80"]}, "apache_listen[0]: '[::zz]:80' is not valid"),
+    ({"apache_listen": ["[1::2::3]:80"]}, "apache_listen[0]: '[1::2::3]:80' is not valid"),
     ({"apache_listen": ["*:٨٠"]}, "apache_listen[0]: '*:٨٠' is not valid"),
     ({"apache_listen": ["*:80", "*:80\n"]}, "apache_listen[1]: '*:80\\n' is not valid"),
     ({"apache_server_name": INJECTED}, "apache_server_name: 'a\\n  Alias /etc /etc' is not valid; expected a host"),

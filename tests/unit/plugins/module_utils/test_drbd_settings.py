@@ -107,6 +107,7 @@ CASES = [
     (resource(net={"ping_int": True}), "[0].net.ping_int: True is not valid; expected a whole number, 1 to 120"),
     (resource(net={"max_buffers": "129k"}), "[0].net.max_buffers: '129k' is not valid; expected a whole number, 32 to"),
     (resource(net={"sndbuf_size": "11M"}), "[0].net.sndbuf_size: '11M' is not valid; expected a number with K"),
+    (resource(disk={"resync_after": "a b"}), "[0].disk.resync_after: 'a b' is not valid; expected a resource, or"),
     (resource(disk={"resync_rate": 0}), "[0].disk.resync_rate: 0 is not valid; expected a number with K"),
     (resource(disk={"c_max_rate": "5G"}), "[0].disk.c_max_rate: '5G' is not valid; expected a number with K"),
     (resource(disk={"read_balancing": "first"}), "[0].disk.read_balancing: 'first' is not valid; expected one of"),

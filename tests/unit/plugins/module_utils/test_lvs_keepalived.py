@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -765,20 +764,6 @@ def test_what_is_written_is_read_again(drawn):
          tuple((name, server.weight) for name, server in one.want.service.servers.items())) for one in desired.services}
     kept = "\n".join(line for line in text.splitlines() if re.match(keepalived.LINES, line))
     assert keepalived.parse_file(kept) == found
-
-
-@pytest.mark.skipif(not shutil.which("keepalived"), reason="keepalived is not installed")
-@tuning(max_examples=200, deadline=None)
-@given(services())
-def test_what_is_accepted_keepalived_accepts(tmp_path_factory, drawn):
-    text = text_of([drawn])
-    if text:
-        path = tmp_path_factory.mktemp("keepalived") / "keepalived.conf"
-        # only the services: the interfaces of VRRP are not those of this machine
-        path.write_text("global_defs {\n    script_user root\n    enable_script_security\n}\n"
-                        + text[text.index("# The service "):])
-        run = subprocess.run(["keepalived", "-t", "-C", "-f", path], capture_output=True, text=True, check=False)
-        assert (run.returncode, run.stderr) == (0, ""), text
 
 
 @pytest.mark.parametrize(("stack", "roles", "told"), [

@@ -79,6 +79,10 @@ def lines_of(service):
     return ldirectord.render_config(declared(service), {}).splitlines()
 
 
+def test_an_empty_list_is_no_directive():
+    assert not [line for line in lines_of({**WEB, "emailalert": []}) if "emailalert" in line]
+
+
 def refused(**changes):
     return ldirectord.check_services([{**WEB, **changes}], {})
 
@@ -163,6 +167,7 @@ def test_ipv6_has_its_own_words():
     {"checktype": "negotiate", "request": "index.html", "receive": "ok"}, {"checktype": "ping"},
     {"checktype": "negotiate", **real(request="a", receive="b")}, {"checktype": "off"},
     {"globals": {"fork": True}, "checkinterval": 3}, {"emailalertfreq": 0}, {"smtp": "mail.example.com"},
+    {"load": "load_1"}, {"emailalert": [], "emailalertstatus": []},
     real(port=8080, forward="masq"), real(weight=0), real(address="reel1"), real(to="192.168.0.9"),
 ])
 def test_good_services_have_no_fault(change):
@@ -250,6 +255,7 @@ def test_good_services_have_no_fault(change):
     ({"emailalertstatus": ["going"]}, "services[0].emailalertstatus: 'going'"),
     ({"comment": ""}, "services[0].comment: ''"),
     ({"smtp": "mail server"}, "services[0].smtp: 'mail server'"),
+    ({"load": "a b"}, "services[0].load: 'a b' is not valid; expected letters, digits and _"),
     ({"monitorfile": "log"}, "services[0].monitorfile: 'log'"),
     ({"globals": {"checkinterval": 0}}, "services[0].globals.checkinterval: 0"),
 ])

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.plan import HaError
 from ansible_collections.linuxha.cluster.plugins.module_utils._core.runner import CommandError, Output
-from ansible_collections.linuxha.cluster.plugins.modules import cluster_info as entry
+from ansible_collections.linuxha.cluster.plugins.module_utils._status import groups_reader, host_reader as entry
+from ansible_collections.linuxha.cluster.plugins.modules import cluster_info
 
 EVENTS, DUMP = "drbdsetup events2 --now --statistics", "drbdadm dump-xml"
 CHRONY, NTP = (" ".join(argv) for _daemon, argv in entry.CLOCKS)
@@ -27,7 +28,7 @@ SAID = {
 }
 # two folders of one filesystem are two lines; btrfs counts no inodes
 DISKS = "Mounted on Use% IUse%\n/            42%    7%\n/            42%    7%\n/var log    100%     -\n\n"
-FILES = {entry.DRIVER: "8.4.11\n", entry.KERNEL_TABLE: fake.TABLE}
+FILES = {groups_reader.DRIVER: "8.4.11\n", entry.KERNEL_TABLE: fake.TABLE}
 
 
 class Host:
@@ -54,7 +55,8 @@ class Host:
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     uname = SimpleNamespace(nodename="debian1")
-    monkeypatch.setattr(entry, "os", SimpleNamespace(geteuid=lambda: 0, uname=lambda: uname, path=entry.os.path))
+    here = SimpleNamespace(geteuid=lambda: 0, uname=lambda: uname, path=entry.os.path)
+    monkeypatch.setattr(groups_reader, "os", here)
     monkeypatch.setattr(entry.glob, "glob", lambda pattern: [])
 
 
@@ -181,7 +183,7 @@ def test_what_hangs_does_not_hide_the_rest():
 
 
 def test_the_documentation_names_all():
-    assert set(read({})) == set(yaml.safe_load(entry.RETURN))
+    assert set(read({})) == set(yaml.safe_load(cluster_info.RETURN))
 
 
 def test_the_module_changes_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -193,8 +195,8 @@ def test_the_module_changes_nothing(monkeypatch: pytest.MonkeyPatch):
         def exit_json(self, **values: Any) -> None:
             raise HaError(values)
 
-    monkeypatch.setattr(entry, "AnsibleModule", Module)
-    monkeypatch.setattr(entry, "Runner", lambda module: Host({}))
+    monkeypatch.setattr(cluster_info, "AnsibleModule", Module)
+    monkeypatch.setattr(cluster_info, "Runner", lambda module: Host({}))
     with pytest.raises(HaError) as left:
-        entry.main()
+        cluster_info.main()
     assert left.value.args[0]["changed"] is False

@@ -1,16 +1,11 @@
 # Copyright: the linuxha.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the role accepts, the tools of corosync and Pacemaker accept too, and read back as it was written.
-
-More cases: EXAMPLES=10000. The tools may be unpacked somewhere: PATH, LD_LIBRARY_PATH, PCMK_schema_directory.
-"""
+"""What the role pacemaker accepts, the tools of corosync and Pacemaker accept, and read back as it was written."""
 from __future__ import annotations
 
 import copy
-import os
 import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +22,9 @@ from ansible_collections.linuxha.cluster.plugins.module_utils._pacemaker import 
     settings as rules,
 )
 from fake_pacemaker import EMPTY
-from hypothesis import HealthCheck, event, given, reject, settings, strategies as st
+from hypothesis import event, given, reject, strategies as st
+from real_tools import CASES, folder as new_folder, inside, run
 
-CASES = settings(max_examples=int(os.environ.get("EXAMPLES", "12")), deadline=None,
-                 suppress_health_check=list(HealthCheck))
 NAMES = ["casper", "melchior", "balthasar", "caspar"]
 FIRST = {4: ("192.0.2.1", "127.0.0.1"), 6: ("2001:db8::1", "::1")}  # corosync -t wants one that this host has
 HARD = st.text(st.sampled_from("aA0 ~\"'&<>`$\\{}:;#%=|/\u00fc\u65e5\u20ac\t\n"), min_size=1, max_size=12)
@@ -49,11 +43,6 @@ LOGGING = {"to_syslog": ["yes", True, "off"], "to_logfile": ["no", False, "on"],
            "debug": [False, "off", "on"], "timestamp": ["hires", True, "off"], "fileline": [False, "off"],
            "function_name": [True, "on"], "syslog_facility": ["daemon", "local7", "user"],
            "syslog_priority": ["info", "err", "error"], "logfile_priority": ["debug", "warning", "emerg"]}
-
-
-def _needs(*programs: str) -> Any:
-    missing = [program for program in programs if not shutil.which(program)]
-    return pytest.mark.skipif(bool(missing), reason="not installed here: " + ", ".join(missing))
 
 
 def _settings_of(keys: Any, usual: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -98,12 +87,6 @@ USUAL: dict[str, Any] = {"pacemaker_" + name: value for name, value in {
         {"name": "pdu", "agent": "fence_dummy"}, {"name": "ipmi", "agent": "fence_dummy", "options": {}}]}.items()}
 
 
-def _run(argv: list[str], text: str = "", **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(argv, input=text.encode("utf-8"), capture_output=True, check=False,
-                          env={**os.environ, "LC_ALL": "C", **environment})
-    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-
-
 # --- corosync -------------------------------------------------------------------------------------------------------
 
 @st.composite
@@ -132,14 +115,13 @@ def _memberships(draw: Any) -> dict[str, Any]:
                    logging=draw(_settings_of(corosync_conf.LOGGING, LOGGING)))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("accepted")
-    (made / "key").write_bytes(bytes(range(256)))
-    return made
+@pytest.fixture(scope="module", name="folder")
+def _folder() -> Iterator[Path]:
+    with new_folder() as made:
+        (made / "key").write_bytes(bytes(range(256)))
+        yield made
 
 
-@_needs("corosync")
 @CASES
 @given(chosen=_memberships())
 def test_corosync_accepts_what_the_role_accepts(folder: Path, chosen: dict[str, Any]) -> None:
@@ -149,8 +131,10 @@ def test_corosync_accepts_what_the_role_accepts(folder: Path, chosen: dict[str, 
     for there, here in FIRST.values():
         text = re.sub(r"(ring0_addr: )%s$" % re.escape(there), r"\g<1>" + here, text, flags=re.MULTILINE)
     text = re.sub(r"^(\s*ring1_addr: )10\.0\.0\.1$", r"\g<1>127.0.0.2", text, flags=re.MULTILINE)
-    text = text.replace("\tversion: 2\n", f"\tversion: 2\n\tkeyfile: {folder}/key\n")
-    code, out, err = _run(["corosync", "-t", "-c", "/dev/stdin"], f"{text}\nsystem {{\n\tstate_dir: {folder}\n}}\n")
+    text = text.replace("\tversion: 2\n", f"\tversion: 2\n\tkeyfile: {inside(folder)}/key\n")
+    conf = folder / "corosync.conf"
+    conf.write_text(f"{text}\nsystem {{\n\tstate_dir: {inside(folder)}\n}}\n", encoding="utf-8")
+    code, out, err = run("corosync", "-t", "-c", inside(conf))
     assert code == 0, f"{out}{err}\n{text}"
     for place, value in places.items():
         assert value == value.strip() and value, f"{place} would be read as another text"
@@ -244,7 +228,6 @@ def _pairs(draw: Any) -> dict[str, Any]:
     return _chosen(nodes=nodes, groups=groups, without_fencing=True, fence_devices=[], sbd=None, properties={})
 
 
-@_needs("cibadmin", "crm_verify")
 @CASES
 @given(chosen=_pairs(), schema=SCHEMAS)
 def test_pacemaker_keeps_drbd_resources_as_they_are_declared(folder: Path, chosen: dict[str, Any], schema: str) -> None:
@@ -252,7 +235,6 @@ def test_pacemaker_keeps_drbd_resources_as_they_are_declared(folder: Path, chose
     _check_kept(folder, chosen, schema)
 
 
-@_needs("cibadmin", "crm_verify")
 @CASES
 @given(chosen=_clusters(), schema=SCHEMAS)
 def test_pacemaker_keeps_what_the_role_accepts(folder: Path, chosen: dict[str, Any], schema: str) -> None:
@@ -265,14 +247,14 @@ def _check_kept(folder: Path, chosen: dict[str, Any], schema: str) -> None:
     cib.set_value(cib.section(empty, "crm_config"), "cluster_property_set", "have-watchdog", "true", "",
                   "cib-bootstrap-options")
     final = cib_plan.apply(empty, _declared(chosen), {})
-    code, _out, err = _run(["crm_verify", "--xml-pipe", "-V"], cib.render_cib(final))
+    code, _out, err = run("crm_verify", "--xml-pipe", "-V", text=cib.render_cib(final))
     errors = [line for line in crm_tools.parse_complaints(err) if line.startswith("error")]
     assert not errors and (not code or "error" not in err), f"{err}\n{cib.render_cib(final)}"
     file = folder / "cib.xml"
     file.write_text(cib.render_cib(empty))
-    code, _out, err = _run(["cibadmin", "--patch", "--xml-pipe"], cib.make_patch(empty, final), CIB_file=str(file))
+    code, _out, err = run("cibadmin", "--patch", "--xml-pipe", text=cib.make_patch(empty, final), CIB_file=inside(file))
     assert code == 0, err
-    code, out, err = _run(["cibadmin", "--query"], CIB_file=str(file))
+    code, out, err = run("cibadmin", "--query", CIB_file=inside(file))
     assert code == 0, err
     there = cib.parse_cib(out)
     assert cib.canonical(there.find("configuration")) == cib.canonical(final.find("configuration"))
@@ -303,17 +285,16 @@ def _two_online() -> Any:
 def _simulated(root: Any, folder: Path) -> tuple[set[str], Any]:
     """Return what Pacemaker would do in this state, and the state that follows."""
     file = folder / "cib.xml"
-    code, out, err = _run(["crm_simulate", "--xml-pipe", "--simulate", "--output-as=xml", "-O", str(file)],
-                          cib.render_cib(root), CIB_shadow_dir=str(folder))
+    code, out, err = run("crm_simulate", "--xml-pipe", "--simulate", "--output-as=xml", "-O", inside(file),
+                         text=cib.render_cib(root), CIB_shadow_dir=inside(folder))
     assert code == 0, err
     return set(crm_tools.parse_simulation(out, {})), cib.parse_cib(file.read_text())
 
 
-@_needs("crm_simulate")
 @pytest.mark.parametrize("drbd", [True, False])
 @pytest.mark.parametrize("members", [1, 8, 30])
 def test_the_commands_of_administrators_move_a_group_that_stays_where_it_is(
-        drbd: bool, members: int, tmp_path: Path) -> None:
+        drbd: bool, members: int, folder: Path) -> None:
     dummies = [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": f"s{number}"}}}
                for number in range(members)]
     group = {"name": "web", "nodes": NAMES[:2], "failback": False,
@@ -324,28 +305,27 @@ def test_the_commands_of_administrators_move_a_group_that_stays_where_it_is(
         """Move the group as crm_resource --move does, and clear that."""
         cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", {
             "id": "cli-prefer-web", "rsc": "web", "role": "Started", "node": node, "score": "INFINITY"})
-        done, moved = _simulated(root, tmp_path)
+        done, moved = _simulated(root, folder)
         cib.section(moved, "constraints").remove(cib.find_id(moved, "cli-prefer-web"))
         return done, moved
 
-    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), tmp_path)
+    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), folder)
     done, moved = move_to(root, "melchior")
     assert {line for line in done if line.startswith("move")} == {
         f"move web-Dummy{'' if number == 0 else f'-{number + 1}'} from casper to melchior" for number in range(members)}
-    assert _simulated(moved, tmp_path)[0] == set(), "it stays when the constraint is cleared"
+    assert _simulated(moved, folder)[0] == set(), "it stays when the constraint is cleared"
     forever = cib.find_group(moved, "web")[0]
     cib.set_value(forever, "meta_attributes", "resource-stickiness", "INFINITY")
-    assert _simulated(moved, tmp_path)[0] == set()
-    assert _simulated(cib_plan.apply(moved, declared, {}), tmp_path)[0] == set(), "the new stickiness moves nothing"
+    assert _simulated(moved, folder)[0] == set()
+    assert _simulated(cib_plan.apply(moved, declared, {}), folder)[0] == set(), "the new stickiness moves nothing"
     done, _back = move_to(moved, "casper")
     assert done == set(), "with INFINITY both nodes have the same score"
 
 
-@_needs("crm_simulate")
 @pytest.mark.parametrize("failback", [True, None, False])
 @pytest.mark.parametrize("count", [1, 4, 8])
 def test_a_group_stays_whatever_the_groups_that_run_with_it_prefer(
-        count: int, failback: bool | None, tmp_path: Path) -> None:
+        count: int, failback: bool | None, folder: Path) -> None:
     def dummy(name: str, failback: bool | None, after: list[str]) -> dict[str, Any]:
         return {"name": name, "nodes": NAMES[:2], "after": after, "failback": failback,
                 "resources": [{"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}
@@ -353,26 +333,25 @@ def test_a_group_stays_whatever_the_groups_that_run_with_it_prefer(
     groups = [dummy("base", False, []), *(dummy(f"with{number}", failback, ["base"]) for number in range(count))]
     declared = cib_text.Declared(parse_groups([
         {key: value for key, value in each.items() if value not in (None, [])} for each in groups]), None, ())
-    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), tmp_path)
+    _done, root = _simulated(cib_plan.apply(_two_online(), declared, {}), folder)
     cib.ET.SubElement(cib.section(root, "constraints"), "rsc_location", {
         "id": "lost", "rsc": "base", "node": NAMES[0], "score": "-INFINITY"})
-    done, moved = _simulated(root, tmp_path)
+    done, moved = _simulated(root, folder)
     assert len({line for line in done if line.startswith("move")}) == count + 1
     cib.section(moved, "constraints").remove(cib.find_id(moved, "lost"))
-    assert _simulated(moved, tmp_path)[0] == set(), "it stays when its first node is back"
+    assert _simulated(moved, folder)[0] == set(), "it stays when its first node is back"
     cib.set_value(cib.find_group(moved, "base")[0], "meta_attributes", "resource-stickiness", "INFINITY")
-    assert _simulated(cib_plan.apply(moved, declared, {}), tmp_path)[0] == set(), "and when INFINITY is replaced"
+    assert _simulated(cib_plan.apply(moved, declared, {}), folder)[0] == set(), "and when INFINITY is replaced"
 
 
-@_needs("crm_simulate")
-def test_pacemaker_does_with_drbd_resources_what_is_predicted(tmp_path: Path) -> None:
+def test_pacemaker_does_with_drbd_resources_what_is_predicted(folder: Path) -> None:
     groups = [{"name": name, "nodes": nodes, "failback": False, "resources": [
         {"drbd": {"resource": "repl"}}, {"agent": {"name": "ocf:heartbeat:Dummy", "parameters": {"state": name}}}]}
         for name, nodes in (("web", NAMES[:2]), ("db", NAMES[1::-1]))]
     empty = _two_online()
 
     def after(root: Any, declared: list[dict[str, Any]], moves: dict[str, str]) -> tuple[set[str], Any]:
-        return _simulated(cib_plan.apply(root, cib_text.Declared(parse_groups(declared), None, ()), moves), tmp_path)
+        return _simulated(cib_plan.apply(root, cib_text.Declared(parse_groups(declared), None, ()), moves), folder)
 
     done, root = after(empty, groups, {})
     assert done == {"start and promote drbd-repl on casper", "start drbd-repl on melchior", "start web-Dummy on casper",
