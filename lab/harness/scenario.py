@@ -197,10 +197,18 @@ def record(lab: Lab, step: str, figures: dict[str, Any]) -> None:
 # --- the output of ansible-playbook ---------------------------------------------------------------------------------
 
 
-def changed_by(output: str) -> dict[str, int]:
-    """Return how many tasks changed something on each machine, from a play's recap."""
-    recap = [line.split() for line in output.splitlines() if "changed=" in line and "unreachable=" in line]
-    return {words[0]: int(word[8:]) for words in recap for word in words if word.startswith("changed=")}
+RECAP = re.compile(r"^(\S+)\s+:\s+ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+def changed_by(output: str, may_fail: bool = False) -> dict[str, int]:
+    """Return how many tasks changed something on each machine, from a play's recap.
+
+    LabError for a run that has failed, unless it may: one that ended early has changed little.
+    """
+    recap = RECAP.findall(output)
+    if not may_fail and (not recap or any(int(count) for _, _, *counts in recap for count in counts)):
+        raise LabError(f"a run whose changes are counted has failed:\n{output[-4000:]}")
+    return {node: int(changed) for node, changed, *_ in recap}
 
 
 def first_error(output: str) -> str:
