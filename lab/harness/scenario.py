@@ -49,6 +49,18 @@ class Scenario:
         """Return the nodes whose machines run."""
         return [node for node in self.nodes if self.lab.state(node) == "running"]
 
+    def program_seconds(self) -> float:
+        """Return how long a node needs to start a program, which is what scripts of agents do most of the time.
+
+        Bounds of what agents do grow with it: the same takeover takes three times as long on a busy host.
+        """
+        start_50 = "i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i+1)); done"
+        found = [
+            int(self.lab.ssh(node, f"began=$(date +%s%N); {start_50}; echo $(($(date +%s%N) - began))")) / 50e9
+            for node in self.running_nodes()
+        ]
+        return round(max(found), 5)
+
     def print_state(self) -> None:
         """Print the state of each node."""
         for node in self.running_nodes():

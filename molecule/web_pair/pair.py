@@ -1,6 +1,7 @@
 """The web pair of the lab under heartbeat, as its steps see it: queries, and a switchover."""
 
 from lab.harness.drbd_pair import MOUNT, NODES, RESOURCE, VIP, DrbdPair
+from lab.harness.scenario import measured
 
 __all__ = ["MOUNT", "NODES", "RESOURCE", "VIP"]
 
@@ -25,6 +26,12 @@ def setting(node: str, name: str) -> str:
     """Return a value of ha.cf on one node."""
     words = [line.split() for line in lab.ssh(node, "cat", "/etc/ha.d/ha.cf").splitlines()]
     return next(w[1] for w in words if w[:1] == [name])
+
+
+def takeover_by_hand(program: float) -> float:
+    """Return the seconds of a takeover by hand, on a host that is as busy as when a program took that long to start."""
+    by_hand = measured(lab)["manual_takeover"]
+    return by_hand["seconds"] * max(1.0, program / by_hand["program"])
 
 
 def deadtime(node: str) -> float:
