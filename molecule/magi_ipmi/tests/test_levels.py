@@ -35,4 +35,5 @@ def test_the_password_is_in_scripts_of_root_only(host):
     found = host.run("grep -rl lab-fence-word /etc /var/log /var/lib/pacemaker").stdout.split()
     assert sorted(found) == [f"/etc/pacemaker/fencing/ipmi-{node}.password" for node in NODES]
     assert set(host.check_output(f"stat -c '%a %U %G' {' '.join(found)} /etc/pacemaker/fencing").splitlines()) == {
-        "700 root root"}
+        "700 root root"
+    }

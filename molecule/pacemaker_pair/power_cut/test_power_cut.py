@@ -7,8 +7,7 @@ from pair import fencings, lab, now, other, pair, parts_of_failover, records, se
 from lab.harness.scenario import measured as all_measured, outage_after
 from lab.harness.steps import step
 
-# Token and consensus. Pacemaker's decision and the agent take as long as the starts of PROGRAMS programs; the machine may
-# need twice as long for them.
+# Token and consensus. Pacemaker's decision and the agent take as long as the starts of PROGRAMS programs, or twice so.
 TOKEN, PROGRAMS = 3.0, 250
 
 
