@@ -63,6 +63,7 @@ fast-matrix: test-environment ## The same with the oldest release only, without 
 molecule: host test-environment ## Build clusters from bare machines in a lab of their own and break them
 	molecule test --scenario-name ntp
 	molecule test --scenario-name web_pair
+	molecule test --scenario-name pacemaker_failover
 
 clusters: host test-environment ## The same for the farm, the magi and long operations: more than an hour, so not in test
 	molecule test --scenario-name lvs_farm

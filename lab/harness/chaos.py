@@ -227,7 +227,7 @@ def play(playbook: str) -> str:
 def arguments(program: str, description: str) -> argparse.ArgumentParser:
     """Return the options of every campaign."""
     parser = argparse.ArgumentParser(prog=f"python3 -m {program}", description=description)
-    parser.add_argument("kind", help="web_pair, lvs_farm, magi or magi_ipmi")
+    parser.add_argument("kind", help="web_pair, pacemaker_pair, lvs_farm, magi or magi_ipmi")
     parser.add_argument("--count", type=int, default=20, help="how many (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=600, help="begin none after this time")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of a run to be repeated")

@@ -49,6 +49,13 @@ class DrbdPair(Scenario):
         """Wait until one node serves the page."""
         self.wait_until(f"{node} serves the page", lambda: self.serving() == node)
 
+    def checksum(self, node: str, disk: str = "/dev/ubdc", device: str = "drbd1", size: int = 0) -> str:
+        """Return the checksum of a node's own data, without DRBD's metadata; of ``size`` bytes where DRBD is down."""
+        count = size or f"$(($(cat /sys/block/{device}/size) * 512))"
+        # DRBD writes past what the kernel keeps of the disk below it
+        read = f"dd if={disk} bs=64k iflag=direct,count_bytes count={count} status=none"
+        return self.lab.ssh(node, f"sync; {read} | sha256sum")
+
     def start_writer(self, node: str) -> "Writer":
         """Write records on a node; return the writer once it has written."""
         writer = Writer(self, node)

@@ -49,6 +49,18 @@ class Scenario:
         """Return the nodes whose machines run."""
         return [node for node in self.nodes if self.lab.state(node) == "running"]
 
+    def program_seconds(self) -> float:
+        """Return how long a node needs to start a program, which is what scripts of agents do most of the time.
+
+        Bounds of what agents do grow with it: the same takeover takes three times as long on a busy host.
+        """
+        start_50 = "i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i+1)); done"
+        found = [
+            int(self.lab.ssh(node, f"began=$(date +%s%N); {start_50}; echo $(($(date +%s%N) - began))")) / 50e9
+            for node in self.running_nodes()
+        ]
+        return round(max(found), 5)
+
     def print_state(self) -> None:
         """Print the state of each node."""
         for node in self.running_nodes():
@@ -197,10 +209,18 @@ def record(lab: Lab, step: str, figures: dict[str, Any]) -> None:
 # --- the output of ansible-playbook ---------------------------------------------------------------------------------
 
 
-def changed_by(output: str) -> dict[str, int]:
-    """Return how many tasks changed something on each machine, from a play's recap."""
-    recap = [line.split() for line in output.splitlines() if "changed=" in line and "unreachable=" in line]
-    return {words[0]: int(word[8:]) for words in recap for word in words if word.startswith("changed=")}
+RECAP = re.compile(r"^(\S+)\s+:\s+ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+def changed_by(output: str, may_fail: bool = False) -> dict[str, int]:
+    """Return how many tasks changed something on each machine, from a play's recap.
+
+    LabError for a run that has failed, unless it may: one that ended early has changed little.
+    """
+    recap = RECAP.findall(output)
+    if not may_fail and (not recap or any(int(count) for _, _, *counts in recap for count in counts)):
+        raise LabError(f"a run whose changes are counted has failed:\n{output[-4000:]}")
+    return {node: int(changed) for node, changed, *_ in recap}
 
 
 def first_error(output: str) -> str:

@@ -8,11 +8,7 @@ import edits
 from pair import (
     MOUNT,
     NODES,
-    RESOURCE,
-    VIP,
     bare_switchover,
-    checksum,
-    drbd,
     healthy,
     heartbeat_runs,
     lab,
@@ -21,8 +17,7 @@ from pair import (
     serving,
 )
 
-from lab.errors import LabError
-from lab.harness import chaos, faults, observers
+from lab.harness import chaos, drbd_faults, faults, observers
 from lab.harness.edits import variables_of
 from lab.harness.scenario import require_success
 
@@ -33,33 +28,12 @@ vgs chaos 2> /dev/null || {
     wipefs -qa /dev/ubdc && vgcreate -q chaos /dev/ubdc && lvcreate -q -W y -y -n second -L 32M chaos
 }
 """
-# What fails when a disk is dying: reads and writes of data, of the resync and of DRBD's own metadata.
-ALL_FAULTS, PARAMETERS = 0x7F, "/sys/module/drbd/parameters"
 
 
 def ready() -> bool:
     """Return whether both nodes run heartbeat, and the page is served by the one that has mounted the filesystem."""
     running = all(lab.state(node) == "running" and heartbeat_runs(node) for node in NODES)
     return running and healthy() and mounted() == [serving()]
-
-
-def disk_error() -> observers.Fault:
-    """Return the fault of a disk that fails below DRBD, by DRBD's own fault injection.
-
-    DRBD continues without the disk, the status reports it, and the disk is attached again when it has been repaired.
-    """
-
-    def inject(node: str, seconds: float) -> None:
-        lab.ssh(node, f"cd {PARAMETERS}; echo 1 > fault_devs; echo 100 > fault_rate; echo {ALL_FAULTS} > enable_faults")
-        pair.wait_until("DRBD has detached the disk", lambda: drbd(node, "dstate").startswith("Diskless/"))
-        status = pair.play("playbooks/status.yml")
-        if not status.returncode or "Diskless" not in status.stdout:
-            raise LabError(f"the status does not report that {node} has no disk:\n{status.stdout}")
-        time.sleep(seconds)
-        lab.ssh(node, f"echo 0 > {PARAMETERS}/enable_faults")
-        lab.ssh(node, "drbdadm", "attach", RESOURCE)
-
-    return observers.Fault("disk error", inject, (1.0, 20.0), 5.0)
 
 
 def hanging_stop() -> observers.Fault:
@@ -103,23 +77,6 @@ def changes() -> Sequence[Mapping[str, Any]]:
     return [variables_of(inventory, [edit]) for edit in known]
 
 
-def watch() -> Sequence[observers.Observer]:
-    """Return a writer, visitors and one that asks for the owner of the address."""
-    lab.ssh(mounted()[0], "rm", "-f", f"{MOUNT}/records")
-    return [
-        observers.Writers(lab, NODES, MOUNT),
-        observers.Visitors(pair),
-        observers.AddressOwner(lab, "front", VIP, NODES),
-    ]
-
-
-def compare_copies() -> list[str]:
-    """Return the difference between the two copies."""
-    lab.ssh(mounted()[0], "sync")
-    sums = {node: checksum(node, "/dev/ubdb", "drbd0") for node in NODES}
-    return [f"the copies differ: {sums}"] if len(set(sums.values())) > 1 else []
-
-
 bounds = faults.HeartbeatBounds(bare_switchover)
 APACHE = "systemctl show -P MainPID apache2"
 # Both networks are never cut at the same time: without fencing both nodes then serve, and an administrator has to
@@ -131,9 +88,9 @@ CLUSTER = chaos.Cluster(
     playbooks=["site.yml --limit web_pair"],
     active=mounted,
     healthy=ready,
-    observers=watch,
+    observers=lambda: drbd_faults.watch(pair),
     prepare=bounds.measure,
-    check_at_rest=compare_copies,
+    check_at_rest=lambda: drbd_faults.compare_copies(pair),
     standby=2.0,  # a page may come late on a busy host
     faults=[
         *bounds.faults(lab, NODES),
@@ -143,7 +100,7 @@ CLUSTER = chaos.Cluster(
         faults.killed(lab, "apache2", APACHE, 10.0, mounted),
         faults.killed(lab, "a child of apache2", f"pgrep -P $({APACHE})", 10.0, mounted),
         faults.full(lab, MOUNT, 5.0, mounted),
-        disk_error(),
+        drbd_faults.disk_error(pair),
         power_cut_on_lvm(),
         hanging_stop(),
         faults.hour_off(pair, 5.0),

@@ -1,6 +1,7 @@
 """The web pair of the lab under heartbeat, as its steps see it: queries, and a switchover."""
 
 from lab.harness.drbd_pair import MOUNT, NODES, RESOURCE, VIP, DrbdPair
+from lab.harness.scenario import measured
 
 __all__ = ["MOUNT", "NODES", "RESOURCE", "VIP"]
 
@@ -27,6 +28,12 @@ def setting(node: str, name: str) -> str:
     return next(w[1] for w in words if w[:1] == [name])
 
 
+def takeover_by_hand(program: float) -> float:
+    """Return the seconds of a takeover by hand, on a host that is as busy as when a program took that long to start."""
+    by_hand = measured(lab)["manual_takeover"]
+    return by_hand["seconds"] * max(1.0, program / by_hand["program"])
+
+
 def deadtime(node: str) -> float:
     """Return heartbeat's deadtime in seconds."""
     value = setting(node, "deadtime")
@@ -47,13 +54,6 @@ def authkeys(node: str) -> str:
     return lab.ssh(node, "cat", "/etc/ha.d/authkeys")
 
 
-def checksum(node: str, disk: str = "/dev/ubdc", device: str = "drbd1", size: int = 0) -> str:
-    """Return the checksum of a node's own data, without DRBD's metadata; of ``size`` bytes where DRBD is down."""
-    count = size or f"$(($(cat /sys/block/{device}/size) * 512))"
-    # DRBD writes past what the kernel keeps of the disk below it
-    return lab.ssh(node, f"sync; dd if={disk} bs=64k iflag=direct,count_bytes count={count} status=none | sha256sum")
-
-
 def bare_switchover() -> float:
     """Switch over by heartbeat's own program; return the outage."""
     active = serving()
@@ -70,4 +70,4 @@ pair = DrbdPair(STATE)
 lab = pair.lab
 serving, other, drbd, primaries, replicated = pair.serving, pair.other, pair.drbd, pair.primaries, pair.replicated
 wait_until_replicated, wait_until_serving = pair.wait_until_replicated, pair.wait_until_serving
-start_writer, records = pair.start_writer, pair.records
+start_writer, records, checksum = pair.start_writer, pair.records, pair.checksum

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pacemaker_fencing
+positional: family, scripts
 author: The linuxha.cluster maintainers
 version_added: "1.0.0"
 short_description: Return what fences the nodes of a Pacemaker cluster
@@ -23,6 +24,10 @@ options:
     description: The fact C(os_family).
     type: str
     required: true
+  scripts:
+    description: Whether paths stand for passwords, as those of P(linuxha.cluster.password_scripts#filter).
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -44,18 +49,14 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 
-def pacemaker_fencing(variables: dict, family: str) -> dict:
+def pacemaker_fencing(variables: dict, family: str, scripts: bool = True) -> dict:
     """Return fence devices and the levels of each node."""
     from ..module_utils._core.plan import HaError
-    from ..module_utils._model.cluster import PACEMAKER, parse_cluster
     from ..module_utils._pacemaker.settings import fencing_of
-    from ..plugin_utils._roles import plain
+    from ..plugin_utils._roles import cluster_from
 
-    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
-    settings = {PACEMAKER + name: None if value == "" else plain(value)
-                for name, value in dict(variables, cluster_name="x").items()}
     try:
-        return fencing_of(parse_cluster(settings, PACEMAKER), family)
+        return fencing_of(cluster_from(variables), family, scripts)
     except HaError as error:
         raise AnsibleFilterError(str(error))
 

@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 from ..module_utils._cman import newer
 from ..module_utils._core import schema
 from ..module_utils._core.argument_spec import schema_of
+from ..module_utils._model.cluster import PACEMAKER, Cluster, parse_cluster
 
 # The package and file of plugins/module_utils that validates the variables of each role and plans its changes.
 ROLES = {"apache": "_apache.role", "clvm": "_storage.role", "drbd_failover": "_drbd.role",
@@ -165,6 +166,17 @@ def planned_in(variables: dict[str, Any]) -> dict[str, Any]:
 def run_id() -> int:
     """Return what tells this run of Ansible from others: facts may come from a cache that an older run has filled."""
     return os.getppid()  # plugins run in workers, children of one process for the whole run
+
+
+def cluster_from(variables: dict[str, Any]) -> Cluster:
+    """Return a cluster of Pacemaker, whose name does not matter; the variables are without pacemaker_.
+
+    Raises HaError for what is not valid.
+    """
+    # Up to ansible-core 2.18, a template that is only a variable makes an empty string of null.
+    settings = {PACEMAKER + name: None if value == "" else plain(value)
+                for name, value in dict(variables, cluster_name="x").items()}
+    return parse_cluster(settings, PACEMAKER)
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,6 @@ DAMAGES = {
 }
 
 
-
 def repaired(node: str) -> bool:
     """Return whether the table is as declared."""
     return table(node) == WEIGHTS and f"-A -t {VIP}:80 -s wrr" in lab.ssh(node, "ipvsadm", "--save", "-n")

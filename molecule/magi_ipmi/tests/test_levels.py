@@ -30,6 +30,10 @@ def test_a_wrong_password_is_refused(host):
     assert host.run(f"{login} --ip 198.18.0.221").rc != 0
 
 
-def test_the_password_is_in_the_cib_only(host):
+def test_the_password_is_in_scripts_of_root_only(host):
     assert "lab-fence-word" not in host.check_output("journalctl --boot --no-pager --unit pacemaker")
-    assert host.run("grep -rl lab-fence-word /etc /var/log").stdout == ""
+    found = host.run("grep -rl lab-fence-word /etc /var/log /var/lib/pacemaker").stdout.split()
+    assert sorted(found) == [f"/etc/pacemaker/fencing/ipmi-{node}.password" for node in NODES]
+    assert set(host.check_output(f"stat -c '%a %U %G' {' '.join(found)} /etc/pacemaker/fencing").splitlines()) == {
+        "700 root root"
+    }

@@ -9,9 +9,9 @@ from lab.harness.scenario import outage_after
 from lab.harness.steps import step
 
 WAYS = ("there", "back")
-# On a quiet machine 9 s: thirty agents one after the other, and Pacemaker waits 2 s for the stop of a unit of systemd.
-# Twice that on a busy one.
-BOUND = 18.0
+# Pacemaker waits 2 s for the stop of a unit of systemd. All else is thirty agents one after the other, which start
+# PROGRAMS programs; the machine may need twice as long for them.
+STOP, PROGRAMS = 2.0, 900
 
 
 @step
@@ -20,7 +20,7 @@ def measured():
     seen, moment = {}, now()
     for way in WAYS:
         active = serving()
-        writer = start_writer(active)
+        writer, program = start_writer(active), pair.program_seconds()
         with pair.visitors() as probe:
             began = time.monotonic()
             writer.stop()
@@ -29,6 +29,7 @@ def measured():
         seen[way] = {
             "to": other(active),
             "outage": round(outage_after(probe, began), 2),
+            "program": max(program, pair.program_seconds()),
             "acknowledged": writer.acknowledged,
             "found": records(other(active))[-1],
         }
@@ -37,8 +38,9 @@ def measured():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_outage_is_short(measured, way):
-    print(f"\nto {measured[way]['to']}: outage {measured[way]['outage']} s")
-    assert 0 < measured[way]["outage"] <= BOUND
+    outage, bound = measured[way]["outage"], STOP + 2 * PROGRAMS * measured[way]["program"]
+    print(f"\nto {measured[way]['to']}: outage {outage} s, bound {bound:.1f} s")
+    assert 0 < outage <= bound
 
 
 @pytest.mark.parametrize("way", WAYS)

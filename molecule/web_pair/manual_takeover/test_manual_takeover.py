@@ -23,13 +23,14 @@ def measured():
         began = time.monotonic()
         lab.ssh(node, programs[name], *arguments, "start")
         seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - began, 2)
+    program = pair.program_seconds()
     for name, *arguments in reversed(agents):
         lab.ssh(node, programs[name], *arguments, "stop")
     for each in (active, node):
         lab.ssh(each, "systemctl", "start", "heartbeat")
     pair.wait_until("the page is served again", lambda: serving() != "")
     wait_until_replicated()
-    return {"node": node, "seconds": round(sum(seconds.values()), 2), "by_agent": seconds}
+    return {"node": node, "seconds": round(sum(seconds.values()), 2), "by_agent": seconds, "program": program}
 
 
 def test_every_agent_was_timed(measured):

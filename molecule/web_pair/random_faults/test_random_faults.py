@@ -1,6 +1,6 @@
 """A few random faults under a writer and visitors: no violation after each, and at rest a run changes nothing.
 
-CHAOS_COUNT and CHAOS_SEED select others than those of every CI run.
+CHAOS_COUNT and CHAOS_SEED select others than those of every run of the scenario.
 """
 
 import os

@@ -42,8 +42,9 @@ def _faults(cluster: Cluster) -> Iterator[str]:
                        "they begin and end sections" % (name, place, heuristic.program))
 
 
-SAME = ("cluster_name", "fence_devices", "without_fencing", "test_fencing", "transport", "multicast", "totem",
-        "two_node", "logging", "groups", "properties", "packages", "start", "start_timeout", "allow_outage", "reboot")
+SAME = ("cluster_name", "fence_devices", "without_fencing", "test_fencing", "password_scripts", "transport",
+        "multicast", "totem", "two_node", "logging", "groups", "properties", "packages", "start", "start_timeout",
+        "allow_outage", "reboot")
 
 
 def all_variables(settings: Mapping[str, Any]) -> Dict[str, Any]:

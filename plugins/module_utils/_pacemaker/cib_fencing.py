@@ -27,7 +27,7 @@ from .cib import (
     set_value,
 )
 from .cib_groups import drop_references
-from .cib_primitives import META, new_primitive, set_operations, set_parameters
+from .cib_primitives import INSTANCE, META, new_primitive, set_operations, set_parameters
 
 OPERATIONS = (("monitor", {"interval": "300s", "timeout": "60s"}), ("start", {"interval": "0s", "timeout": "60s"}))
 PORTS = ("port", "plug")      # how fence agents call the place of a node at a device that serves many
@@ -39,6 +39,7 @@ ACTIONS = ("action", "option")
 # A device that is unreachable when it is monitored fails on all nodes in turn, and none of them fences with it then.
 # Pacemaker starts it again after this time.
 FAILURE_TIMEOUT = "120s"
+SCRIPT = "_script"            # the parameter password_script stands for password
 LEVEL = "ha-fencing-"         # how the ids of our levels begin
 # name of the option: section, kind of set, and id of the set that Pacemaker's own tools use
 DICTIONARIES = {
@@ -175,6 +176,9 @@ def _put_devices(root: Element, devices: Sequence[Device]) -> None:
             raise CibError("fence device %s: the cluster has a <%s> of %s with that id; expected a %s or nothing"
                            % (device.id, found.tag, found.get("type") or "another kind", device.agent))
         set_parameters(found, device.parameters)
+        for name in device.parameters:
+            if name.endswith(SCRIPT):  # somebody may have set the password itself
+                drop_value(found, INSTANCE, name[:-len(SCRIPT)])
         set_operations(found, OPERATIONS)
         if get_value(found, META, "failure-timeout") is None:
             own_value(found, META, "failure-timeout", FAILURE_TIMEOUT)

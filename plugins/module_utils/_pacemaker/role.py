@@ -10,7 +10,7 @@ from .._core import config_files
 from .._core.block_devices import Device
 from .._core.plan import HaError
 from .._model.cluster import PACEMAKER as ROLE, Cluster, hosts_of, node_on, parse_cluster
-from . import plan as _plan, sbd as _sbd
+from . import password_scripts, plan as _plan, sbd as _sbd
 from .corosync_conf import render_conf
 from .corosync_state import parse_cmap
 from .plan import CIB, CONF, FIRST_START, FIRST_START_SETTINGS, KEY, SBD_FILES, Desired, Host, Steps
@@ -53,6 +53,9 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         "cmap": ["corosync-cmapctl"], "key": ["sha256sum", KEY], "next_key": ["sha256sum", NEXT_KEY],
         "cib": ["grep", "-c", "<primitive", CIB],
         "certificate": ["certutil", "-L", "-d", NSS + "/nssdb", "-n", "Cluster Cert"]}
+    scripts = _scripts_of(settings, cluster)
+    files += [password_scripts.FOLDER] + [file.path for file in scripts.files]
+    commands["password_scripts"] = ["ls", password_scripts.FOLDER]
     for device in _devices(cluster):
         commands["dump " + device] = ["sbd", "-d", device, "dump"]
         commands["list " + device] = ["sbd", "-d", device, "list"]
@@ -62,8 +65,14 @@ def query(settings: Mapping[str, Any]) -> Dict[str, Any]:
         "packages": sorted({_name_of(package) for family in PACKAGES for package in packages_of(settings, family)}),
         "pacemaker": {
             "nodes": [node.name for node in cluster.nodes], "groups": settings["pacemaker_groups"],
-            "fencing": {family: fencing_of(cluster, family) for family in PACKAGES},
+            "fencing": {family: fencing_of(cluster, family, settings["pacemaker_password_scripts"])
+                        for family in PACKAGES},
             "properties": cluster_properties(cluster), "restart": settings["pacemaker_allow_outage"]}}
+
+
+def _scripts_of(settings: Mapping[str, Any], cluster: Cluster) -> config_files.DesiredFiles:
+    """Return the scripts that print the passwords of fence devices."""
+    return password_scripts.files_of(cluster) if settings["pacemaker_password_scripts"] else config_files.DesiredFiles()
 
 
 def services_of(settings: Mapping[str, Any]) -> List[str]:
@@ -144,6 +153,8 @@ def plan(settings: Mapping[str, Any], facts: Mapping[str, Any], node: str) -> Di
     first: inventory name of the host that does what is done once, is_first: it is this one.
     files, first_start: arguments of config_files. key, certificate: {from: host, missing: here, missing_on: hosts}.
     next_key_from: host with the key of a rotation that was not finished. properties: of the cluster.
+    write_scripts: a sentence for each script of a password that is written; unused_scripts:
+    those to remove, as the module config_files takes them.
     conf: the text of corosync.conf. disks: arguments of sbd_disk, with prepare and verify.
     configure, groups: whether the CIB is changed from here.
     at_boot: services of the groups that start at boot, which Pacemaker alone starts.
@@ -177,6 +188,10 @@ def _plan_node(known: Facts, node: str) -> Dict[str, Any]:
         conf=render_conf(cluster), properties=cluster_properties(cluster), certificate=_certificate(known, node),
         disks=_disks(known, node), online=_offline(known), devices=list(_devices(cluster)),
         test=names[(names.index(steps.node) + 1) % len(names)] if fresh and settings["pacemaker_test_fencing"] else "")
+    scripts = _scripts_of(settings, cluster)
+    result["write_scripts"] = config_files.predict_changes(known.facts[node], scripts)
+    result["unused_scripts"] = [{"dest": path, "secret": True} for path in password_scripts.unused(
+        scripts, known.facts[node]["commands"]["password_scripts"].split())]
     result.update(_resources(known, fresh, node))
     result.update(_files(known, node))
     result["at_boot"] = [unit for unit in services_of(settings) if known.facts[node]["units"].get(unit, {}).get(
@@ -272,6 +287,7 @@ def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:
     changes = ["install " + ", ".join(result["packages"])] if result["packages"] else []
     changes += [text for name, text in texts.items() if result[name]]
     changes += result["file_changes"]
+    changes += result["write_scripts"]
     changes += ["write %s" % KEY] if result["key"]["missing"] else []
     changes += ["set up the certificate of the quorum device"] if result["certificate"]["missing"] else []
     changes += ["prepare the disks of sbd"] if result["disks"]["prepare"] else []
@@ -283,4 +299,4 @@ def _changes(known: Facts, node: str, result: Mapping[str, Any]) -> List[str]:
     for name, part in (("configure", "cluster"), ("groups", "groups")):
         if result[name] and once:
             changes += found[part] or ["configure %s" % {"cluster": "fencing and cluster properties"}.get(part, part)]
-    return changes
+    return changes + ["remove " + file["dest"] for file in result["unused_scripts"]]

@@ -15,6 +15,7 @@ from . import corosync_conf, resources, sbd as _sbd
 from .cib import KEPT, is_kept
 from .cib_fencing import Fencing, check_options, devices_of
 from .fencing_delays import FENCE_DELAY, TIME, check_delays, delay_of, races, seconds
+from .password_scripts import with_scripts
 
 TOKEN = 3000                 # milliseconds: the default of corosync
 JOIN = 50                    # the same
@@ -291,11 +292,19 @@ def cluster_properties(cluster: Cluster) -> Dict[str, str]:
     return found
 
 
-def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
-    """Return fence devices and each node's levels as M(ha_resources) takes them; sbd is a node's last resort."""
+def fencing_of(cluster: Cluster, family: str, scripts: bool = True) -> Dict[str, Any]:
+    """Return fence devices and each node's levels as M(ha_resources) takes them; sbd is a node's last resort.
+
+    scripts: the paths of scripts stand for passwords.
+    """
     sbd = cluster.sbd
+    known = {device.name: device for device in cluster.fence_devices}
+
+    def options(device: str, node: str, given: Any) -> Dict[str, str]:
+        return with_scripts(known[device], node, dict(given)) if scripts else dict(given)
+
     devices = [{"name": device.name, "agent": device.agent,
-                "options": dict(delay_of(cluster, device.name), **dict(device.options))}
+                "options": dict(delay_of(cluster, device.name), **options(device.name, "", device.options))}
                for device in cluster.fence_devices]
     last: List[Dict[str, Any]] = []
     if sbd and sbd.devices:
@@ -306,7 +315,8 @@ def fencing_of(cluster: Cluster, family: str) -> Dict[str, Any]:
             delay_of(cluster, SBD_NAME), **{option: joint.join(sbd.devices)})})
         last = [{"name": SBD_NAME, "devices": [{"device": SBD_NAME, "options": {}}]}]
     nodes = [{"name": node.name, "fencing": [
-        {"name": level.name, "devices": [{"device": use.device, "options": dict(use.options)} for use in level.devices]}
+        {"name": level.name, "devices": [{"device": use.device, "options": options(use.device, node.name, use.options)}
+                                         for use in level.devices]}
         for level in node.fencing] + (last if node.fencing else [])} for node in cluster.nodes]
     return {"devices": devices, "nodes": nodes}
 

@@ -63,6 +63,21 @@ def test_a_run_that_failed_is_an_error_with_the_output_of_all():
         scenario.require_success(good, bad)
 
 
+RECAP = "PLAY RECAP ***\na-1.x        : ok=9    changed={}    unreachable={}    failed={}    skipped=1    rescued=0\n"
+
+
+def test_changes_are_counted_of_a_run_that_succeeded():
+    assert scenario.changed_by(RECAP.format(3, 0, 0) + "b : ok=1  changed=0  unreachable=0  failed=0\n") == {
+        "a-1.x": 3, "b": 0}
+
+
+@pytest.mark.parametrize("output", [RECAP.format(0, 0, 1), RECAP.format(0, 1, 0), "[ERROR]: no such variable\n", ""])
+def test_the_changes_of_a_run_that_failed_are_not_0(output):
+    with pytest.raises(LabError, match="a run whose changes are counted has failed"):
+        scenario.changed_by(output)
+    assert sum(scenario.changed_by(output, may_fail=True).values()) == 0
+
+
 def test_the_first_error_of_a_run():
     assert scenario.first_error("ok\n[ERROR]: one\n[ERROR]: two\n") == "[ERROR]: one"
     assert scenario.first_error("ok\n") == ""
