@@ -19,6 +19,7 @@ from lab.probe import FETCH_TIMEOUT, Probe
 
 Run = subprocess.CompletedProcess[str]
 INVENTORY = "inventories/lab"
+PROGRAM = 0.004  # seconds in which a machine of the lab starts a program, on two CPUs that do nothing else
 
 
 class Scenario:
@@ -60,6 +61,10 @@ class Scenario:
             for node in self.running_nodes()
         ]
         return round(max(found), 5)
+
+    def on_this_host(self, seconds: float) -> float:
+        """Return how long agents may take now that take some seconds on a host that does nothing else."""
+        return round(seconds * max(1.0, self.program_seconds() / PROGRAM), 1)
 
     def print_state(self) -> None:
         """Print the state of each node."""
