@@ -405,7 +405,21 @@ DRAIN = """
 def drain(tmp_path, node, results, cluster="web_pair", *options):
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN.replace("ROOT", str(ROOT)), encoding="utf-8")
-    return play(tmp_path, playbook, results, {"cluster": cluster, "node": node}, *options)
+    return play(tmp_path, playbook, results, {"cluster": cluster, "node": node, "groups_timeout": 10}, *options)
+
+
+@pytest.mark.parametrize("before", ["none", "transition"])
+def test_the_groups_may_start_on_the_other_node_a_while_after_they_have_stopped_here(tmp_path, before):
+    holdings = ("all", "all", "none")
+    states = [{**pair()["debian1"], "clustat": fake.heartbeat("debian1", holding)} for holding in holdings]
+    moving = ("drbd", "addresses", "units")
+    states[-1].update({key: pair()["debian2"][key] for key in moving})
+    there = {**pair()["debian2"], **{key: pair()["debian1"][key] for key in moving}}
+    others = [{**pair()["debian2"], "clustat": fake.heartbeat("debian2", before)},
+              {**there, "clustat": fake.heartbeat("debian2", "all")}]
+    done = drain(tmp_path, "debian1", {"debian1": states, "debian2": others})
+    assert done.returncode == 0 and "more is done" in done.stdout, done.stdout
+    assert tasks_of(done).count("Drain | Gather the state of the other nodes") == 2
 
 
 @pytest.mark.parametrize("node", ["debian1", "debian2"])
