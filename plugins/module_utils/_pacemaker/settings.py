@@ -49,6 +49,9 @@ PROPERTIES: Dict[str, Field] = {
     "startup-fencing": TRUTH, "concurrent-fencing": TRUTH, "maintenance-mode": TRUTH, "symmetric-cluster": TRUTH,
     "stop-all-resources": TRUTH}
 AFTER = "After=open-iscsi.service iscsi.service multipathd.service"
+# A node whose corosync is a member long before its Pacemaker runs is pending. The others start none of its groups then:
+# they would have to ask it first whether it runs them.
+BEFORE = "Before=corosync.service"
 Settings = Dict[str, Any]
 
 
@@ -363,9 +366,11 @@ def start_seconds(cluster: Cluster) -> int:
 def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:
     """Return the drop-in of sbd's unit: it waits for its disks, and for the kernel's watchdog where that is a module.
 
+    corosync waits until sbd has started, which waits at boot.
+
     A file in modules-load.d would not do: distributions keep watchdogs off that list. Where the storage comes later
     than sbd waits, as after a power cut of all, sbd tries again, and brings Pacemaker, whose own start was given up.
     """
-    lines = ["# Managed by Ansible.", "[Unit]", AFTER, "StartLimitIntervalSec=0", "[Service]",
+    lines = ["# Managed by Ansible.", "[Unit]", AFTER, BEFORE, "StartLimitIntervalSec=0", "[Service]",
              "TimeoutStartSec=%d" % start_seconds(cluster), "Restart=on-failure", "RestartSec=10", PACEMAKER_TOO]
     return "".join(line + "\n" for line in lines + (["ExecStartPre=/sbin/modprobe softdog"] if softdog else []))

@@ -272,6 +272,7 @@ def test_a_node_that_comes_back_waits_until_the_others_are_done_with_it(delay, w
     assert f'SBD_DELAY_START="{word}"\n' in rules.render_sbd(chosen)
     assert rules.start_seconds(chosen) == seconds
     assert f"TimeoutStartSec={seconds}\n" in rules.render_sbd_unit(chosen, False)
+    assert "\nBefore=corosync.service\n" in rules.render_sbd_unit(chosen, False)
 
 
 def test_a_node_whose_storage_comes_late_tries_again_and_brings_pacemaker():
