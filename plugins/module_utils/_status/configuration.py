@@ -99,10 +99,12 @@ READERS: Tuple[Tuple[str, str, Callable[[str], Parts]], ...] = (
     (r"/etc/drbd\.d/[^/]+\.res\Z", DRBD, _drbd),
     (r"/etc/keepalived/keepalived\.conf\Z", "", _keepalived),
     ("(%s)\\Z" % "|".join(map(re.escape, KEYS)), "", _key),
+    (r"/etc/pacemaker/fencing/", "", _key),
     ("", LDIRECTORD, _ldirectord))
-PATTERNS = KEYS + ("/etc/ha.d/*.cf", "/etc/ha.d/haresources", "/etc/ha.d/conf/*", "/etc/corosync/corosync.conf",
-                   "/etc/cluster/cluster.conf", "/etc/drbd.d/*.res", "/etc/keepalived/keepalived.conf",
-                   "/etc/ldirectord.cf", "/etc/ldirectord/*")
+PATTERNS = KEYS + (
+    "/etc/ha.d/*.cf", "/etc/ha.d/haresources", "/etc/ha.d/conf/*", "/etc/corosync/corosync.conf",
+    "/etc/cluster/cluster.conf", "/etc/pacemaker/fencing/*", "/etc/drbd.d/*.res", "/etc/keepalived/keepalived.conf",
+    "/etc/ldirectord.cf", "/etc/ldirectord/*")
 
 
 def configuration_facts(texts: Mapping[str, str]) -> Dict[str, Dict[str, str]]:

@@ -76,6 +76,7 @@ DIFFERENT = [
      differs("the files of ldirectord differ", " (virtual 10.0.0.3:80)")),
     ("/etc/ha.d/authkeys", "auth 1\n1 sha1 geheim\n", "auth 1\n1 sha1 anders\n", differs("/etc/ha.d/authkeys differs")),
     ("/etc/corosync/authkey", "geheim", "anders", differs("/etc/corosync/authkey differs")),
+    ("/etc/pacemaker/fencing/pdu.password", "a", "b", differs("/etc/pacemaker/fencing/pdu.password differs")),
 ]
 
 
