@@ -23,10 +23,11 @@ RETRANSMIT = 30              # milliseconds: the least time between two retransm
 NODE_TOKEN = 650             # milliseconds that corosync adds to it for the third and every further node
 DELAY_RESERVE = 10           # seconds for the agent that fences
 START_LIMIT = 90             # seconds that systemd gives a unit
-# At a first start Pacemaker comes by its own unit; with an old systemd, which does not count, nothing is done here.
-PACEMAKER_TOO = (
+# At a first start the others come by their own units; with an old systemd, which does not count, nothing is done here.
+OTHERS_TOO = (
     "ExecStartPost=-/bin/sh -c 'systemctl show --property=NRestarts sbd | grep -q [1-9] && "
-    "systemctl is-enabled --quiet pacemaker && systemctl --no-block start pacemaker'")
+    "for unit in pacemaker corosync-qdevice; do "
+    "systemctl is-enabled --quiet $$unit && systemctl --no-block start $$unit; done'")
 SBD_UNIT = "/etc/systemd/system/sbd.service.d/linuxha.conf"
 # Its file is read by systemd and by shells.
 SBD_PATH = re.compile(r"/dev/[A-Za-z0-9._:+@=/-]+")
@@ -369,8 +370,9 @@ def render_sbd_unit(cluster: Cluster, softdog: bool) -> str:
     corosync waits until sbd has started, which waits at boot.
 
     A file in modules-load.d would not do: distributions keep watchdogs off that list. Where the storage comes later
-    than sbd waits, as after a power cut of all, sbd tries again, and brings Pacemaker, whose own start was given up.
+    than sbd waits, as after a power cut of all, sbd tries again, and starts Pacemaker and the client of the quorum
+    device, whose own starts were given up.
     """
     lines = ["# Managed by Ansible.", "[Unit]", AFTER, BEFORE, "StartLimitIntervalSec=0", "[Service]",
-             "TimeoutStartSec=%d" % start_seconds(cluster), "Restart=on-failure", "RestartSec=10", PACEMAKER_TOO]
+             "TimeoutStartSec=%d" % start_seconds(cluster), "Restart=on-failure", "RestartSec=10", OTHERS_TOO]
     return "".join(line + "\n" for line in lines + (["ExecStartPre=/sbin/modprobe softdog"] if softdog else []))

@@ -275,11 +275,13 @@ def test_a_node_that_comes_back_waits_until_the_others_are_done_with_it(delay, w
     assert "\nBefore=corosync.service\n" in rules.render_sbd_unit(chosen, False)
 
 
-def test_a_node_whose_storage_comes_late_tries_again_and_brings_pacemaker():
+def test_a_node_whose_storage_comes_late_tries_again_and_starts_what_waits_for_it():
     unit, service = rules.render_sbd_unit(cluster(), True).split("[Service]\n")
     assert "StartLimitIntervalSec=0\n" in unit
     assert {"Restart=on-failure", "RestartSec=10", "ExecStartPre=/sbin/modprobe softdog"} < set(service.splitlines())
-    assert len([line for line in service.splitlines() if line.endswith("systemctl --no-block start pacemaker'")]) == 1
+    (line,) = [line for line in service.splitlines() if line.startswith("ExecStartPost=")]
+    assert line.endswith("for unit in pacemaker corosync-qdevice; do systemctl is-enabled --quiet $$unit && "
+                         "systemctl --no-block start $$unit; done'")  # $$: systemd would take $unit for its own
 
 
 def test_a_longer_consensus_makes_it_wait_longer():
