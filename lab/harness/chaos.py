@@ -218,7 +218,8 @@ def load(kind: str, module: str = "chaos") -> Any:
 def play(playbook: str) -> str:
     """Run a playbook and return what it printed; LabError when it fails."""
     argv = ["ansible-playbook", "-i", "inventories/lab", *playbook.split()]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    plain = os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=plain)
     if done.returncode:
         raise LabError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr}")
     return done.stdout

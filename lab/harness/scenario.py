@@ -222,7 +222,7 @@ def changed_by(output: str, may_fail: bool = False) -> dict[str, int]:
 
     LabError for a run that has failed, unless it may: one that ended early has changed little.
     """
-    recap = RECAP.findall(output)
+    recap = RECAP.findall(re.sub(r"\x1b\[[0-9;]*m", "", output))  # where colours are forced, as in CI
     if not may_fail and (not recap or any(int(count) for _, _, *counts in recap for count in counts)):
         raise LabError(f"a run whose changes are counted has failed:\n{output[-4000:]}")
     return {node: int(changed) for node, changed, *_ in recap}

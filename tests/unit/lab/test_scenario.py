@@ -71,6 +71,13 @@ def test_changes_are_counted_of_a_run_that_succeeded():
         "a-1.x": 3, "b": 0}
 
 
+def test_changes_are_counted_in_colours():
+    coloured = "\x1b[0;33ma\x1b[0m  : \x1b[0;32mok=3 \x1b[0m \x1b[0;33mchanged=2 \x1b[0m unreachable=0    failed=0\n"
+    assert scenario.changed_by(coloured) == {"a": 2}
+    with pytest.raises(LabError):
+        scenario.changed_by(coloured.replace("unreachable=0    failed=0", "unreachable=0 \x1b[0;31mfailed=1\x1b[0m"))
+
+
 @pytest.mark.parametrize("output", [RECAP.format(0, 0, 1), RECAP.format(0, 1, 0), "[ERROR]: no such variable\n", ""])
 def test_the_changes_of_a_run_that_failed_are_not_0(output):
     with pytest.raises(LabError, match="a run whose changes are counted has failed"):
